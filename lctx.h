@@ -1,0 +1,4007 @@
+/* lctx.h - long-context attention and decoding for CPUs, in one C header.            MIT, v0.1
+
+   Do this:
+       #define LCTX_IMPLEMENTATION        // in exactly one C or C++ file, before the include
+       #include "lctx.h"
+   and in every other file only the include. Link with -lm; add -fopenmp for threads.
+
+   It holds RoPE with its scaling schemes, tiled online-softmax (flash) attention, flash-decoding
+   over split keys, grouped-query heads, KV caches that evict, and a model step on top. It needs a
+   C99 compiler, libc and libm. It prints nothing, never aborts, and keeps no global state but the
+   choice of instruction set.
+
+   CONTENTS (search for the anchor)
+       >>manual      words and shapes, the floors, step by step, promises, memory, threads,
+                     macros, limits
+       >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
+       >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
+       >>rope        schedules, angles, rotation
+       >>attention   native tiles, spans, visibility, the fold over leaves, merge
+       >>cache       blocks, append, eviction, rewind, fork, save and restore
+       >>model       projections, the layer, feed, save and restore
+       >>kernels     the kernel pass: vector operations per instruction set, kernels once
+       >>licence
+*/
+#ifndef LCTX__ISA  /* the ordinary pass; the kernel pass at the end is included once per ISA */
+#ifndef LCTX_H
+#define LCTX_H
+/* ============================================================================ >>manual
+   WORDS
+       token       one step of a sequence, numbered from 0.
+       position    what RoPE, masks and biases see; the token's number unless you say otherwise.
+       head        n_head query heads; n_head_kv key/value heads, n_head a multiple of n_head_kv.
+       group       the n_head / n_head_kv query heads that share one key/value head.
+       row         one query of one head: what one softmax runs over.
+       tile        64 neighbouring tokens of one KV head, keys transposed (see MEMORY).
+       leaf        8 tiles; the unit whose softmax is accumulated in one go (see PROMISES).
+       span        a run of keys and values in memory, as attention sees them.
+       sink        two things in the field. n_sink: the first tokens, that a window keeps
+                   (StreamingLLM). sink_logit: a learned logit per head in the denominator (gpt-oss).
+       lse         log-sum-exp: log of a row's softmax denominator.
+
+   THE FLOORS (each calls only those below; move in on any of them)
+       4 model step   lctx_session_*     weights by pointer, tokens in, logits out
+       3 KV cache     lctx_cache_*       blocks, policies, positions; no layers, no weights
+       2 attention    lctx_attend        queries over a list of spans; lctx_merge
+       1 RoPE         lctx_rope_*        frequencies, attention factor, rotation
+       0 ground       lctx_*             status, types, threads, instruction sets
+
+   STEP BY STEP: YOUR ENGINE, YOUR CACHE (floor 2)
+       lctx_span s = {0};                 // keys and values where they are
+       s.k = k_cache; s.v = v_cache;      // rows [token][n_head_kv][head_dim] of f16
+       s.k_type = s.v_type = LCTX_F16;
+       s.n = n_past + n_new;              // s.pos = 0: position of the first key
+       lctx_attn a = {0};
+       a.n_q = n_new; a.n_head = 32; a.n_head_kv = 8; a.d_k = a.d_v = 128;
+       a.q = q; a.q_pos0 = n_past; a.out = out;
+       a.spans = &s; a.n_spans = 1;
+       size_t bytes; lctx_attend_size(&a, &bytes);
+       lctx_status st = lctx_attend(&a, scratch, bytes);
+   One call does prefill (many queries) and decode (one). Causal by position unless a.mask says so.
+
+   STEP BY STEP: OUR CACHE (floor 3)
+       lctx_cache_desc d = {0}; d.n_head_kv = 8; d.d_k = d.d_v = 128;
+       d.k_type = d.v_type = LCTX_F16; d.policy = LCTX_SINKS; d.window = 4092; d.n_sink = 4;
+       lctx_cache *c; lctx_cache_create(&d, &c);
+       per step: rotate q and k (floor 1), lctx_cache_append(c, &rows), lctx_cache_attend(c, &a, ...)
+   Under LCTX_SINKS the query is rotated twice: to its position, and to
+   lctx_cache_far_pos(c, position) for the sinks (a.q_far). That is StreamingLLM's "positions inside
+   the cache", exact, without touching one cached key: RoPE sees only differences of positions, the
+   window's differences are right already, and only the sinks are too far away.
+
+   STEP BY STEP: A MODEL (floor 4)
+       fill lctx_model with pointers to your weights; lctx_session_create; then
+       lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) for the prompt and for each token.
+
+   PROMISES (each has a test that can fail)
+       Same bits   The same keys give the same bits for any thread count, any split of the work and
+                   any chunking of the prompt, on one instruction set. Every score is one chain of
+                   fused multiply-adds over the dimensions, every output one chain over the keys of a
+                   leaf, and leaves are merged along a binary tree fixed by the keys' indices. What
+                   is masked or evicted is the identity of that merge, so windows do not disturb it.
+       f32         Scores and values are accumulated in f32, whatever the stored type.
+       Angles      position * frequency, cos and sin are computed in double: right to float rounding
+                   at position 2^24, and to about position * 2^-53 radians beyond.
+       Masks       A row that sees nothing gives zeros and lse = -inf. What is masked is never read
+                   into a sum: NaN or infinity there does not reach the output. Softcap comes before
+                   masks. A window of W counts the query's own key.
+       Errors      Arguments are checked at the edge; a failed call leaves its objects as they were.
+       Memory      Kernels allocate nothing: scratch is yours, its size by a query, O(threads x tile)
+                   and the logarithm of the context. Caches grow by blocks, never copy to grow.
+
+   MEMORY: THE NATIVE LAYOUT
+       Per KV head, tiles of T = 64 tokens; a tile holds its keys, then its values.
+         keys    f32, f16   [d_k][T]                one vector = one dimension of neighbouring tokens
+                 bf16       [d_k/2][T][2]           pairs of dimensions, d_k rounded up to 2
+                 int8       [d_k/4][T][4], f32 scale[T]   quads, d_k rounded up to 4
+         values  any        [T][d_v rounded up to 16], int8: then f32 scale[T]
+         key = int8 * scale, one scale per token and head (amax / 127).
+       So decoding has no horizontal sums and no strided reads, and one loaded key vector serves all
+       query heads of its group.
+                 tile 0            tile 1
+         head 0  [K 64 tok|V 64 tok][K 64 tok|V 64 tok] ...
+         head 1  [K 64 tok|V 64 tok] ...
+       Foreign rows, [token][head][dim] or [head][token][dim] with any strides, are taken as they are
+       and packed a tile at a time in scratch.
+
+   THREADS
+       Parallel loops go through one hook, lctx_parallel: OpenMP when compiled with it, else serial,
+       or your own pool. Functions are reentrant; an object (cache, session) is for one thread at a
+       time. Forks share blocks by atomic counts, so forks may live on different threads. A model
+       is read only: any number of sessions may use it at once.
+
+   MACROS (define before the include)
+       LCTX_IMPLEMENTATION   compile the implementation here
+       LCTX_STATIC           everything static: a private copy in this file
+       LCTX_API              your own linkage, e.g. __declspec(dllexport) or visibility
+       LCTX_NO_SIMD          scalar code only
+       LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
+       LCTX_ASSERT(x)        inner invariants; empty by default
+       LCTX_FILE             name by which the header includes itself, default "lctx.h"
+   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|neon caps the instruction set (read once).
+
+   LIMITS
+       n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
+       Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
+       settle on one length when the schedule is made.
+       Forking, saving and the checksum assume a little-endian machine. SIMD needs gcc or clang.
+       Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
+*/
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef LCTX_API
+#  ifdef LCTX_STATIC
+#    ifdef __GNUC__
+#      define LCTX_API static __attribute__((unused))
+#    else
+#      define LCTX_API static
+#    endif
+#  else
+#    define LCTX_API extern
+#  endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* ============================================================================ >>api
+   Every descriptor is valid when zeroed: 0 means the default that its comment names. Pointers in
+   descriptors are borrowed for the call unless said otherwise. Sizes of arrays are in brackets,
+   outermost first; strides are in bytes, and 0 means packed. No function but the allocator's may
+   be called back with a lock held; all functions may be called from any thread (see THREADS). */
+
+/* ---------------------------------------------------------------------------- >>api-ground */
+#define LCTX_VERSION 0x000100u             /* 0xMMmmpp */
+
+/* What a call returns. The text of each (lctx_status_text) names what was wrong. */
+#define LCTX_STATUSES(X)                                                                  \
+    X(LCTX_OK,            "ok")                                                           \
+    X(LCTX_E_NULL,        "a required pointer is null")                                   \
+    X(LCTX_E_COUNT,       "a count is negative or zero where it may not be")              \
+    X(LCTX_E_OVERFLOW,    "a size or an offset overflows")                                \
+    X(LCTX_E_ENUM,        "a mask, policy, scheme, pairing, layout or mode is unknown")   \
+    X(LCTX_E_TYPE,        "an element type is unknown or not allowed here")               \
+    X(LCTX_E_HEADS,       "n_head is not a multiple of n_head_kv")                        \
+    X(LCTX_E_HEAD_DIM,    "a head dimension is out of range")                             \
+    X(LCTX_E_STRIDE,      "a stride is shorter than what it steps over")                  \
+    X(LCTX_E_SCALE,       "int8 rows come without their scales")                          \
+    X(LCTX_E_SPAN,        "a span's range, order or query copy is invalid")               \
+    X(LCTX_E_WINDOW,      "window or n_sink is out of range")                             \
+    X(LCTX_E_SOFTCAP,     "softcap or scale is negative or not finite")                   \
+    X(LCTX_E_SCRATCH,     "scratch is null or too small")                                 \
+    X(LCTX_E_THREADS,     "n_threads is out of range")                                    \
+    X(LCTX_E_N_ROT,       "n_rot is odd, zero, above head_dim or above LCTX_MAX_ROT")     \
+    X(LCTX_E_THETA,       "theta (the RoPE base) must be above 1 and finite")             \
+    X(LCTX_E_FACTOR,      "factor must be at least 1 and finite")                         \
+    X(LCTX_E_ORIG_CTX,    "orig_ctx is missing or invalid for this scheme")               \
+    X(LCTX_E_BETA,        "beta_fast must be above beta_slow, both positive")             \
+    X(LCTX_E_FREQ_FACTOR, "high_freq must be above low_freq, both positive")              \
+    X(LCTX_E_MSCALE,      "attn_factor, mscale or mscale_all_dim is not finite")          \
+    X(LCTX_E_TABLE,       "a raw frequency table is missing or holds a bad value")        \
+    X(LCTX_E_POS,         "a position is negative, too large or goes back")               \
+    X(LCTX_E_MEMORY,      "the allocator gave no memory")                                 \
+    X(LCTX_E_FULL,        "the cache has no room for these tokens")                       \
+    X(LCTX_E_EVICTED,     "the tokens needed for that were evicted")                      \
+    X(LCTX_E_WEIGHT,      "a weight tensor is missing")                                   \
+    X(LCTX_E_SHAPE,       "a model dimension is invalid")                                 \
+    X(LCTX_E_TOKEN,       "a token is outside the vocabulary")                            \
+    X(LCTX_E_NAN,         "the model gave a value that is not finite")                    \
+    X(LCTX_E_IO,          "a read or write callback failed or ended early")               \
+    X(LCTX_E_FORMAT,      "saved data is not of this format or is damaged")               \
+    X(LCTX_E_MISMATCH,    "saved data belongs to another shape or policy")                \
+    X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
+    X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")
+typedef enum lctx_status {
+#define LCTX__STATUS(name, text) name,
+    LCTX_STATUSES(LCTX__STATUS)
+#undef LCTX__STATUS
+    LCTX_STATUS_COUNT
+} lctx_status;
+
+/* Element types. int8 values come with f32 scales: value = int8 * scale. */
+typedef enum lctx_type { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_TYPE_COUNT } lctx_type;
+
+typedef enum lctx_isa {
+    LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_NEON, LCTX_ISA_COUNT
+} lctx_isa;
+
+/* Memory for objects. alloc returns size bytes aligned to align (a power of two), or null.
+   free gets what alloc gave, with its size. Both null: malloc and free. Must be thread-safe if
+   objects that share memory (forks) live on several threads. */
+typedef struct lctx_allocator {
+    void *(*alloc)(void *user, size_t size, size_t align);
+    void  (*free)(void *user, void *ptr, size_t size);
+    void  *user;
+} lctx_allocator;
+
+/* Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
+   0 .. n_threads-1 and never the same thread number twice at a time, and return when all are done.
+   run null: OpenMP if compiled with it, else serial. n_threads 0: what OpenMP says, else 1;
+   at most LCTX_MAX_THREADS. */
+#define LCTX_MAX_THREADS 1024
+typedef void (*lctx_task)(void *arg, int64_t i, int32_t thread);
+typedef struct lctx_parallel {
+    void   (*run)(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg);
+    void    *user;
+    int32_t  n_threads;
+    int32_t  reserved;
+} lctx_parallel;
+
+/* Called now and then during a long call, from the calling thread; done counts up to total (in
+   units of that call). Return nonzero to cancel: the call ends with LCTX_E_CANCELLED. */
+typedef int (*lctx_progress)(void *user, int64_t done, int64_t total);
+
+/* Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure. */
+typedef int (*lctx_write)(void *user, const void *data, size_t n);
+typedef int (*lctx_read)(void *user, void *data, size_t n);
+
+LCTX_API uint32_t    lctx_version(void);                    /* LCTX_VERSION of the implementation */
+LCTX_API const char *lctx_status_text(lctx_status status);  /* static text; never null */
+
+/* sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for an
+   unknown name. Bindings compare it with their own at load time. */
+LCTX_API size_t lctx_sizeof(const char *name);
+
+/* The instruction set in use. The best that the CPU has is taken at first use, capped by the
+   environment's LCTX_ISA. set is for tests and comparisons; not while other calls run.
+   Errors: LCTX_E_ISA. name gives "scalar", "avx2", ...; null for an unknown value. */
+LCTX_API lctx_isa    lctx_isa_get(void);
+LCTX_API lctx_status lctx_isa_set(lctx_isa isa);
+LCTX_API const char *lctx_isa_name(lctx_isa isa);
+
+/* Bytes of one element; 0 for an unknown type. */
+LCTX_API size_t lctx_type_size(lctx_type type);
+
+/* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity, NaN
+   stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read by
+   to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or infinity
+   gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
+LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
+                                   float *scale);
+LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
+                                 float *dst);
+
+/* ---------------------------------------------------------------------------- >>api-rope
+   Rotary position embedding (Su et al. 2104.09864). Pair i of a head turns by the angle
+   position * freq[i]; cos and sin are multiplied by the attention factor:
+       x' = (x cos - y sin) * attn_factor,  y' = (x sin + y cos) * attn_factor
+   With d = n_rot, b = theta, s = factor, L = orig_ctx and plain frequencies f_i = b^(-2i/d):
+       PLAIN      f_i                  (a base change, ABF, is a larger theta)
+       LINEAR     f_i / s              position interpolation, Chen et al. 2306.15595
+       NTK        b' = b * s^(d/(d-2))                                     bloc97 2023
+       DYNAMIC    b' = b * (s*l/L - (s-1))^(d/(d-2)) for l = ctx > L, else plain
+                                                                           emozilla 2023
+       BY_PARTS   r_i = L f_i / 2pi; g = clamp((r_i - beta_slow) / (beta_fast - beta_slow), 0, 1);
+                  (1-g) f_i/s + g f_i                          YaRN paper 2309.00071, sec. 3.2
+       YARN       the same with the ramp linear in i, as the YaRN code, HF, llama.cpp and vLLM have:
+                  dim(r) = d ln(L / 2pi r) / (2 ln b); low = dim(beta_fast), high = dim(beta_slow),
+                  floored and ceiled unless no_truncate, clamped to [0, d-1];
+                  g_i = 1 - clamp((i - low)/(high - low), 0, 1); attention factor below
+       LLAMA3     wavelength w = 2pi/f_i: w < L/high_freq keep; w > L/low_freq f_i/s; between
+                  t = (L/w - low_freq)/(high_freq - low_freq); (1-t) f_i/s + t f_i
+       RAW        freq[] as given
+   Attention factor of YARN and BY_PARTS: attn_factor if given; else, with
+   m(a) = 0.1 a ln s + 1 (s > 1): m(mscale)/m(mscale_all_dim) when both are given, else m(1).
+   DeepSeek also multiplies the softmax scale by m(mscale_all_dim)^2: that is scale_mul, which you
+   multiply into lctx_attn.scale yourself (the model step does). It is 1 unless mscale_all_dim is set. */
+#define LCTX_MAX_ROT 512
+typedef enum lctx_rope_scheme {
+    LCTX_ROPE_PLAIN, LCTX_ROPE_LINEAR, LCTX_ROPE_NTK, LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS,
+    LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3, LCTX_ROPE_RAW, LCTX_ROPE_SCHEME_COUNT
+} lctx_rope_scheme;
+typedef enum lctx_rope_pairing {
+    LCTX_ROPE_HALF,          /* (i, i + n_rot/2): NeoX, Hugging Face */
+    LCTX_ROPE_INTERLEAVED,   /* (2i, 2i + 1): GPT-J, llama2.c, GGUF's llama */
+    LCTX_ROPE_PAIRING_COUNT
+} lctx_rope_pairing;
+
+typedef struct lctx_rope_desc {
+    int32_t scheme;          /* lctx_rope_scheme */
+    int32_t pairing;         /* lctx_rope_pairing */
+    int32_t n_rot;           /* dimensions that turn, even; the rest of the head passes through */
+    int32_t no_truncate;     /* YARN: nonzero = do not floor and ceil the ramp (HF truncate: false) */
+    double  theta;           /* base; 0 = 10000 */
+    double  factor;          /* s >= 1; 0 = 1 */
+    double  orig_ctx;        /* L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3 */
+    double  ctx;             /* DYNAMIC: the length l to settle on; 0 = factor * orig_ctx */
+    double  beta_fast;       /* BY_PARTS, YARN; 0 = 32 */
+    double  beta_slow;       /* 0 = 1 */
+    double  attn_factor;     /* overrides the computed attention factor, any scheme; 0 = computed */
+    double  mscale;          /* YARN; 0 = not given */
+    double  mscale_all_dim;  /* YARN; 0 = not given */
+    double  low_freq;        /* LLAMA3 low_freq_factor; 0 = 1 */
+    double  high_freq;       /* LLAMA3 high_freq_factor; 0 = 4 */
+    const double *freq;      /* RAW: [n_rot/2] radians per position, finite */
+} lctx_rope_desc;
+
+/* A schedule. Plain data: copy it, keep it, compare it; filled by lctx_rope_init. */
+typedef struct lctx_rope {
+    int32_t n_rot, pairing;
+    double  attn_factor;               /* multiplied into cos and sin */
+    double  scale_mul;                 /* to be multiplied into the softmax scale (DeepSeek) */
+    double  freq[LCTX_MAX_ROT / 2];    /* [n_rot/2] radians per position */
+} lctx_rope;
+
+/* Computes a schedule, in double. Errors: LCTX_E_NULL, _ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX,
+   _BETA, _FREQ_FACTOR, _MSCALE, _TABLE; *rope is untouched then. Nothing is clamped silently. */
+LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc);
+
+/* cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included.
+   0 <= pos < 2^48. Errors: LCTX_E_NULL, _N_ROT, _POS. */
+LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos, float *sin);
+
+/* Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
+   may not overlap it otherwise. Strides in bytes; 0: packed. Token t stands at position pos[t], or
+   pos0 + t where pos is null; positions may come in any order. Dimensions n_rot .. head_dim-1
+   are copied. Allocates nothing. Errors: LCTX_E_NULL, _COUNT, _N_ROT, _STRIDE, _POS, _THREADS. */
+typedef struct lctx_rope_job {
+    int64_t        n_tok;
+    int32_t        n_head, head_dim;
+    const float   *x;        int64_t x_token, x_head;        /* strides */
+    float         *out;      int64_t out_token, out_head;    /* strides */
+    const int64_t *pos;      /* [n_tok] or null */
+    int64_t        pos0;
+    const lctx_parallel *par;    /* null = default */
+} lctx_rope_job;
+LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job);
+
+/* ---------------------------------------------------------------------------- >>api-attention
+   For every row (query t of head h, KV head g = h / (n_head / n_head_kv)):
+       s_j = scale * q_t . k_j           scale 0: 1/sqrt(d_k)
+       s_j = softcap * tanh(s_j / softcap)                         if softcap > 0
+       s_j = s_j - alibi[h] * |pos_t - pos_j| + bias[h][t][j]      if given
+       visible: pos_j <= pos_t (causal), and pos_t - pos_j < window or pos_j < n_sink
+       p_j = exp(s_j) / (sum over visible j of exp(s_j) + exp(sink_logit[h]))
+       out = sum of p_j v_j,    lse = log of the denominator
+   Online softmax: Milakov & Gimelshein 1805.02867; tiling: Dao et al. 2205.14135; split keys:
+   flash-decoding, Dao et al. 2023; ALiBi: 2108.12409; softcap: Gemma 2; sink logits: gpt-oss. */
+
+/* A run of n keys and values, all heads. Layouts:
+   LCTX_ROWS   key j of head g stands at k + j*k_token + g*k_head, d_k elements in a row; values
+               likewise. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
+               k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
+   LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
+               span (0 .. 63). */
+typedef enum lctx_layout { LCTX_ROWS, LCTX_TILES, LCTX_LAYOUT_COUNT } lctx_layout;
+typedef struct lctx_span {
+    const void *k, *v;
+    int32_t k_type, v_type;              /* lctx_type */
+    int32_t layout;                      /* lctx_layout */
+    int32_t skip;                        /* TILES: keys of the first tile that stand before the span */
+    int64_t n;                           /* keys; 0 is allowed */
+    int64_t pos;                         /* position of the first key; the next follow by one */
+    int64_t index;                       /* number of the first key in the sequence: fixes leaves and
+                                            so bits. 0 = right after the span before */
+    int32_t query;                       /* 0: scored with q, 1: with q_far */
+    int32_t reserved;
+    int64_t k_token, k_head, v_token, v_head;            /* strides, bytes; TILES: only k_head, which
+                                                            then serves both; 0 = packed */
+    const float *k_scale, *v_scale;                      /* ROWS of int8 */
+    int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
+} lctx_span;
+
+typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mask;
+
+typedef struct lctx_attn {
+    int64_t n_q;                   /* queries, >= 0 */
+    int32_t n_head, n_head_kv;
+    int32_t d_k, d_v;              /* d_v 0 = d_k */
+    const float *q;                /* [n_q][n_head][d_k], rotated already */
+    const float *q_far;            /* the same rotated otherwise, for spans with query 1; or null */
+    int64_t q_token, q_head;       /* strides of q and q_far, bytes; 0 = packed */
+    const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t */
+    int64_t q_pos0;
+    const lctx_span *spans;        /* [n_spans] */
+    int64_t n_spans;
+    float  *out;                   /* [n_q][n_head][d_v] */
+    int64_t out_token, out_head;   /* strides, bytes; 0 = packed */
+    float  *lse;                   /* [n_q][n_head] or null */
+    float   scale;                 /* 0 = 1/sqrt(d_k) */
+    float   softcap;               /* 0 = none */
+    int32_t mask;                  /* lctx_mask */
+    int32_t n_sink;                /* with a window: keys at positions below stay visible */
+    int64_t window;                /* keys a query sees, its own counted; 0 = all */
+    const float *alibi;            /* [n_head] slopes or null */
+    const float *sink_logit;       /* [n_head] or null */
+    const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys of
+                                      all spans in order. Or null */
+    int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
+    const lctx_parallel *par;      /* null = default */
+    lctx_progress progress;        /* null = none; on cancelling, out and lse are unspecified */
+    void   *progress_user;
+} lctx_attn;
+
+/* Bytes of scratch that lctx_attend needs for this descriptor (pointers q, out, lse may be null
+   here). Independent of the number of keys but for a logarithm. Errors: as lctx_attend. */
+LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
+
+/* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
+   run at once. Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE,
+   _SCALE, _SPAN, _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
+LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
+
+/* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, with their lse.
+       m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
+   out[i] and lse[i] may be those of a part (in place). Parts with lse = -inf count nothing. Use
+   sink_logit in one part only. lse_out may be null. Errors: LCTX_E_NULL, _COUNT, _HEAD_DIM. */
+LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
+                                const float *const *out_parts,   /* [n_parts] -> [n_rows][d_v] */
+                                const float *const *lse_parts,   /* [n_parts] -> [n_rows] */
+                                float *out, float *lse_out);     /* [n_rows][d_v], [n_rows] */
+
+/* ALiBi slopes: 2^(-8(h+1)/n) for n a power of two; else those of the power of two below, then
+   every second one of twice that power (2108.12409, the authors' code). Errors: LCTX_E_NULL, _HEADS. */
+LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
+
+/* The native layout as memory of yours (the cache keeps its own). A store holds tokens 0 .. cap-1 of
+   n_head_kv heads; cap is a multiple of LCTX_TILE. mem must be aligned to 64 bytes. */
+#define LCTX_TILE 64
+typedef struct lctx_tiles {
+    int32_t n_head_kv, d_k, d_v;          /* d_v 0 = d_k */
+    int32_t k_type, v_type;               /* lctx_type */
+    int32_t reserved;
+    int64_t cap;                          /* tokens, a multiple of LCTX_TILE */
+    void   *mem;                          /* lctx_tiles_size bytes */
+} lctx_tiles;
+
+/* Rows to be written into or read from a store or a cache, f32: keys [n][n_head_kv][d_k], values
+   [n][n_head_kv][d_v]. Strides in bytes, 0 = packed. */
+typedef struct lctx_rows {
+    int64_t n;
+    const float *k, *v;
+    int64_t k_token, k_head, v_token, v_head;
+} lctx_rows;
+
+/* Bytes of a store (mem need not be set). Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes);
+/* Packs rows as tokens first .. first+n-1; others are untouched. Errors: as size, _NULL, _SPAN,
+   _STRIDE. */
+LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, const lctx_rows *rows);
+/* Unpacks n tokens into k[n][n_head_kv][d_k] and v[n][n_head_kv][d_v], either may be null. */
+LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
+                                     float *k, float *v);
+/* A span over tokens first .. first+n-1 of a store, at position pos. Errors: as above. */
+LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int64_t n, int64_t pos,
+                                     lctx_span *span);
+
+/* ---------------------------------------------------------------------------- >>api-cache
+   The keys and values of one sequence in one layer. Blocks of tokens are allocated as they are
+   needed, dropped when no coming query can see them, and shared between forks by counts.
+       LCTX_FULL     everything stays
+       LCTX_WINDOW   the last `window` tokens count
+       LCTX_SINKS    the first n_sink and the last `window` tokens count (StreamingLLM 2309.17453),
+                     with positions inside the cache: give q_far rotated to lctx_cache_far_pos
+   A query at position t sees exactly the keys that its policy names, to the token, however many
+   tokens were appended at once; whole blocks are what memory is freed in. */
+typedef enum lctx_policy { LCTX_FULL, LCTX_WINDOW, LCTX_SINKS, LCTX_POLICY_COUNT } lctx_policy;
+
+typedef struct lctx_cache_desc {
+    int32_t n_head_kv, d_k, d_v;      /* d_v 0 = d_k */
+    int32_t k_type, v_type;           /* lctx_type */
+    int32_t policy;                   /* lctx_policy */
+    int32_t n_sink;                   /* SINKS: >= 1 */
+    int32_t block;                    /* tokens a block, a multiple of LCTX_TILE; 0 = 256 */
+    int64_t window;                   /* WINDOW, SINKS: >= 1, the query's own key counted */
+    int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
+    const lctx_allocator *alloc;      /* copied; null = malloc */
+} lctx_cache_desc;
+
+typedef struct lctx_cache lctx_cache;
+
+typedef struct lctx_cache_info {
+    int64_t n;                /* tokens appended since the start (and not rewound): the next position */
+    int64_t n_held;           /* tokens in memory */
+    int64_t n_dropped;        /* tokens no longer in memory */
+    int64_t rewind_min;       /* lowest n that lctx_cache_rewind can go back to now */
+    int64_t n_block;          /* blocks held, shared ones included */
+    int64_t bytes;            /* of those blocks */
+    int64_t bytes_shared;     /* of these, in blocks that forks share */
+} lctx_cache_info;
+
+/* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _ENUM,
+   _WINDOW, _OVERFLOW, _MEMORY. */
+LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
+LCTX_API void        lctx_cache_free(lctx_cache *cache);
+
+/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them. Blocks that
+   no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS,
+   _MEMORY; the cache is as before then. */
+LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
+
+/* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
+   (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
+   must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED).
+   Under LCTX_SINKS q_far is needed. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
+                                            size_t *bytes);
+LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
+                                       void *scratch, size_t scratch_bytes);
+
+/* The position inside the cache of a query at pos: min(pos, n_sink + window - 1) under LCTX_SINKS,
+   else pos. Rotate q_far to it. */
+LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
+
+/* The spans that attention sees, in order; *n gets their number (at most that many are written, cap
+   allows). Valid until the cache changes. Errors: LCTX_E_NULL, _COUNT. */
+LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
+                                      int64_t *n);
+
+/* Forgets the tokens n and after. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n below
+   info.rewind_min: a window that ends there is gone). */
+LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n);
+
+/* A second cache with the same contents; full blocks are shared, and a shared block is copied by
+   whichever side first writes into it. Errors: LCTX_E_NULL, _MEMORY. */
+LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork);
+
+LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
+
+/* Writes the cache to a stream, and reads it back into a cache of the same description. The format is
+   versioned and checksummed, native layout, little-endian. restore replaces the contents; on any
+   error they stay as they were. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _MEMORY. */
+LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
+LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
+
+/* ---------------------------------------------------------------------------- >>api-model
+   One step of a Llama-family transformer over weights that you own:
+       x = tok_embd[token] * embd_scale
+       per layer:  h = rmsnorm(x) * attn_norm;  q, k, v = wq h + bq, wk h + bk, wv h + bv
+                   q, k = rmsnorm per head * q_norm, k_norm (if given), then RoPE
+                   x += wo attention(q, cache)
+                   h = rmsnorm(x) * ffn_norm;  x += w_down (silu(w_gate h) * (w_up h))
+       logits = output rmsnorm(x) * output_norm      (output null: tok_embd, tied)
+   Llama, Mistral, Qwen2 (bq, bk, bv), Qwen3 (q_norm, k_norm, head_dim free of d_model). */
+
+/* A weight. [rows][cols] row-major as named beside each; a matrix computes y[rows] = W x[cols]. */
+typedef struct lctx_tensor {
+    const void  *data;
+    const float *scale;       /* LCTX_I8: [rows] */
+    int32_t      type;        /* lctx_type */
+    int32_t      reserved;
+} lctx_tensor;
+
+typedef struct lctx_layer {
+    lctx_tensor attn_norm;    /* [d_model] */
+    lctx_tensor wq;           /* [n_head*head_dim][d_model] */
+    lctx_tensor wk, wv;       /* [n_head_kv*head_dim][d_model] */
+    lctx_tensor wo;           /* [d_model][n_head*head_dim] */
+    lctx_tensor bq, bk, bv;   /* [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none */
+    lctx_tensor q_norm, k_norm;   /* [head_dim]; data null = none */
+    lctx_tensor ffn_norm;     /* [d_model] */
+    lctx_tensor w_gate, w_up; /* [d_ff][d_model] */
+    lctx_tensor w_down;       /* [d_model][d_ff] */
+    const lctx_rope *rope;    /* null = the model's */
+    int64_t     window;       /* this layer's sliding window; 0 = none */
+    int32_t     no_rope;      /* nonzero: this layer has no rotation */
+    int32_t     reserved;
+} lctx_layer;
+
+typedef struct lctx_model {
+    int32_t n_layer, n_head, n_head_kv, head_dim;   /* head_dim 0 = d_model / n_head */
+    int32_t d_model, d_ff, n_vocab;
+    float   norm_eps;             /* 0 = 1e-5 */
+    float   embd_scale;           /* 0 = 1 */
+    float   attn_scale;           /* softmax scale before rope.scale_mul; 0 = 1/sqrt(head_dim) */
+    float   softcap;              /* attention softcap; 0 = none */
+    float   logit_softcap;        /* 0 = none */
+    lctx_tensor tok_embd;         /* [n_vocab][d_model] */
+    lctx_tensor output_norm;      /* [d_model] */
+    lctx_tensor output;           /* [n_vocab][d_model]; data null = tok_embd */
+    const lctx_layer *layers;     /* [n_layer] */
+    const lctx_rope  *rope;       /* null = no rotation */
+} lctx_model;
+
+typedef struct lctx_session_desc {
+    int32_t k_type, v_type;       /* of the caches, lctx_type */
+    int32_t policy;               /* lctx_policy, of every layer that has no narrower window */
+    int32_t n_sink;
+    int64_t window;
+    int64_t max_tokens;           /* FULL; 0 = no limit */
+    int32_t block;                /* tokens a cache block; 0 = 256 */
+    int32_t chunk;                /* tokens computed at once; bounds memory, changes no bit; 0 = 256 */
+    const lctx_allocator *alloc;  /* copied; null = malloc */
+    const lctx_parallel  *par;    /* copied; null = default */
+    lctx_progress progress;       /* called after each chunk of a feed: tokens done, tokens in all */
+    void *progress_user;
+} lctx_session_desc;
+
+typedef struct lctx_session lctx_session;
+
+typedef struct lctx_session_info {
+    int64_t n;                /* tokens fed: the next position */
+    int64_t n_dropped;        /* tokens that some layer no longer holds */
+    int64_t rewind_min;       /* lowest n that lctx_session_rewind can go back to now */
+    int64_t cache_bytes;      /* all layers' blocks */
+    int64_t scratch_bytes;    /* activations and attention scratch */
+} lctx_session_info;
+
+typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, LCTX_LOGITS_COUNT
+} lctx_logits;
+
+/* Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
+   _N_ROT, _WEIGHT, _TYPE, _WINDOW, _SOFTCAP. */
+LCTX_API lctx_status lctx_model_check(const lctx_model *model);
+
+/* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and must
+   outlive the session; many sessions may share them. Errors: those of lctx_model_check and
+   lctx_cache_create, LCTX_E_THREADS, _COUNT. free takes null too. */
+LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
+                                         lctx_session **session);
+LCTX_API void        lctx_session_free(lctx_session *session);
+
+/* Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
+   LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN, _FULL,
+   _POS, _MEMORY, _NAN, _CANCELLED; the session is as before then, logits unspecified. */
+LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
+                                       lctx_logits which, float *logits);
+
+LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);   /* as the cache's */
+LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork);
+LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
+LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user);
+LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* LCTX_H: stop here if you only want the API */
+
+#if defined(LCTX_IMPLEMENTATION) && !defined(LCTX__IMPLEMENTED)
+#define LCTX__IMPLEMENTED
+/* ============================================================================ >>ground
+   Every #include stands here, outside the target regions of the kernel pass. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(LCTX_NO_SIMD)
+#  define LCTX__X86 1
+#  include <cpuid.h>
+#  include <immintrin.h>
+#elif defined(__GNUC__) && defined(__aarch64__) && !defined(LCTX_NO_SIMD)
+#  define LCTX__ARM 1
+#  include <arm_neon.h>
+#endif
+#if defined(_OPENMP) && !defined(LCTX_NO_OPENMP)
+#  define LCTX__OMP 1
+#  include <omp.h>
+#endif
+#ifndef LCTX_ASSERT
+#  define LCTX_ASSERT(x) ((void)0)
+#endif
+#ifndef LCTX_FILE
+#  define LCTX_FILE "lctx.h"    /* by name: __FILE__ breaks under -Isub and prefix maps */
+#endif
+#ifdef __GNUC__
+#  define LCTX__INLINE static inline __attribute__((always_inline, unused))
+#  define LCTX__ENTRY  static __attribute__((noinline))  /* what the table points at: never inline */
+#else
+#  define LCTX__INLINE static inline
+#  define LCTX__ENTRY  static
+#endif
+
+enum {
+    LCTX__LEAF = 8 * LCTX_TILE,     /* keys accumulated in one go */
+    LCTX__ALIGN = 64,
+    LCTX__MAX_DIM = 65536,
+    LCTX__ROWS = 64                 /* rows of one attention task, about */
+};
+#define LCTX__HUGE    ((int64_t)1 << 62)   /* what sizes saturate at: an overflow */
+#define LCTX__MAX_POS ((int64_t)1 << 48)
+
+/* ---- status, version, struct sizes */
+LCTX_API uint32_t lctx_version(void) { return LCTX_VERSION; }
+
+LCTX_API const char *lctx_status_text(lctx_status status)
+{
+    static const char *const text[] = {
+#define LCTX__STATUS(name, words) words,
+        LCTX_STATUSES(LCTX__STATUS)
+#undef LCTX__STATUS
+    };
+    return (unsigned)status < LCTX_STATUS_COUNT ? text[status] : "unknown status";
+}
+
+LCTX_API size_t lctx_sizeof(const char *name)
+{
+    static const struct { const char *name; size_t size; } all[] = {
+#define LCTX__SIZEOF(type) { #type, sizeof(type) },
+        LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
+        LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
+        LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
+        LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_tensor)
+        LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
+        LCTX__SIZEOF(lctx_session_info)
+#undef LCTX__SIZEOF
+    };
+    size_t i;
+    for (i = 0; name && i < sizeof all / sizeof *all; i++)
+        if (!strcmp(name, all[i].name)) return all[i].size;
+    return 0;
+}
+
+/* ---- checked sizes: sums and products of non-negative numbers that stick at LCTX__HUGE, so that a
+   chain of them is checked once, at its end */
+static int64_t lctx__mul(int64_t a, int64_t b)
+{
+    return b && a > LCTX__HUGE / b ? LCTX__HUGE : a * b;
+}
+static int64_t lctx__add(int64_t a, int64_t b) { return a > LCTX__HUGE - b ? LCTX__HUGE : a + b; }
+static int64_t lctx__round_up(int64_t a, int64_t to) { return lctx__add(a, to - 1) / to * to; }
+static int lctx__fits(int64_t a) { return a < LCTX__HUGE && (uint64_t)a <= SIZE_MAX / 2; }
+static int64_t lctx__min(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t lctx__max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* ---- memory: carving a caller's buffer, and the allocator */
+static void *lctx__carve(char **at, int64_t bytes)
+{
+    void *p = *at;
+    *at += lctx__round_up(bytes, LCTX__ALIGN);
+    return p;
+}
+static char *lctx__aligned(void *p)
+{
+    return (char *)p + (((uintptr_t)LCTX__ALIGN - (uintptr_t)p % LCTX__ALIGN) % LCTX__ALIGN);
+}
+
+static void *lctx__malloc(void *user, size_t size, size_t align)
+{
+    char *raw = (char *)malloc(size + align + sizeof(void *)), *p;
+    (void)user;
+    if (!raw) return NULL;
+    p = raw + sizeof(void *);
+    p += (align - (uintptr_t)p % align) % align;
+    memcpy(p - sizeof(void *), &raw, sizeof raw);    /* where free finds it again */
+    return p;
+}
+static void lctx__mfree(void *user, void *p, size_t size)
+{
+    void *raw;
+    (void)user, (void)size;
+    memcpy(&raw, (char *)p - sizeof(void *), sizeof raw);
+    free(raw);
+}
+static lctx_allocator lctx__allocator(const lctx_allocator *a)
+{
+    lctx_allocator def;
+    def.alloc = lctx__malloc, def.free = lctx__mfree, def.user = NULL;
+    return a && a->alloc && a->free ? *a : def;
+}
+/* Zeroed memory, or null; n_bytes may be LCTX__HUGE. */
+static void *lctx__new(const lctx_allocator *a, int64_t n_bytes)
+{
+    void *p = lctx__fits(n_bytes) ? a->alloc(a->user, (size_t)n_bytes, LCTX__ALIGN) : NULL;
+    if (p) memset(p, 0, (size_t)n_bytes);
+    return p;
+}
+static void lctx__delete(const lctx_allocator *a, void *p, int64_t n_bytes)
+{
+    if (p) a->free(a->user, p, (size_t)n_bytes);
+}
+
+/* ---- shared counts and flags */
+#ifdef __GNUC__
+static void    lctx__count_up(int64_t *c) { __atomic_add_fetch(c, 1, __ATOMIC_RELAXED); }
+static int64_t lctx__count_down(int64_t *c) { return __atomic_sub_fetch(c, 1, __ATOMIC_ACQ_REL); }
+static int64_t lctx__count(int64_t *c) { return __atomic_load_n(c, __ATOMIC_ACQUIRE); }
+static void    lctx__flag_set(int *f) { __atomic_store_n(f, 1, __ATOMIC_RELAXED); }
+static int     lctx__flag(int *f) { return __atomic_load_n(f, __ATOMIC_RELAXED); }
+#else
+static void    lctx__count_up(int64_t *c) { ++*c; }
+static int64_t lctx__count_down(int64_t *c) { return --*c; }
+static int64_t lctx__count(int64_t *c) { return *c; }
+static void    lctx__flag_set(int *f) { *(volatile int *)f = 1; }
+static int     lctx__flag(int *f) { return *(volatile int *)f; }
+#endif
+
+/* ---- parallel loops */
+static lctx_status lctx__parallel_check(const lctx_parallel *par)
+{
+    int bad = par && (par->n_threads < 0 || par->n_threads > LCTX_MAX_THREADS);
+    return bad ? LCTX_E_THREADS : LCTX_OK;
+}
+static int32_t lctx__threads(const lctx_parallel *par)
+{
+    if (par && par->n_threads > 0) return par->n_threads;
+#ifdef LCTX__OMP
+    return (int32_t)lctx__min(omp_get_max_threads(), LCTX_MAX_THREADS);
+#else
+    return 1;
+#endif
+}
+/* Below this many multiply-adds a loop is not worth waking threads for. */
+#define LCTX__SMALL_WORK 65536
+
+/* task(arg, i, thread) for i in 0 .. n-1; serial where the work is small. */
+static void lctx__for(const lctx_parallel *par, int64_t work, int64_t n, lctx_task task, void *arg)
+{
+    int32_t nt = (int32_t)lctx__min(lctx__threads(par), n);
+    int64_t i;
+    if (nt > 1 && work >= LCTX__SMALL_WORK) {
+        if (par && par->run) {
+            par->run(par->user, nt, n, task, arg);
+            return;
+        }
+#ifdef LCTX__OMP
+#pragma omp parallel for schedule(dynamic, 1) num_threads(nt)
+        for (i = 0; i < n; i++) task(arg, i, (int32_t)omp_get_thread_num());
+        return;
+#endif
+    }
+    for (i = 0; i < n; i++) task(arg, i, 0);
+}
+
+/* ---- element types, one at a time; rows at a time in the kernel pass */
+LCTX_API size_t lctx_type_size(lctx_type type)
+{
+    static const size_t size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
+    return (unsigned)type < LCTX_TYPE_COUNT ? size[type] : 0;
+}
+static uint32_t lctx__bits(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
+static float lctx__float(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
+/* These hold under -ffast-math, where the library's may not. */
+static float lctx__minus_inf(void) { return lctx__float(0xff800000u); }
+static int lctx__finite(float x) { return (lctx__bits(x) & 0x7f800000u) != 0x7f800000u; }
+static int lctx__finite_d(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, 8);
+    return (u >> 52 & 0x7ff) != 0x7ff;
+}
+
+static float lctx__from_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, e = h >> 10 & 31u, m = h & 0x3ffu;
+    if (e == 31) return lctx__float(sign | 0x7f800000u | m << 13 | (m ? 0x400000u : 0));
+    if (e) return lctx__float(sign | (e + 112) << 23 | m << 13);
+    /* zero and subnormal: m * 2^-24 is exact */
+    return lctx__float(sign | lctx__bits((float)m * 5.9604644775390625e-8f));
+}
+static uint16_t lctx__to_f16(float x)
+{
+    uint32_t u = lctx__bits(x), sign = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
+    uint32_t shift, m;
+    if (a > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | (a >> 13 & 0x1ffu));   /* quiet NaN */
+    if (a >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u);       /* rounds to 65536 or more */
+    if (a >= 0x38800000u)                                          /* normal: rebias and round */
+        return (uint16_t)(sign | ((a - 0x38000000u + 0xfffu + (a >> 13 & 1u)) >> 13));
+    if (a < 0x33000000u) return (uint16_t)sign;                    /* below half the least */
+    shift = 126 - (a >> 23);                                       /* subnormal: 14 .. 24 */
+    m = (a & 0x7fffffu) | 0x800000u;
+    m = (m >> shift) + ((m >> (shift - 1) & 1u) &&
+                        ((m & ((1u << (shift - 1)) - 1)) || (m >> shift & 1u)));
+    return (uint16_t)(sign | m);
+}
+static uint16_t lctx__to_bf16(float x)
+{
+    uint32_t u = lctx__bits(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40u);
+    return (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
+}
+/* max |x| / 127, or NaN where a value is not finite: of non-negative floats the bits are in order */
+static float lctx__i8_scale(int64_t n, const float *x)
+{
+    uint32_t top = 0, b;
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        b = lctx__bits(x[i]) & 0x7fffffffu;
+        top = b > top ? b : top;
+    }
+    return top >= 0x7f800000u ? lctx__float(0x7fc00000u) : lctx__float(top) / 127.0f;
+}
+
+/* ---- what the kernel pass provides, per instruction set */
+
+/* One tile of keys and values against the rows of a task. Rows of one query are neighbours. */
+typedef struct lctx__tile {
+    int64_t rows, d_k, d_v;          /* d_k a multiple of 4, d_v of 16 */
+    const float *q;                  /* [rows][d_k], scaled */
+    const void *k;                   /* native key tile */
+    const void *v;                   /* value rows, v_stride bytes apart */
+    int64_t v_stride;
+    int k_type, v_type;
+    const float *k_scale, *v_scale;  /* [LCTX_TILE] or null */
+    const uint64_t *see;             /* [rows] visible keys, bit by bit; null = all of them */
+    const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
+    const float *bias;               /* [rows][LCTX_TILE] or null */
+    float softcap;
+    float *s;                        /* [rows][LCTX_TILE] work */
+    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
+} lctx__tile;
+
+/* Rotation of one token's heads. */
+typedef struct lctx__turn {
+    int32_t n_head, head_dim, n_rot, pairing;
+    const float *cos, *sin;          /* HALF: [n_rot/2]; INTERLEAVED: [n_rot], see there */
+    const char *x;
+    char *out;
+    int64_t x_head, out_head;        /* bytes */
+} lctx__turn;
+
+/* y[n][ldy] rows row0 .. row1-1 of W x. x is [n][ldx], ldx a multiple of 16, zero beyond cols. */
+typedef struct lctx__product {
+    const void *w;
+    const float *w_scale, *bias;     /* [rows] or null */
+    const float *x;
+    float *y;
+    int64_t n, cols, ldx, ldy, row0, row1;
+    int type, add;                   /* add: y += W x */
+} lctx__product;
+
+typedef struct lctx__ops {
+    void (*tile)(const lctx__tile *);
+    void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
+    void (*finish)(int64_t d, float l, const float *acc, float *out);
+    void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
+    void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
+    void (*to_f32)(int type, int64_t n, const void *src, float *out);
+    void (*to_f16)(int64_t n, const float *src, uint16_t *out);
+    void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
+    void (*turn)(const lctx__turn *);
+    void (*rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out);
+    void (*silu)(int64_t n, const float *gate, const float *up, float *out);
+    void (*tanh)(int64_t n, float cap, float *x);                     /* x = cap tanh(x / cap) */
+    void (*product)(const lctx__product *);
+} lctx__ops;
+
+static const float lctx__lane[LCTX_TILE] = {
+     0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15,
+    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+    48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
+};
+
+#define LCTX__ISA 0
+#include LCTX_FILE
+#ifdef LCTX__X86
+#  define LCTX__ISA 1
+#  include LCTX_FILE
+#  define LCTX__ISA 2
+#  include LCTX_FILE
+#endif
+#ifdef LCTX__ARM
+#  define LCTX__ISA 3
+#  include LCTX_FILE
+#endif
+
+/* ---- dispatch */
+static const lctx__ops *const lctx__all[LCTX_ISA_COUNT] = {
+    &lctx__ops_scalar,
+#ifdef LCTX__X86
+    &lctx__ops_avx2, &lctx__ops_avx512, NULL
+#elif defined(LCTX__ARM)
+    NULL, NULL, &lctx__ops_neon
+#else
+    NULL, NULL, NULL
+#endif
+};
+static const char *const lctx__isa_names[LCTX_ISA_COUNT] = { "scalar", "avx2", "avx512", "neon" };
+static const lctx__ops *lctx__current;     /* the only global state */
+
+/* Built in, and the CPU and the system allow it. */
+static int lctx__has(int isa)
+{
+#ifdef LCTX__X86
+    unsigned a, b = 0, c = 0, d, f = 0, x = 0, hi;
+    if (isa == LCTX_ISA_SCALAR) return 1;
+    if (!__get_cpuid(1, &a, &b, &f, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    if (!(f & 1u << 27)) return 0;                                           /* OSXSAVE */
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(x), "=d"(hi) : "c"(0)); /* xgetbv */
+    if ((f & 0x30001000u) != 0x30001000u || !(b & 1u << 5) || (x & 6u) != 6u) return 0;
+    return isa == LCTX_ISA_AVX2 ||                                  /* AVX F16C FMA AVX2 */
+           (isa == LCTX_ISA_AVX512 && (b & 0xc0030000u) == 0xc0030000u && (x & 0xe6u) == 0xe6u);
+#else
+    return lctx__all[isa] != NULL;
+#endif
+}
+
+#ifdef __GNUC__
+#  define LCTX__LOAD(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#  define LCTX__STORE(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
+#else
+#  define LCTX__LOAD(p)     (*(p))
+#  define LCTX__STORE(p, x) (*(p) = (x))
+#endif
+
+static const lctx__ops *lctx__use(void)      /* idempotent, so a race is harmless */
+{
+    const lctx__ops *ops = LCTX__LOAD(&lctx__current);
+    if (!ops) {
+        const char *cap = getenv("LCTX_ISA");      /* a ceiling; unknown names are ignored */
+        int i, top = LCTX_ISA_COUNT - 1;
+        for (i = 0; cap && i < LCTX_ISA_COUNT; i++) if (!strcmp(cap, lctx__isa_names[i])) top = i;
+        while (!lctx__all[top] || !lctx__has(top)) top--;       /* scalar always passes */
+        ops = lctx__all[top];
+        LCTX__STORE(&lctx__current, ops);
+    }
+    return ops;
+}
+
+LCTX_API lctx_status lctx_isa_set(lctx_isa isa)
+{
+    if ((unsigned)isa >= LCTX_ISA_COUNT || !lctx__all[isa] || !lctx__has((int)isa))
+        return LCTX_E_ISA;
+    LCTX__STORE(&lctx__current, lctx__all[isa]);
+    return LCTX_OK;
+}
+LCTX_API lctx_isa lctx_isa_get(void)
+{
+    const lctx__ops *ops = lctx__use();
+    int i = 0;
+    while (lctx__all[i] != ops) i++;
+    return (lctx_isa)i;
+}
+LCTX_API const char *lctx_isa_name(lctx_isa isa)
+{
+    return (unsigned)isa < LCTX_ISA_COUNT ? lctx__isa_names[isa] : NULL;
+}
+
+/* ---- conversion of rows */
+static void lctx__from_row(int type, int64_t n, const float *src, float scale, void *dst)
+{
+    int64_t i;
+    switch (type) {
+    case LCTX_F32:  memcpy(dst, src, (size_t)n * 4); break;
+    case LCTX_F16:  lctx__use()->to_f16(n, src, (uint16_t *)dst); break;
+    case LCTX_BF16: for (i = 0; i < n; i++) ((uint16_t *)dst)[i] = lctx__to_bf16(src[i]); break;
+    default:        lctx__use()->to_i8(n, src, scale, (int8_t *)dst); break;
+    }
+}
+
+static lctx_status lctx__convert_check(lctx_type type, int64_t n, const void *a, const void *b,
+                                       const float *scale)
+{
+    if ((unsigned)type >= LCTX_TYPE_COUNT) return LCTX_E_TYPE;
+    if (n < 0) return LCTX_E_COUNT;
+    if (!a || !b || (type == LCTX_I8 && !scale)) return LCTX_E_NULL;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
+                                   float *scale)
+{
+    lctx_status st = lctx__convert_check(type, n, src, dst, scale);
+    if (st) return st;
+    if (type == LCTX_I8) *scale = lctx__i8_scale(n, src);
+    lctx__from_row((int)type, n, src, type == LCTX_I8 ? *scale : 1.0f, dst);
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
+                                 float *dst)
+{
+    lctx_status st = lctx__convert_check(type, n, src, dst, scale);
+    int64_t i;
+    if (st) return st;
+    lctx__use()->to_f32((int)type, n, src, dst);
+    for (i = 0; type == LCTX_I8 && i < n; i++) dst[i] *= *scale;
+    return LCTX_OK;
+}
+
+/* ============================================================================ >>rope */
+static const double lctx__pi = 3.14159265358979323846;
+
+static double lctx__or(double x, double def) { return x == 0 ? def : x; }
+
+/* The dimension whose pair turns `turns` times within the trained context (YaRN's dim). */
+static double lctx__turns_dim(const lctx_rope_desc *r, double turns)
+{
+    return r->n_rot * log(r->orig_ctx / (turns * 2 * lctx__pi)) / (2 * log(r->theta));
+}
+static double lctx__clamp(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
+
+/* How much of pair i keeps its plain frequency (1) rather than the interpolated one (0). */
+static double lctx__keep_share(const lctx_rope_desc *r, int32_t i, double f)
+{
+    double low, high, t;
+    switch (r->scheme) {
+    case LCTX_ROPE_BY_PARTS:
+        t = r->orig_ctx * f / (2 * lctx__pi);
+        return lctx__clamp((t - r->beta_slow) / (r->beta_fast - r->beta_slow), 0, 1);
+    case LCTX_ROPE_YARN:
+        low = lctx__turns_dim(r, r->beta_fast), high = lctx__turns_dim(r, r->beta_slow);
+        if (!r->no_truncate) low = floor(low), high = ceil(high);
+        low = low < 0 ? 0 : low;
+        high = high > r->n_rot - 1 ? r->n_rot - 1 : high;
+        if (low == high) high += 0.001;
+        return 1 - lctx__clamp((i - low) / (high - low), 0, 1);
+    default:    /* LLAMA3 */
+        t = r->orig_ctx * f / (2 * lctx__pi);     /* L / wavelength */
+        return lctx__clamp((t - r->low_freq) / (r->high_freq - r->low_freq), 0, 1);
+    }
+}
+
+static double lctx__frequency(const lctx_rope_desc *r, int32_t i)
+{
+    const double d = r->n_rot, s = r->factor;
+    double b = r->theta, f, g;
+    if (r->scheme == LCTX_ROPE_RAW) return r->freq[i];
+    if (r->scheme == LCTX_ROPE_NTK) b *= pow(s, d / (d - 2));
+    if (r->scheme == LCTX_ROPE_DYNAMIC && r->ctx > r->orig_ctx)
+        b *= pow(s * r->ctx / r->orig_ctx - (s - 1), d / (d - 2));
+    f = pow(b, -2.0 * i / d);
+    if (r->scheme == LCTX_ROPE_LINEAR) return f / s;
+    if (r->scheme < LCTX_ROPE_BY_PARTS) return f;
+    g = lctx__keep_share(r, i, f);
+    return g * f + (1 - g) * (f / s);
+}
+
+static double lctx__mscale(double s, double a) { return s > 1 ? 0.1 * a * log(s) + 1 : 1; }
+
+static double lctx__attn_factor(const lctx_rope_desc *r)
+{
+    if (r->attn_factor != 0) return r->attn_factor;
+    if (r->scheme != LCTX_ROPE_YARN && r->scheme != LCTX_ROPE_BY_PARTS) return 1;
+    if (r->mscale != 0 && r->mscale_all_dim != 0)
+        return lctx__mscale(r->factor, r->mscale) / lctx__mscale(r->factor, r->mscale_all_dim);
+    return lctx__mscale(r->factor, 1);
+}
+
+/* Fills in the defaults of *r and checks it. */
+static lctx_status lctx__rope_check(lctx_rope_desc *r)
+{
+    int32_t i;
+    int scheme = r->scheme, parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
+    if (scheme < 0 || scheme >= LCTX_ROPE_SCHEME_COUNT) return LCTX_E_ENUM;
+    if (r->pairing < 0 || r->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
+    if (r->n_rot < 2 || r->n_rot > LCTX_MAX_ROT || r->n_rot % 2) return LCTX_E_N_ROT;
+    /* the exponent d/(d-2) needs a second pair */
+    if (r->n_rot < 4 && (scheme == LCTX_ROPE_NTK || scheme == LCTX_ROPE_DYNAMIC))
+        return LCTX_E_N_ROT;
+    r->theta = lctx__or(r->theta, 10000), r->factor = lctx__or(r->factor, 1);
+    r->beta_fast = lctx__or(r->beta_fast, 32), r->beta_slow = lctx__or(r->beta_slow, 1);
+    r->low_freq = lctx__or(r->low_freq, 1), r->high_freq = lctx__or(r->high_freq, 4);
+    r->ctx = lctx__or(r->ctx, r->factor * r->orig_ctx);
+    if (!lctx__finite_d(r->theta) || !(r->theta > 1)) return LCTX_E_THETA;
+    if (!lctx__finite_d(r->factor) || !(r->factor >= 1)) return LCTX_E_FACTOR;
+    if (parts || scheme == LCTX_ROPE_LLAMA3 || scheme == LCTX_ROPE_DYNAMIC) {
+        if (!lctx__finite_d(r->orig_ctx) || !(r->orig_ctx > 0)) return LCTX_E_ORIG_CTX;
+        if (!lctx__finite_d(r->ctx) || !(r->ctx > 0)) return LCTX_E_ORIG_CTX;
+    }
+    if (parts && !(lctx__finite_d(r->beta_fast) && r->beta_fast > r->beta_slow && r->beta_slow > 0))
+        return LCTX_E_BETA;
+    if (scheme == LCTX_ROPE_LLAMA3 &&
+        !(lctx__finite_d(r->high_freq) && r->high_freq > r->low_freq && r->low_freq > 0))
+        return LCTX_E_FREQ_FACTOR;
+    if (!lctx__finite_d(r->attn_factor) || !lctx__finite_d(r->mscale) ||
+        !lctx__finite_d(r->mscale_all_dim) || r->attn_factor < 0)
+        return LCTX_E_MSCALE;
+    if (scheme == LCTX_ROPE_RAW && !r->freq) return LCTX_E_TABLE;
+    for (i = 0; scheme == LCTX_ROPE_RAW && i < r->n_rot / 2; i++)
+        if (!lctx__finite_d(r->freq[i])) return LCTX_E_TABLE;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
+{
+    lctx_rope_desc r;
+    lctx_status st;
+    int32_t i;
+    if (!rope || !desc) return LCTX_E_NULL;
+    r = *desc;
+    st = lctx__rope_check(&r);
+    if (st) return st;
+    memset(rope, 0, sizeof *rope);
+    rope->n_rot = r.n_rot, rope->pairing = r.pairing;
+    rope->attn_factor = lctx__attn_factor(&r);
+    rope->scale_mul = 1;
+    if (r.scheme == LCTX_ROPE_YARN && r.mscale_all_dim != 0) {
+        double m = lctx__mscale(r.factor, r.mscale_all_dim);
+        rope->scale_mul = m * m;
+    }
+    for (i = 0; i < r.n_rot / 2; i++) rope->freq[i] = lctx__frequency(&r, i);
+    return LCTX_OK;
+}
+
+static lctx_status lctx__rope_valid(const lctx_rope *rope)
+{
+    int bad = rope->n_rot < 2 || rope->n_rot > LCTX_MAX_ROT || rope->n_rot % 2;
+    return bad ? LCTX_E_N_ROT : LCTX_OK;
+}
+
+/* The tables that lctx__turn reads, for one position; each [n_rot] at most. */
+static void lctx__angles(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
+{
+    const int pair = rope->pairing == LCTX_ROPE_INTERLEAVED;
+    int32_t i;
+    for (i = 0; i < rope->n_rot / 2; i++) {
+        double angle = (double)pos * rope->freq[i];
+        float c = (float)(cos(angle) * rope->attn_factor);
+        float s = (float)(sin(angle) * rope->attn_factor);
+        if (pair) cos_[2 * i] = cos_[2 * i + 1] = c, sin_[2 * i] = -s, sin_[2 * i + 1] = s;
+        else cos_[i] = c, sin_[i] = s;
+    }
+}
+
+LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
+{
+    lctx_rope half;
+    lctx_status st;
+    if (!rope || !cos_ || !sin_) return LCTX_E_NULL;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
+    half = *rope;
+    half.pairing = LCTX_ROPE_HALF;
+    lctx__angles(&half, pos, cos_, sin_);
+    return LCTX_OK;
+}
+
+/* A stride as given, or packed; -1 where it is shorter than what it steps over, or odd for f32. */
+static int64_t lctx__stride(int64_t given, int64_t packed, int64_t least)
+{
+    if (given == 0) return packed;
+    return given < least || given % 4 ? -1 : given;
+}
+
+typedef struct lctx__rope_task {
+    const lctx_rope *rope;
+    const lctx_rope_job *job;
+    lctx__turn turn;
+    int64_t x_token, out_token;
+} lctx__rope_task;
+
+static void lctx__rope_token(void *arg, int64_t t, int32_t thread)
+{
+    const lctx__rope_task *k = (const lctx__rope_task *)arg;
+    const lctx_rope_job *j = k->job;
+    float c[LCTX_MAX_ROT], s[LCTX_MAX_ROT];
+    lctx__turn turn = k->turn;
+    (void)thread;
+    lctx__angles(k->rope, j->pos ? j->pos[t] : j->pos0 + t, c, s);
+    turn.cos = c, turn.sin = s;
+    turn.x = (const char *)j->x + t * k->x_token;
+    turn.out = (char *)j->out + t * k->out_token;
+    lctx__use()->turn(&turn);
+}
+
+LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job)
+{
+    lctx__rope_task k;
+    lctx_status st;
+    int64_t t, dim, heads;
+    if (!rope || !job || (job->n_tok > 0 && (!job->x || !job->out))) return LCTX_E_NULL;
+    if (job->n_tok < 0 || job->n_head < 1) return LCTX_E_COUNT;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if (rope->n_rot > job->head_dim) return LCTX_E_N_ROT;
+    if ((st = lctx__parallel_check(job->par)) != LCTX_OK) return st;
+    memset(&k, 0, sizeof k);
+    dim = (int64_t)job->head_dim * 4, heads = job->n_head;
+    k.rope = rope, k.job = job;
+    k.turn.n_head = job->n_head, k.turn.head_dim = job->head_dim;
+    k.turn.n_rot = rope->n_rot, k.turn.pairing = rope->pairing;
+    k.turn.x_head = lctx__stride(job->x_head, dim, dim);
+    k.turn.out_head = lctx__stride(job->out_head, dim, dim);
+    k.x_token = lctx__stride(job->x_token, heads * dim, dim);
+    k.out_token = lctx__stride(job->out_token, heads * dim, dim);
+    if (k.turn.x_head < 0 || k.turn.out_head < 0 || k.x_token < 0 || k.out_token < 0)
+        return LCTX_E_STRIDE;
+    for (t = 0; job->pos && t < job->n_tok; t++)
+        if (job->pos[t] < 0 || job->pos[t] >= LCTX__MAX_POS) return LCTX_E_POS;
+    if (!job->pos && (job->pos0 < 0 || job->pos0 > LCTX__MAX_POS - job->n_tok)) return LCTX_E_POS;
+    lctx__for(job->par, job->n_tok * heads * job->head_dim, job->n_tok, lctx__rope_token, &k);
+    return LCTX_OK;
+}
+
+/* ============================================================================ >>attention */
+
+/* ---- native tiles: sizes and places */
+static int64_t lctx__pad_k(int64_t d) { return lctx__round_up(d, 4); }
+static int64_t lctx__pad_v(int64_t d) { return lctx__round_up(d, 16); }
+static int64_t lctx__scales(int type) { return type == LCTX_I8 ? LCTX_TILE * 4 : 0; }
+static int64_t lctx__esize(int type) { return (int64_t)lctx_type_size((lctx_type)type); }
+static int64_t lctx__key_bytes(int type, int64_t d)      /* of one tile's keys, scales included */
+{
+    return LCTX_TILE * lctx__pad_k(d) * lctx__esize(type) + lctx__scales(type);
+}
+static int64_t lctx__value_bytes(int type, int64_t d)
+{
+    return LCTX_TILE * lctx__pad_v(d) * lctx__esize(type) + lctx__scales(type);
+}
+static int lctx__type_ok(int type) { return type >= 0 && type < LCTX_TYPE_COUNT; }
+static int lctx__dim_ok(int64_t d) { return d >= 1 && d <= LCTX__MAX_DIM; }
+static int32_t lctx__d_v(const lctx_tiles *t) { return t->d_v ? t->d_v : t->d_k; }
+static int64_t lctx__tile_bytes(const lctx_tiles *t)
+{
+    return lctx__key_bytes(t->k_type, t->d_k) + lctx__value_bytes(t->v_type, lctx__d_v(t));
+}
+
+static lctx_status lctx__tiles_check(const lctx_tiles *t)
+{
+    if (!t) return LCTX_E_NULL;
+    if (t->n_head_kv < 1 || t->cap < 1 || t->cap % LCTX_TILE) return LCTX_E_COUNT;
+    if (!lctx__type_ok(t->k_type) || !lctx__type_ok(t->v_type)) return LCTX_E_TYPE;
+    if (!lctx__dim_ok(t->d_k) || !lctx__dim_ok(lctx__d_v(t))) return LCTX_E_HEAD_DIM;
+    return LCTX_OK;
+}
+static int64_t lctx__tiles_bytes(const lctx_tiles *t)
+{
+    return lctx__mul(lctx__mul(t->cap / LCTX_TILE, lctx__tile_bytes(t)), t->n_head_kv);
+}
+/* The tile that holds token `at` of head g. */
+static char *lctx__tile_at(const lctx_tiles *t, int64_t g, int64_t at)
+{
+    return (char *)t->mem + (g * (t->cap / LCTX_TILE) + at / LCTX_TILE) * lctx__tile_bytes(t);
+}
+
+LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes)
+{
+    lctx_status st = bytes ? lctx__tiles_check(tiles) : LCTX_E_NULL;
+    int64_t n;
+    if (st) return st;
+    n = lctx__tiles_bytes(tiles);
+    if (!lctx__fits(n)) return LCTX_E_OVERFLOW;
+    *bytes = (size_t)n;
+    return LCTX_OK;
+}
+
+/* Byte of element d of token lane in a key tile. */
+static int64_t lctx__key_offset(int type, int64_t d, int64_t lane)
+{
+    const int64_t e = lctx__esize(type), group = type == LCTX_I8 ? 4 : type == LCTX_BF16 ? 2 : 1;
+    return (d / group * LCTX_TILE * group + lane * group + d % group) * e;
+}
+
+/* One token's key, f32 to its lane of a tile: converted a piece at a time, then scattered. Like its
+   value, it ends in zeros up to the padded dimension. */
+static void lctx__put_key(int type, int64_t d, const float *src, char *tile, int64_t lane)
+{
+    const int64_t e = lctx__esize(type), padded = lctx__pad_k(d);
+    float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f, piece[64];
+    int64_t at, i, n;
+    for (at = 0; at < padded; at += n) {
+        n = lctx__min(padded - at, 64);
+        memset(piece, 0, sizeof piece);
+        lctx__from_row(type, lctx__min(n, d - at), src + at, scale, piece);
+        for (i = 0; i < n; i++)
+            memcpy(tile + lctx__key_offset(type, at + i, lane), (char *)piece + i * e, (size_t)e);
+    }
+    if (type == LCTX_I8) memcpy(tile + LCTX_TILE * padded + lane * 4, &scale, 4);
+}
+static void lctx__put_value(int type, int64_t d, const float *src, char *tile, int64_t lane)
+{
+    const int64_t e = lctx__esize(type), padded = lctx__pad_v(d);
+    float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f;
+    char *row = tile + lane * padded * e;
+    lctx__from_row(type, d, src, scale, row);
+    memset(row + d * e, 0, (size_t)((padded - d) * e));
+    if (type == LCTX_I8) memcpy(tile + LCTX_TILE * padded + lane * 4, &scale, 4);
+}
+
+static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64_t d_k, int64_t d_v,
+                                    lctx_rows *full)
+{
+    if (!r || (r->n > 0 && (!r->k || !r->v))) return LCTX_E_NULL;
+    if (r->n < 0) return LCTX_E_COUNT;
+    *full = *r;
+    full->k_head = lctx__stride(r->k_head, d_k * 4, d_k * 4);
+    full->v_head = lctx__stride(r->v_head, d_v * 4, d_v * 4);
+    full->k_token = lctx__stride(r->k_token, n_head_kv * d_k * 4, d_k * 4);
+    full->v_token = lctx__stride(r->v_token, n_head_kv * d_v * 4, d_v * 4);
+    if (full->k_head < 0 || full->v_head < 0 || full->k_token < 0 || full->v_token < 0)
+        return LCTX_E_STRIDE;
+    return LCTX_OK;
+}
+
+/* Rows at .. at+n-1 of `r` become tokens first .. of the store; everything checked before. */
+static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows *r, int64_t at,
+                             int64_t n)
+{
+    int64_t i, g;
+    for (g = 0; g < t->n_head_kv; g++) {
+        const char *k = (const char *)r->k + g * r->k_head, *v = (const char *)r->v + g * r->v_head;
+        for (i = 0; i < n; i++) {
+            char *tile = lctx__tile_at(t, g, first + i);
+            int64_t lane = (first + i) % LCTX_TILE;
+            lctx__put_key(t->k_type, t->d_k, (const float *)(const void *)(k + (at + i) * r->k_token),
+                          tile, lane);
+            lctx__put_value(t->v_type, lctx__d_v(t),
+                            (const float *)(const void *)(v + (at + i) * r->v_token),
+                            tile + lctx__key_bytes(t->k_type, t->d_k), lane);
+        }
+    }
+}
+
+/* Is first .. first+n-1 a range of the store? */
+static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t n)
+{
+    lctx_status st = lctx__tiles_check(t);
+    if (st) return st;
+    if (!lctx__fits(lctx__tiles_bytes(t))) return LCTX_E_OVERFLOW;
+    if (!t->mem) return LCTX_E_NULL;
+    return n < 0 || first < 0 || n > t->cap || first > t->cap - n ? LCTX_E_SPAN : LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, const lctx_rows *rows)
+{
+    lctx_rows full;
+    lctx_status st = rows ? lctx__tiles_check(tiles) : LCTX_E_NULL;
+    if (st) return st;
+    st = lctx__rows_check(rows, tiles->n_head_kv, tiles->d_k, lctx__d_v(tiles), &full);
+    if (st || (st = lctx__tiles_range(tiles, first, rows->n)) != LCTX_OK) return st;
+    lctx__write_rows(tiles, first, &full, 0, rows->n);
+    return LCTX_OK;
+}
+
+/* The other way: one token's key, without its scale. */
+static void lctx__get_key(int type, int64_t d, const char *tile, int64_t lane, float *out)
+{
+    char piece[64 * 4];
+    int64_t e = lctx__esize(type), at, i, n;
+    for (at = 0; at < d; at += n) {
+        n = lctx__min(d - at, 64);
+        for (i = 0; i < n; i++)
+            memcpy(piece + i * e, tile + lctx__key_offset(type, at + i, lane), (size_t)e);
+        lctx__use()->to_f32(type, n, piece, out + at);
+    }
+}
+static void lctx__times_scale(int type, int64_t n, const char *scales, int64_t lane, float *x)
+{
+    float s;
+    int64_t i;
+    if (type != LCTX_I8) return;
+    memcpy(&s, scales + lane * 4, 4);
+    for (i = 0; i < n; i++) x[i] *= s;
+}
+
+LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
+                                     float *k, float *v)
+{
+    lctx_status st = lctx__tiles_range(tiles, first, n);
+    int64_t i, g, d_k, d_v;
+    if (st) return st;
+    d_k = tiles->d_k, d_v = lctx__d_v(tiles);
+    for (i = 0; i < n; i++)
+        for (g = 0; g < tiles->n_head_kv; g++) {
+            const char *tile = lctx__tile_at(tiles, g, first + i);
+            const char *vals = tile + lctx__key_bytes(tiles->k_type, d_k);
+            int64_t lane = (first + i) % LCTX_TILE, row = i * tiles->n_head_kv + g;
+            if (k) {
+                lctx__get_key(tiles->k_type, d_k, tile, lane, k + row * d_k);
+                lctx__times_scale(tiles->k_type, d_k, tile + LCTX_TILE * lctx__pad_k(d_k), lane,
+                                  k + row * d_k);
+            }
+            if (v) {
+                lctx__use()->to_f32(tiles->v_type, d_v, vals + lane * lctx__pad_v(d_v) *
+                                    lctx__esize(tiles->v_type), v + row * d_v);
+                lctx__times_scale(tiles->v_type, d_v, vals + LCTX_TILE * lctx__pad_v(d_v), lane,
+                                  v + row * d_v);
+            }
+        }
+    return LCTX_OK;
+}
+
+static void lctx__tiles_span_of(const lctx_tiles *t, int64_t first, int64_t n, int64_t pos,
+                                lctx_span *s)
+{
+    memset(s, 0, sizeof *s);
+    s->k = lctx__tile_at(t, 0, first);
+    s->v = (const char *)s->k + lctx__key_bytes(t->k_type, t->d_k);
+    s->k_type = t->k_type, s->v_type = t->v_type;
+    s->layout = LCTX_TILES, s->skip = (int32_t)(first % LCTX_TILE);
+    s->n = n, s->pos = pos;
+    s->k_head = t->cap / LCTX_TILE * lctx__tile_bytes(t);
+}
+
+LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int64_t n, int64_t pos,
+                                     lctx_span *span)
+{
+    lctx_status st = span ? lctx__tiles_range(tiles, first, n) : LCTX_E_NULL;
+    if (st) return st;
+    if (pos < 0 || pos > LCTX__MAX_POS - n) return LCTX_E_POS;
+    lctx__tiles_span_of(tiles, first, n, pos, span);
+    return LCTX_OK;
+}
+
+/* ---- the plan: a descriptor checked, its defaults filled in, its scratch laid out */
+
+/* One softmax in progress for all rows of a task: [rows] maxima, [rows] sums, [rows][d_v]. */
+typedef struct lctx__part { float *mla[3]; int64_t leaf; } lctx__part;
+
+typedef struct lctx__plan {
+    lctx_attn a;                 /* with the defaults filled in */
+    int64_t d_k, d_v;            /* padded */
+    int64_t group;               /* query heads a KV head */
+    int64_t q_block, n_block;    /* queries a task, such blocks */
+    int64_t rows;                /* q_block * group */
+    int64_t n_kv;
+    int split;                   /* are leaves cut into sets, for more tasks? */
+    int shift;                   /* a task takes the leaves that agree in leaf >> shift */
+    int64_t n_part;              /* such sets of leaves */
+    int64_t depth;               /* partial results pending in a fold */
+    int64_t n_task;
+    int32_t threads;
+    int has_far;
+    int64_t part_floats;         /* of one lctx__part */
+    int64_t thread_bytes, total_bytes;
+    char *scratch;
+    int cancelled;
+} lctx__plan;
+
+static int64_t lctx__span_tiles(const lctx_span *s)
+{
+    return s->n ? (s->skip + s->n + LCTX_TILE - 1) / LCTX_TILE : 0;
+}
+/* Leaf of tile i of a span. Rows need not start at a tile's index. */
+static int64_t lctx__leaf(const lctx_span *s, int64_t i)
+{
+    return lctx__max(s->index - s->skip + i * LCTX_TILE, 0) / LCTX__LEAF;
+}
+
+/* Span i with its defaults: strides, index. *next is the index after the span before. */
+static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
+{
+    const lctx_attn *a = &p->a;
+    lctx_span s = a->spans[i];
+    int64_t ke = lctx__esize(s.k_type), ve = lctx__esize(s.v_type), hk = a->n_head_kv;
+    if (!s.index) s.index = *next;
+    *next = s.index + s.n;
+    if (s.layout == LCTX_TILES) {
+        int64_t tile = lctx__key_bytes(s.k_type, a->d_k) + lctx__value_bytes(s.v_type, a->d_v);
+        s.k_token = s.v_token = tile;      /* here: from tile to tile */
+        if (!s.k_head) s.k_head = lctx__span_tiles(&s) * tile;
+        s.v_head = s.k_head;
+        return s;
+    }
+    if (!s.k_head) s.k_head = a->d_k * ke;
+    if (!s.v_head) s.v_head = a->d_v * ve;
+    if (!s.k_token) s.k_token = hk * a->d_k * ke;
+    if (!s.v_token) s.v_token = hk * a->d_v * ve;
+    if (!s.k_scale_token) s.k_scale_token = hk * 4;
+    if (!s.k_scale_head) s.k_scale_head = 4;
+    if (!s.v_scale_token) s.v_scale_token = hk * 4;
+    if (!s.v_scale_head) s.v_scale_head = 4;
+    return s;
+}
+
+static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int64_t next)
+{
+    int64_t kb = a->d_k * lctx__esize(s->k_type), vb = a->d_v * lctx__esize(s->v_type);
+    if (s->n < 0) return LCTX_E_COUNT;
+    if (!lctx__type_ok(s->k_type) || !lctx__type_ok(s->v_type)) return LCTX_E_TYPE;
+    if (s->layout < 0 || s->layout >= LCTX_LAYOUT_COUNT) return LCTX_E_ENUM;
+    if (s->query < 0 || s->query > 1) return LCTX_E_SPAN;
+    if (s->layout == LCTX_TILES ? s->skip < 0 || s->skip >= LCTX_TILE : s->skip != 0)
+        return LCTX_E_SPAN;
+    if (s->index < 0 || (s->index && s->index < next) || s->index > LCTX__MAX_POS)
+        return LCTX_E_SPAN;
+    if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
+    if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
+    if (s->layout == LCTX_TILES) {
+        if (s->k_token || s->v_token || s->v_head || s->k_head % 4) return LCTX_E_STRIDE;
+        return s->k_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
+    }
+    /* a stride steps over at least one row, in either order of token and head */
+    if ((s->k_token && s->k_token < kb) || (s->k_head && s->k_head < kb)) return LCTX_E_STRIDE;
+    if ((s->v_token && s->v_token < vb) || (s->v_head && s->v_head < vb)) return LCTX_E_STRIDE;
+    if ((s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head) & 3)
+        return LCTX_E_STRIDE;
+    if ((s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head) < 0)
+        return LCTX_E_STRIDE;
+    if (s->n && ((s->k_type == LCTX_I8 && !s->k_scale) || (s->v_type == LCTX_I8 && !s->v_scale)))
+        return LCTX_E_SCALE;
+    return LCTX_OK;
+}
+
+static lctx_status lctx__positions_check(const lctx_attn *a)
+{
+    int64_t t;
+    if (!a->q_pos)
+        return a->q_pos0 < 0 || a->q_pos0 > LCTX__MAX_POS - a->n_q ? LCTX_E_POS : LCTX_OK;
+    for (t = 0; t < a->n_q; t++)
+        if (a->q_pos[t] < 0 || a->q_pos[t] >= LCTX__MAX_POS) return LCTX_E_POS;
+    return LCTX_OK;
+}
+
+static lctx_status lctx__attn_check(const lctx_attn *a)
+{
+    lctx_status st;
+    if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
+    if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
+    if (a->n_head % a->n_head_kv) return LCTX_E_HEADS;
+    if (!lctx__dim_ok(a->d_k) || !lctx__dim_ok(a->d_v)) return LCTX_E_HEAD_DIM;
+    if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
+    if (a->window < 0 || a->n_sink < 0) return LCTX_E_WINDOW;
+    if (!lctx__finite(a->softcap) || a->softcap < 0) return LCTX_E_SOFTCAP;
+    if (!lctx__finite(a->scale) || a->scale < 0) return LCTX_E_SOFTCAP;
+    if (a->q_token < 0 || a->q_head < 0 || a->out_token < 0 || a->out_head < 0)
+        return LCTX_E_STRIDE;
+    if (a->n_spans && !a->spans) return LCTX_E_NULL;
+    if ((st = lctx__parallel_check(a->par)) != LCTX_OK) return st;
+    return lctx__positions_check(a);
+}
+
+/* Strides of queries, output and bias. */
+static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
+{
+    const int64_t k = (int64_t)a->d_k * 4, v = (int64_t)a->d_v * 4, h = a->n_head;
+    a->q_head = lctx__stride(a->q_head, k, k), a->out_head = lctx__stride(a->out_head, v, v);
+    a->q_token = lctx__stride(a->q_token, h * k, k);
+    a->out_token = lctx__stride(a->out_token, h * v, v);
+    if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0)
+        return LCTX_E_STRIDE;
+    if (!lctx__fits(lctx__mul(a->n_q, lctx__max(a->q_token, a->out_token))) ||
+        !lctx__fits(lctx__mul(h, lctx__max(a->q_head, a->out_head))))
+        return LCTX_E_OVERFLOW;
+    if (a->bias_query < -1 || a->bias_head < -1) return LCTX_E_STRIDE;
+    if (a->bias_query == 0) a->bias_query = lctx__mul(n_kv, 4);
+    if (a->bias_head == 0) a->bias_head = lctx__mul(lctx__max(a->bias_query, 0), a->n_q);
+    if (a->bias_query == -1) a->bias_query = 0;
+    if (a->bias_head == -1) a->bias_head = 0;
+    return a->bias_query % 4 || a->bias_head % 4 ? LCTX_E_STRIDE : LCTX_OK;
+}
+
+/* In how many sets does leaf >> shift cut the spans' leaves? */
+static int64_t lctx__count_parts(const lctx__plan *p, int shift)
+{
+    int64_t i, next = 0, last = -1, n = 0;
+    for (i = 0; i < p->a.n_spans; i++) {
+        lctx_span s = lctx__span(p, i, &next);
+        int64_t lo, hi;
+        if (!s.n) continue;
+        lo = lctx__leaf(&s, 0) >> shift;
+        hi = lctx__leaf(&s, lctx__span_tiles(&s) - 1) >> shift;
+        n += hi - lo + (lo != last);
+        last = hi;
+    }
+    return n;
+}
+
+/* Tasks that keep so many threads evenly busy. */
+#define LCTX__WANT_TASKS(p) (4 * (int64_t)(p)->threads)
+
+/* How the work is cut: query blocks of about LCTX__ROWS rows, and, where these and the heads are too
+   few for the threads, sets of leaves that are whole subtrees of the merge. */
+static void lctx__plan_cut(lctx__plan *p)
+{
+    int64_t i, next = 0, n_leaf = 0, top = 0, base;
+    p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
+    p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
+    p->rows = p->q_block * p->group;
+    for (i = 0; i < p->a.n_spans; i++) {
+        lctx_span s = lctx__span(p, i, &next);
+        if (!s.n) continue;
+        top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
+        n_leaf += top - lctx__leaf(&s, 0) + 1;
+        p->has_far |= s.query;
+    }
+    for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
+    p->depth = lctx__min(p->depth, lctx__max(n_leaf, 1));
+    base = p->n_block * p->a.n_head_kv;
+    p->shift = 48, p->n_part = 1;
+    p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
+    if (!p->split) return;
+    for (p->shift = 0; p->shift < 48; p->shift++)
+        if ((p->n_part = lctx__count_parts(p, p->shift)) * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    p->n_part = lctx__max(p->n_part, 1);
+}
+
+/* Scratch of one thread, and of all of it. Every carve below has its line here. */
+static void lctx__plan_sizes(lctx__plan *p)
+{
+    int64_t k_tile = p->d_k * LCTX_TILE * 4, v_tile = p->d_v * LCTX_TILE * 4, n;
+    p->part_floats = lctx__round_up(lctx__mul(p->rows, p->d_v + 2), 16);
+    n = lctx__mul(p->rows, p->d_k * 4 * (1 + p->has_far));              /* queries */
+    n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
+    n = lctx__add(n, lctx__mul(p->rows, 8 + 4 + 4));                    /* see, slope, dist */
+    n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
+    n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
+    n = lctx__add(n, 16 * LCTX__ALIGN);
+    p->thread_bytes = lctx__round_up(n, LCTX__ALIGN);
+    p->total_bytes = lctx__mul(p->thread_bytes, p->threads);
+    if (p->split)          /* one result a task, for the last fold; as many as there may be */
+        p->total_bytes = lctx__add(p->total_bytes, lctx__mul(2 * LCTX__WANT_TASKS(p),
+                                                             p->part_floats * 4));
+    p->total_bytes = lctx__add(p->total_bytes, 2 * LCTX__ALIGN);
+}
+
+static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
+{
+    lctx_status st;
+    int64_t i, next = 0, work;
+    memset(p, 0, sizeof *p);
+    if (!attn) return LCTX_E_NULL;
+    p->a = *attn;
+    if (!p->a.d_v) p->a.d_v = p->a.d_k;
+    if ((st = lctx__attn_check(&p->a)) != LCTX_OK) return st;
+    if (p->a.scale == 0) p->a.scale = (float)(1.0 / sqrt((double)p->a.d_k));
+    if (p->a.window == 0) p->a.window = LCTX__HUGE;
+    for (i = 0; i < p->a.n_spans; i++) {
+        lctx_span s;
+        if ((st = lctx__span_check(&p->a, &p->a.spans[i], next)) != LCTX_OK) return st;
+        s = lctx__span(p, i, &next);
+        if (!lctx__fits(lctx__mul(s.n, lctx__max(s.k_token, s.v_token))) ||
+            !lctx__fits(lctx__mul(p->a.n_head_kv, lctx__max(s.k_head, s.v_head))))
+            return LCTX_E_OVERFLOW;
+        p->n_kv += s.n;
+        if (p->n_kv > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
+    }
+    if ((st = lctx__attn_strides(&p->a, p->n_kv)) != LCTX_OK) return st;
+    p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
+    p->group = p->a.n_head / p->a.n_head_kv;
+    work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
+    p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
+    lctx__plan_cut(p);
+    p->n_task = lctx__mul(lctx__mul(p->n_block, p->a.n_head_kv), p->n_part);
+    lctx__plan_sizes(p);
+    return lctx__fits(p->total_bytes) ? LCTX_OK : LCTX_E_OVERFLOW;
+}
+
+LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes)
+{
+    lctx__plan p;
+    lctx_status st = bytes ? lctx__plan_make(&p, attn) : LCTX_E_NULL;
+    if (!st) *bytes = (size_t)p.total_bytes;
+    return st;
+}
+
+/* ---- a task: one KV head, one block of queries, one set of leaves */
+typedef struct lctx__work {
+    const lctx__plan *p;
+    const lctx__ops *ops;
+    int64_t head, q0, n_q;         /* KV head, first query, queries */
+    int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
+    int64_t pos_lo, pos_hi;        /* of these queries */
+    float *q[2];                   /* [rows][d_k] near and far, scaled */
+    float *bias;                   /* [rows][LCTX_TILE] */
+    float *k_tile, *v_tile, *k_scale, *v_scale;
+    uint64_t *see;
+    float *slope, *dist;
+    lctx__part *stack;             /* [depth] */
+    int64_t top;                   /* parts on the stack */
+    lctx__tile t;                  /* what the kernel is given */
+} lctx__work;
+
+static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
+{
+    return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
+}
+
+static void lctx__work_carve(lctx__work *w, char *at)
+{
+    const lctx__plan *p = w->p;
+    int64_t i;
+    w->q[0] = (float *)lctx__carve(&at, p->rows * p->d_k * 4);
+    w->q[1] = p->has_far ? (float *)lctx__carve(&at, p->rows * p->d_k * 4) : NULL;
+    w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
+    w->bias = p->a.bias ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
+    w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
+    w->slope = (float *)lctx__carve(&at, p->rows * 4);
+    w->dist = (float *)lctx__carve(&at, p->rows * 4);
+    w->k_tile = (float *)lctx__carve(&at, p->d_k * LCTX_TILE * 4);
+    w->v_tile = (float *)lctx__carve(&at, p->d_v * LCTX_TILE * 4);
+    w->k_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
+    w->v_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
+    w->stack = (lctx__part *)lctx__carve(&at, p->depth * (int64_t)sizeof(lctx__part));
+    for (i = 0; i < p->depth; i++) {
+        float *f = (float *)lctx__carve(&at, p->part_floats * 4);
+        w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + p->rows;
+        w->stack[i].mla[2] = f + 2 * p->rows;
+    }
+}
+
+/* Queries of the block, both copies, scaled; padding dimensions zero; slopes and positions. */
+static void lctx__work_queries(lctx__work *w)
+{
+    const lctx_attn *a = &w->p->a;
+    const int64_t group = w->p->group, d = w->p->d_k;
+    int64_t t, g, i, c;
+    w->t.rows = w->n_q * group;
+    for (t = 0; t < w->n_q; t++) {
+        int64_t pos = lctx__q_pos(a, w->q0 + t);
+        w->pos_lo = t ? lctx__min(w->pos_lo, pos) : pos;
+        w->pos_hi = t ? lctx__max(w->pos_hi, pos) : pos;
+        for (g = 0; g < group; g++) {
+            int64_t h = w->head * group + g, row = t * group + g;
+            int64_t at = (w->q0 + t) * a->q_token + h * a->q_head;
+            w->slope[row] = a->alibi ? a->alibi[h] : 0;
+            for (c = 0; c < 1 + w->p->has_far; c++) {
+                const char *from = (const char *)(c ? a->q_far : a->q) + at;
+                const float *q = (const float *)(const void *)from;
+                float *to = w->q[c] + row * d;
+                for (i = 0; i < a->d_k; i++) to[i] = q[i] * a->scale;
+                for (; i < d; i++) to[i] = 0;
+            }
+        }
+    }
+}
+
+/* Bits below n: which of 64 lanes are numbered less. */
+static uint64_t lctx__below(int64_t n)
+{
+    return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
+}
+
+/* The keys of a tile that a query at pos sees; at is the position of lane 0, live the lanes that hold
+   keys of the span. All visibility is decided here. */
+static uint64_t lctx__visible(const lctx_attn *a, int64_t pos, int64_t at, uint64_t live)
+{
+    uint64_t see = live;
+    if (a->mask == LCTX_CAUSAL) see &= lctx__below(pos - at + 1);
+    if (a->window <= pos)
+        see &= ~lctx__below(pos - a->window + 1 - at) | lctx__below(a->n_sink - at);
+    return see;
+}
+
+/* Masks of all rows. Returns 0 where no row sees anything; sets t.see to null where all see all. */
+static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
+{
+    const lctx_attn *a = &w->p->a;
+    uint64_t any = 0, all = ~(uint64_t)0;
+    int64_t t, g;
+    for (t = 0; t < w->n_q; t++) {
+        uint64_t see = lctx__visible(a, lctx__q_pos(a, w->q0 + t), at, live);
+        any |= see, all &= see;
+        for (g = 0; g < w->p->group; g++) w->see[t * w->p->group + g] = see;
+    }
+    w->t.see = all == ~(uint64_t)0 ? NULL : w->see;
+    return any != 0;
+}
+
+/* The dense bias of the tile's lanes; -inf there masks. */
+static void lctx__work_bias(lctx__work *w, int64_t key0, uint64_t live)
+{
+    const lctx_attn *a = &w->p->a;
+    int64_t row, i;
+    uint64_t all = ~(uint64_t)0;
+    for (row = 0; row < w->t.rows; row++) {
+        int64_t t = w->q0 + row / w->p->group, h = w->head * w->p->group + row % w->p->group;
+        const char *b = (const char *)a->bias + h * a->bias_head + t * a->bias_query;
+        uint64_t see = w->t.see ? w->see[row] : ~(uint64_t)0;
+        for (i = 0; i < LCTX_TILE; i++) {
+            float x = 0;
+            if (live >> i & 1) memcpy(&x, b + (key0 + i) * 4, 4);
+            if (lctx__bits(x) == 0xff800000u) see &= ~((uint64_t)1 << i), x = 0;
+            w->bias[row * LCTX_TILE + i] = x;
+        }
+        w->see[row] = see;
+        all &= see;
+    }
+    w->t.see = all == ~(uint64_t)0 ? NULL : w->see;
+    w->t.bias = w->bias;
+}
+
+/* A token's scales in a foreign layout, gathered; lanes of no key get 0. */
+static void lctx__gather_scales(const float *base, int64_t token, int64_t head, int64_t first,
+                                int64_t n, float *out)
+{
+    const char *p = (const char *)base + head + first * token;
+    int64_t i;
+    for (i = 0; i < LCTX_TILE; i++) {
+        out[i] = 0;
+        if (i < n) memcpy(out + i, p + i * token, 4);
+    }
+}
+
+/* Foreign keys first .. first+n-1 as a native f32 tile, transposed through short pieces. */
+static void lctx__pack_keys(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
+{
+    const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
+    const int64_t d_k = w->p->a.d_k, e = lctx__esize(s->k_type);
+    float piece[4][16];
+    int64_t d, m, i, j, c;
+    for (d = 0; d < w->p->d_k; d += 16) {
+        m = lctx__min(w->p->d_k - d, 16);
+        for (i = 0; i < LCTX_TILE; i += 4) {
+            memset(piece, 0, sizeof piece);
+            for (j = 0; j < 4 && i + j < n; j++)
+                w->ops->to_f32(s->k_type, lctx__min(m, d_k - d), k + (i + j) * s->k_token + d * e,
+                               piece[j]);
+            for (c = 0; c < m; c++)
+                for (j = 0; j < 4; j++) w->k_tile[(d + c) * LCTX_TILE + i + j] = piece[j][c];
+        }
+    }
+}
+static void lctx__pack_values(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
+{
+    const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
+    int64_t i;
+    memset(w->v_tile, 0, (size_t)(LCTX_TILE * w->p->d_v) * sizeof(float));
+    for (i = 0; i < n; i++)
+        w->ops->to_f32(s->v_type, w->p->a.d_v, v + i * s->v_token, w->v_tile + i * w->p->d_v);
+}
+
+/* Up to so many rows use stored elements as they are; for more it pays to convert a tile first. */
+#define LCTX__FEW_ROWS 16
+
+/* Points the kernel's tile at keys and values of a foreign span: keys packed; values as they stand
+   where whole vectors can be read from full tiles. */
+static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
+{
+    lctx__pack_keys(w, s, first, n);
+    w->t.k = w->k_tile, w->t.k_type = LCTX_F32, w->t.k_scale = NULL, w->t.v_scale = NULL;
+    if (s->k_type == LCTX_I8) {
+        lctx__gather_scales(s->k_scale, s->k_scale_token, w->head * s->k_scale_head, first, n,
+                            w->k_scale);
+        w->t.k_scale = w->k_scale;
+    }
+    if (s->v_type == LCTX_I8) {
+        lctx__gather_scales(s->v_scale, s->v_scale_token, w->head * s->v_scale_head, first, n,
+                            w->v_scale);
+        w->t.v_scale = w->v_scale;
+    }
+    if (w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS) {
+        w->t.v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
+        w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
+        return;
+    }
+    lctx__pack_values(w, s, first, n);
+    w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
+}
+
+/* The same of a native tile: as it is for a few rows; unpacked to f32 once for many. */
+static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
+{
+    const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
+    const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
+    const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
+    w->t.k = k, w->t.k_type = s->k_type;
+    w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = d_v * lctx__esize(s->v_type);
+    w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
+    w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
+    if (w->t.rows <= LCTX__FEW_ROWS) return;
+    if (s->k_type != LCTX_F32) {
+        w->ops->keys(s->k_type, d_k, k, w->k_tile);
+        w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
+    }
+    if (s->v_type != LCTX_F32) {
+        w->ops->to_f32(s->v_type, LCTX_TILE * d_v, v, w->v_tile);
+        w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
+    }
+}
+
+/* ---- the fold: leaves merged along the binary tree over their numbers. The stack holds finished
+   subtrees from left to right; its top two are merged as soon as the next leaf lies outside of the
+   smallest subtree that holds both. Which leaves meet in which order is so a matter of their
+   numbers alone, whoever computes them; what sees nothing is not there, and is the identity. */
+static void lctx__fold_top(const lctx__ops *ops, lctx__part *stack, int64_t *top, int64_t rows,
+                           int64_t d)
+{
+    ops->fold(rows, d, stack[*top - 2].mla, stack[*top - 1].mla);
+    --*top;
+}
+static void lctx__fold_before(const lctx__ops *ops, lctx__part *stack, int64_t *top, int64_t leaf,
+                              int64_t rows, int64_t d)
+{
+    while (*top >= 2) {
+        uint64_t ab = (uint64_t)(stack[*top - 2].leaf ^ stack[*top - 1].leaf);
+        uint64_t bc = (uint64_t)(stack[*top - 1].leaf ^ leaf);
+        if (!(ab < bc && ab < (ab ^ bc))) break;    /* highest bit: a, b meet above b and leaf */
+        lctx__fold_top(ops, stack, top, rows, d);
+    }
+}
+static void lctx__fold_all(const lctx__ops *ops, lctx__part *stack, int64_t *top, int64_t rows,
+                           int64_t d)
+{
+    while (*top >= 2) lctx__fold_top(ops, stack, top, rows, d);
+}
+
+static void lctx__part_empty(const lctx__part *part, int64_t rows, int64_t d)
+{
+    int64_t i;
+    for (i = 0; i < rows; i++) part->mla[0][i] = -FLT_MAX, part->mla[1][i] = 0;
+    memset(part->mla[2], 0, (size_t)(rows * d) * sizeof(float));
+}
+
+/* Makes the top of the stack the part of `leaf`. */
+static void lctx__work_leaf(lctx__work *w, int64_t leaf)
+{
+    if (!w->top || w->stack[w->top - 1].leaf != leaf) {
+        lctx__fold_before(w->ops, w->stack, &w->top, leaf, w->t.rows, w->p->d_v);
+        LCTX_ASSERT(w->top < w->p->depth);
+        w->stack[w->top].leaf = leaf;
+        lctx__part_empty(&w->stack[w->top++], w->t.rows, w->p->d_v);
+    }
+    w->t.m = w->stack[w->top - 1].mla[0];
+    w->t.l = w->stack[w->top - 1].mla[1];
+    w->t.acc = w->stack[w->top - 1].mla[2];
+}
+
+/* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
+static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
+{
+    const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
+    const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
+    const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
+    int64_t row;
+    if (!lctx__work_masks(w, s->pos + lane0, live)) return;
+    if (w->bias) lctx__work_bias(w, key0 + lane0, live);
+    for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
+        w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
+    if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
+    else lctx__work_rows(w, s, lane0, last - lane0);
+    w->t.q = w->q[s->query];
+    lctx__work_leaf(w, lctx__leaf(s, i));
+    w->ops->tile(&w->t);
+}
+
+/* The first tile at or after i that any row of the task may see, or n. */
+static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
+{
+    const lctx_attn *a = &w->p->a;
+    const int64_t at = s->pos - s->skip;           /* position of tile 0's first lane */
+    int64_t from = w->pos_lo - a->window + 1;      /* windows begin here */
+    if (a->mask == LCTX_CAUSAL && at + i * LCTX_TILE > w->pos_hi) return n;
+    if (a->window > w->pos_lo || at + (i + 1) * LCTX_TILE > from) return i;
+    if (at + i * LCTX_TILE < a->n_sink) return i;
+    return lctx__min((from - at) / LCTX_TILE, n);
+}
+
+static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
+{
+    int64_t n = lctx__span_tiles(s), i;
+    for (i = lctx__next_tile(w, s, 0, n); i < n; i = lctx__next_tile(w, s, i + 1, n)) {
+        if (w->p->n_part > 1) {
+            int64_t part = lctx__leaf(s, i) >> w->p->shift;
+            if (part > w->part) return;
+            if (part < w->part) {         /* jump to where the part begins */
+                int64_t skip = (w->part << w->p->shift) * LCTX__LEAF - (s->index - s->skip);
+                i = lctx__max(i, (skip + LCTX_TILE - 1) / LCTX_TILE - 1);
+                continue;
+            }
+        }
+        lctx__work_tile(w, s, i, key0);
+    }
+}
+
+/* Rows of a finished part to out and lse, the sink logit joining the denominator. */
+static void lctx__emit(const lctx__work *w, const lctx__part *part)
+{
+    const lctx_attn *a = &w->p->a;
+    int64_t row;
+    for (row = 0; row < w->n_q * w->p->group; row++) {
+        int64_t t = w->q0 + row / w->p->group, h = w->head * w->p->group + row % w->p->group;
+        float *out = (float *)(void *)((char *)a->out + t * a->out_token + h * a->out_head);
+        float m = part->mla[0][row], l = part->mla[1][row], lse;
+        int empty = part->mla[1][row] == 0;
+        lse = empty ? lctx__minus_inf() : m + logf(l);
+        if (a->sink_logit) {
+            float sink = a->sink_logit[h], d = empty ? 0 : sink - m;
+            if (empty) lse = sink;
+            /* l e^m + e^sink, kept in terms of e^m: m stays what acc is scaled by */
+            else if (d < 80) l += expf(d), lse = m + logf(l);
+            else lse = sink + logf(1 + l * expf(-d)), l = FLT_MAX;
+        }
+        if (empty) memset(out, 0, (size_t)a->d_v * sizeof *out);
+        else w->ops->finish(a->d_v, l, part->mla[2] + row * w->p->d_v, out);
+        if (a->lse) a->lse[t * a->n_head + h] = lse;
+    }
+}
+
+/* Task i: heads side by side, the last query blocks first, for they see the most. */
+static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
+{
+    int64_t block;
+    memset(w, 0, sizeof *w);
+    w->p = p, w->ops = lctx__use();
+    w->part = i % p->n_part;
+    w->head = i / p->n_part % p->a.n_head_kv;
+    block = p->n_block - 1 - i / p->n_part / p->a.n_head_kv;
+    w->q0 = block * p->q_block;
+    w->n_q = lctx__min(p->q_block, p->a.n_q - w->q0);
+    lctx__work_carve(w, p->scratch + thread * p->thread_bytes);
+    lctx__work_queries(w);
+    w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
+    if (p->a.alibi) w->t.slope = w->slope, w->t.dist = w->dist;
+}
+
+/* Where the plan cuts leaves into sets, set number n of them, in order of leaves. */
+static int64_t lctx__nth_part(const lctx__plan *p, int64_t n)
+{
+    int64_t i, next = 0, last = -1;
+    for (i = 0; i < p->a.n_spans; i++) {
+        lctx_span s = lctx__span(p, i, &next);
+        int64_t lo, hi;
+        if (!s.n) continue;
+        lo = lctx__leaf(&s, 0) >> p->shift;
+        hi = lctx__leaf(&s, lctx__span_tiles(&s) - 1) >> p->shift;
+        if (lo == last) lo++;
+        if (lo <= hi && n <= hi - lo) return lo + n;
+        n -= lctx__max(hi - lo + 1, 0);
+        last = hi;
+    }
+    return -1;
+}
+
+static float *lctx__kept(const lctx__plan *p, int64_t i)
+{
+    return (float *)(void *)(p->scratch + p->threads * p->thread_bytes) + i * p->part_floats;
+}
+
+static int lctx__poll(lctx__plan *p, int64_t i, int32_t thread)
+{
+    if (p->a.progress && thread == 0 && !lctx__flag(&p->cancelled) &&
+        p->a.progress(p->a.progress_user, i, p->n_task))
+        lctx__flag_set(&p->cancelled);
+    return lctx__flag(&p->cancelled);
+}
+
+static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
+{
+    lctx__plan *p = (lctx__plan *)arg;
+    lctx__work w;
+    int64_t n, next = 0, key0 = 0;
+    if (lctx__poll(p, i, thread)) return;
+    lctx__work_begin(&w, p, i, thread);
+    if (p->n_part > 1) w.part = lctx__nth_part(p, w.part);
+    for (n = 0; n < p->a.n_spans; n++) {
+        lctx_span s = lctx__span(p, n, &next);
+        lctx__work_span(&w, &s, key0);
+        key0 += s.n;
+    }
+    if (!w.top) lctx__work_leaf(&w, 0);            /* nothing seen at all */
+    lctx__fold_all(w.ops, w.stack, &w.top, w.t.rows, p->d_v);
+    if (p->n_part == 1) lctx__emit(&w, &w.stack[0]);
+    else {
+        float *kept = lctx__kept(p, i);
+        memcpy(kept, w.stack[0].mla[0], (size_t)p->part_floats * sizeof *kept);
+    }
+}
+
+/* Task i of the last fold: the parts of one head and query block, in order. */
+static void lctx__join_task(void *arg, int64_t i, int32_t thread)
+{
+    lctx__plan *p = (lctx__plan *)arg;
+    lctx__work w;
+    int64_t n;
+    if (lctx__flag(&p->cancelled)) return;
+    lctx__work_begin(&w, p, i * p->n_part, thread);
+    for (n = 0; n < p->n_part; n++) {
+        const float *kept = lctx__kept(p, i * p->n_part + n);
+        lctx__work_leaf(&w, lctx__nth_part(p, n));
+        memcpy(w.stack[w.top - 1].mla[0], kept, (size_t)p->part_floats * sizeof *kept);
+    }
+    lctx__fold_all(w.ops, w.stack, &w.top, w.t.rows, p->d_v);
+    lctx__emit(&w, &w.stack[0]);
+}
+
+LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes)
+{
+    lctx__plan p;
+    lctx_status st = lctx__plan_make(&p, attn);
+    int64_t i;
+    if (st) return st;
+    if (p.a.n_q == 0) return LCTX_OK;
+    if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far)) return LCTX_E_NULL;
+    for (i = 0; i < p.a.n_spans; i++)
+        if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
+    if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
+    p.scratch = lctx__aligned(scratch);
+    lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
+    if (p.n_part > 1)
+        lctx__for(p.a.par, 0, p.n_task / p.n_part, lctx__join_task, &p);
+    return p.cancelled ? LCTX_E_CANCELLED : LCTX_OK;
+}
+
+/* ---- merge of normalised parts */
+LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
+                                const float *const *out_parts, const float *const *lse_parts,
+                                float *out, float *lse_out)
+{
+    const lctx__ops *ops = lctx__use();
+    int64_t r, c;
+    int32_t i;
+    if (n_rows < 0 || n_parts < 1) return LCTX_E_COUNT;
+    if (!lctx__dim_ok(d_v)) return LCTX_E_HEAD_DIM;
+    if (!out_parts || !lse_parts || !out) return LCTX_E_NULL;
+    for (i = 0; i < n_parts; i++) if (!out_parts[i] || !lse_parts[i]) return LCTX_E_NULL;
+    for (r = 0; r < n_rows; r++) {
+        float sum[64], m = -FLT_MAX, l = 0, lse = lctx__minus_inf();
+        int64_t from, n;
+        for (i = 0; i < n_parts; i++) if (lse_parts[i][r] > m) m = lse_parts[i][r];
+        for (i = 0; i < n_parts; i++)
+            if (lctx__bits(lse_parts[i][r]) != 0xff800000u) l += expf(lse_parts[i][r] - m);
+        if (l != 0) lse = m + logf(l);
+        for (from = 0; from < d_v; from += n) {      /* pieces, so that out may be one of the parts */
+            n = lctx__min(d_v - from, 64);
+            memset(sum, 0, sizeof sum);
+            for (i = 0; l != 0 && i < n_parts; i++)
+                if (lctx__bits(lse_parts[i][r]) != 0xff800000u)
+                    ops->blend(n, expf(lse_parts[i][r] - m) / l,
+                               out_parts[i] + r * d_v + from, sum);
+            for (c = 0; c < n; c++) out[r * d_v + from + c] = sum[c];
+        }
+        if (lse_out) lse_out[r] = lse;
+    }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
+{
+    int32_t h, pow2 = 1;
+    if (!slopes) return LCTX_E_NULL;
+    if (n_head < 1) return LCTX_E_HEADS;
+    while (pow2 <= n_head / 2) pow2 *= 2;
+    for (h = 0; h < n_head; h++)
+        slopes[h] = (float)(h < pow2 ? pow(2, -8.0 * (h + 1) / pow2)
+                                     : pow(2, -4.0 * (2 * (h - pow2) + 1) / pow2));
+    return LCTX_OK;
+}
+
+/* ============================================================================ >>cache */
+typedef struct lctx__block { int64_t refs; } lctx__block;   /* its tiles begin LCTX__ALIGN after it */
+typedef struct lctx__slot { int64_t id; lctx__block *block; } lctx__slot;   /* tokens id*block ... */
+
+struct lctx_cache {
+    lctx_cache_desc d;
+    lctx_allocator  alloc;
+    lctx_tiles      tiles;       /* of one block; mem is set per use */
+    int64_t         n;           /* tokens appended */
+    lctx__slot     *slot;        /* blocks held, by id; a gap where blocks were dropped */
+    int64_t         n_slot, cap_slot;
+};
+
+static int64_t lctx__block_bytes(const lctx_cache *c)
+{
+    return LCTX__ALIGN + lctx__tiles_bytes(&c->tiles);
+}
+static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
+{
+    lctx_tiles t = c->tiles;
+    t.mem = (char *)(uintptr_t)b + LCTX__ALIGN;
+    return t;
+}
+static lctx__block *lctx__block_new(const lctx_cache *c)
+{
+    lctx__block *b = (lctx__block *)lctx__new(&c->alloc, lctx__block_bytes(c));
+    if (b) b->refs = 1;
+    return b;
+}
+static void lctx__block_drop(const lctx_cache *c, lctx__block *b)
+{
+    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, lctx__block_bytes(c));
+}
+
+static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
+{
+    lctx_status st;
+    memset(t, 0, sizeof *t);
+    t->n_head_kv = d->n_head_kv, t->d_k = d->d_k, t->d_v = d->d_v ? d->d_v : d->d_k;
+    t->k_type = d->k_type, t->v_type = d->v_type;
+    t->cap = d->block ? d->block : 256;
+    if ((st = lctx__tiles_check(t)) != LCTX_OK) return st;
+    if (!lctx__fits(lctx__tiles_bytes(t))) return LCTX_E_OVERFLOW;
+    if (d->policy < 0 || d->policy >= LCTX_POLICY_COUNT) return LCTX_E_ENUM;
+    if (d->max_tokens < 0) return LCTX_E_COUNT;
+    if (d->policy == LCTX_FULL && (d->window || d->n_sink)) return LCTX_E_WINDOW;
+    if (d->policy != LCTX_FULL && (d->window < 1 || d->window > LCTX__MAX_POS))
+        return LCTX_E_WINDOW;
+    if (d->policy == LCTX_SINKS ? d->n_sink < 1 : d->n_sink != 0) return LCTX_E_WINDOW;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache)
+{
+    lctx_allocator alloc;
+    lctx_tiles tiles;
+    lctx_cache *c;
+    lctx_status st;
+    if (!desc || !cache) return LCTX_E_NULL;
+    if ((st = lctx__cache_check(desc, &tiles)) != LCTX_OK) return st;
+    alloc = lctx__allocator(desc->alloc);
+    c = (lctx_cache *)lctx__new(&alloc, (int64_t)sizeof *c);
+    if (!c) return LCTX_E_MEMORY;
+    c->d = *desc, c->alloc = alloc, c->tiles = tiles;
+    c->d.alloc = NULL, c->d.block = (int32_t)tiles.cap, c->d.d_v = tiles.d_v;
+    *cache = c;
+    return LCTX_OK;
+}
+
+/* Drops slots from .. to-1. */
+static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
+{
+    int64_t i;
+    for (i = from; i < to; i++) lctx__block_drop(c, c->slot[i].block);
+    memmove(c->slot + from, c->slot + to, (size_t)(c->n_slot - to) * sizeof *c->slot);
+    c->n_slot -= to - from;
+}
+
+LCTX_API void lctx_cache_free(lctx_cache *cache)
+{
+    lctx_allocator alloc;
+    if (!cache) return;
+    alloc = cache->alloc;
+    if (cache->n_slot) lctx__slots_drop(cache, 0, cache->n_slot);
+    lctx__delete(&alloc, cache->slot, cache->cap_slot * (int64_t)sizeof *cache->slot);
+    lctx__delete(&alloc, cache, (int64_t)sizeof *cache);
+}
+
+/* Room for n slots. */
+static lctx_status lctx__slots_reserve(lctx_cache *c, int64_t n)
+{
+    const int64_t size = (int64_t)sizeof(lctx__slot);
+    int64_t cap = lctx__max(c->cap_slot, 8);
+    lctx__slot *slot;
+    if (n <= c->cap_slot) return LCTX_OK;
+    while (cap < n) cap *= 2;
+    slot = (lctx__slot *)lctx__new(&c->alloc, lctx__mul(cap, size));
+    if (!slot) return LCTX_E_MEMORY;
+    if (c->n_slot) memcpy(slot, c->slot, (size_t)c->n_slot * sizeof *slot);
+    lctx__delete(&c->alloc, c->slot, c->cap_slot * size);
+    c->slot = slot, c->cap_slot = cap;
+    return LCTX_OK;
+}
+
+/* The token from which on everything to the end is held: 0, or where the gap ends. */
+static int64_t lctx__held_from(const lctx_cache *c)
+{
+    int64_t i = c->n_slot;
+    if (!i) return c->n;
+    while (i > 1 && c->slot[i - 1].id == c->slot[i - 2].id + 1) i--;
+    return c->slot[i - 1].id * c->d.block;
+}
+/* Lowest position whose query sees its whole window, other than by being near the start. */
+static int64_t lctx__rewind_min(const lctx_cache *c)
+{
+    int64_t from = lctx__held_from(c);
+    return from ? lctx__min(from + c->d.window - 1, c->n) : 0;
+}
+/* Is the window of a query at pos all held? */
+static int lctx__window_held(const lctx_cache *c, int64_t pos)
+{
+    int64_t i, need = lctx__max(pos - c->d.window + 1, 0) / c->d.block;
+    if (c->d.policy == LCTX_FULL || pos >= lctx__rewind_min(c)) return 1;
+    for (i = 0; i < c->n_slot && c->slot[i].id < need; i++) {}
+    for (; need * c->d.block < pos; need++, i++)
+        if (i == c->n_slot || c->slot[i].id != need) return 0;
+    return 1;
+}
+
+/* Drops blocks that no query at or after pos can see. */
+static void lctx__evict(lctx_cache *c, int64_t pos)
+{
+    const int64_t b = c->d.block, from = pos - c->d.window + 1;   /* the window's first token */
+    int64_t lo = 0, hi;
+    if (c->d.policy == LCTX_FULL) return;
+    while (lo < c->n_slot && c->slot[lo].id * b < c->d.n_sink) lo++;
+    for (hi = lo; hi < c->n_slot && (c->slot[hi].id + 1) * b <= from; hi++) {}
+    if (hi > lo) lctx__slots_drop(c, lo, hi);
+}
+
+/* A block of one's own in place of a shared one, if slot i is shared. */
+static lctx_status lctx__own(lctx_cache *c, int64_t i)
+{
+    lctx__block *old = c->slot[i].block, *own;
+    if (lctx__count(&old->refs) == 1) return LCTX_OK;
+    if (!(own = lctx__block_new(c))) return LCTX_E_MEMORY;
+    memcpy((char *)own + LCTX__ALIGN, (char *)old + LCTX__ALIGN,
+           (size_t)lctx__tiles_bytes(&c->tiles));
+    c->slot[i].block = own;
+    lctx__block_drop(c, old);
+    return LCTX_OK;
+}
+
+/* Blocks for tokens c->n .. end-1, the one in hand made one's own. On failure nothing is left. */
+static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
+{
+    const int64_t n0 = c->n_slot, last = (end - 1) / c->d.block;
+    int64_t id = c->n / c->d.block;
+    lctx_status st;
+    if (n0 && c->slot[n0 - 1].id == id) {
+        if ((st = lctx__own(c, n0 - 1)) != LCTX_OK) return st;
+        id++;
+    }
+    if ((st = lctx__slots_reserve(c, n0 + last - id + 1)) != LCTX_OK) return st;
+    for (; id <= last; id++) {
+        lctx__block *block = lctx__block_new(c);
+        if (!block) {
+            lctx__slots_drop(c, n0, c->n_slot);
+            return LCTX_E_MEMORY;
+        }
+        c->slot[c->n_slot].id = id, c->slot[c->n_slot++].block = block;
+    }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
+{
+    lctx_rows full;
+    lctx_status st;
+    int64_t at, n, i, first, pos0;
+    if (!cache) return LCTX_E_NULL;
+    st = lctx__rows_check(rows, cache->tiles.n_head_kv, cache->tiles.d_k, cache->tiles.d_v, &full);
+    if (st || rows->n == 0) return st;
+    if (rows->n > LCTX__MAX_POS - cache->n) return LCTX_E_POS;
+    if (cache->d.policy == LCTX_FULL && cache->d.max_tokens &&
+        rows->n > cache->d.max_tokens - cache->n)
+        return LCTX_E_FULL;
+    pos0 = cache->n;
+    if ((st = lctx__blocks_reserve(cache, pos0 + rows->n)) != LCTX_OK) return st;
+    for (i = cache->n_slot - 1; i > 0 && cache->slot[i].id * cache->d.block > pos0; i--) {}
+    for (at = 0; at < rows->n; at += n, i++) {
+        lctx_tiles t = lctx__block_tiles(cache, cache->slot[i].block);
+        first = pos0 + at - cache->slot[i].id * cache->d.block;
+        n = lctx__min(cache->d.block - first, rows->n - at);
+        lctx__write_rows(&t, first, &full, at, n);
+    }
+    cache->n += rows->n;
+    lctx__evict(cache, pos0);
+    return LCTX_OK;
+}
+
+/* Each span in order: a block's tokens below n_sink apart from the rest, for they are
+   scored with the far copy of the query. Returns their number; writes up to cap of them. */
+static int64_t lctx__cache_spans(const lctx_cache *c, lctx_span *spans, int64_t cap)
+{
+    int64_t i, n = 0;
+    for (i = 0; i < c->n_slot; i++) {
+        int64_t from = c->slot[i].id * c->d.block, end = lctx__min(from + c->d.block, c->n), at, to;
+        lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
+        for (at = from; at < end; at = to, n++) {
+            to = at < c->d.n_sink ? lctx__min(end, c->d.n_sink) : end;
+            if (n >= cap) continue;
+            lctx__tiles_span_of(&t, at - from, to - at, at, &spans[n]);
+            spans[n].index = at;
+            spans[n].query = at < c->d.n_sink;
+        }
+    }
+    return n;
+}
+
+LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
+                                      int64_t *n)
+{
+    if (!cache || !n || (cap > 0 && !spans)) return LCTX_E_NULL;
+    if (cap < 0) return LCTX_E_COUNT;
+    *n = lctx__cache_spans(cache, spans, cap);
+    return LCTX_OK;
+}
+
+LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos)
+{
+    if (!cache || cache->d.policy != LCTX_SINKS) return pos;
+    return lctx__min(pos, cache->d.n_sink + cache->d.window - 1);
+}
+
+static int lctx__unset_or(int64_t given, int64_t value) { return given == 0 || given == value; }
+
+/* attn with what the cache knows filled in, but for the spans. */
+static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, lctx_attn *out)
+{
+    const lctx_cache_desc *d = &c->d;
+    *out = *attn;
+    if (!lctx__unset_or(attn->n_head_kv, d->n_head_kv)) return LCTX_E_HEADS;
+    if (!lctx__unset_or(attn->d_k, d->d_k) || !lctx__unset_or(attn->d_v, d->d_v))
+        return LCTX_E_HEAD_DIM;
+    if (attn->spans || attn->n_spans) return LCTX_E_SPAN;
+    out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
+    if (d->policy == LCTX_FULL) return LCTX_OK;
+    if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
+        return LCTX_E_WINDOW;
+    out->window = d->window, out->n_sink = d->n_sink;
+    return LCTX_OK;
+}
+
+/* Scratch: first the spans, then attention's own. */
+static int64_t lctx__spans_bytes(const lctx_cache *c, int64_t *n_span)
+{
+    *n_span = lctx__cache_spans(c, NULL, 0);
+    return LCTX__ALIGN + lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
+}
+
+LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
+                                            size_t *bytes)
+{
+    int64_t n_span, n_sink;
+    lctx_span all[2];
+    lctx_attn a;
+    lctx_status st;
+    if (!cache || !attn || !bytes) return LCTX_E_NULL;
+    if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
+    /* the size asks only how far the indices reach and whether sinks are among them */
+    n_sink = lctx__min(cache->d.n_sink, cache->n);
+    lctx__tiles_span_of(&cache->tiles, 0, n_sink, 0, &all[0]);
+    lctx__tiles_span_of(&cache->tiles, 0, cache->n - n_sink, n_sink, &all[1]);
+    all[0].query = n_sink > 0;
+    a.spans = all, a.n_spans = 2;
+    if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
+        *bytes += (size_t)lctx__spans_bytes(cache, &n_span);
+    return st;
+}
+
+LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
+                                       void *scratch, size_t scratch_bytes)
+{
+    int64_t n_span, bytes, t;
+    lctx_attn a;
+    lctx_span *spans;
+    lctx_status st;
+    if (!cache || !attn) return LCTX_E_NULL;
+    if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
+    bytes = lctx__spans_bytes(cache, &n_span);
+    if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
+    spans = (lctx_span *)(void *)lctx__aligned(scratch);
+    a.spans = spans, a.n_spans = lctx__cache_spans(cache, spans, n_span);
+    for (t = 0; t < a.n_q; t++)
+        if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
+    return lctx_attend(&a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
+}
+
+LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
+{
+    int64_t keep;
+    if (!cache) return LCTX_E_NULL;
+    if (n < 0 || n > cache->n) return LCTX_E_POS;
+    if (n && !lctx__window_held(cache, n)) return LCTX_E_EVICTED;
+    for (keep = cache->n_slot; keep && cache->slot[keep - 1].id * cache->d.block >= n; keep--) {}
+    if (keep < cache->n_slot) lctx__slots_drop(cache, keep, cache->n_slot);
+    cache->n = n;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
+{
+    lctx_cache *c;
+    int64_t i;
+    if (!cache || !fork) return LCTX_E_NULL;
+    c = (lctx_cache *)lctx__new(&cache->alloc, (int64_t)sizeof *c);
+    if (!c) return LCTX_E_MEMORY;
+    *c = *cache;
+    c->slot = NULL, c->n_slot = c->cap_slot = 0;
+    if (lctx__slots_reserve(c, cache->n_slot)) {
+        lctx_cache_free(c);
+        return LCTX_E_MEMORY;
+    }
+    for (i = 0; i < cache->n_slot; i++) {
+        c->slot[i] = cache->slot[i];
+        lctx__count_up(&c->slot[i].block->refs);
+    }
+    c->n_slot = cache->n_slot;
+    *fork = c;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info)
+{
+    int64_t i;
+    if (!cache || !info) return LCTX_E_NULL;
+    memset(info, 0, sizeof *info);
+    info->n = cache->n;
+    info->n_block = cache->n_slot;
+    info->bytes = cache->n_slot * lctx__block_bytes(cache);
+    for (i = 0; i < cache->n_slot; i++) {
+        int64_t from = cache->slot[i].id * cache->d.block;
+        info->n_held += lctx__min(cache->d.block, cache->n - from);
+        if (lctx__count(&cache->slot[i].block->refs) > 1)
+            info->bytes_shared += lctx__block_bytes(cache);
+    }
+    info->n_dropped = cache->n - info->n_held;
+    info->rewind_min = lctx__rewind_min(cache);
+    return LCTX_OK;
+}
+
+/* ---- save and restore: 64-bit little-endian words and raw blocks, with a running checksum
+   (FNV-1a over words), which ends the stream. */
+#define LCTX__MAGIC   0x3148434158544cll          /* "LTXACH1" */
+
+typedef struct lctx__stream {
+    lctx_write write;
+    lctx_read  read;
+    void      *user;
+    uint64_t   sum;
+} lctx__stream;
+
+static lctx__stream lctx__stream_of(lctx_write write, lctx_read read, void *user)
+{
+    lctx__stream s;
+    s.write = write, s.read = read, s.user = user, s.sum = 0xcbf29ce484222325u;
+    return s;
+}
+
+/* n is a multiple of 8 everywhere. */
+static void lctx__checksum(lctx__stream *s, const void *data, size_t n)
+{
+    size_t i;
+    for (i = 0; i + 8 <= n; i += 8) {
+        uint64_t word;
+        memcpy(&word, (const char *)data + i, 8);
+        s->sum = (s->sum ^ word) * 0x100000001b3u;
+        s->sum ^= s->sum >> 29;      /* so that high bits reach low ones */
+    }
+}
+static lctx_status lctx__save(lctx__stream *s, const void *data, size_t n)
+{
+    lctx__checksum(s, data, n);
+    return s->write(s->user, data, n) ? LCTX_E_IO : LCTX_OK;
+}
+static lctx_status lctx__load(lctx__stream *s, void *data, size_t n)
+{
+    if (s->read(s->user, data, n)) return LCTX_E_IO;
+    lctx__checksum(s, data, n);
+    return LCTX_OK;
+}
+static lctx_status lctx__save_sum(lctx__stream *s)
+{
+    uint64_t sum = s->sum;
+    return lctx__save(s, &sum, sizeof sum);
+}
+static lctx_status lctx__load_sum(lctx__stream *s)
+{
+    uint64_t want = s->sum, sum;
+    if (lctx__load(s, &sum, sizeof sum)) return LCTX_E_IO;
+    return sum == want ? LCTX_OK : LCTX_E_FORMAT;
+}
+
+enum { LCTX__HEAD_WORDS = 13 };
+static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
+{
+    const lctx_cache_desc *d = &c->d;
+    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 1 };
+    h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
+    h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->block;
+    h[11] = c->n, h[12] = c->n_slot;
+    memcpy(head, h, sizeof h);
+}
+
+LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
+{
+    lctx__stream s = lctx__stream_of(write, NULL, user);
+    int64_t head[LCTX__HEAD_WORDS], i;
+    lctx_status st;
+    if (!cache || !write) return LCTX_E_NULL;
+    lctx__cache_head(cache, head);
+    st = lctx__save(&s, head, sizeof head);
+    for (i = 0; !st && i < cache->n_slot; i++) {
+        st = lctx__save(&s, &cache->slot[i].id, 8);
+        if (!st) st = lctx__save(&s, (char *)cache->slot[i].block + LCTX__ALIGN,
+                                 (size_t)lctx__tiles_bytes(&cache->tiles));
+    }
+    return st ? st : lctx__save_sum(&s);
+}
+
+/* The blocks of a stream into an empty cache. Ids rise and end with the last token's block, so that
+   whatever a damaged stream says, every token that is looked for has its place or is a gap. */
+static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, int64_t n_slot)
+{
+    int64_t i, id = -1, last = n ? (n - 1) / c->d.block : -1;
+    lctx_status st;
+    if (n < 0 || n > LCTX__MAX_POS || n_slot < 0 || n_slot > last + 1 || (n && !n_slot))
+        return LCTX_E_FORMAT;
+    for (i = 0; i < n_slot; i++) {
+        int64_t before = id;
+        lctx__block *b;
+        if ((st = lctx__load(s, &id, 8)) != LCTX_OK) return st;
+        if (id <= before || id > last - (n_slot - 1 - i)) return LCTX_E_FORMAT;
+        if ((st = lctx__slots_reserve(c, i + 1)) != LCTX_OK) return st;
+        if (!(b = lctx__block_new(c))) return LCTX_E_MEMORY;
+        c->slot[i].id = id, c->slot[i].block = b, c->n_slot = i + 1;
+        st = lctx__load(s, (char *)b + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
+        if (st) return st;
+    }
+    c->n = n;
+    if (n && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user)
+{
+    lctx__stream s = lctx__stream_of(NULL, read, user);
+    int64_t head[LCTX__HEAD_WORDS], mine[LCTX__HEAD_WORDS];
+    lctx_cache fresh, old;
+    lctx_status st;
+    if (!cache || !read) return LCTX_E_NULL;
+    if ((st = lctx__load(&s, head, sizeof head)) != LCTX_OK) return st;
+    lctx__cache_head(cache, mine);
+    if (memcmp(head, mine, 2 * 8)) return LCTX_E_FORMAT;
+    if (memcmp(head + 2, mine + 2, 9 * 8)) return LCTX_E_MISMATCH;
+    fresh = *cache;
+    fresh.slot = NULL, fresh.n = fresh.n_slot = fresh.cap_slot = 0;
+    st = lctx__load_blocks(&fresh, &s, head[11], head[12]);
+    if (!st) st = lctx__load_sum(&s);
+    if (!st && cache->d.max_tokens && fresh.n > cache->d.max_tokens) st = LCTX_E_FULL;
+    old = *cache;
+    if (!st) *cache = fresh;
+    else old = fresh;
+    if (old.n_slot) lctx__slots_drop(&old, 0, old.n_slot);
+    lctx__delete(&old.alloc, old.slot, old.cap_slot * (int64_t)sizeof *old.slot);
+    return st;
+}
+
+/* ============================================================================ >>model */
+struct lctx_session {
+    lctx_model     m;            /* with the defaults filled in */
+    lctx_session_desc d;
+    lctx_allocator alloc;
+    lctx_parallel  par;
+    lctx_cache   **cache;        /* [n_layer] */
+    int64_t        n;            /* tokens fed */
+    char          *work;         /* activations, as lctx__acts carves them */
+    int64_t        work_bytes;
+    char          *scratch;      /* attention's */
+    int64_t        scratch_bytes;
+};
+
+/* Activations of one chunk; rows are padded to 16 floats, the padding zero. */
+typedef struct lctx__acts {
+    int64_t ld_x, ld_q, ld_k, ld_f;      /* floats a row: d_model, heads, KV heads, d_ff */
+    float *x, *h;                /* [chunk][ld_x] */
+    float *q, *far, *att;        /* [chunk][ld_q] */
+    float *k, *v;                /* [chunk][ld_k] */
+    float *gate, *up;            /* [LCTX__FFN_TOKENS][ld_f]: the FFN goes in smaller blocks */
+    float *vec;                  /* [widest] a norm or bias that is not stored as f32 */
+    int64_t *pos;                /* [chunk] far positions */
+} lctx__acts;
+enum { LCTX__FFN_TOKENS = 64 };
+
+/* ---- checks */
+static lctx_status lctx__weight(const lctx_tensor *t, int needed, int matrix)
+{
+    if (!t->data) return needed ? LCTX_E_WEIGHT : LCTX_OK;
+    if (!lctx__type_ok(t->type) || (!matrix && t->type == LCTX_I8)) return LCTX_E_TYPE;
+    return t->type == LCTX_I8 && !t->scale ? LCTX_E_SCALE : LCTX_OK;
+}
+
+static lctx_status lctx__layer_check(const lctx_layer *l, const lctx_model *m)
+{
+    const struct { const lctx_tensor *t; int needed, matrix; } all[] = {
+        { &l->attn_norm, 1, 0 }, { &l->wq, 1, 1 }, { &l->wk, 1, 1 }, { &l->wv, 1, 1 },
+        { &l->wo, 1, 1 }, { &l->bq, 0, 0 }, { &l->bk, 0, 0 }, { &l->bv, 0, 0 },
+        { &l->q_norm, 0, 0 }, { &l->k_norm, 0, 0 }, { &l->ffn_norm, 1, 0 },
+        { &l->w_gate, 1, 1 }, { &l->w_up, 1, 1 }, { &l->w_down, 1, 1 }
+    };
+    const lctx_rope *rope = l->rope ? l->rope : m->rope;
+    lctx_status st;
+    size_t i;
+    for (i = 0; i < sizeof all / sizeof *all; i++)
+        if ((st = lctx__weight(all[i].t, all[i].needed, all[i].matrix)) != LCTX_OK) return st;
+    if (l->window < 0) return LCTX_E_WINDOW;
+    if (rope && !l->no_rope) {
+        if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+        if (rope->n_rot > m->head_dim) return LCTX_E_N_ROT;
+    }
+    return LCTX_OK;
+}
+
+static lctx_model lctx__model(const lctx_model *model)
+{
+    lctx_model m = *model;
+    if (!m.head_dim && m.n_head > 0) m.head_dim = m.d_model / m.n_head;
+    if (m.norm_eps == 0) m.norm_eps = 1e-5f;
+    if (m.embd_scale == 0) m.embd_scale = 1;
+    if (!m.output.data) m.output = m.tok_embd;
+    return m;
+}
+
+LCTX_API lctx_status lctx_model_check(const lctx_model *model)
+{
+    lctx_model m;
+    lctx_status st;
+    int32_t i;
+    if (!model || !model->layers) return LCTX_E_NULL;
+    m = lctx__model(model);
+    if (m.n_layer < 1 || m.n_head < 1 || m.n_head_kv < 1 || m.d_model < 1 || m.d_ff < 1 ||
+        m.n_vocab < 1 || !(m.norm_eps > 0) || !lctx__finite(m.norm_eps) ||
+        !lctx__finite(m.embd_scale))
+        return LCTX_E_SHAPE;
+    if (m.n_head % m.n_head_kv) return LCTX_E_HEADS;
+    if (!lctx__dim_ok(m.head_dim)) return LCTX_E_HEAD_DIM;
+    if (lctx__mul(m.n_head, m.head_dim) > INT32_MAX) return LCTX_E_SHAPE;
+    if (!(m.softcap >= 0) || !(m.logit_softcap >= 0) || !(m.attn_scale >= 0) ||
+        !lctx__finite(m.softcap) || !lctx__finite(m.logit_softcap) || !lctx__finite(m.attn_scale))
+        return LCTX_E_SOFTCAP;
+    if ((st = lctx__weight(&m.tok_embd, 1, 1)) != LCTX_OK) return st;
+    if ((st = lctx__weight(&m.output, 1, 1)) != LCTX_OK) return st;
+    if ((st = lctx__weight(&m.output_norm, 1, 0)) != LCTX_OK) return st;
+    for (i = 0; i < m.n_layer; i++)
+        if ((st = lctx__layer_check(&m.layers[i], &m)) != LCTX_OK) return st;
+    return LCTX_OK;
+}
+
+/* ---- creation */
+
+/* The cache of a layer: the session's policy, narrowed by the layer's own window. */
+static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
+{
+    lctx_cache_desc c;
+    int64_t window = s->m.layers[layer].window;
+    memset(&c, 0, sizeof c);
+    c.n_head_kv = s->m.n_head_kv, c.d_k = c.d_v = s->m.head_dim;
+    c.k_type = s->d.k_type, c.v_type = s->d.v_type;
+    c.policy = s->d.policy, c.window = s->d.window, c.n_sink = s->d.n_sink;
+    c.block = s->d.block, c.max_tokens = s->d.max_tokens, c.alloc = &s->alloc;
+    if (!window) return c;
+    if (c.policy == LCTX_FULL) c.policy = LCTX_WINDOW, c.window = window;
+    else c.window = lctx__min(c.window, window);
+    return c;
+}
+
+/* Carves the activations out of `at` (null: only measures); returns the bytes. */
+static int64_t lctx__acts_carve(const lctx_session *s, char *at, lctx__acts *a)
+{
+    const lctx_model *m = &s->m;
+    const int64_t n = s->d.chunk;
+    char *base = at;
+    int64_t wide;
+    a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(m->d_ff, 16);
+    a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
+    a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
+    wide = lctx__max(a->ld_x, a->ld_q);
+    a->x = (float *)lctx__carve(&at, n * a->ld_x * 4), a->h = (float *)lctx__carve(&at, n * a->ld_x * 4);
+    a->q = (float *)lctx__carve(&at, n * a->ld_q * 4);
+    a->far = (float *)lctx__carve(&at, n * a->ld_q * 4);
+    a->att = (float *)lctx__carve(&at, n * a->ld_q * 4);
+    a->k = (float *)lctx__carve(&at, n * a->ld_k * 4), a->v = (float *)lctx__carve(&at, n * a->ld_k * 4);
+    a->gate = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
+    a->up = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
+    a->vec = (float *)lctx__carve(&at, wide * 4);
+    a->pos = (int64_t *)lctx__carve(&at, n * 8);
+    return at - base;
+}
+
+LCTX_API void lctx_session_free(lctx_session *session)
+{
+    lctx_allocator alloc;
+    int32_t i;
+    if (!session) return;
+    alloc = session->alloc;
+    for (i = 0; session->cache && i < session->m.n_layer; i++) lctx_cache_free(session->cache[i]);
+    lctx__delete(&alloc, session->cache, session->m.n_layer * (int64_t)sizeof(lctx_cache *));
+    lctx__delete(&alloc, session->work, session->work_bytes);
+    lctx__delete(&alloc, session->scratch, session->scratch_bytes);
+    lctx__delete(&alloc, session, (int64_t)sizeof *session);
+}
+
+/* A session like `like` without contents: its own activations, no caches yet. */
+static lctx_status lctx__session_new(const lctx_session *like, lctx_session **out)
+{
+    lctx_session *s = (lctx_session *)lctx__new(&like->alloc, (int64_t)sizeof *s);
+    lctx__acts acts;
+    char probe;
+    if (!s) return LCTX_E_MEMORY;
+    *s = *like;
+    s->work = s->scratch = NULL, s->scratch_bytes = 0;
+    s->work_bytes = lctx__acts_carve(s, &probe, &acts);
+    s->cache = (lctx_cache **)lctx__new(&s->alloc, s->m.n_layer * (int64_t)sizeof *s->cache);
+    if (s->cache) s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
+    if (!s->work) {
+        lctx_session_free(s);
+        return LCTX_E_MEMORY;
+    }
+    *out = s;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
+                                         lctx_session **session)
+{
+    lctx_session like, *s;
+    lctx_status st;
+    int32_t i;
+    if (!model || !desc || !session) return LCTX_E_NULL;
+    if ((st = lctx_model_check(model)) != LCTX_OK) return st;
+    if (desc->chunk < 0 || desc->chunk > 1 << 20) return LCTX_E_COUNT;
+    if ((st = lctx__parallel_check(desc->par)) != LCTX_OK) return st;
+    memset(&like, 0, sizeof like);
+    like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
+    if (desc->par) like.par = *desc->par;
+    if (!like.d.chunk) like.d.chunk = 256;
+    like.d.alloc = NULL, like.d.par = NULL;
+    if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return st;
+    for (i = 0; !st && i < s->m.n_layer; i++) {
+        lctx_cache_desc c = lctx__layer_cache(s, i);
+        st = lctx_cache_create(&c, &s->cache[i]);
+    }
+    if (st) lctx_session_free(s);
+    else *session = s;
+    return st;
+}
+
+/* ---- the step */
+
+/* A norm's or bias's values as f32: where they stand, or converted to buf. */
+static const float *lctx__vector(const lctx_tensor *t, int64_t n, float *buf)
+{
+    if (!t->data || t->type == LCTX_F32) return (const float *)t->data;
+    lctx__use()->to_f32(t->type, n, t->data, buf);
+    return buf;
+}
+
+static void lctx__product_task(void *arg, int64_t i, int32_t thread)
+{
+    lctx__product p = *(const lctx__product *)arg;
+    int64_t end = p.row1;
+    (void)thread;
+    p.row0 = i * 32, p.row1 = lctx__min(p.row0 + 32, end);
+    lctx__use()->product(&p);
+}
+
+/* y[n][ldy] = W x (+ bias), or y += W x. Rows of W are cut into tasks. */
+static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t rows, int64_t cols,
+                         int64_t n, const float *x, int64_t ldx, const float *bias, int add,
+                         float *y, int64_t ldy)
+{
+    lctx__product p;
+    p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
+    p.bias = bias, p.x = x, p.y = y, p.n = n, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
+    p.row0 = 0, p.row1 = rows, p.add = add;
+    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)), (rows + 31) / 32, lctx__product_task, &p);
+}
+
+/* out rows = rmsnorm of x rows; n_row rows of n floats. */
+static void lctx__norm_rows(const lctx_session *s, const lctx_tensor *w, int64_t n_row, int64_t n,
+                            const float *x, int64_t ldx, float *out, float *vec)
+{
+    const float *weights = lctx__vector(w, n, vec);
+    int64_t t;
+    for (t = 0; t < n_row; t++)
+        lctx__use()->rmsnorm(n, x + t * ldx, weights, s->m.norm_eps, out + t * ldx);
+}
+
+static void lctx__rotate(const lctx_session *s, const lctx_rope *rope, int64_t n, int32_t n_head,
+                         const float *x, float *out, int64_t ld, const int64_t *pos, int64_t pos0)
+{
+    lctx_rope_job j;
+    lctx_status st;
+    memset(&j, 0, sizeof j);
+    j.n_tok = n, j.n_head = n_head, j.head_dim = s->m.head_dim;
+    j.x = x, j.out = out, j.x_token = j.out_token = ld * 4;
+    j.pos = pos, j.pos0 = pos0, j.par = &s->par;
+    st = lctx_rope_apply(rope, &j);
+    (void)st;
+    LCTX_ASSERT(st == LCTX_OK);
+}
+
+/* Attention over the layer's cache; the scratch grows when it must. */
+static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer, int64_t n,
+                                      const lctx_rope *rope, const float *far)
+{
+    lctx_attn t;
+    lctx_status st;
+    size_t bytes;
+    memset(&t, 0, sizeof t);
+    t.n_q = n, t.n_head = s->m.n_head, t.q = a->q, t.q_far = far, t.q_token = a->ld_q * 4;
+    t.q_pos0 = s->n, t.out = a->att, t.out_token = a->ld_q * 4, t.softcap = s->m.softcap;
+    t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
+    if (rope) t.scale = (float)(t.scale * rope->scale_mul);
+    t.par = &s->par;
+    if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
+    if ((int64_t)bytes > s->scratch_bytes) {
+        char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);
+        if (!grown) return LCTX_E_MEMORY;
+        lctx__delete(&s->alloc, s->scratch, s->scratch_bytes);
+        s->scratch = grown, s->scratch_bytes = (int64_t)bytes;
+    }
+    return lctx_cache_attend(s->cache[layer], &t, s->scratch, (size_t)s->scratch_bytes);
+}
+
+/* h = norm(x); q, k, v; rotation; append; att = attention */
+static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
+{
+    const lctx_model *m = &s->m;
+    const lctx_layer *l = &m->layers[i];
+    const lctx_rope *rope = l->no_rope ? NULL : l->rope ? l->rope : m->rope;
+    const int64_t nq = (int64_t)m->n_head * m->head_dim, nk = (int64_t)m->n_head_kv * m->head_dim;
+    const int sinks = s->d.policy == LCTX_SINKS;
+    const float *far = sinks ? a->q : NULL;
+    lctx_rows rows;
+    lctx_status st;
+    int64_t t;
+    lctx__norm_rows(s, &l->attn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
+    lctx__matmul(s, &l->wq, nq, m->d_model, n, a->h, a->ld_x, lctx__vector(&l->bq, nq, a->vec), 0,
+                 a->q, a->ld_q);
+    lctx__matmul(s, &l->wk, nk, m->d_model, n, a->h, a->ld_x, lctx__vector(&l->bk, nk, a->vec), 0,
+                 a->k, a->ld_k);
+    lctx__matmul(s, &l->wv, nk, m->d_model, n, a->h, a->ld_x, lctx__vector(&l->bv, nk, a->vec), 0,
+                 a->v, a->ld_k);
+    for (t = 0; l->q_norm.data && t < n; t++)
+        lctx__norm_rows(s, &l->q_norm, m->n_head, m->head_dim, a->q + t * a->ld_q, m->head_dim,
+                        a->q + t * a->ld_q, a->vec);
+    for (t = 0; l->k_norm.data && t < n; t++)
+        lctx__norm_rows(s, &l->k_norm, m->n_head_kv, m->head_dim, a->k + t * a->ld_k, m->head_dim,
+                        a->k + t * a->ld_k, a->vec);
+    if (rope) {
+        for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
+        if (sinks) lctx__rotate(s, rope, n, m->n_head, a->q, a->far, a->ld_q, a->pos, 0);
+        lctx__rotate(s, rope, n, m->n_head, a->q, a->q, a->ld_q, NULL, s->n);
+        lctx__rotate(s, rope, n, m->n_head_kv, a->k, a->k, a->ld_k, NULL, s->n);
+        if (sinks) far = a->far;
+    }
+    memset(&rows, 0, sizeof rows);
+    rows.n = n, rows.k = a->k, rows.v = a->v;
+    rows.k_token = rows.v_token = a->ld_k * 4;
+    if ((st = lctx_cache_append(s->cache[i], &rows)) != LCTX_OK) return st;
+    if ((st = lctx__attend_layer(s, a, i, n, rope, far)) != LCTX_OK) return st;
+    lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q, NULL, 1, a->x, a->ld_x);
+    return LCTX_OK;
+}
+
+/* x += w_down (silu(w_gate h) * (w_up h)), a block of tokens at a time */
+static void lctx__layer_ffn(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
+{
+    const lctx_model *m = &s->m;
+    const lctx_layer *l = &m->layers[i];
+    int64_t t, b;
+    lctx__norm_rows(s, &l->ffn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
+    for (t = 0; t < n; t += b) {
+        const float *h = a->h + t * a->ld_x;
+        b = lctx__min(n - t, LCTX__FFN_TOKENS);
+        lctx__matmul(s, &l->w_gate, m->d_ff, m->d_model, b, h, a->ld_x, NULL, 0, a->gate, a->ld_f);
+        lctx__matmul(s, &l->w_up, m->d_ff, m->d_model, b, h, a->ld_x, NULL, 0, a->up, a->ld_f);
+        lctx__use()->silu(b * a->ld_f, a->gate, a->up, a->gate);
+        lctx__matmul(s, &l->w_down, m->d_model, m->d_ff, b, a->gate, a->ld_f, NULL, 1,
+                     a->x + t * a->ld_x, a->ld_x);
+    }
+}
+
+static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_t *tokens, int64_t n)
+{
+    const lctx_tensor *e = &s->m.tok_embd;
+    const int64_t d = s->m.d_model;
+    int64_t t, i;
+    for (t = 0; t < n; t++) {
+        float *x = a->x + t * a->ld_x, mul = s->m.embd_scale;
+        const char *row = (const char *)e->data + tokens[t] * d * lctx__esize(e->type);
+        lctx__use()->to_f32(e->type, d, row, x);
+        if (e->type == LCTX_I8) mul *= e->scale[tokens[t]];
+        for (i = 0; mul != 1 && i < d; i++) x[i] *= mul;
+    }
+}
+
+static int lctx__rows_finite(const float *x, int64_t n_row, int64_t n, int64_t ld)
+{
+    uint32_t top = 0, b;
+    int64_t t, i;
+    for (t = 0; t < n_row; t++)
+        for (i = 0; i < n; i++) {
+            b = lctx__bits(x[t * ld + i]) & 0x7fffffffu;
+            top = b > top ? b : top;
+        }
+    return top < 0x7f800000u;
+}
+
+/* Logits of rows from .. n-1 of the chunk. */
+static void lctx__logits_of(lctx_session *s, const lctx__acts *a, int64_t from, int64_t n,
+                            float *logits)
+{
+    const lctx_model *m = &s->m;
+    int64_t t;
+    lctx__norm_rows(s, &m->output_norm, n - from, m->d_model, a->x + from * a->ld_x, a->ld_x,
+                    a->h + from * a->ld_x, a->vec);
+    lctx__matmul(s, &m->output, m->n_vocab, m->d_model, n - from, a->h + from * a->ld_x, a->ld_x,
+                 NULL, 0, logits, m->n_vocab);
+    for (t = 0; m->logit_softcap > 0 && t < n - from; t++)
+        lctx__use()->tanh(m->n_vocab, m->logit_softcap, logits + t * m->n_vocab);
+}
+
+static lctx_status lctx__feed_chunk(lctx_session *s, const int32_t *tokens, int64_t n)
+{
+    lctx__acts a;
+    lctx_status st;
+    int32_t i;
+    lctx__acts_carve(s, s->work, &a);
+    lctx__embed(s, &a, tokens, n);
+    for (i = 0; i < s->m.n_layer; i++) {
+        if ((st = lctx__layer_attention(s, &a, i, n)) != LCTX_OK) return st;
+        lctx__layer_ffn(s, &a, i, n);
+    }
+    return lctx__rows_finite(a.x, n, s->m.d_model, a.ld_x) ? LCTX_OK : LCTX_E_NAN;
+}
+
+/* All chunks; on an error the caches stand wherever they got to. */
+static lctx_status lctx__feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which,
+                              float *logits)
+{
+    const int64_t v = s->m.n_vocab;
+    lctx_status st;
+    lctx__acts a;
+    int64_t at, b;
+    for (at = 0; at < n; at += b) {
+        b = lctx__min(n - at, s->d.chunk);
+        if ((st = lctx__feed_chunk(s, tokens + at, b)) != LCTX_OK) return st;
+        lctx__acts_carve(s, s->work, &a);
+        if (which == LCTX_LOGITS_ALL) lctx__logits_of(s, &a, 0, b, logits + at * v);
+        else if (which == LCTX_LOGITS_LAST && at + b == n) lctx__logits_of(s, &a, b - 1, b, logits);
+        s->n += b;
+        if (s->d.progress && s->d.progress(s->d.progress_user, at + b, n)) return LCTX_E_CANCELLED;
+    }
+    if (which == LCTX_LOGITS_NONE) return LCTX_OK;
+    b = which == LCTX_LOGITS_ALL ? n : 1;
+    return lctx__rows_finite(logits, b, v, v) ? LCTX_OK : LCTX_E_NAN;
+}
+
+/* Forks of all caches of `from` into the empty places of `to`; all or none. */
+static lctx_status lctx__fork_caches(const lctx_session *from, lctx_cache **to)
+{
+    lctx_status st = LCTX_OK;
+    int32_t i;
+    for (i = 0; !st && i < from->m.n_layer; i++) st = lctx_cache_fork(from->cache[i], &to[i]);
+    if (!st) return LCTX_OK;
+    for (i = 0; i < from->m.n_layer; i++) {
+        lctx_cache_free(to[i]);
+        to[i] = NULL;
+    }
+    return st;
+}
+
+/* A feed that fails leaves the session as it was. One chunk drops nothing that a rewind would miss;
+   several may, so the caches are forked first: that shares their blocks and copies none but the last
+   of each layer. */
+LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
+                                       lctx_logits which, float *logits)
+{
+    lctx_session *s = session;
+    lctx_cache **before = NULL;
+    lctx_status st = LCTX_OK;
+    int64_t i, n0, bytes;
+    if (!s || !tokens) return LCTX_E_NULL;
+    if ((unsigned)which >= LCTX_LOGITS_COUNT) return LCTX_E_ENUM;
+    if (!logits && which != LCTX_LOGITS_NONE) return LCTX_E_NULL;
+    if (n < 1) return LCTX_E_COUNT;
+    for (i = 0; i < n; i++) if (tokens[i] < 0 || tokens[i] >= s->m.n_vocab) return LCTX_E_TOKEN;
+    if (n > LCTX__MAX_POS - s->n) return LCTX_E_POS;
+    if (s->d.policy == LCTX_FULL && s->d.max_tokens && n > s->d.max_tokens - s->n)
+        return LCTX_E_FULL;
+    n0 = s->n, bytes = s->m.n_layer * (int64_t)sizeof *before;
+    if (n > s->d.chunk) {
+        before = (lctx_cache **)lctx__new(&s->alloc, bytes);
+        st = before ? lctx__fork_caches(s, before) : LCTX_E_MEMORY;
+    }
+    if (!st) {
+        st = lctx__feed(s, tokens, n, which, logits);
+        for (i = 0; i < s->m.n_layer; i++) {
+            if (st && !before) (void)lctx_cache_rewind(s->cache[i], n0);
+            if (st && before) {
+                lctx_cache *failed = s->cache[i];
+                s->cache[i] = before[i], before[i] = failed;
+            }
+            if (before) lctx_cache_free(before[i]);
+        }
+        if (st) s->n = n0;
+    }
+    lctx__delete(&s->alloc, before, bytes);
+    return st;
+}
+
+/* ---- rewind, fork, info, save, restore */
+LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
+{
+    int32_t i;
+    if (!session) return LCTX_E_NULL;
+    if (n < 0 || n > session->n) return LCTX_E_POS;
+    for (i = 0; i < session->m.n_layer; i++)
+        if (n && !lctx__window_held(session->cache[i], n)) return LCTX_E_EVICTED;
+    for (i = 0; i < session->m.n_layer; i++) (void)lctx_cache_rewind(session->cache[i], n);
+    session->n = n;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork)
+{
+    lctx_session *s;
+    lctx_status st;
+    if (!session || !fork) return LCTX_E_NULL;
+    if ((st = lctx__session_new(session, &s)) != LCTX_OK) return st;
+    if ((st = lctx__fork_caches(session, s->cache)) != LCTX_OK) lctx_session_free(s);
+    else *fork = s;
+    return st;
+}
+
+LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info)
+{
+    int32_t i;
+    if (!session || !info) return LCTX_E_NULL;
+    memset(info, 0, sizeof *info);
+    info->n = session->n;
+    info->scratch_bytes = session->work_bytes + session->scratch_bytes;
+    for (i = 0; i < session->m.n_layer; i++) {
+        lctx_cache_info c;
+        (void)lctx_cache_get_info(session->cache[i], &c);
+        info->n_dropped = lctx__max(info->n_dropped, c.n_dropped);
+        info->rewind_min = lctx__max(info->rewind_min, c.rewind_min);
+        info->cache_bytes += c.bytes;
+    }
+    return LCTX_OK;
+}
+
+/* A session is its layers' caches, one after the other, behind a head that names the model's shape. */
+enum { LCTX__SESSION_WORDS = 8 };
+static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION_WORDS])
+{
+    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 1 };
+    h[2] = s->m.n_layer, h[3] = s->m.n_head, h[4] = s->m.d_model, h[5] = s->m.d_ff;
+    h[6] = s->m.n_vocab, h[7] = s->n;
+    memcpy(head, h, sizeof h);
+}
+
+LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user)
+{
+    lctx__stream s = lctx__stream_of(write, NULL, user);
+    int64_t head[LCTX__SESSION_WORDS];
+    lctx_status st;
+    int32_t i;
+    if (!session || !write) return LCTX_E_NULL;
+    lctx__session_head(session, head);
+    if ((st = lctx__save(&s, head, sizeof head)) == LCTX_OK) st = lctx__save_sum(&s);
+    for (i = 0; !st && i < session->m.n_layer; i++)
+        st = lctx_cache_save(session->cache[i], write, user);
+    return st;
+}
+
+LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user)
+{
+    lctx__stream s = lctx__stream_of(NULL, read, user);
+    int64_t head[LCTX__SESSION_WORDS], mine[LCTX__SESSION_WORDS];
+    lctx_cache **old = session ? session->cache : NULL, **fresh;
+    lctx_status st;
+    int32_t i;
+    int64_t bytes;
+    if (!session || !read) return LCTX_E_NULL;
+    if ((st = lctx__load(&s, head, sizeof head)) != LCTX_OK) return st;
+    lctx__session_head(session, mine);
+    if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
+        return st ? st : LCTX_E_FORMAT;
+    if (memcmp(head + 2, mine + 2, 5 * 8)) return LCTX_E_MISMATCH;
+    bytes = session->m.n_layer * (int64_t)sizeof *fresh;
+    fresh = (lctx_cache **)lctx__new(&session->alloc, bytes);
+    st = fresh ? lctx__fork_caches(session, fresh) : LCTX_E_MEMORY;
+    for (i = 0; !st && i < session->m.n_layer; i++) {
+        st = lctx_cache_restore(fresh[i], read, user);
+        if (!st && fresh[i]->n != head[7]) st = LCTX_E_FORMAT;
+    }
+    if (!st) session->cache = fresh, session->n = head[7], fresh = old;
+    for (i = 0; fresh && i < session->m.n_layer; i++) lctx_cache_free(fresh[i]);
+    lctx__delete(&session->alloc, fresh, bytes);
+    return st;
+}
+#endif /* LCTX_IMPLEMENTATION */
+
+#else  /* LCTX__ISA */
+/* ============================================================================ >>kernels
+   Included once per instruction set. First the vector operations, then every kernel, written once
+   on top of them. Rules: what the table points at is noinline, helpers are always_inline; fma is
+   written out wherever a product is added; no OpenMP and no #include in here.
+
+       VL                  floats in a vector; divides 16
+       vf_max(a, b)        a > b ? a : b, so b where either is NaN
+       vf_lt(a, b, x, y)   a < b ? x : y
+       vf_keep(bits, x, y) lane i: x if bit i of bits, else y
+       vf_pow2(n)          2^n for whole n in -126 .. 127
+       vf_even/odd(p)      VL pairs of bf16 at p: the first, the second of each
+       vf_quad(p, e)       VL quads of int8 at p: number e of each
+       vf_swap(x)          neighbours exchanged (not used with VL 1)
+       MAX_R               rows that a register tile of MAX_R x 2 vectors holds */
+#if LCTX__ISA == 0
+#  define FN(f)            lctx__##f##_scalar
+#  define VL               1
+#  define MAX_R            4
+#  define vf               float
+#  define vf_load(p)       FN(load)(p)
+#  define vf_store(p, x)   FN(store)(p, x)
+#  define vf_set1(s)       (s)
+#  define vf_add(a, b)     ((a) + (b))
+#  define vf_sub(a, b)     ((a) - (b))
+#  define vf_mul(a, b)     ((a) * (b))
+#  define vf_div(a, b)     ((a) / (b))
+#  ifdef __FP_FAST_FMAF    /* in hardware: then the compiler may not contract as it likes either */
+#    define vf_fma(a, b, c) __builtin_fmaf(a, b, c)
+#  else
+#    define vf_fma(a, b, c) ((a) * (b) + (c))
+#  endif
+#  define vf_max(a, b)     ((a) > (b) ? (a) : (b))
+#  define vf_lt(a, b, x, y) ((a) < (b) ? (x) : (y))
+#  define vf_keep(m, x, y) ((m) & 1u ? (x) : (y))
+#  define vf_round(x)      FN(round)(x)
+#  define vf_pow2(n)       lctx__float((uint32_t)((int32_t)(n) + 127) << 23)
+#  define vf_hsum(x)       (x)
+#  define vf_hmax(x)       (x)
+#  define vf_first(x)      (x)
+#  define vf_swap(x)       (x)
+#  define vf_f16(p)        lctx__from_f16(FN(half)(p))
+#  define vf_bf16(p)       lctx__float((uint32_t)FN(half)(p) << 16)
+#  define vf_even(p)       vf_bf16(p)
+#  define vf_odd(p)        vf_bf16((const char *)(p) + 2)
+#  define vf_i8(p)         ((float)*(const int8_t *)(p))
+#  define vf_quad(p, e)    ((float)((const int8_t *)(p))[e])
+#  define vf_put_f16(p, x) (*(p) = lctx__to_f16(x))
+LCTX__INLINE float FN(load)(const void *p) { float x; memcpy(&x, p, 4); return x; }
+LCTX__INLINE void FN(store)(void *p, float x) { memcpy(p, &x, 4); }
+LCTX__INLINE uint16_t FN(half)(const void *p) { uint16_t x; memcpy(&x, p, 2); return x; }
+/* nearest even for |x| < 2^22; NaN gives 0, which vf_pow2 can take (the NaN lives on in the rest).
+   Through integers, so that -ffast-math cannot fold it away. */
+LCTX__INLINE float FN(round)(float x)
+{
+    int32_t i;
+    float t;
+    if (!(x > -4194304.0f && x < 4194304.0f)) return 0.0f;
+    i = (int32_t)x;
+    t = x - (float)i;
+    if (t > 0.5f || (t == 0.5f && (i & 1))) i++;
+    if (t < -0.5f || (t == -0.5f && (i & 1))) i--;
+    return (float)i;
+}
+
+#elif LCTX__ISA == 1
+#  ifdef __clang__
+#    pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#  else
+#    pragma GCC push_options
+#    pragma GCC target("avx2,fma,f16c")
+#  endif
+#  define FN(f)            lctx__##f##_avx2
+#  define VL               8
+#  define MAX_R            6
+#  define vf               __m256
+#  define vf_load(p)       _mm256_loadu_ps((const float *)(p))
+#  define vf_store(p, x)   _mm256_storeu_ps((float *)(p), x)
+#  define vf_set1(s)       _mm256_set1_ps(s)
+#  define vf_add(a, b)     _mm256_add_ps(a, b)
+#  define vf_sub(a, b)     _mm256_sub_ps(a, b)
+#  define vf_mul(a, b)     _mm256_mul_ps(a, b)
+#  define vf_div(a, b)     _mm256_div_ps(a, b)
+#  define vf_fma(a, b, c)  _mm256_fmadd_ps(a, b, c)
+#  define vf_max(a, b)     _mm256_max_ps(a, b)
+#  define vf_lt(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
+#  define vf_keep(m, x, y) FN(keep)((int)((m) & 255u), x, y)
+#  define vf_round(x)      _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#  define vf_pow2(n)       _mm256_castsi256_ps(_mm256_slli_epi32( \
+                               _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23))
+#  define vf_hsum(x)       FN(hsum)(x)
+#  define vf_hmax(x)       FN(hmax)(x)
+#  define vf_first(x)      _mm256_cvtss_f32(x)
+#  define vf_swap(x)       _mm256_permute_ps(x, 0xb1)
+#  define vf_f16(p)        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
+#  define vf_bf16(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
+                               _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p))), 16))
+#  define vf_even(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
+                               _mm256_loadu_si256((const __m256i *)(p)), 16))
+#  define vf_odd(p)        _mm256_castsi256_ps(_mm256_and_si256( \
+                               _mm256_loadu_si256((const __m256i *)(p)), _mm256_set1_epi32(-65536)))
+#  define vf_i8(p)         _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32( \
+                               _mm_loadl_epi64((const __m128i *)(p))))
+#  define vf_quad(p, e)    _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sllv_epi32( \
+                               _mm256_loadu_si256((const __m256i *)(p)), \
+                               _mm256_set1_epi32(24 - 8 * (e))), 24))
+#  define vf_put_f16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(x, 0))
+LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
+{
+    const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i on = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), lane), lane);
+    return _mm256_blendv_ps(y, x, _mm256_castsi256_ps(on));
+}
+LCTX__INLINE float FN(hsum)(vf v)
+{
+    __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+LCTX__INLINE float FN(hmax)(vf v)
+{
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+#elif LCTX__ISA == 2
+#  ifdef __clang__
+#    pragma clang attribute push(__attribute__((target( \
+         "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#  else
+#    pragma GCC diagnostic push      /* GCC bug 105593: g++ 12 warns about its own headers */
+#    pragma GCC diagnostic ignored "-Wuninitialized"
+#    pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#    pragma GCC push_options
+#    pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")
+#  endif
+#  define FN(f)            lctx__##f##_avx512
+#  define VL               16
+#  define MAX_R            8
+#  define vf               __m512
+#  define vf_load(p)       _mm512_loadu_ps(p)
+#  define vf_store(p, x)   _mm512_storeu_ps(p, x)
+#  define vf_set1(s)       _mm512_set1_ps(s)
+#  define vf_add(a, b)     _mm512_add_ps(a, b)
+#  define vf_sub(a, b)     _mm512_sub_ps(a, b)
+#  define vf_mul(a, b)     _mm512_mul_ps(a, b)
+#  define vf_div(a, b)     _mm512_div_ps(a, b)
+#  define vf_fma(a, b, c)  _mm512_fmadd_ps(a, b, c)
+#  define vf_max(a, b)     _mm512_max_ps(a, b)
+#  define vf_lt(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
+#  define vf_keep(m, x, y) _mm512_mask_blend_ps((__mmask16)(m), y, x)
+#  define vf_round(x)      _mm512_roundscale_ps(x, 0x08)
+#  define vf_pow2(n)       _mm512_castsi512_ps(_mm512_slli_epi32( \
+                               _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23))
+#  define vf_hsum(x)       _mm512_reduce_add_ps(x)
+#  define vf_hmax(x)       _mm512_reduce_max_ps(x)
+#  define vf_first(x)      _mm512_cvtss_f32(x)
+#  define vf_swap(x)       _mm512_permute_ps(x, 0xb1)
+#  define vf_f16(p)        _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
+#  define vf_bf16(p)       _mm512_castsi512_ps(_mm512_slli_epi32( \
+                               _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16))
+#  define vf_even(p)       _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))
+#  define vf_odd(p)        _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), \
+                               _mm512_set1_epi32(-65536)))
+#  define vf_i8(p)         _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32( \
+                               _mm_loadu_si128((const __m128i *)(p))))
+#  define vf_quad(p, e)    _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32( \
+                               _mm512_loadu_si512(p), _mm512_set1_epi32(24 - 8 * (e))), 24))
+#  define vf_put_f16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(x, 0))
+
+#else
+#  define FN(f)            lctx__##f##_neon
+#  define VL               4
+#  define MAX_R            8
+#  define vf               float32x4_t
+#  define vf_load(p)       vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)(p)))
+#  define vf_store(p, x)   vst1q_f32(p, x)
+#  define vf_set1(s)       vdupq_n_f32(s)
+#  define vf_add(a, b)     vaddq_f32(a, b)
+#  define vf_sub(a, b)     vsubq_f32(a, b)
+#  define vf_mul(a, b)     vmulq_f32(a, b)
+#  define vf_div(a, b)     vdivq_f32(a, b)
+#  define vf_fma(a, b, c)  vfmaq_f32(c, a, b)
+#  define vf_max(a, b)     FN(max)(a, b)
+#  define vf_lt(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
+#  define vf_keep(m, x, y) FN(keep)((uint32_t)((m) & 15u), x, y)
+#  define vf_round(x)      vrndnq_f32(x)
+#  define vf_pow2(n)       vreinterpretq_f32_s32(vshlq_n_s32( \
+                               vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23))
+#  define vf_hsum(x)       vaddvq_f32(x)
+#  define vf_hmax(x)       vmaxvq_f32(x)
+#  define vf_first(x)      vgetq_lane_f32(x, 0)
+#  define vf_swap(x)       vrev64q_f32(x)
+#  define vf_f16(p)        vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const uint8_t *)(p))))
+#  define vf_bf16(p)       vreinterpretq_f32_u32(vshll_n_u16( \
+                               vreinterpret_u16_u8(vld1_u8((const uint8_t *)(p))), 16))
+#  define vf_even(p)       vreinterpretq_f32_u32(vshlq_n_u32(FN(words)(p), 16))
+#  define vf_odd(p)        vreinterpretq_f32_u32(vandq_u32(FN(words)(p), vdupq_n_u32(0xffff0000u)))
+#  define vf_i8(p)         FN(i8)((const int8_t *)(p))
+#  define vf_quad(p, e)    vcvtq_f32_s32(vshrq_n_s32(vshlq_s32( \
+                               vreinterpretq_s32_u32(FN(words)(p)), vdupq_n_s32(24 - 8 * (e))), 24))
+#  define vf_put_f16(p, x) vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)))
+LCTX__INLINE uint32x4_t FN(words)(const void *p)
+{
+    return vreinterpretq_u32_u8(vld1q_u8((const uint8_t *)p));
+}
+LCTX__INLINE vf FN(max)(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+LCTX__INLINE vf FN(keep)(uint32_t bits, vf x, vf y)
+{
+    static const uint32_t lane[4] = { 1, 2, 4, 8 };
+    return vbslq_f32(vtstq_u32(vdupq_n_u32(bits), vld1q_u32(lane)), x, y);
+}
+LCTX__INLINE vf FN(i8)(const int8_t *p)
+{
+    int32_t word;
+    memcpy(&word, p, 4);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(
+        vreinterpret_s8_s32(vdup_n_s32(word))))));
+}
+#endif
+
+/* e^x: Cody and Waite's reduction, Cephes' polynomial, about 1 ulp; 0 below -87.33; NaN stays. */
+LCTX__INLINE vf FN(exp)(vf x)
+{
+    const vf lo = vf_set1(-87.33f), hi = vf_set1(88.37f);
+    vf y = vf_lt(hi, x, hi, vf_max(lo, x)), n, r, p;
+    n = vf_round(vf_mul(y, vf_set1(1.44269504f)));
+    r = vf_fma(n, vf_set1(-0.693359375f), y);
+    r = vf_fma(n, vf_set1(2.12194440e-4f), r);
+    p = vf_fma(vf_set1(1.9875691500e-4f), r, vf_set1(1.3981999507e-3f));
+    p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
+    p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
+    p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
+    p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
+    p = vf_fma(vf_mul(p, r), r, vf_add(r, vf_set1(1.0f)));
+    return vf_lt(x, lo, vf_set1(0.0f), vf_mul(p, vf_pow2(n)));
+}
+
+/* tanh: 1 - 2/(e^2|x| + 1) with the sign of x; near 0 Cephes' odd polynomial. */
+LCTX__INLINE vf FN(tanh1)(vf x)
+{
+    const vf zero = vf_set1(0.0f), one = vf_set1(1.0f), two = vf_set1(2.0f);
+    vf a = vf_max(vf_sub(zero, x), x), z = vf_mul(x, x), t, p;
+    t = vf_sub(one, vf_div(two, vf_add(FN(exp)(vf_mul(two, a)), one)));
+    t = vf_lt(x, zero, vf_sub(zero, t), t);
+    p = vf_fma(vf_set1(-5.70498872745e-3f), z, vf_set1(2.06390887954e-2f));
+    p = vf_fma(p, z, vf_set1(-5.37397155531e-2f));
+    p = vf_fma(p, z, vf_set1(1.33314422036e-1f));
+    p = vf_fma(p, z, vf_set1(-3.33332819422e-1f));
+    p = vf_fma(vf_mul(p, z), x, x);
+    return vf_lt(a, vf_set1(0.625f), p, t);
+}
+
+/* Lanes c .. c+VL-1 of dimension d + e of a native key tile; d a multiple of 4, e in 0 .. 3. */
+LCTX__INLINE vf FN(key)(const int type, const void *k, int64_t d, int e, int64_t c)
+{
+    switch (type) {
+    case LCTX_F32:  return vf_load((const char *)k + 4 * ((d + e) * LCTX_TILE + c));
+    case LCTX_F16:  return vf_f16((const char *)k + 2 * ((d + e) * LCTX_TILE + c));
+    case LCTX_BF16: return e & 1 ? vf_odd((const char *)k + 2 * ((d + e - 1) * LCTX_TILE + 2 * c))
+                                 : vf_even((const char *)k + 2 * ((d + e) * LCTX_TILE + 2 * c));
+    default:        return vf_quad((const char *)k + d * LCTX_TILE + 4 * c, e);
+    }
+}
+/* Elements i .. i+VL-1 of a row. */
+LCTX__INLINE vf FN(row)(const int type, const void *p, int64_t i)
+{
+    switch (type) {
+    case LCTX_F32:  return vf_load((const char *)p + 4 * i);
+    case LCTX_F16:  return vf_f16((const char *)p + 2 * i);
+    case LCTX_BF16: return vf_bf16((const char *)p + 2 * i);
+    default:        return vf_i8((const char *)p + i);
+    }
+}
+/* The last n < VL elements of a row, zeros after them. */
+LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
+{
+    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
+    char buf[64] = { 0 };
+    memcpy(buf, (const char *)p + i * size[type], (size_t)((n & 15) * size[type]));
+    return FN(row)(type, buf, 0);
+}
+
+/* Scores: R rows from row on, two vectors of keys at a time, one chain of fma over the dimensions. */
+LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, const int type)
+{
+    const float *q = t->q + row * t->d_k;
+    int64_t c, d, ld = t->d_k;
+    int r, e;
+    for (c = 0; c < LCTX_TILE; c += 2 * VL) {
+        vf s[MAX_R][2];
+        _Pragma("GCC unroll 8")
+        for (r = 0; r < R; r++) s[r][0] = s[r][1] = vf_set1(0.0f);
+        for (d = 0; d < ld; d += 4) {
+            _Pragma("GCC unroll 4")
+            for (e = 0; e < 4; e++) {
+                vf k0 = FN(key)(type, t->k, d, e, c), k1 = FN(key)(type, t->k, d, e, c + VL);
+                _Pragma("GCC unroll 8")
+                for (r = 0; r < R; r++) {
+                    vf x = vf_set1(q[r * ld + d + e]);
+                    s[r][0] = vf_fma(x, k0, s[r][0]);
+                    s[r][1] = vf_fma(x, k1, s[r][1]);
+                }
+            }
+        }
+        if (t->k_scale) {
+            vf w0 = vf_load(t->k_scale + c), w1 = vf_load(t->k_scale + c + VL);
+            _Pragma("GCC unroll 8")
+            for (r = 0; r < R; r++)
+                s[r][0] = vf_mul(s[r][0], w0), s[r][1] = vf_mul(s[r][1], w1);
+        }
+        _Pragma("GCC unroll 8")
+        for (r = 0; r < R; r++) {
+            vf_store(t->s + (row + r) * LCTX_TILE + c, s[r][0]);
+            vf_store(t->s + (row + r) * LCTX_TILE + c + VL, s[r][1]);
+        }
+    }
+}
+
+/* One row's scores to weights: cap, biases, mask, running maximum m and sum l, exp. */
+LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
+{
+    const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
+    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
+    vf top = vf_set1(-FLT_MAX), sum = vf_set1(0.0f), vm;
+    int64_t c;
+    if (!see) return;
+    for (c = 0; c < LCTX_TILE; c += VL) {
+        vf x = vf_load(s + c);
+        if (t->softcap > 0)
+            x = vf_mul(FN(tanh1)(vf_div(x, vf_set1(t->softcap))), vf_set1(t->softcap));
+        if (t->slope) {
+            vf far = vf_sub(vf_set1(t->dist[row]), vf_load(lctx__lane + c));
+            x = vf_fma(vf_set1(-t->slope[row]), vf_max(far, vf_sub(vf_set1(0.0f), far)), x);
+        }
+        if (t->bias) x = vf_add(x, vf_load(t->bias + row * LCTX_TILE + c));
+        vf_store(s + c, x);
+        top = vf_max(vf_keep(see >> c, x, vf_set1(-FLT_MAX)), top);    /* a NaN does not enter */
+    }
+    vm = vf_set1(vf_hmax(top));
+    if (vf_first(vm) > m) {                       /* a new maximum: rescale what there is */
+        vf w = FN(exp)(vf_sub(vf_set1(m), vm));
+        t->m[row] = vf_first(vm);
+        t->l[row] *= vf_first(w);
+        for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
+    }
+    vm = vf_set1(t->m[row]);
+    for (c = 0; c < LCTX_TILE; c += VL) {
+        vf p = vf_keep(see >> c, FN(exp)(vf_sub(vf_load(s + c), vm)), vf_set1(0.0f));
+        sum = vf_add(sum, p);
+        vf_store(s + c, t->v_scale ? vf_mul(p, vf_load(t->v_scale + c)) : p);
+    }
+    t->l[row] += vf_hsum(sum);
+}
+
+/* acc[R rows][C vectors from c on] += weights * values, keys in order: all, or those in see. */
+LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R, const int C,
+                                const int type, uint64_t see)
+{
+    float *acc = t->acc + row * t->d_v + c;
+    const float *p = t->s + row * LCTX_TILE;
+    const int all = see == ~(uint64_t)0;
+    vf a[MAX_R][4];
+    int64_t j;
+    int r, i;
+    _Pragma("GCC unroll 8")
+    for (r = 0; r < R; r++)
+        _Pragma("GCC unroll 4")
+        for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
+    for (j = 0; j < LCTX_TILE; j++) {
+        const char *v = (const char *)t->v + j * t->v_stride;
+        vf x[4];
+        if (!all && !(see >> j & 1)) continue;
+        _Pragma("GCC unroll 4")
+        for (i = 0; i < C; i++) x[i] = FN(row)(type, v, c + i * VL);
+        _Pragma("GCC unroll 8")
+        for (r = 0; r < R; r++) {
+            vf w = vf_set1(p[r * LCTX_TILE + j]);
+            _Pragma("GCC unroll 4")
+            for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
+        }
+    }
+    _Pragma("GCC unroll 8")
+    for (r = 0; r < R; r++)
+        _Pragma("GCC unroll 4")
+        for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
+}
+LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
+                                uint64_t see)
+{
+    const int C = R <= MAX_R / 2 ? 4 : 2;
+    int64_t c = 0;
+    for (; c + C * VL <= t->d_v; c += C * VL) FN(values_at)(t, row, c, R, C, type, see);
+    for (; c < t->d_v; c += VL) FN(values_at)(t, row, c, R, 1, type, see);
+}
+
+/* The register tiles: f(R, type) with both constant, chosen once per block of rows. */
+#define LCTX__BY_TYPE(type, f, R)                        \
+    switch (type) {                                      \
+    case LCTX_F32:  f(R, LCTX_F32); break;               \
+    case LCTX_F16:  f(R, LCTX_F16); break;               \
+    case LCTX_BF16: f(R, LCTX_BF16); break;              \
+    default:        f(R, LCTX_I8); break;                \
+    }
+#define LCTX__BY_ROWS(n, type, f)                        \
+    if ((n) == MAX_R)  LCTX__BY_TYPE(type, f, MAX_R)     \
+    else if ((n) == 4) LCTX__BY_TYPE(type, f, 4)         \
+    else if ((n) == 3) LCTX__BY_TYPE(type, f, 3)         \
+    else if ((n) == 2) LCTX__BY_TYPE(type, f, 2)         \
+    else               LCTX__BY_TYPE(type, f, 1)
+/* How many of n rows the next block takes. */
+LCTX__INLINE int64_t FN(block)(int64_t n) { return n >= MAX_R ? MAX_R : n >= 4 ? 4 : n; }
+
+LCTX__ENTRY void FN(scores)(const lctx__tile *t)
+{
+    int64_t row = 0, n;
+    for (; row < t->rows; row += n) {
+        n = FN(block)(t->rows - row);
+#define LCTX__SCORES(R, T) FN(scores_of)(t, row, R, T)
+        LCTX__BY_ROWS(n, t->k_type, LCTX__SCORES)
+#undef LCTX__SCORES
+    }
+}
+LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
+{
+    int64_t n;
+    for (; row < end; row += n) {
+        n = FN(block)(end - row);
+#define LCTX__VALUES(R, T) FN(values_of)(t, row, R, T, see)
+        LCTX__BY_ROWS(n, t->v_type, LCTX__VALUES)
+#undef LCTX__VALUES
+    }
+}
+
+/* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
+   that a masked value is never multiplied by a zero weight (0 * NaN is NaN). */
+LCTX__ENTRY void FN(tile)(const lctx__tile *t)
+{
+    int64_t row, end;
+    FN(scores)(t);
+    for (row = 0; row < t->rows; row++) FN(softmax)(t, row);
+    if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
+    for (row = 0; t->see && row < t->rows; row = end) {
+        for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
+        if (t->see[row]) FN(values)(t, row, end, t->see[row]);
+    }
+}
+
+/* a = a and b together, row by row; what saw nothing (l = 0) is the identity, to the bit. */
+LCTX__ENTRY void FN(fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3])
+{
+    int64_t r, c;
+    for (r = 0; r < rows; r++) {
+        float *x = a[2] + r * d, *y = b[2] + r * d, m = a[0][r] > b[0][r] ? a[0][r] : b[0][r];
+        vf wa, wb;
+        if (b[1][r] == 0) continue;
+        if (a[1][r] == 0) {
+            a[0][r] = b[0][r], a[1][r] = b[1][r];
+            memcpy(x, y, (size_t)d * sizeof *x);
+            continue;
+        }
+        wa = FN(exp)(vf_set1(a[0][r] - m));
+        wb = FN(exp)(vf_set1(b[0][r] - m));
+        a[0][r] = m;
+        a[1][r] = vf_first(vf_fma(vf_set1(b[1][r]), wb, vf_mul(vf_set1(a[1][r]), wa)));
+        for (c = 0; c < d; c += VL)
+            vf_store(x + c, vf_fma(vf_load(y + c), wb, vf_mul(vf_load(x + c), wa)));
+    }
+}
+
+/* out[d] = acc[d] / l; d need not be a multiple of VL, out need not be aligned */
+LCTX__ENTRY void FN(finish)(int64_t d, float l, const float *acc, float *out)
+{
+    int64_t c = 0;
+    for (; c + VL <= d; c += VL) vf_store(out + c, vf_div(vf_load(acc + c), vf_set1(l)));
+    for (; c < d; c++) out[c] = acc[c] / l;
+}
+
+LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
+{
+    int64_t c = 0;
+    for (; c + VL <= d; c += VL)
+        vf_store(out + c, vf_fma(vf_set1(w), vf_load(x + c), vf_load(out + c)));
+    for (; c < d; c++)
+        out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
+}
+
+LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, float *out)
+{
+    int64_t d, c;
+    int e;
+    for (d = 0; d < d_k; d += 4)
+        _Pragma("GCC unroll 4")
+        for (e = 0; e < 4; e++)
+            for (c = 0; c < LCTX_TILE; c += VL)
+                vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d, e, c));
+}
+LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
+{
+#define LCTX__CALL(R, T) FN(keys_of)(T, d, tile, out)
+    LCTX__BY_TYPE(type, LCTX__CALL, 1)
+#undef LCTX__CALL
+}
+
+LCTX__INLINE void FN(to_f32_of)(const int type, int64_t n, const void *src, float *out)
+{
+    int64_t i = 0;
+    float end[16];
+    for (; i + VL <= n; i += VL) vf_store(out + i, FN(row)(type, src, i));
+    if (i == n) return;
+    vf_store(end, FN(row_end)(type, src, i, n - i));
+    memcpy(out + i, end, (size_t)(n - i) * sizeof *out);
+}
+LCTX__ENTRY void FN(to_f32)(int type, int64_t n, const void *src, float *out)
+{
+#define LCTX__CALL(R, T) FN(to_f32_of)(T, n, src, out)
+    LCTX__BY_TYPE(type, LCTX__CALL, 1)
+#undef LCTX__CALL
+}
+
+LCTX__ENTRY void FN(to_f16)(int64_t n, const float *src, uint16_t *out)
+{
+    uint16_t end[16];
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL) vf_put_f16(out + i, vf_load(src + i));
+    if (i == n) return;
+    vf_put_f16(end, FN(row_end)(LCTX_F32, src, i, n - i));
+    memcpy(out + i, end, (size_t)(n - i) * sizeof *out);
+}
+
+/* round(x / scale); a zero or NaN scale gives zeros, which times the scale is right again */
+LCTX__ENTRY void FN(to_i8)(int64_t n, const float *src, float scale, int8_t *out)
+{
+    const vf w = vf_set1(scale > 0 ? scale : 1.0f);
+    float buf[16];
+    int64_t i, j;
+    memset(out, 0, (size_t)n);
+    if (!(scale > 0)) return;
+    for (i = 0; i < n; i += VL) {
+        int64_t m = n - i < VL ? n - i : VL;
+        vf x = m == VL ? vf_load(src + i) : FN(row_end)(LCTX_F32, src, i, m);
+        vf_store(buf, vf_round(vf_div(x, w)));
+        for (j = 0; j < m; j++) out[i + j] = (int8_t)buf[j];
+    }
+}
+
+/* (a, b) turned; also how the rests that fill no vector are turned, with the same bits. */
+LCTX__INLINE void FN(turn_pair)(vf *a, vf *b, vf c, vf s)
+{
+    vf x = *a;
+    *a = vf_fma(x, c, vf_sub(vf_set1(0.0f), vf_mul(*b, s)));
+    *b = vf_fma(*b, c, vf_mul(x, s));
+}
+LCTX__INLINE void FN(turn_one)(const char *x, char *out, int64_t i, int64_t j, float c, float s)
+{
+    float in[2], to[2];
+    vf a, b;
+    memcpy(&in[0], x + 4 * i, 4), memcpy(&in[1], x + 4 * j, 4);
+    a = vf_set1(in[0]), b = vf_set1(in[1]);
+    FN(turn_pair)(&a, &b, vf_set1(c), vf_set1(s));
+    to[0] = vf_first(a), to[1] = vf_first(b);
+    memcpy(out + 4 * i, &to[0], 4), memcpy(out + 4 * j, &to[1], 4);
+}
+/* Pairs (i, i + n_rot/2). In place is fine: read before written. */
+LCTX__INLINE void FN(turn_half)(const lctx__turn *t, const char *x, char *out)
+{
+    const int64_t h = t->n_rot / 2;
+    int64_t i = 0;
+    for (; i + VL <= h; i += VL) {
+        vf a = vf_load(x + 4 * i), b = vf_load(x + 4 * (h + i));
+        FN(turn_pair)(&a, &b, vf_load(t->cos + i), vf_load(t->sin + i));
+        vf_store((float *)(void *)(out + 4 * i), a);
+        vf_store((float *)(void *)(out + 4 * (h + i)), b);
+    }
+    for (; i < h; i++) FN(turn_one)(x, out, i, h + i, t->cos[i], t->sin[i]);
+}
+/* Pairs (2i, 2i + 1); cos holds every cosine twice, sin every sine as (-sin, sin). */
+LCTX__INLINE void FN(turn_interleaved)(const lctx__turn *t, const char *x, char *out)
+{
+    int64_t i = 0;
+    for (; VL > 1 && i + VL <= t->n_rot; i += VL) {
+        vf a = vf_load(x + 4 * i);
+        a = vf_fma(a, vf_load(t->cos + i), vf_mul(vf_swap(a), vf_load(t->sin + i)));
+        vf_store((float *)(void *)(out + 4 * i), a);
+    }
+    for (; i < t->n_rot; i += 2) FN(turn_one)(x, out, i, i + 1, t->cos[i], t->sin[i + 1]);
+}
+LCTX__ENTRY void FN(turn)(const lctx__turn *t)
+{
+    const size_t rot = (size_t)t->n_rot * 4, rest = (size_t)(t->head_dim - t->n_rot) * 4;
+    int32_t h;
+    for (h = 0; h < t->n_head; h++) {
+        const char *x = t->x + h * t->x_head;
+        char *out = t->out + h * t->out_head;
+        if (t->pairing == LCTX_ROPE_HALF) FN(turn_half)(t, x, out);
+        else FN(turn_interleaved)(t, x, out);
+        if (out != x) memcpy(out + rot, x + rot, rest);
+    }
+}
+
+/* out = x / sqrt(mean(x^2) + eps) * w */
+LCTX__ENTRY void FN(rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out)
+{
+    vf sum = vf_set1(0.0f), r;
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL) sum = vf_fma(vf_load(x + i), vf_load(x + i), sum);
+    if (i < n) {
+        r = FN(row_end)(LCTX_F32, x, i, n - i);
+        sum = vf_fma(r, r, sum);
+    }
+    r = vf_set1(1.0f / sqrtf(vf_hsum(sum) / (float)n + eps));
+    for (i = 0; i + VL <= n; i += VL)
+        vf_store(out + i, vf_mul(vf_mul(vf_load(x + i), r), vf_load(w + i)));
+    for (; i < n; i++) out[i] = x[i] * vf_first(r) * w[i];
+}
+
+/* out = gate / (1 + e^-gate) * up; all padded to a multiple of 16 */
+LCTX__ENTRY void FN(silu)(int64_t n, const float *gate, const float *up, float *out)
+{
+    int64_t i;
+    for (i = 0; i < n; i += VL) {
+        vf g = vf_load(gate + i), e = FN(exp)(vf_sub(vf_set1(0.0f), g));
+        vf_store(out + i, vf_mul(vf_div(g, vf_add(e, vf_set1(1.0f))), vf_load(up + i)));
+    }
+}
+
+LCTX__ENTRY void FN(tanh)(int64_t n, float cap, float *x)
+{
+    int64_t i;
+    for (i = 0; i < n; i++)
+        x[i] = vf_first(FN(tanh1)(vf_set1(x[i] / cap))) * cap;
+}
+
+/* R rows of W with N tokens: R*N chains along the columns, the vector summed at the end. */
+LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t tok, const int R,
+                                 const int N, const int type)
+{
+    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
+    const char *w = (const char *)p->w + row * p->cols * size[type];
+    const float *x = p->x + tok * p->ldx;
+    const int64_t stride = p->cols * size[type];
+    vf s[4][4], a[4];
+    int64_t c = 0;
+    int r, n;
+    _Pragma("GCC unroll 4")
+    for (r = 0; r < R; r++)
+        _Pragma("GCC unroll 4")
+        for (n = 0; n < N; n++) s[r][n] = vf_set1(0.0f);
+    for (; c < p->cols; c += VL) {
+        const int64_t left = p->cols - c;
+        _Pragma("GCC unroll 4")
+        for (r = 0; r < R; r++)
+            a[r] = left >= VL ? FN(row)(type, w + r * stride, c)
+                              : FN(row_end)(type, w + r * stride, c, left);
+        _Pragma("GCC unroll 4")
+        for (n = 0; n < N; n++) {
+            vf b = vf_load(x + n * p->ldx + c);
+            _Pragma("GCC unroll 4")
+            for (r = 0; r < R; r++) s[r][n] = vf_fma(a[r], b, s[r][n]);
+        }
+    }
+    for (r = 0; r < R; r++)
+        for (n = 0; n < N; n++) {
+            float *y = p->y + (tok + n) * p->ldy + row + r, sum = vf_hsum(s[r][n]);
+            if (p->w_scale) sum *= p->w_scale[row + r];
+            if (p->bias) sum += p->bias[row + r];
+            *y = p->add ? *y + sum : sum;
+        }
+}
+LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
+{
+    int64_t row = p->row0, tok;
+    for (; row < p->row1; row += p->row1 - row >= 4 ? 4 : 1) {
+        for (tok = 0; tok < p->n; tok += p->n - tok >= 4 ? 4 : 1) {
+            if (p->row1 - row >= 4 && p->n - tok >= 4) FN(product_at)(p, row, tok, 4, 4, type);
+            else if (p->row1 - row >= 4) FN(product_at)(p, row, tok, 4, 1, type);
+            else if (p->n - tok >= 4) FN(product_at)(p, row, tok, 1, 4, type);
+            else FN(product_at)(p, row, tok, 1, 1, type);
+        }
+    }
+}
+LCTX__ENTRY void FN(product)(const lctx__product *p)
+{
+#define LCTX__CALL(R, T) FN(product_of)(p, T)
+    LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
+#undef LCTX__CALL
+}
+
+static const lctx__ops FN(ops) = {
+    FN(tile), FN(fold), FN(finish), FN(blend), FN(keys), FN(to_f32), FN(to_f16), FN(to_i8),
+    FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+};
+
+#ifdef __clang__
+#  if LCTX__ISA == 1 || LCTX__ISA == 2
+#    pragma clang attribute pop
+#  endif
+#elif LCTX__ISA == 1 || LCTX__ISA == 2
+#  pragma GCC pop_options
+#  if LCTX__ISA == 2
+#    pragma GCC diagnostic pop
+#  endif
+#endif
+#undef FN
+#undef VL
+#undef MAX_R
+#undef vf
+#undef vf_load
+#undef vf_store
+#undef vf_set1
+#undef vf_add
+#undef vf_sub
+#undef vf_mul
+#undef vf_div
+#undef vf_fma
+#undef vf_max
+#undef vf_lt
+#undef vf_keep
+#undef vf_round
+#undef vf_pow2
+#undef vf_hsum
+#undef vf_hmax
+#undef vf_first
+#undef vf_swap
+#undef vf_f16
+#undef vf_bf16
+#undef vf_even
+#undef vf_odd
+#undef vf_i8
+#undef vf_quad
+#undef vf_put_f16
+#undef LCTX__BY_TYPE
+#undef LCTX__BY_ROWS
+#undef LCTX__ISA
+#endif /* LCTX__ISA */
+
+/* ============================================================================ >>licence
+   MIT License
+
+   Copyright (c) 2026 The lctx authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy
+   of this software and associated documentation files (the "Software"), to deal
+   in the Software without restriction, including without limitation the rights
+   to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+   copies of the Software, and to permit persons to whom the Software is
+   furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all
+   copies or substantial portions of the Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+   IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+   FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+   AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+   LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+   OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+   SOFTWARE.
+*/

@@ -1,0 +1,52 @@
+/* test.h - a case is a sentence that says what it proves; failures are printed, passes counted. */
+#ifndef TEST_H
+#define TEST_H
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int test_passed, test_failed;
+
+#ifdef __GNUC__
+__attribute__((format(printf, 2, 3), unused))
+#endif
+static void check(int ok, const char *proves, ...)
+{
+    va_list args;
+    if (ok) test_passed++; else test_failed++;
+    if (ok && !getenv("TEST_VERBOSE")) return;
+    printf("  %s: ", ok ? "ok" : "FAIL");
+    va_start(args, proves);
+    vprintf(proves, args);
+    va_end(args);
+    printf("\n");
+    fflush(stdout);
+}
+
+/* The last line of every suite: "suite [isa]: N passed, N failed". Returns main's exit code. */
+static int test_report(const char *suite, const char *isa)
+{
+    printf("%s [%s]: %d passed, %d failed\n", suite, isa, test_passed, test_failed);
+    return test_failed != 0;
+}
+
+/* A small deterministic generator, so that a failing case can be run again. */
+static uint64_t test_state = 0x9e3779b97f4a7c15u;
+static uint64_t test_random(void)
+{
+    uint64_t z = test_state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+static double test_uniform(void) { return (double)(test_random() >> 11) / 9007199254740992.0; }
+/* About normal: sum of uniforms, mean 0, variance 1. */
+static float test_normal(void)
+{
+    double s = 0;
+    int i;
+    for (i = 0; i < 12; i++) s += test_uniform();
+    return (float)(s - 6.0);
+}
+#endif
