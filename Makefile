@@ -1,0 +1,117 @@
+# lctx: `make help` lists what can be made. Everything made goes to build/.
+CFLAGS   ?= -O2
+WARNINGS ?= -Wall -Wextra -pedantic
+B         = build
+C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples
+CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.
+Q        ?= @
+
+# OpenMP if the compiler has it; `make OPENMP=` goes without.
+TRY_OPENMP = printf '\043include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n' \
+             | $(1) $(CFLAGS) -fopenmp -x c - -o $(B)/openmp 2>/dev/null && echo -fopenmp
+OPENMP   := $(shell mkdir -p $(B); $(call TRY_OPENMP,$(CC)))
+LIBS      = $(OPENMP) -lm
+HAVE_CXX := $(shell command -v $(firstword $(CXX)))
+OPENMP_CXX := $(if $(OPENMP),$(shell $(call TRY_OPENMP,$(CXX))))
+
+PROGRAMS  = generate passkey perplexity stream drop_in split
+SHARED    = args gguf model os run text
+EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
+TOY       = examples/toy
+
+# Tests share what stands beside them under another name than test_*.
+TEST_FILES   = $(wildcard tests/*.c)
+TEST_HEADERS = $(wildcard tests/*.h)
+TEST_SHARED  = $(patsubst tests/%.c,$(B)/tests_%.o,$(filter-out tests/test_%,$(TEST_FILES)))
+TESTS        = $(patsubst tests/%.c,$(B)/%,$(filter tests/test_%,$(TEST_FILES)))
+
+all: examples
+
+help:
+	@echo 'make             the examples, as make examples'
+	@echo 'make run         a small model answers from 16 times its trained context'
+	@echo 'make test        tests, under 90 seconds; test-full: the long grids as well'
+	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
+	@echo 'make bench       measurements; bench-quick: a few of them'
+	@echo 'make clean       removes $(B)/'
+	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) OPENMP=$(OPENMP) Q= (shows commands)'
+
+examples: $(EXAMPLES)
+	$(if $(HAVE_CXX),,@echo 'SKIPPED $(B)/drop_in_cpp: no C++ compiler ($(CXX))')
+
+# Threads that wait without spinning keep their speed on a busy machine.
+run test test-full: export OMP_WAIT_POLICY ?= passive
+
+run: $(B)/generate
+	@echo 'The pass key stands somewhere in $(TOY)/passkey.txt; the model answers:'
+	$(B)/generate $(TOY)/toy-yarn.gguf --file $(TOY)/passkey.txt -n 6 \
+	    --rope yarn --factor 20 --orig-ctx 256
+
+test test-full: examples lib $(TESTS)
+	$(Q)$(if $(filter test-full,$@),TEST_FULL=1) sh tests/run.sh $(B)
+
+bench: $(B)/bench
+	$(B)/bench
+
+bench-quick: $(B)/bench
+	$(B)/bench --quick
+
+lib: $(B)/liblctx.so $(B)/liblctx.a
+
+clean:
+	rm -rf $(B)
+
+# A file that changes when the compiler or its flags do: what was made with others is made again.
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@echo '$(C99) $(CXX17) $(LIBS)' | cmp -s - $@ || echo '$(C99) $(CXX17) $(LIBS)' > $@
+
+# The implementation, compiled once; lctx.h is the source file.
+$(B)/lctx.o: lctx.h $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(C99) $(OPENMP) -DLCTX_IMPLEMENTATION -x c -c lctx.h -o $@
+
+$(B)/lctx_pic.o: lctx.h $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(C99) $(OPENMP) -fPIC -fvisibility=hidden -DLCTX_IMPLEMENTATION \
+	    '-DLCTX_API=__attribute__((visibility("default")))' -x c -c lctx.h -o $@
+
+$(B)/liblctx.so: $(B)/lctx_pic.o
+	@echo 'LD  $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $< -o $@ $(LIBS)
+
+$(B)/liblctx.a: $(B)/lctx_pic.o
+	@echo 'AR  $@'
+	$(Q)rm -f $@ && $(AR) rcs $@ $<
+
+$(B)/%.o: examples/%.c $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(C99) -MMD -MP -c $< -o $@
+
+$(B)/shared.a: $(SHARED:%=$(B)/%.o)
+	@echo 'AR  $@'
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/%.o $(B)/shared.a $(B)/lctx.o
+	@echo 'LD  $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+$(B)/drop_in_cpp: examples/drop_in.cpp lctx.h $(B)/flags
+	@echo 'CXX $@'
+	$(Q)$(CXX17) $(LDFLAGS) $< -o $@ $(OPENMP_CXX) -lm
+
+$(TEST_SHARED): $(B)/tests_%.o: tests/%.c $(TEST_HEADERS) $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(C99) -c $< -o $@
+
+$(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) -pthread $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+
+# BENCH_FLAGS: what a comparison needs, e.g. -DBENCH_GGML with its -I, -L and -l.
+$(B)/bench: $(wildcard bench/*.c bench/*.h) $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) -pthread $(LDFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS) -ldl $(BENCH_FLAGS)
+
+-include $(wildcard $(B)/*.d)
+.PHONY: all help examples run test test-full bench bench-quick lib clean FORCE

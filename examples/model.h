@@ -1,0 +1,24 @@
+/* model.h - a GGUF file of architecture llama, qwen2 or qwen3 as an lctx_model.
+
+   Weights stay where they are in the file, F32, F16 or BF16. Scaling of RoPE follows the file's
+   metadata: none, linear, yarn, and Llama 3's table rope_freqs.weight. */
+#ifndef MODEL_H
+#define MODEL_H
+#include "gguf.h"
+#include "lctx.h"
+
+typedef struct model {
+    gguf           file;          /* file.error: of the last failure */
+    lctx_model     lctx;          /* its layers and rope point into this struct */
+    lctx_layer    *layers;
+    lctx_rope      rope;          /* the schedule of rope_desc; an example may replace it */
+    lctx_rope_desc rope_desc;     /* as the metadata has it */
+    double         freq[LCTX_MAX_ROT / 2];      /* with rope_freqs.weight */
+    int64_t        trained;       /* context length it was trained for, before any scaling */
+} model;
+
+/* Fills *m, which must not move afterwards. Close it in any case. */
+gguf_status model_open(model *m, const char *path);
+gguf_status model_open_memory(model *m, const void *data, size_t size);
+void        model_close(model *m);
+#endif

@@ -1,0 +1,23 @@
+/* os.h - what the examples ask of the system: files in memory, the clock, memory used, terminals.
+   POSIX where there is one (mmap, getrusage); plain C elsewhere. */
+#ifndef OS_H
+#define OS_H
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct os_file {
+    const void *data;      /* never null once open, not even when the file is empty */
+    size_t      size;
+    int         mapped;
+} os_file;
+
+/* A whole file, mapped if it can be, else read; path null is standard input. Returns 0 or an errno.
+   A mapped file must not be truncated by others while it is in use. */
+int  os_file_open(os_file *file, const char *path);
+void os_file_close(os_file *file);
+
+double  os_seconds(void);               /* a clock that only runs forward */
+int64_t os_peak_bytes(void);            /* the most memory this process has held; 0 if unknown */
+int     os_is_terminal(FILE *stream);
+#endif

@@ -1,0 +1,181 @@
+#include "run.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void run_check(lctx_status status, const char *what)
+{
+    if (status != LCTX_OK) fail(EXIT_RUN, "%s: %s", what, lctx_status_text(status));
+}
+
+void *run_alloc(int64_t n, size_t size)
+{
+    void *memory = calloc((size_t)n + 1, size);
+    if (!memory) fail(EXIT_RUN, "no memory for %lld x %zu bytes", (long long)n, size);
+    return memory;
+}
+
+os_file run_text(const char *path)
+{
+    os_file file;
+    int error = os_file_open(&file, path);
+    if (error) fail(EXIT_INPUT, "%s: %s", path ? path : "standard input", strerror(error));
+    return file;
+}
+
+void run_open(run *r)
+{
+    if (model_open(&r->model, r->path) != GGUF_OK
+        || vocab_open(&r->vocab, &r->model.file, r->model.lctx.n_vocab) != GGUF_OK)
+        fail(EXIT_INPUT, "%s: %s", r->path, r->model.file.error);
+}
+
+void run_close(run *r)
+{
+    vocab_close(&r->vocab);
+    model_close(&r->model);
+}
+
+/* -------------------------------------------------------------------------------- methods */
+int run_next_word(const char **list, char name[32])
+{
+    size_t n = strcspn(*list, ",");
+    if (!n) return 0;
+    snprintf(name, 32, "%.*s", n < 31 ? (int)n : 31, *list);
+    *list += n + ((*list)[n] == ',');
+    return 1;
+}
+
+void run_method(run *r, const char *name)
+{
+    static const char *const ropes[] = { "model", "plain", "pi", "ntk", "dynamic", "by-parts",
+                                         "yarn", "llama3" };
+    int64_t i, n = sizeof ropes / sizeof *ropes;
+    r->rope = RUN_MODEL;
+    r->policy = !strcmp(name, "window") ? LCTX_WINDOW : !strcmp(name, "sinks") ? LCTX_SINKS
+                                                                               : LCTX_FULL;
+    if (r->policy != LCTX_FULL) return;
+    for (i = 0; i < n && strcmp(name, ropes[i]); i++) {}
+    if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s|window|sinks", name, RUN_ROPES);
+    r->rope = i;
+}
+
+/* A scheme of one's own starts from the file's base and betas, but not from its scaling. */
+static void set_scheme(const run *r, lctx_rope_desc *d)
+{
+    static const int32_t schemes[] = { 0, LCTX_ROPE_PLAIN, LCTX_ROPE_LINEAR, LCTX_ROPE_NTK,
+        LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS, LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3 };
+    if (r->rope != RUN_MODEL) {
+        d->scheme = schemes[r->rope];
+        d->factor = 0;
+    }
+    if (r->rope != RUN_MODEL || r->factor > 0) d->attn_factor = 0;     /* it went with the factor */
+    if (r->factor > 0) d->factor = r->factor;
+    if (r->theta > 0) d->theta = r->theta;
+    if (r->orig_ctx > 0) d->orig_ctx = r->orig_ctx;
+    if (r->beta_fast > 0) d->beta_fast = r->beta_fast;
+    if (r->beta_slow > 0) d->beta_slow = r->beta_slow;
+    if (r->attn_factor > 0) d->attn_factor = r->attn_factor;
+}
+
+static void set_rope(run *r, int64_t n_tokens)
+{
+    lctx_rope_desc d = r->model.rope_desc;
+    lctx_status status;
+    double stretch;
+    set_scheme(r, &d);
+    stretch = (double)n_tokens / d.orig_ctx;
+    if (r->rope > RUN_PLAIN && d.factor <= 0) {
+        if (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3)
+            fail(EXIT_USAGE, "--factor is missing: this scheme needs it");
+        d.factor = stretch <= 1 ? 1 : r->rope == RUN_YARN ? 1.25 * stretch : stretch;
+    }
+    if (d.scheme == LCTX_ROPE_DYNAMIC) d.ctx = (double)n_tokens;
+    if (d.scheme == LCTX_ROPE_PLAIN || d.factor <= 0) d.factor = 1;
+    r->used_factor = d.factor;
+    status = lctx_rope_init(&r->model.rope, &d);
+    if (status != LCTX_OK) fail(EXIT_USAGE, "RoPE options: %s", lctx_status_text(status));
+}
+
+lctx_session *run_session(run *r, int64_t n_tokens)
+{
+    lctx_session_desc d = {0};
+    lctx_parallel par = {0};
+    lctx_session *session;
+    int64_t trained = r->model.trained;
+    set_rope(r, n_tokens);
+    par.n_threads = (int32_t)r->threads;
+    d.par = &par;
+    d.policy = (int32_t)r->policy;
+    d.k_type = (int32_t)(r->k_type < 0 ? r->type : r->k_type);
+    d.v_type = (int32_t)(r->v_type < 0 ? r->type : r->v_type);
+    d.chunk = (int32_t)r->chunk;
+    if (r->policy == LCTX_FULL) d.max_tokens = r->ctx;
+    else d.window = r->window;
+    if (r->policy == LCTX_SINKS) d.n_sink = (int32_t)r->sinks;
+    if (r->policy != LCTX_FULL && !r->window)
+        d.window = trained > d.n_sink ? trained - d.n_sink : 1;
+    d.progress = run_progress;
+    run_check(lctx_session_create(&r->model.lctx, &d, &session), "session");
+    return session;
+}
+
+void run_feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which, float *logits)
+{
+    run_check(lctx_session_feed(s, tokens, n, which, logits), "feed");
+}
+
+lctx_session_info run_info(const lctx_session *s)
+{
+    lctx_session_info info;
+    run_check(lctx_session_get_info(s, &info), "session");
+    return info;
+}
+
+/* -------------------------------------------------------------------------------- saving */
+static int write_bytes(void *file, const void *data, size_t n)
+{
+    return fwrite(data, 1, n, file) != n;
+}
+
+static int read_bytes(void *file, void *data, size_t n)
+{
+    return fread(data, 1, n, file) != n;
+}
+
+void run_save(const lctx_session *s, const char *path)
+{
+    char *part = run_alloc((int64_t)strlen(path) + 5, 1);
+    FILE *file = fopen(strcat(strcpy(part, path), ".part"), "wb");
+    int bad = !file || lctx_session_save(s, write_bytes, file) != LCTX_OK;
+    if (file) bad |= fclose(file) != 0;
+    if (bad || rename(part, path)) fail(EXIT_RUN, "%s: not saved: %s", part, strerror(errno));
+    free(part);
+}
+
+void run_load(lctx_session *s, const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    lctx_status status;
+    if (!file) fail(EXIT_INPUT, "%s: %s", path, strerror(errno));
+    status = lctx_session_restore(s, read_bytes, file);
+    if (status != LCTX_OK) fail(EXIT_INPUT, "%s: %s", path, lctx_status_text(status));
+    fclose(file);
+}
+
+/* -------------------------------------------------------------------------------- progress */
+int run_progress(void *label, int64_t done, int64_t total)
+{
+    static double drawn;
+    static const char bar[] = "########################################";
+    const int width = (int)sizeof bar - 1;
+    int filled = (int)((double)done / (double)total * width);
+    double now = os_seconds();
+    if (!os_is_terminal(stderr) || total < 2) return 0;
+    if (done == total) fprintf(stderr, "\r\033[K");
+    else if (now - drawn > 0.1)
+        fprintf(stderr, "\r%s [%-*.*s] %lld/%lld", label ? (char *)label : "reading", width, filled,
+                bar, (long long)done, (long long)total);
+    if (now - drawn > 0.1) drawn = now;
+    return 0;
+}

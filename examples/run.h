@@ -1,0 +1,81 @@
+/* run.h - what every example with a model shares: options, the session they make, progress.
+
+   A method is what is done about a long context: a scaling of RoPE (plain, pi, ntk, dynamic,
+   by-parts, yarn, llama3, model: as the file's metadata says) or a cache that forgets (window,
+   sinks). All functions here fail by exiting with a message. */
+#ifndef RUN_H
+#define RUN_H
+#include "args.h"
+#include "model.h"
+#include "text.h"
+
+#define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3"
+enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3 };
+
+typedef struct run {
+    const char *path;
+    int64_t rope;                                     /* RUN_MODEL .. RUN_LLAMA3 */
+    double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
+    int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context */
+    int64_t ctx;                                      /* most tokens; 0: no limit */
+    int64_t type, k_type, v_type;                     /* lctx_type; k_type, v_type -1: type */
+    int64_t threads, chunk;                           /* 0: the library's choice */
+    double  used_factor;                              /* what run_session settled on */
+    model   model;
+    vocab   vocab;
+} run;
+#define RUN_DEFAULTS { .sinks = 4, .type = LCTX_F16, .k_type = -1, .v_type = -1 }
+
+/* Rows for args_parse. */
+#define RUN_MODEL_OPTION(r) \
+    { "MODEL", ARGS_TEXT, &(r).path, 1, 0, "", "a GGUF file with a byte vocabulary" }
+#define RUN_ROPE_OPTION(r) \
+    { "--rope", ARGS_CHOICE, &(r).rope, 0, 0, RUN_ROPES, "RoPE scaling" }
+#define RUN_SCALING_OPTIONS(r) \
+    { "--factor", ARGS_REAL, &(r).factor, 1, 1e6, "S", "context extension, if not derived" }, \
+    { "--orig-ctx", ARGS_REAL, &(r).orig_ctx, 1, 1e12, "L", "trained context, or the file's" }, \
+    { "--beta-fast", ARGS_REAL, &(r).beta_fast, 1e-6, 1e6, "B", "yarn, by-parts: default 32" }, \
+    { "--beta-slow", ARGS_REAL, &(r).beta_slow, 1e-6, 1e6, "B", "yarn, by-parts: default 1" }, \
+    { "--attn-factor", ARGS_REAL, &(r).attn_factor, 1e-6, 1e6, "A", "or the scheme's own" }, \
+    { "--theta", ARGS_REAL, &(r).theta, 1, 1e15, "B", "RoPE base, or the file's" }
+#define RUN_POLICY_OPTION(r) \
+    { "--cache", ARGS_CHOICE, &(r).policy, 0, 0, "full|window|sinks", "which tokens are kept" }
+#define RUN_CACHE_OPTIONS(r) \
+    { "--window", ARGS_INT, &(r).window, 1, 1e12, "W", "tokens kept; default: trained context" }, \
+    { "--sinks", ARGS_INT, &(r).sinks, 1, 1e6, "N", "first tokens kept; default 4" }, \
+    { "--kv", ARGS_CHOICE, &(r).type, 0, 0, "f32|f16|bf16|int8", "type of the cache" }, \
+    { "--threads", ARGS_INT, &(r).threads, 1, LCTX_MAX_THREADS, "N", "default: all cores" }, \
+    { "--chunk", ARGS_INT, &(r).chunk, 1, 1e6, "N", "tokens computed at once; default 256" }
+
+/* Opens r->path as model and vocabulary. */
+void run_open(run *r);
+void run_close(run *r);
+
+/* Takes a method by its name: sets r->rope and r->policy. */
+void run_method(run *r, const char *name);
+
+/* A session under r's settings for n_tokens tokens in all. A factor not given is derived as
+   n_tokens / trained context (yarn: a quarter more, which finds needles that the exact factor
+   loses), at least 1; by-parts and llama3 need it given. The schedule becomes r->model.rope, so
+   only one session of a run may be in use. */
+lctx_session *run_session(run *r, int64_t n_tokens);
+
+void run_feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which, float *logits);
+lctx_session_info run_info(const lctx_session *s);
+void run_check(lctx_status status, const char *what);          /* fails if it is not LCTX_OK */
+void *run_alloc(int64_t n, size_t size);                       /* never null */
+
+/* A session to a file, written beside an older one of that name and replacing it only when all is
+   there; and back, into a session made with the same settings. */
+void run_save(const lctx_session *s, const char *path);
+void run_load(lctx_session *s, const char *path);
+
+/* A text from a file (path null: standard input), to be freed by os_file_close. */
+os_file run_text(const char *path);
+
+/* The next method of a list "a,b,c", written to name; 0 at the end. */
+int run_next_word(const char **list, char name[32]);
+
+/* An lctx_progress that draws a bar on stderr if it is a terminal; done == total wipes it. */
+int run_progress(void *label, int64_t done, int64_t total);
+#endif
