@@ -62,6 +62,7 @@ static int64_t generate(lctx_session *s, float *logits, int64_t n)
         if (i + 1 < n || save_file) run_feed(s, &token, 1, LCTX_LOGITS_LAST, logits);
     }
     if (i && byte != '\n') putchar('\n');
+    fflush(stdout);
     free(draw.items);
     return i;
 }
