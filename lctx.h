@@ -36,8 +36,8 @@
        leaf        8 tiles; the unit whose softmax is accumulated in one go (see PROMISES).
        span        a run of keys and values in memory, as attention sees them.
        sink        two things in the field. n_sink: the first tokens, that a window keeps
-                   (StreamingLLM). sink_logit: a learned logit per head in the denominator (gpt-oss).
-       lse         log-sum-exp: log of a row's softmax denominator.
+                   (StreamingLLM). sink_logit: a learned logit per head in the denominator
+       (gpt-oss). lse         log-sum-exp: log of a row's softmax denominator.
 
    THE FLOORS (each calls only those below; move in on any of them)
        4 model step   lctx_session_*     weights by pointer, tokens in, logits out
@@ -63,7 +63,7 @@
        lctx_cache_desc d = {0}; d.n_head_kv = 8; d.d_k = d.d_v = 128;
        d.k_type = d.v_type = LCTX_F16; d.policy = LCTX_SINKS; d.window = 4092; d.n_sink = 4;
        lctx_cache *c; lctx_cache_create(&d, &c);
-       per step: rotate q and k (floor 1), lctx_cache_append(c, &rows), lctx_cache_attend(c, &a, ...)
+       per step: rotate q and k (floor 1), lctx_cache_append(c, &rows), lctx_cache_attend(c, ...)
    Under LCTX_SINKS the query is rotated twice: to its position, and to
    lctx_cache_far_pos(c, position) for the sinks (a.q_far). That is StreamingLLM's "positions inside
    the cache", exact, without touching one cached key: RoPE sees only differences of positions, the
@@ -76,22 +76,23 @@
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
                    any chunking of the prompt, on one instruction set. Every score is one chain of
-                   fused multiply-adds over the dimensions, every output one chain over the keys of a
-                   leaf, and leaves are merged along a binary tree fixed by the keys' indices. What
-                   is masked or evicted is the identity of that merge, so windows do not disturb it.
-       f32         Scores and values are accumulated in f32, whatever the stored type.
+                   fused multiply-adds over the dimensions, every output one chain over the keys of
+                   a leaf, and leaves are merged along a binary tree fixed by the keys' indices.
+                   What is masked or evicted is the identity of that merge, so windows do not
+                   disturb it. (Cutting keys into spans keeps the bits too if the cuts fall between
+       tiles.) f32         Scores and values are accumulated in f32, whatever the stored type.
        Angles      position * frequency, cos and sin are computed in double: right to float rounding
                    at position 2^24, and to about position * 2^-53 radians beyond.
        Masks       A row that sees nothing gives zeros and lse = -inf. What is masked is never read
                    into a sum: NaN or infinity there does not reach the output. Softcap comes before
                    masks. A window of W counts the query's own key.
        Errors      Arguments are checked at the edge; a failed call leaves its objects as they were.
-       Memory      Kernels allocate nothing: scratch is yours, its size by a query, O(threads x tile)
-                   and the logarithm of the context. Caches grow by blocks, never copy to grow.
-
+       Memory      Kernels allocate nothing: scratch is yours, its size by a query, O(threads x
+                   tile) and the logarithm of the context. Caches grow by blocks, never copy to
+grow. 
    MEMORY: THE NATIVE LAYOUT
        Per KV head, tiles of T = 64 tokens; a tile holds its keys, then its values.
-         keys    f32, f16   [d_k][T]                one vector = one dimension of neighbouring tokens
+         keys    f32, f16   [d_k][T]              one vector = one dimension of neighbouring tokens
                  bf16       [d_k/2][T][2]           pairs of dimensions, d_k rounded up to 2
                  int8       [d_k/4][T][4], f32 scale[T]   quads, d_k rounded up to 4
          values  any        [T][d_v rounded up to 16], int8: then f32 scale[T]
@@ -101,14 +102,16 @@
                  tile 0            tile 1
          head 0  [K 64 tok|V 64 tok][K 64 tok|V 64 tok] ...
          head 1  [K 64 tok|V 64 tok] ...
-       Foreign rows, [token][head][dim] or [head][token][dim] with any strides, are taken as they are
-       and packed a tile at a time in scratch.
+       Foreign rows, [token][head][dim] or [head][token][dim] with any strides, are taken as they
+       are and packed a tile at a time in scratch.
 
    THREADS
        Parallel loops go through one hook, lctx_parallel: OpenMP when compiled with it, else serial,
        or your own pool. Functions are reentrant; an object (cache, session) is for one thread at a
        time. Forks share blocks by atomic counts, so forks may live on different threads. A model
        is read only: any number of sessions may use it at once.
+       Where other work shares the cores, threads that spin while they wait (libgomp's default) can
+       cost more than they bring: set OMP_WAIT_POLICY=passive, or lend a pool of your own.
 
    MACROS (define before the include)
        LCTX_IMPLEMENTATION   compile the implementation here
@@ -228,8 +231,9 @@ typedef struct lctx_parallel {
     int32_t  reserved;
 } lctx_parallel;
 
-/* Called now and then during a long call, from the calling thread; done counts up to total (in
-   units of that call). Return nonzero to cancel: the call ends with LCTX_E_CANCELLED. */
+/* Called at the start, now and then during, and at the end of a long call, by one thread at a time
+   (number 0 of the loop); done rises to total, in units of that call. Return nonzero to cancel: the
+   call ends with LCTX_E_CANCELLED. */
 typedef int (*lctx_progress)(void *user, int64_t done, int64_t total);
 
 /* Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure. */
@@ -239,8 +243,8 @@ typedef int (*lctx_read)(void *user, void *data, size_t n);
 LCTX_API uint32_t    lctx_version(void);                    /* LCTX_VERSION of the implementation */
 LCTX_API const char *lctx_status_text(lctx_status status);  /* static text; never null */
 
-/* sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for an
-   unknown name. Bindings compare it with their own at load time. */
+/* sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
+   an unknown name. Bindings compare it with their own at load time. */
 LCTX_API size_t lctx_sizeof(const char *name);
 
 /* The instruction set in use. The best that the CPU has is taken at first use, capped by the
@@ -253,10 +257,10 @@ LCTX_API const char *lctx_isa_name(lctx_isa isa);
 /* Bytes of one element; 0 for an unknown type. */
 LCTX_API size_t lctx_type_size(lctx_type type);
 
-/* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity, NaN
-   stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read by
-   to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or infinity
-   gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
+/* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
+   NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
+   by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
+   infinity gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale);
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
@@ -284,7 +288,8 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
    Attention factor of YARN and BY_PARTS: attn_factor if given; else, with
    m(a) = 0.1 a ln s + 1 (s > 1): m(mscale)/m(mscale_all_dim) when both are given, else m(1).
    DeepSeek also multiplies the softmax scale by m(mscale_all_dim)^2: that is scale_mul, which you
-   multiply into lctx_attn.scale yourself (the model step does). It is 1 unless mscale_all_dim is set. */
+   multiply into lctx_attn.scale yourself (the model step does). It is 1 unless mscale_all_dim is
+   set. */
 #define LCTX_MAX_ROT 512
 typedef enum lctx_rope_scheme {
     LCTX_ROPE_PLAIN, LCTX_ROPE_LINEAR, LCTX_ROPE_NTK, LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS,
@@ -300,7 +305,8 @@ typedef struct lctx_rope_desc {
     int32_t scheme;          /* lctx_rope_scheme */
     int32_t pairing;         /* lctx_rope_pairing */
     int32_t n_rot;           /* dimensions that turn, even; the rest of the head passes through */
-    int32_t no_truncate;     /* YARN: nonzero = do not floor and ceil the ramp (HF truncate: false) */
+    int32_t no_truncate;     /* YARN: nonzero = no floor and ceil of the ramp (HF truncate:
+    false) */
     double  theta;           /* base; 0 = 10000 */
     double  factor;          /* s >= 1; 0 = 1 */
     double  orig_ctx;        /* L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3 */
@@ -359,7 +365,7 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
 
 /* A run of n keys and values, all heads. Layouts:
    LCTX_ROWS   key j of head g stands at k + j*k_token + g*k_head, d_k elements in a row; values
-               likewise. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
+               likewise. Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
                k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
    LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
                span (0 .. 63). */
@@ -368,15 +374,16 @@ typedef struct lctx_span {
     const void *k, *v;
     int32_t k_type, v_type;              /* lctx_type */
     int32_t layout;                      /* lctx_layout */
-    int32_t skip;                        /* TILES: keys of the first tile that stand before the span */
+    int32_t skip;                        /* TILES: keys of the first tile that are before the
+    span */
     int64_t n;                           /* keys; 0 is allowed */
     int64_t pos;                         /* position of the first key; the next follow by one */
-    int64_t index;                       /* number of the first key in the sequence: fixes leaves and
-                                            so bits. 0 = right after the span before */
+    int64_t index;                       /* number of the first key in the sequence, which fixes its
+                                            leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
     int32_t reserved;
-    int64_t k_token, k_head, v_token, v_head;            /* strides, bytes; TILES: only k_head, which
-                                                            then serves both; 0 = packed */
+    int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: only k_head, which then
+                                                   serves both; 0 = packed */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
     int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
 } lctx_span;
@@ -404,16 +411,17 @@ typedef struct lctx_attn {
     int64_t window;                /* keys a query sees, its own counted; 0 = all */
     const float *alibi;            /* [n_head] slopes or null */
     const float *sink_logit;       /* [n_head] or null */
-    const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys of
-                                      all spans in order. Or null */
+    const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys
+                                      of all spans in order. Or null */
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
     const lctx_parallel *par;      /* null = default */
     lctx_progress progress;        /* null = none; on cancelling, out and lse are unspecified */
     void   *progress_user;
 } lctx_attn;
 
-/* Bytes of scratch that lctx_attend needs for this descriptor (pointers q, out, lse may be null
-   here). Independent of the number of keys but for a logarithm. Errors: as lctx_attend. */
+/* Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
+   may still be null. Independent of the number of keys but for a logarithm. Errors: as
+   lctx_attend. */
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
@@ -421,21 +429,23 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
    _SCALE, _SPAN, _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
-/* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, with their lse.
-       m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
-   out[i] and lse[i] may be those of a part (in place). Parts with lse = -inf count nothing. Use
-   sink_logit in one part only. lse_out may be null. Errors: LCTX_E_NULL, _COUNT, _HEAD_DIM. */
+/* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, with their
+       lse. m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln
+   sum w_p out[i] and lse[i] may be those of a part (in place). Parts with lse = -inf count
+   nothing. Use sink_logit in one part only. lse_out may be null. Errors: LCTX_E_NULL, _COUNT,
+   _HEAD_DIM. */
 LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
                                 const float *const *out_parts,   /* [n_parts] -> [n_rows][d_v] */
                                 const float *const *lse_parts,   /* [n_parts] -> [n_rows] */
                                 float *out, float *lse_out);     /* [n_rows][d_v], [n_rows] */
 
 /* ALiBi slopes: 2^(-8(h+1)/n) for n a power of two; else those of the power of two below, then
-   every second one of twice that power (2108.12409, the authors' code). Errors: LCTX_E_NULL, _HEADS. */
+   every second one of twice that power (2108.12409, the authors' code). Errors: LCTX_E_NULL,
+   _HEADS. */
 LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
 
-/* The native layout as memory of yours (the cache keeps its own). A store holds tokens 0 .. cap-1 of
-   n_head_kv heads; cap is a multiple of LCTX_TILE. mem must be aligned to 64 bytes. */
+/* The native layout as memory of yours (the cache keeps its own). A store holds tokens 0 .. cap-1
+   of n_head_kv heads; cap is a multiple of LCTX_TILE. mem must be aligned to 64 bytes. */
 #define LCTX_TILE 64
 typedef struct lctx_tiles {
     int32_t n_head_kv, d_k, d_v;          /* d_v 0 = d_k */
@@ -453,11 +463,13 @@ typedef struct lctx_rows {
     int64_t k_token, k_head, v_token, v_head;
 } lctx_rows;
 
-/* Bytes of a store (mem need not be set). Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+/* Bytes of a store (mem need not be set). Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
+   _OVERFLOW. */
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes);
 /* Packs rows as tokens first .. first+n-1; others are untouched. Errors: as size, _NULL, _SPAN,
    _STRIDE. */
-LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, const lctx_rows *rows);
+LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first,
+                                      const lctx_rows *rows);
 /* Unpacks n tokens into k[n][n_head_kv][d_k] and v[n][n_head_kv][d_v], either may be null. */
 LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
                                      float *k, float *v);
@@ -490,23 +502,24 @@ typedef struct lctx_cache_desc {
 typedef struct lctx_cache lctx_cache;
 
 typedef struct lctx_cache_info {
-    int64_t n;                /* tokens appended since the start (and not rewound): the next position */
+    int64_t n;                /* tokens appended since the start, less those rewound: next
+    position */
     int64_t n_held;           /* tokens in memory */
     int64_t n_dropped;        /* tokens no longer in memory */
-    int64_t rewind_min;       /* lowest n that lctx_cache_rewind can go back to now */
+    int64_t rewind_min;       /* lctx_cache_rewind can go back to any n from here on; and to 0 */
     int64_t n_block;          /* blocks held, shared ones included */
     int64_t bytes;            /* of those blocks */
     int64_t bytes_shared;     /* of these, in blocks that forks share */
 } lctx_cache_info;
 
-/* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _ENUM,
-   _WINDOW, _OVERFLOW, _MEMORY. */
+/* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
+   _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
-/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them. Blocks that
-   no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS,
-   _MEMORY; the cache is as before then. */
+/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them. Blocks
+   that no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE,
+   _FULL, _POS, _MEMORY; the cache is as before then. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
@@ -537,9 +550,9 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
 
-/* Writes the cache to a stream, and reads it back into a cache of the same description. The format is
-   versioned and checksummed, native layout, little-endian. restore replaces the contents; on any
-   error they stay as they were. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _MEMORY. */
+/* Writes the cache to a stream, and reads it back into a cache of the same description. The format
+   is versioned and checksummed, native layout, little-endian. restore replaces the contents; on any
+   error they stay as they were. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
 
@@ -599,10 +612,10 @@ typedef struct lctx_session_desc {
     int64_t window;
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256 */
-    int32_t chunk;                /* tokens computed at once; bounds memory, changes no bit; 0 = 256 */
+    int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
     const lctx_allocator *alloc;  /* copied; null = malloc */
     const lctx_parallel  *par;    /* copied; null = default */
-    lctx_progress progress;       /* called after each chunk of a feed: tokens done, tokens in all */
+    lctx_progress progress;       /* after each chunk of a feed: tokens done, tokens in all */
     void *progress_user;
 } lctx_session_desc;
 
@@ -611,7 +624,7 @@ typedef struct lctx_session lctx_session;
 typedef struct lctx_session_info {
     int64_t n;                /* tokens fed: the next position */
     int64_t n_dropped;        /* tokens that some layer no longer holds */
-    int64_t rewind_min;       /* lowest n that lctx_session_rewind can go back to now */
+    int64_t rewind_min;       /* from here on lctx_session_rewind can go back to any n; and to 0 */
     int64_t cache_bytes;      /* all layers' blocks */
     int64_t scratch_bytes;    /* activations and attention scratch */
 } lctx_session_info;
@@ -620,19 +633,19 @@ typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, 
 } lctx_logits;
 
 /* Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
-   _N_ROT, _WEIGHT, _TYPE, _WINDOW, _SOFTCAP. */
+   _N_ROT, _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP. */
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
-/* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and must
-   outlive the session; many sessions may share them. Errors: those of lctx_model_check and
+/* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
+   must outlive the session; many sessions may share them. Errors: those of lctx_model_check and
    lctx_cache_create, LCTX_E_THREADS, _COUNT. free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
 
 /* Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
-   LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN, _FULL,
-   _POS, _MEMORY, _NAN, _CANCELLED; the session is as before then, logits unspecified. */
+   LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
+   _FULL, _POS, _MEMORY, _NAN, _CANCELLED; the session is as before then, logits unspecified. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
 
@@ -675,17 +688,19 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #endif
 #ifdef __GNUC__
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
-#  define LCTX__ENTRY  static __attribute__((noinline))  /* what the table points at: never inline */
+#  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
+#  define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
 #else
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
+#  define LCTX__FETCH(p) ((void)(p))
 #endif
 
 enum {
     LCTX__LEAF = 8 * LCTX_TILE,     /* keys accumulated in one go */
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
-    LCTX__ROWS = 64                 /* rows of one attention task, about */
+    LCTX__ROWS = 128                /* rows of one attention task, about */
 };
 #define LCTX__HUGE    ((int64_t)1 << 62)   /* what sizes saturate at: an overflow */
 #define LCTX__MAX_POS ((int64_t)1 << 48)
@@ -879,7 +894,7 @@ static uint16_t lctx__to_bf16(float x)
     if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40u);
     return (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
 }
-/* max |x| / 127, or NaN where a value is not finite: of non-negative floats the bits are in order */
+/* max |x| / 127, or NaN where a value is not finite: non-negative floats order as their bits do */
 static float lctx__i8_scale(int64_t n, const float *x)
 {
     uint32_t top = 0, b;
@@ -892,6 +907,9 @@ static float lctx__i8_scale(int64_t n, const float *x)
 }
 
 /* ---- what the kernel pass provides, per instruction set */
+
+/* Rows that the next steps will read: where they are, a stride apart; null = nothing to fetch. */
+typedef struct lctx__soon { const char *rows; int64_t stride, bytes; } lctx__soon;
 
 /* One tile of keys and values against the rows of a task. Rows of one query are neighbours. */
 typedef struct lctx__tile {
@@ -906,6 +924,7 @@ typedef struct lctx__tile {
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
     const float *bias;               /* [rows][LCTX_TILE] or null */
     float softcap;
+    lctx__soon soon_v, soon_k;       /* this tile's values, the next tile's keys */
     float *s;                        /* [rows][LCTX_TILE] work */
     float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
 } lctx__tile;
@@ -935,6 +954,7 @@ typedef struct lctx__ops {
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
     void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
+    void (*pack)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, float *out);
     void (*to_f32)(int type, int64_t n, const void *src, float *out);
     void (*to_f16)(int64_t n, const float *src, uint16_t *out);
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
@@ -1393,10 +1413,9 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
         for (i = 0; i < n; i++) {
             char *tile = lctx__tile_at(t, g, first + i);
             int64_t lane = (first + i) % LCTX_TILE;
-            lctx__put_key(t->k_type, t->d_k, (const float *)(const void *)(k + (at + i) * r->k_token),
-                          tile, lane);
-            lctx__put_value(t->v_type, lctx__d_v(t),
-                            (const float *)(const void *)(v + (at + i) * r->v_token),
+            const void *key = k + (at + i) * r->k_token, *value = v + (at + i) * r->v_token;
+            lctx__put_key(t->k_type, t->d_k, (const float *)key, tile, lane);
+            lctx__put_value(t->v_type, lctx__d_v(t), (const float *)value,
                             tile + lctx__key_bytes(t->k_type, t->d_k), lane);
         }
     }
@@ -1503,7 +1522,9 @@ typedef struct lctx__plan {
     int64_t d_k, d_v;            /* padded */
     int64_t group;               /* query heads a KV head */
     int64_t q_block, n_block;    /* queries a task, such blocks */
-    int64_t rows;                /* q_block * group */
+    int64_t rows;                /* of one KV head in a task: q_block * group */
+    int64_t heads;               /* KV heads a task: 1, or all of them */
+    int64_t head_tasks;          /* n_head_kv / heads */
     int64_t n_kv;
     int split;                   /* are leaves cut into sets, for more tasks? */
     int shift;                   /* a task takes the leaves that agree in leaf >> shift */
@@ -1516,6 +1537,7 @@ typedef struct lctx__plan {
     int64_t thread_bytes, total_bytes;
     char *scratch;
     int cancelled;
+    int64_t begun;               /* tasks */
 } lctx__plan;
 
 static int64_t lctx__span_tiles(const lctx_span *s)
@@ -1623,12 +1645,13 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     if (!lctx__fits(lctx__mul(a->n_q, lctx__max(a->q_token, a->out_token))) ||
         !lctx__fits(lctx__mul(h, lctx__max(a->q_head, a->out_head))))
         return LCTX_E_OVERFLOW;
-    if (a->bias_query < -1 || a->bias_head < -1) return LCTX_E_STRIDE;
-    if (a->bias_query == 0) a->bias_query = lctx__mul(n_kv, 4);
-    if (a->bias_head == 0) a->bias_head = lctx__mul(lctx__max(a->bias_query, 0), a->n_q);
-    if (a->bias_query == -1) a->bias_query = 0;
+    /* -1: the same bias for all queries, for all heads */
+    n_kv *= 4;
+    if (a->bias_query != -1) a->bias_query = lctx__stride(a->bias_query, n_kv, n_kv);
+    else a->bias_query = 0, a->bias_head = a->bias_head ? a->bias_head : n_kv;
     if (a->bias_head == -1) a->bias_head = 0;
-    return a->bias_query % 4 || a->bias_head % 4 ? LCTX_E_STRIDE : LCTX_OK;
+    else a->bias_head = lctx__stride(a->bias_head, lctx__mul(a->bias_query, a->n_q), n_kv);
+    return a->bias_query < 0 || a->bias_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
 }
 
 /* In how many sets does leaf >> shift cut the spans' leaves? */
@@ -1650,24 +1673,35 @@ static int64_t lctx__count_parts(const lctx__plan *p, int shift)
 /* Tasks that keep so many threads evenly busy. */
 #define LCTX__WANT_TASKS(p) (4 * (int64_t)(p)->threads)
 
-/* How the work is cut: query blocks of about LCTX__ROWS rows, and, where these and the heads are too
-   few for the threads, sets of leaves that are whole subtrees of the merge. */
+/* Up to so many rows use stored elements as they are; for more it pays to convert a tile first. */
+#define LCTX__FEW_ROWS 16
+
+/* How the work is cut: query blocks of about LCTX__ROWS rows, and, where these and the heads are
+   too few for the threads, sets of leaves that are whole subtrees of the merge. A task has one KV
+   head; but a few queries on rows [token][head][dim] take all heads, so that memory is read in
+   order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
     int64_t i, next = 0, n_leaf = 0, top = 0, base;
+    int tokens_first = 0;
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
     p->rows = p->q_block * p->group;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
+        int64_t first;
         if (!s.n) continue;
+        first = lctx__leaf(&s, 0);
+        n_leaf += lctx__leaf(&s, lctx__span_tiles(&s) - 1) - first + (!n_leaf || first != top);
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
-        n_leaf += top - lctx__leaf(&s, 0) + 1;
         p->has_far |= s.query;
+        tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
     }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
     p->depth = lctx__min(p->depth, lctx__max(n_leaf, 1));
-    base = p->n_block * p->a.n_head_kv;
+    p->heads = tokens_first && p->rows <= LCTX__FEW_ROWS ? p->a.n_head_kv : 1;
+    p->head_tasks = p->a.n_head_kv / p->heads;
+    base = p->n_block * p->head_tasks;
     p->shift = 48, p->n_part = 1;
     p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
     if (!p->split) return;
@@ -1679,11 +1713,13 @@ static void lctx__plan_cut(lctx__plan *p)
 /* Scratch of one thread, and of all of it. Every carve below has its line here. */
 static void lctx__plan_sizes(lctx__plan *p)
 {
-    int64_t k_tile = p->d_k * LCTX_TILE * 4, v_tile = p->d_v * LCTX_TILE * 4, n;
-    p->part_floats = lctx__round_up(lctx__mul(p->rows, p->d_v + 2), 16);
-    n = lctx__mul(p->rows, p->d_k * 4 * (1 + p->has_far));              /* queries */
+    const int64_t k_tile = p->d_k * LCTX_TILE * 4, v_tile = p->d_v * LCTX_TILE * 4;
+    const int64_t all = lctx__mul(p->rows, p->heads);
+    int64_t n;
+    p->part_floats = lctx__round_up(lctx__mul(all, p->d_v + 2), 16);
+    n = lctx__mul(all, p->d_k * 4 * (1 + p->has_far) + 4);              /* queries, slope */
     n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
-    n = lctx__add(n, lctx__mul(p->rows, 8 + 4 + 4));                    /* see, slope, dist */
+    n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
     n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
     n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
     n = lctx__add(n, 16 * LCTX__ALIGN);
@@ -1722,7 +1758,7 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
     lctx__plan_cut(p);
-    p->n_task = lctx__mul(lctx__mul(p->n_block, p->a.n_head_kv), p->n_part);
+    p->n_task = lctx__mul(lctx__mul(p->n_block, p->head_tasks), p->n_part);
     lctx__plan_sizes(p);
     return lctx__fits(p->total_bytes) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
@@ -1735,14 +1771,17 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes)
     return st;
 }
 
-/* ---- a task: one KV head, one block of queries, one set of leaves */
+/* ---- a task: one KV head or all, one block of queries, one set of leaves. Rows are in the order
+   of KV head, query, head in the group. */
 typedef struct lctx__work {
     const lctx__plan *p;
     const lctx__ops *ops;
-    int64_t head, q0, n_q;         /* KV head, first query, queries */
+    int64_t head0, q0, n_q;        /* first KV head, first query, queries */
+    int64_t head;                  /* KV head in hand */
+    int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
     int64_t pos_lo, pos_hi;        /* of these queries */
-    float *q[2];                   /* [rows][d_k] near and far, scaled */
+    float *q[2];                   /* [all][d_k] near and far, scaled */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
     uint64_t *see;
@@ -1760,13 +1799,14 @@ static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
 static void lctx__work_carve(lctx__work *w, char *at)
 {
     const lctx__plan *p = w->p;
+    const int64_t all = p->rows * p->heads;
     int64_t i;
-    w->q[0] = (float *)lctx__carve(&at, p->rows * p->d_k * 4);
-    w->q[1] = p->has_far ? (float *)lctx__carve(&at, p->rows * p->d_k * 4) : NULL;
+    w->q[0] = (float *)lctx__carve(&at, all * p->d_k * 4);
+    w->q[1] = p->has_far ? (float *)lctx__carve(&at, all * p->d_k * 4) : NULL;
     w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
     w->bias = p->a.bias ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
-    w->slope = (float *)lctx__carve(&at, p->rows * 4);
+    w->slope = (float *)lctx__carve(&at, all * 4);
     w->dist = (float *)lctx__carve(&at, p->rows * 4);
     w->k_tile = (float *)lctx__carve(&at, p->d_k * LCTX_TILE * 4);
     w->v_tile = (float *)lctx__carve(&at, p->d_v * LCTX_TILE * 4);
@@ -1775,33 +1815,39 @@ static void lctx__work_carve(lctx__work *w, char *at)
     w->stack = (lctx__part *)lctx__carve(&at, p->depth * (int64_t)sizeof(lctx__part));
     for (i = 0; i < p->depth; i++) {
         float *f = (float *)lctx__carve(&at, p->part_floats * 4);
-        w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + p->rows;
-        w->stack[i].mla[2] = f + 2 * p->rows;
+        w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + all;
+        w->stack[i].mla[2] = f + 2 * all;
     }
+}
+
+/* Query t and head h that a row of the task stands for. */
+static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *h)
+{
+    const int64_t group = w->p->group;
+    *h = (w->head0 + row / w->t.rows) * group + row % group;
+    *t = w->q0 + row % w->t.rows / group;
 }
 
 /* Queries of the block, both copies, scaled; padding dimensions zero; slopes and positions. */
 static void lctx__work_queries(lctx__work *w)
 {
     const lctx_attn *a = &w->p->a;
-    const int64_t group = w->p->group, d = w->p->d_k;
-    int64_t t, g, i, c;
-    w->t.rows = w->n_q * group;
-    for (t = 0; t < w->n_q; t++) {
-        int64_t pos = lctx__q_pos(a, w->q0 + t);
-        w->pos_lo = t ? lctx__min(w->pos_lo, pos) : pos;
-        w->pos_hi = t ? lctx__max(w->pos_hi, pos) : pos;
-        for (g = 0; g < group; g++) {
-            int64_t h = w->head * group + g, row = t * group + g;
-            int64_t at = (w->q0 + t) * a->q_token + h * a->q_head;
-            w->slope[row] = a->alibi ? a->alibi[h] : 0;
-            for (c = 0; c < 1 + w->p->has_far; c++) {
-                const char *from = (const char *)(c ? a->q_far : a->q) + at;
-                const float *q = (const float *)(const void *)from;
-                float *to = w->q[c] + row * d;
-                for (i = 0; i < a->d_k; i++) to[i] = q[i] * a->scale;
-                for (; i < d; i++) to[i] = 0;
-            }
+    const int64_t d = w->p->d_k;
+    int64_t row, t, h, i, c;
+    w->t.rows = w->n_q * w->p->group, w->all = w->t.rows * w->p->heads;
+    w->pos_lo = w->pos_hi = lctx__q_pos(a, w->q0);
+    for (row = 0; row < w->all; row++) {
+        int64_t pos;
+        lctx__row_is(w, row, &t, &h);
+        pos = lctx__q_pos(a, t);
+        w->pos_lo = lctx__min(w->pos_lo, pos), w->pos_hi = lctx__max(w->pos_hi, pos);
+        w->slope[row] = a->alibi ? a->alibi[h] : 0;
+        for (c = 0; c < 1 + w->p->has_far; c++) {
+            const char *from = (const char *)(c ? a->q_far : a->q) + t * a->q_token + h * a->q_head;
+            const float *q = (const float *)(const void *)from;
+            float *to = w->q[c] + row * d;
+            for (i = 0; i < a->d_k; i++) to[i] = q[i] * a->scale;
+            for (; i < d; i++) to[i] = 0;
         }
     }
 }
@@ -1812,8 +1858,8 @@ static uint64_t lctx__below(int64_t n)
     return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* The keys of a tile that a query at pos sees; at is the position of lane 0, live the lanes that hold
-   keys of the span. All visibility is decided here. */
+/* The keys of a tile that a query at pos sees; at is the position of lane 0, live the lanes that
+   hold keys of the span. All visibility is decided here. */
 static uint64_t lctx__visible(const lctx_attn *a, int64_t pos, int64_t at, uint64_t live)
 {
     uint64_t see = live;
@@ -1823,7 +1869,8 @@ static uint64_t lctx__visible(const lctx_attn *a, int64_t pos, int64_t at, uint6
     return see;
 }
 
-/* Masks of all rows. Returns 0 where no row sees anything; sets t.see to null where all see all. */
+/* Masks of the rows of one head. Returns 0 where no row sees anything; t.see is null where all rows
+   see all keys. */
 static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
@@ -1842,12 +1889,13 @@ static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
 static void lctx__work_bias(lctx__work *w, int64_t key0, uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
-    int64_t row, i;
+    int64_t row, t, h, i;
     uint64_t all = ~(uint64_t)0;
     for (row = 0; row < w->t.rows; row++) {
-        int64_t t = w->q0 + row / w->p->group, h = w->head * w->p->group + row % w->p->group;
-        const char *b = (const char *)a->bias + h * a->bias_head + t * a->bias_query;
         uint64_t see = w->t.see ? w->see[row] : ~(uint64_t)0;
+        const char *b;
+        lctx__row_is(w, (w->head - w->head0) * w->t.rows + row, &t, &h);
+        b = (const char *)a->bias + h * a->bias_head + t * a->bias_query;
         for (i = 0; i < LCTX_TILE; i++) {
             float x = 0;
             if (live >> i & 1) memcpy(&x, b + (key0 + i) * 4, 4);
@@ -1873,25 +1921,6 @@ static void lctx__gather_scales(const float *base, int64_t token, int64_t head, 
     }
 }
 
-/* Foreign keys first .. first+n-1 as a native f32 tile, transposed through short pieces. */
-static void lctx__pack_keys(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
-{
-    const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
-    const int64_t d_k = w->p->a.d_k, e = lctx__esize(s->k_type);
-    float piece[4][16];
-    int64_t d, m, i, j, c;
-    for (d = 0; d < w->p->d_k; d += 16) {
-        m = lctx__min(w->p->d_k - d, 16);
-        for (i = 0; i < LCTX_TILE; i += 4) {
-            memset(piece, 0, sizeof piece);
-            for (j = 0; j < 4 && i + j < n; j++)
-                w->ops->to_f32(s->k_type, lctx__min(m, d_k - d), k + (i + j) * s->k_token + d * e,
-                               piece[j]);
-            for (c = 0; c < m; c++)
-                for (j = 0; j < 4; j++) w->k_tile[(d + c) * LCTX_TILE + i + j] = piece[j][c];
-        }
-    }
-}
 static void lctx__pack_values(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
     const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
@@ -1901,15 +1930,20 @@ static void lctx__pack_values(lctx__work *w, const lctx_span *s, int64_t first, 
         w->ops->to_f32(s->v_type, w->p->a.d_v, v + i * s->v_token, w->v_tile + i * w->p->d_v);
 }
 
-/* Up to so many rows use stored elements as they are; for more it pays to convert a tile first. */
-#define LCTX__FEW_ROWS 16
-
 /* Points the kernel's tile at keys and values of a foreign span: keys packed; values as they stand
-   where whole vectors can be read from full tiles. */
+   where whole vectors can be read. */
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
-    lctx__pack_keys(w, s, first, n);
+    const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
+    const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
+    lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;    /* these values; the keys packed next */
+    w->ops->pack(s->k_type, n, w->p->a.d_k, k, s->k_token, w->k_tile);
     w->t.k = w->k_tile, w->t.k_type = LCTX_F32, w->t.k_scale = NULL, w->t.v_scale = NULL;
+    sv->rows = v, sv->stride = s->v_token, sv->bytes = w->p->a.d_v * lctx__esize(s->v_type);
+    if (w->head + 1 < w->head0 + w->p->heads) sk->rows = k + s->k_head;
+    else if (first + 2 * LCTX_TILE > s->n) sk->rows = NULL;
+    else sk->rows = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
+    sk->stride = s->k_token, sk->bytes = w->p->a.d_k * lctx__esize(s->k_type);
     if (s->k_type == LCTX_I8) {
         lctx__gather_scales(s->k_scale, s->k_scale_token, w->head * s->k_scale_head, first, n,
                             w->k_scale);
@@ -1921,10 +1955,11 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
         w->t.v_scale = w->v_scale;
     }
     if (w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS) {
-        w->t.v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
-        w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
+        w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
+        if (n < LCTX_TILE) sv->rows = NULL;
         return;
     }
+    sv->rows = NULL;
     lctx__pack_values(w, s, first, n);
     w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
 }
@@ -1935,6 +1970,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
+    w->t.soon_v.rows = w->t.soon_k.rows = NULL;
     w->t.k = k, w->t.k_type = s->k_type;
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = d_v * lctx__esize(s->v_type);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
@@ -1987,14 +2023,23 @@ static void lctx__part_empty(const lctx__part *part, int64_t rows, int64_t d)
 static void lctx__work_leaf(lctx__work *w, int64_t leaf)
 {
     if (!w->top || w->stack[w->top - 1].leaf != leaf) {
-        lctx__fold_before(w->ops, w->stack, &w->top, leaf, w->t.rows, w->p->d_v);
+        lctx__fold_before(w->ops, w->stack, &w->top, leaf, w->all, w->p->d_v);
         LCTX_ASSERT(w->top < w->p->depth);
         w->stack[w->top].leaf = leaf;
-        lctx__part_empty(&w->stack[w->top++], w->t.rows, w->p->d_v);
+        lctx__part_empty(&w->stack[w->top++], w->all, w->p->d_v);
     }
-    w->t.m = w->stack[w->top - 1].mla[0];
-    w->t.l = w->stack[w->top - 1].mla[1];
-    w->t.acc = w->stack[w->top - 1].mla[2];
+}
+
+/* Points the kernel's tile at the rows of one KV head and their part. */
+static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
+{
+    const int64_t row = (head - w->head0) * w->t.rows;
+    const lctx__part *part = &w->stack[w->top - 1];
+    w->head = head;
+    w->t.q = w->q[far] + row * w->p->d_k;
+    w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
+    w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
+    w->t.acc = part->mla[2] + row * w->p->d_v;
 }
 
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
@@ -2003,16 +2048,21 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
     const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
     const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
-    int64_t row;
+    int64_t row, head;
     if (!lctx__work_masks(w, s->pos + lane0, live)) return;
-    if (w->bias) lctx__work_bias(w, key0 + lane0, live);
     for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
         w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
-    if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
-    else lctx__work_rows(w, s, lane0, last - lane0);
-    w->t.q = w->q[s->query];
     lctx__work_leaf(w, lctx__leaf(s, i));
-    w->ops->tile(&w->t);
+    for (head = w->head0; head < w->head0 + w->p->heads; head++) {
+        lctx__work_head(w, head, s->query);
+        if (w->bias) {
+            (void)lctx__work_masks(w, s->pos + lane0, live);
+            lctx__work_bias(w, key0 + lane0, live);
+        }
+        if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
+        else lctx__work_rows(w, s, lane0, last - lane0);
+        w->ops->tile(&w->t);
+    }
 }
 
 /* The first tile at or after i that any row of the task may see, or n. */
@@ -2048,12 +2098,12 @@ static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
 static void lctx__emit(const lctx__work *w, const lctx__part *part)
 {
     const lctx_attn *a = &w->p->a;
-    int64_t row;
-    for (row = 0; row < w->n_q * w->p->group; row++) {
-        int64_t t = w->q0 + row / w->p->group, h = w->head * w->p->group + row % w->p->group;
-        float *out = (float *)(void *)((char *)a->out + t * a->out_token + h * a->out_head);
-        float m = part->mla[0][row], l = part->mla[1][row], lse;
+    int64_t row, t, h;
+    for (row = 0; row < w->all; row++) {
+        float *out, m = part->mla[0][row], l = part->mla[1][row], lse;
         int empty = part->mla[1][row] == 0;
+        lctx__row_is(w, row, &t, &h);
+        out = (float *)(void *)((char *)a->out + t * a->out_token + h * a->out_head);
         lse = empty ? lctx__minus_inf() : m + logf(l);
         if (a->sink_logit) {
             float sink = a->sink_logit[h], d = empty ? 0 : sink - m;
@@ -2075,14 +2125,14 @@ static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t th
     memset(w, 0, sizeof *w);
     w->p = p, w->ops = lctx__use();
     w->part = i % p->n_part;
-    w->head = i / p->n_part % p->a.n_head_kv;
-    block = p->n_block - 1 - i / p->n_part / p->a.n_head_kv;
+    w->head0 = i / p->n_part % p->head_tasks * p->heads;
+    block = p->n_block - 1 - i / p->n_part / p->head_tasks;
     w->q0 = block * p->q_block;
     w->n_q = lctx__min(p->q_block, p->a.n_q - w->q0);
     lctx__work_carve(w, p->scratch + thread * p->thread_bytes);
     lctx__work_queries(w);
     w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
-    if (p->a.alibi) w->t.slope = w->slope, w->t.dist = w->dist;
+    w->t.dist = w->dist;
 }
 
 /* Where the plan cuts leaves into sets, set number n of them, in order of leaves. */
@@ -2108,12 +2158,11 @@ static float *lctx__kept(const lctx__plan *p, int64_t i)
     return (float *)(void *)(p->scratch + p->threads * p->thread_bytes) + i * p->part_floats;
 }
 
-static int lctx__poll(lctx__plan *p, int64_t i, int32_t thread)
+/* Reports the tasks begun so far, and notes a wish to stop. */
+static void lctx__report(lctx__plan *p)
 {
-    if (p->a.progress && thread == 0 && !lctx__flag(&p->cancelled) &&
-        p->a.progress(p->a.progress_user, i, p->n_task))
+    if (p->a.progress && p->a.progress(p->a.progress_user, lctx__count(&p->begun), p->n_task))
         lctx__flag_set(&p->cancelled);
-    return lctx__flag(&p->cancelled);
 }
 
 static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
@@ -2121,7 +2170,9 @@ static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
     lctx__plan *p = (lctx__plan *)arg;
     lctx__work w;
     int64_t n, next = 0, key0 = 0;
-    if (lctx__poll(p, i, thread)) return;
+    if (lctx__flag(&p->cancelled)) return;
+    lctx__count_up(&p->begun);
+    if (thread == 0) lctx__report(p);
     lctx__work_begin(&w, p, i, thread);
     if (p->n_part > 1) w.part = lctx__nth_part(p, w.part);
     for (n = 0; n < p->a.n_spans; n++) {
@@ -2130,7 +2181,7 @@ static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
         key0 += s.n;
     }
     if (!w.top) lctx__work_leaf(&w, 0);            /* nothing seen at all */
-    lctx__fold_all(w.ops, w.stack, &w.top, w.t.rows, p->d_v);
+    lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
     if (p->n_part == 1) lctx__emit(&w, &w.stack[0]);
     else {
         float *kept = lctx__kept(p, i);
@@ -2151,7 +2202,7 @@ static void lctx__join_task(void *arg, int64_t i, int32_t thread)
         lctx__work_leaf(&w, lctx__nth_part(p, n));
         memcpy(w.stack[w.top - 1].mla[0], kept, (size_t)p->part_floats * sizeof *kept);
     }
-    lctx__fold_all(w.ops, w.stack, &w.top, w.t.rows, p->d_v);
+    lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
     lctx__emit(&w, &w.stack[0]);
 }
 
@@ -2167,9 +2218,11 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
     p.scratch = lctx__aligned(scratch);
+    lctx__report(&p);
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
         lctx__for(p.a.par, 0, p.n_task / p.n_part, lctx__join_task, &p);
+    if (!p.cancelled) lctx__report(&p);
     return p.cancelled ? LCTX_E_CANCELLED : LCTX_OK;
 }
 
@@ -2192,7 +2245,7 @@ LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
         for (i = 0; i < n_parts; i++)
             if (lctx__bits(lse_parts[i][r]) != 0xff800000u) l += expf(lse_parts[i][r] - m);
         if (l != 0) lse = m + logf(l);
-        for (from = 0; from < d_v; from += n) {      /* pieces, so that out may be one of the parts */
+        for (from = 0; from < d_v; from += n) {    /* pieces, so that out may be one of the parts */
             n = lctx__min(d_v - from, 64);
             memset(sum, 0, sizeof sum);
             for (i = 0; l != 0 && i < n_parts; i++)
@@ -2219,8 +2272,10 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
 }
 
 /* ============================================================================ >>cache */
-typedef struct lctx__block { int64_t refs; } lctx__block;   /* its tiles begin LCTX__ALIGN after it */
-typedef struct lctx__slot { int64_t id; lctx__block *block; } lctx__slot;   /* tokens id*block ... */
+typedef struct lctx__block { int64_t refs; } lctx__block;    /* its tiles stand LCTX__ALIGN after
+it */
+typedef struct lctx__slot { int64_t id; lctx__block *block; } lctx__slot;      /* from id*block
+on */
 
 struct lctx_cache {
     lctx_cache_desc d;
@@ -2371,52 +2426,51 @@ static lctx_status lctx__own(lctx_cache *c, int64_t i)
     return LCTX_OK;
 }
 
-/* Blocks for tokens c->n .. end-1, the one in hand made one's own. On failure nothing is left. */
+/* Blocks for tokens c->n .. end-1, the one in hand made one's own. On failure all is as before. */
 static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
 {
     const int64_t n0 = c->n_slot, last = (end - 1) / c->d.block;
-    int64_t id = c->n / c->d.block;
-    lctx_status st;
-    if (n0 && c->slot[n0 - 1].id == id) {
-        if ((st = lctx__own(c, n0 - 1)) != LCTX_OK) return st;
-        id++;
-    }
-    if ((st = lctx__slots_reserve(c, n0 + last - id + 1)) != LCTX_OK) return st;
-    for (; id <= last; id++) {
+    const int in_hand = n0 && c->slot[n0 - 1].id == c->n / c->d.block;
+    int64_t id = c->n / c->d.block + in_hand;
+    lctx_status st = lctx__slots_reserve(c, n0 + last - id + 1);
+    for (; !st && id <= last; id++) {
         lctx__block *block = lctx__block_new(c);
-        if (!block) {
-            lctx__slots_drop(c, n0, c->n_slot);
-            return LCTX_E_MEMORY;
-        }
-        c->slot[c->n_slot].id = id, c->slot[c->n_slot++].block = block;
+        if (!block) st = LCTX_E_MEMORY;
+        else c->slot[c->n_slot].id = id, c->slot[c->n_slot++].block = block;
     }
+    if (!st && in_hand) st = lctx__own(c, n0 - 1);
+    if (st && c->n_slot > n0) lctx__slots_drop(c, n0, c->n_slot);
+    return st;
+}
+
+/* Appends without evicting: what the model step does before it knows that all went well. */
+static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
+{
+    lctx_rows full;
+    lctx_status st;
+    int64_t at, n, i, first;
+    st = lctx__rows_check(rows, c->tiles.n_head_kv, c->tiles.d_k, c->tiles.d_v, &full);
+    if (st || rows->n == 0) return st;
+    if (rows->n > LCTX__MAX_POS - c->n) return LCTX_E_POS;
+    if (c->d.policy == LCTX_FULL && c->d.max_tokens && rows->n > c->d.max_tokens - c->n)
+        return LCTX_E_FULL;
+    if ((st = lctx__blocks_reserve(c, c->n + rows->n)) != LCTX_OK) return st;
+    for (i = c->n_slot - 1; i > 0 && c->slot[i].id * c->d.block > c->n; i--) {}
+    for (at = 0; at < rows->n; at += n, i++) {
+        lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
+        first = c->n + at - c->slot[i].id * c->d.block;
+        n = lctx__min(c->d.block - first, rows->n - at);
+        lctx__write_rows(&t, first, &full, at, n);
+    }
+    c->n += rows->n;
     return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
 {
-    lctx_rows full;
-    lctx_status st;
-    int64_t at, n, i, first, pos0;
-    if (!cache) return LCTX_E_NULL;
-    st = lctx__rows_check(rows, cache->tiles.n_head_kv, cache->tiles.d_k, cache->tiles.d_v, &full);
-    if (st || rows->n == 0) return st;
-    if (rows->n > LCTX__MAX_POS - cache->n) return LCTX_E_POS;
-    if (cache->d.policy == LCTX_FULL && cache->d.max_tokens &&
-        rows->n > cache->d.max_tokens - cache->n)
-        return LCTX_E_FULL;
-    pos0 = cache->n;
-    if ((st = lctx__blocks_reserve(cache, pos0 + rows->n)) != LCTX_OK) return st;
-    for (i = cache->n_slot - 1; i > 0 && cache->slot[i].id * cache->d.block > pos0; i--) {}
-    for (at = 0; at < rows->n; at += n, i++) {
-        lctx_tiles t = lctx__block_tiles(cache, cache->slot[i].block);
-        first = pos0 + at - cache->slot[i].id * cache->d.block;
-        n = lctx__min(cache->d.block - first, rows->n - at);
-        lctx__write_rows(&t, first, &full, at, n);
-    }
-    cache->n += rows->n;
-    lctx__evict(cache, pos0);
-    return LCTX_OK;
+    lctx_status st = cache ? lctx__append(cache, rows) : LCTX_E_NULL;
+    if (!st) lctx__evict(cache, cache->n - rows->n);
+    return st;
 }
 
 /* Each span in order: a block's tokens below n_sink apart from the rest, for they are
@@ -2479,21 +2533,34 @@ static int64_t lctx__spans_bytes(const lctx_cache *c, int64_t *n_span)
     return LCTX__ALIGN + lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
 }
 
+/* A span without memory over tokens from .. to-1: for asking how much scratch they need. */
+static lctx_span lctx__run_span(const lctx_cache *c, int64_t from, int64_t to)
+{
+    lctx_span s;
+    memset(&s, 0, sizeof s);
+    s.k_type = c->tiles.k_type, s.v_type = c->tiles.v_type, s.layout = LCTX_TILES;
+    if (to <= from) return s;
+    s.n = to - from, s.pos = s.index = from, s.skip = (int32_t)(from % LCTX_TILE);
+    return s;
+}
+
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes)
 {
-    int64_t n_span, n_sink;
-    lctx_span all[2];
+    int64_t n_span, n_sink, from, lead = 0;
+    lctx_span runs[3];
     lctx_attn a;
     lctx_status st;
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    /* the size asks only how far the indices reach and whether sinks are among them */
-    n_sink = lctx__min(cache->d.n_sink, cache->n);
-    lctx__tiles_span_of(&cache->tiles, 0, n_sink, 0, &all[0]);
-    lctx__tiles_span_of(&cache->tiles, 0, cache->n - n_sink, n_sink, &all[1]);
-    all[0].query = n_sink > 0;
-    a.spans = all, a.n_spans = 2;
+    /* the size asks only which leaves there are, and whether sinks are among them */
+    from = lctx__held_from(cache), n_sink = lctx__min(cache->d.n_sink, cache->n);
+    while (from && lead < cache->n_slot && cache->slot[lead].id == lead) lead++;
+    runs[0] = lctx__run_span(cache, 0, n_sink);
+    runs[1] = lctx__run_span(cache, n_sink, lead * cache->d.block);     /* up to the gap */
+    runs[2] = lctx__run_span(cache, lctx__max(from, n_sink), cache->n);
+    runs[0].query = n_sink > 0;
+    a.spans = runs, a.n_spans = 3;
     if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
         *bytes += (size_t)lctx__spans_bytes(cache, &n_span);
     return st;
@@ -2816,11 +2883,13 @@ static int64_t lctx__acts_carve(const lctx_session *s, char *at, lctx__acts *a)
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
     wide = lctx__max(a->ld_x, a->ld_q);
-    a->x = (float *)lctx__carve(&at, n * a->ld_x * 4), a->h = (float *)lctx__carve(&at, n * a->ld_x * 4);
+    a->x = (float *)lctx__carve(&at, n * a->ld_x * 4);
+    a->h = (float *)lctx__carve(&at, n * a->ld_x * 4);
     a->q = (float *)lctx__carve(&at, n * a->ld_q * 4);
     a->far = (float *)lctx__carve(&at, n * a->ld_q * 4);
     a->att = (float *)lctx__carve(&at, n * a->ld_q * 4);
-    a->k = (float *)lctx__carve(&at, n * a->ld_k * 4), a->v = (float *)lctx__carve(&at, n * a->ld_k * 4);
+    a->k = (float *)lctx__carve(&at, n * a->ld_k * 4);
+    a->v = (float *)lctx__carve(&at, n * a->ld_k * 4);
     a->gate = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
     a->up = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
     a->vec = (float *)lctx__carve(&at, wide * 4);
@@ -2914,7 +2983,8 @@ static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t ro
     p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
     p.bias = bias, p.x = x, p.y = y, p.n = n, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
     p.row0 = 0, p.row1 = rows, p.add = add;
-    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)), (rows + 31) / 32, lctx__product_task, &p);
+    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)), (rows + 31) / 32, lctx__product_task,
+              &p);
 }
 
 /* out rows = rmsnorm of x rows; n_row rows of n floats. */
@@ -2942,8 +3012,8 @@ static void lctx__rotate(const lctx_session *s, const lctx_rope *rope, int64_t n
 }
 
 /* Attention over the layer's cache; the scratch grows when it must. */
-static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer, int64_t n,
-                                      const lctx_rope *rope, const float *far)
+static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer,
+                                      int64_t n, const lctx_rope *rope, const float *far)
 {
     lctx_attn t;
     lctx_status st;
@@ -2999,7 +3069,7 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     memset(&rows, 0, sizeof rows);
     rows.n = n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
-    if ((st = lctx_cache_append(s->cache[i], &rows)) != LCTX_OK) return st;
+    if ((st = lctx__append(s->cache[i], &rows)) != LCTX_OK) return st;
     if ((st = lctx__attend_layer(s, a, i, n, rope, far)) != LCTX_OK) return st;
     lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q, NULL, 1, a->x, a->ld_x);
     return LCTX_OK;
@@ -3023,7 +3093,8 @@ static void lctx__layer_ffn(lctx_session *s, const lctx__acts *a, int32_t i, int
     }
 }
 
-static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_t *tokens, int64_t n)
+static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_t *tokens,
+                        int64_t n)
 {
     const lctx_tensor *e = &s->m.tok_embd;
     const int64_t d = s->m.d_model;
@@ -3077,7 +3148,15 @@ static lctx_status lctx__feed_chunk(lctx_session *s, const int32_t *tokens, int6
     return lctx__rows_finite(a.x, n, s->m.d_model, a.ld_x) ? LCTX_OK : LCTX_E_NAN;
 }
 
-/* All chunks; on an error the caches stand wherever they got to. */
+/* Drops what no query at or after pos can see, in all layers. */
+static void lctx__evict_all(lctx_session *s, int64_t pos)
+{
+    int32_t i;
+    for (i = 0; i < s->m.n_layer; i++) lctx__evict(s->cache[i], pos);
+}
+
+/* All chunks; on an error the caches stand wherever they got to. Nothing is evicted for the sake of
+   the last chunk yet, nor of the only one. */
 static lctx_status lctx__feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which,
                               float *logits)
 {
@@ -3087,6 +3166,7 @@ static lctx_status lctx__feed(lctx_session *s, const int32_t *tokens, int64_t n,
     int64_t at, b;
     for (at = 0; at < n; at += b) {
         b = lctx__min(n - at, s->d.chunk);
+        if (at) lctx__evict_all(s, s->n);
         if ((st = lctx__feed_chunk(s, tokens + at, b)) != LCTX_OK) return st;
         lctx__acts_carve(s, s->work, &a);
         if (which == LCTX_LOGITS_ALL) lctx__logits_of(s, &a, 0, b, logits + at * v);
@@ -3113,9 +3193,8 @@ static lctx_status lctx__fork_caches(const lctx_session *from, lctx_cache **to)
     return st;
 }
 
-/* A feed that fails leaves the session as it was. One chunk drops nothing that a rewind would miss;
-   several may, so the caches are forked first: that shares their blocks and copies none but the last
-   of each layer. */
+/* A feed that fails leaves the session as it was. One chunk is undone by a rewind; before several,
+   the caches are forked, which shares their blocks and copies none but the last of each layer. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits)
 {
@@ -3147,6 +3226,7 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
             if (before) lctx_cache_free(before[i]);
         }
         if (st) s->n = n0;
+        else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
     }
     lctx__delete(&s->alloc, before, bytes);
     return st;
@@ -3193,7 +3273,7 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
     return LCTX_OK;
 }
 
-/* A session is its layers' caches, one after the other, behind a head that names the model's shape. */
+/* A session is its layers' caches, one after the other, behind a head with the model's shape. */
 enum { LCTX__SESSION_WORDS = 8 };
 static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION_WORDS])
 {
@@ -3259,11 +3339,14 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_even/odd(p)      VL pairs of bf16 at p: the first, the second of each
        vf_quad(p, e)       VL quads of int8 at p: number e of each
        vf_swap(x)          neighbours exchanged (not used with VL 1)
-       MAX_R               rows that a register tile of MAX_R x 2 vectors holds */
+       vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
+       vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
+       MAX_R, WIDE_R       rows of a register tile of two vectors, of four */
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
 #  define VL               1
 #  define MAX_R            4
+#  define WIDE_R           2
 #  define vf               float
 #  define vf_load(p)       FN(load)(p)
 #  define vf_store(p, x)   FN(store)(p, x)
@@ -3286,6 +3369,11 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define vf_hmax(x)       (x)
 #  define vf_first(x)      (x)
 #  define vf_swap(x)       (x)
+#  define vf_zip1(a, b)    (a)
+#  define vf_zip2(a, b)    (b)
+#  define vf_zip1d(a, b)   (a)
+#  define vf_zip2d(a, b)   (b)
+#  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        lctx__from_f16(FN(half)(p))
 #  define vf_bf16(p)       lctx__float((uint32_t)FN(half)(p) << 16)
 #  define vf_even(p)       vf_bf16(p)
@@ -3320,6 +3408,7 @@ LCTX__INLINE float FN(round)(float x)
 #  define FN(f)            lctx__##f##_avx2
 #  define VL               8
 #  define MAX_R            6
+#  define WIDE_R           2
 #  define vf               __m256
 #  define vf_load(p)       _mm256_loadu_ps((const float *)(p))
 #  define vf_store(p, x)   _mm256_storeu_ps((float *)(p), x)
@@ -3339,6 +3428,11 @@ LCTX__INLINE float FN(round)(float x)
 #  define vf_hmax(x)       FN(hmax)(x)
 #  define vf_first(x)      _mm256_cvtss_f32(x)
 #  define vf_swap(x)       _mm256_permute_ps(x, 0xb1)
+#  define vf_zip1(a, b)    _mm256_unpacklo_ps(a, b)
+#  define vf_zip2(a, b)    _mm256_unpackhi_ps(a, b)
+#  define vf_zip1d(a, b)   _mm256_shuffle_ps(a, b, 0x44)
+#  define vf_zip2d(a, b)   _mm256_shuffle_ps(a, b, 0xee)
+#  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
 #  define vf_bf16(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
                                _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p))), 16))
@@ -3370,6 +3464,16 @@ LCTX__INLINE float FN(hmax)(vf v)
     x = _mm_max_ps(x, _mm_movehl_ps(x, x));
     return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
+LCTX__INLINE void FN(lanes)(vf x[8])
+{
+    int i;
+    _Pragma("GCC unroll 4")
+    for (i = 0; i < 4; i++) {
+        vf a = x[i], b = x[i + 4];
+        x[i] = _mm256_permute2f128_ps(a, b, 0x20);
+        x[i + 4] = _mm256_permute2f128_ps(a, b, 0x31);
+    }
+}
 
 #elif LCTX__ISA == 2
 #  ifdef __clang__
@@ -3385,6 +3489,7 @@ LCTX__INLINE float FN(hmax)(vf v)
 #  define FN(f)            lctx__##f##_avx512
 #  define VL               16
 #  define MAX_R            8
+#  define WIDE_R           4
 #  define vf               __m512
 #  define vf_load(p)       _mm512_loadu_ps(p)
 #  define vf_store(p, x)   _mm512_storeu_ps(p, x)
@@ -3404,6 +3509,11 @@ LCTX__INLINE float FN(hmax)(vf v)
 #  define vf_hmax(x)       _mm512_reduce_max_ps(x)
 #  define vf_first(x)      _mm512_cvtss_f32(x)
 #  define vf_swap(x)       _mm512_permute_ps(x, 0xb1)
+#  define vf_zip1(a, b)    _mm512_unpacklo_ps(a, b)
+#  define vf_zip2(a, b)    _mm512_unpackhi_ps(a, b)
+#  define vf_zip1d(a, b)   _mm512_shuffle_ps(a, b, 0x44)
+#  define vf_zip2d(a, b)   _mm512_shuffle_ps(a, b, 0xee)
+#  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
 #  define vf_bf16(p)       _mm512_castsi512_ps(_mm512_slli_epi32( \
                                _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16))
@@ -3415,11 +3525,25 @@ LCTX__INLINE float FN(hmax)(vf v)
 #  define vf_quad(p, e)    _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32( \
                                _mm512_loadu_si512(p), _mm512_set1_epi32(24 - 8 * (e))), 24))
 #  define vf_put_f16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(x, 0))
+LCTX__INLINE void FN(lanes)(vf x[16])
+{
+    int i;
+    _Pragma("GCC unroll 4")
+    for (i = 0; i < 4; i++) {
+        vf a = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);            /* lanes 0, 2 of both */
+        vf b = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
+        vf c = _mm512_shuffle_f32x4(x[i], x[i + 4], 0xdd);            /* lanes 1, 3 */
+        vf d = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0xdd);
+        x[i] = _mm512_shuffle_f32x4(a, b, 0x88), x[i + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
+        x[i + 4] = _mm512_shuffle_f32x4(c, d, 0x88), x[i + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
+    }
+}
 
 #else
 #  define FN(f)            lctx__##f##_neon
 #  define VL               4
 #  define MAX_R            8
+#  define WIDE_R           4
 #  define vf               float32x4_t
 #  define vf_load(p)       vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)(p)))
 #  define vf_store(p, x)   vst1q_f32(p, x)
@@ -3439,6 +3563,11 @@ LCTX__INLINE float FN(hmax)(vf v)
 #  define vf_hmax(x)       vmaxvq_f32(x)
 #  define vf_first(x)      vgetq_lane_f32(x, 0)
 #  define vf_swap(x)       vrev64q_f32(x)
+#  define vf_zip1(a, b)    vzip1q_f32(a, b)
+#  define vf_zip2(a, b)    vzip2q_f32(a, b)
+#  define vf_zip1d(a, b)   vcombine_f32(vget_low_f32(a), vget_low_f32(b))
+#  define vf_zip2d(a, b)   vcombine_f32(vget_high_f32(a), vget_high_f32(b))
+#  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const uint8_t *)(p))))
 #  define vf_bf16(p)       vreinterpretq_f32_u32(vshll_n_u16( \
                                vreinterpret_u16_u8(vld1_u8((const uint8_t *)(p))), 16))
@@ -3529,39 +3658,50 @@ LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
     return FN(row)(type, buf, 0);
 }
 
-/* Scores: R rows from row on, two vectors of keys at a time, one chain of fma over the dimensions. */
+/* Asks for rows *at .. end-1 that will be wanted soon. Only foreign rows, a stride apart, need it:
+   what lies in order the hardware fetches better. */
+LCTX__INLINE void FN(fetch)(const lctx__soon *soon, int64_t *at, int64_t end)
+{
+    int64_t i;
+    for (; *at < end; ++*at)
+        for (i = 0; i < soon->bytes; i += 64) LCTX__FETCH(soon->rows + *at * soon->stride + i);
+}
+
+/* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
 LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
+    const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    int64_t c, d, ld = t->d_k;
-    int r, e;
-    for (c = 0; c < LCTX_TILE; c += 2 * VL) {
-        vf s[MAX_R][2];
+    int64_t c, d, ld = t->d_k, fetched = row || !t->soon_v.rows ? LCTX_TILE : 0;
+    int r, e, i;
+    for (c = 0; c < LCTX_TILE; c += C * VL) {
+        vf s[MAX_R][4], k[4];
         _Pragma("GCC unroll 8")
-        for (r = 0; r < R; r++) s[r][0] = s[r][1] = vf_set1(0.0f);
+        for (r = 0; r < R; r++)
+            _Pragma("GCC unroll 4")
+            for (i = 0; i < C; i++) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += 4) {
+            if (fetched < LCTX_TILE) FN(fetch)(&t->soon_v, &fetched, LCTX_TILE * (d + 4) / ld);
             _Pragma("GCC unroll 4")
             for (e = 0; e < 4; e++) {
-                vf k0 = FN(key)(type, t->k, d, e, c), k1 = FN(key)(type, t->k, d, e, c + VL);
+                _Pragma("GCC unroll 4")
+                for (i = 0; i < C; i++) k[i] = FN(key)(type, t->k, d, e, c + i * VL);
                 _Pragma("GCC unroll 8")
                 for (r = 0; r < R; r++) {
                     vf x = vf_set1(q[r * ld + d + e]);
-                    s[r][0] = vf_fma(x, k0, s[r][0]);
-                    s[r][1] = vf_fma(x, k1, s[r][1]);
+                    _Pragma("GCC unroll 4")
+                    for (i = 0; i < C; i++) s[r][i] = vf_fma(x, k[i], s[r][i]);
                 }
             }
         }
-        if (t->k_scale) {
-            vf w0 = vf_load(t->k_scale + c), w1 = vf_load(t->k_scale + c + VL);
-            _Pragma("GCC unroll 8")
-            for (r = 0; r < R; r++)
-                s[r][0] = vf_mul(s[r][0], w0), s[r][1] = vf_mul(s[r][1], w1);
-        }
         _Pragma("GCC unroll 8")
-        for (r = 0; r < R; r++) {
-            vf_store(t->s + (row + r) * LCTX_TILE + c, s[r][0]);
-            vf_store(t->s + (row + r) * LCTX_TILE + c + VL, s[r][1]);
-        }
+        for (r = 0; r < R; r++)
+            _Pragma("GCC unroll 4")
+            for (i = 0; i < C; i++) {
+                float *to = t->s + (row + r) * LCTX_TILE + c + i * VL;
+                vf_store(to, t->k_scale ? vf_mul(s[r][i], vf_load(t->k_scale + c + i * VL))
+                                        : s[r][i]);
+            }
     }
 }
 
@@ -3601,45 +3741,50 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     t->l[row] += vf_hsum(sum);
 }
 
-/* acc[R rows][C vectors from c on] += weights * values, keys in order: all, or those in see. */
-LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R, const int C,
-                                const int type, uint64_t see)
+/* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order, if in see. */
+LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
+                                const int C, const int type, uint64_t see, int64_t j, int64_t end)
 {
     float *acc = t->acc + row * t->d_v + c;
     const float *p = t->s + row * LCTX_TILE;
     const int all = see == ~(uint64_t)0;
-    vf a[MAX_R][4];
-    int64_t j;
+    int64_t fetched = row || c || !t->soon_k.rows ? LCTX_TILE : j;
+    vf a[MAX_R][8];
     int r, i;
     _Pragma("GCC unroll 8")
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 4")
+        _Pragma("GCC unroll 8")
         for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
-    for (j = 0; j < LCTX_TILE; j++) {
+    for (; j < end; j++) {
         const char *v = (const char *)t->v + j * t->v_stride;
-        vf x[4];
+        vf x[8];
+        if (fetched < LCTX_TILE) FN(fetch)(&t->soon_k, &fetched, j + 1);
         if (!all && !(see >> j & 1)) continue;
-        _Pragma("GCC unroll 4")
+        _Pragma("GCC unroll 8")
         for (i = 0; i < C; i++) x[i] = FN(row)(type, v, c + i * VL);
         _Pragma("GCC unroll 8")
         for (r = 0; r < R; r++) {
             vf w = vf_set1(p[r * LCTX_TILE + j]);
-            _Pragma("GCC unroll 4")
+            _Pragma("GCC unroll 8")
             for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
         }
     }
     _Pragma("GCC unroll 8")
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 4")
+        _Pragma("GCC unroll 8")
         for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
 }
+/* Few rows wait for memory: some keys at a time, so that it is read in order. Many do not. */
 LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
                                 uint64_t see)
 {
-    const int C = R <= MAX_R / 2 ? 4 : 2;
-    int64_t c = 0;
-    for (; c + C * VL <= t->d_v; c += C * VL) FN(values_at)(t, row, c, R, C, type, see);
-    for (; c < t->d_v; c += VL) FN(values_at)(t, row, c, R, 1, type, see);
+    const int C = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2, keys = R < MAX_R ? 16 : LCTX_TILE;
+    int64_t c, j;
+    for (j = 0; j < LCTX_TILE; j += keys) {
+        for (c = 0; c + C * VL <= t->d_v; c += C * VL)
+            FN(values_at)(t, row, c, R, C, type, see, j, j + keys);
+        for (; c < t->d_v; c += VL) FN(values_at)(t, row, c, R, 1, type, see, j, j + keys);
+    }
 }
 
 /* The register tiles: f(R, type) with both constant, chosen once per block of rows. */
@@ -3746,6 +3891,46 @@ LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, flo
 LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
 {
 #define LCTX__CALL(R, T) FN(keys_of)(T, d, tile, out)
+    LCTX__BY_TYPE(type, LCTX__CALL, 1)
+#undef LCTX__CALL
+}
+
+/* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
+LCTX__INLINE void FN(transpose)(vf x[VL])
+{
+    int i;
+    _Pragma("GCC unroll 4")
+    for (i = 0; i + 4 <= VL; i += 4) {
+        vf a = vf_zip1(x[i], x[i + 1]), b = vf_zip2(x[i], x[i + 1]);
+        vf c = vf_zip1(x[i + 2], x[i + 3]), d = vf_zip2(x[i + 2], x[i + 3]);
+        x[i] = vf_zip1d(a, c), x[i + 1] = vf_zip2d(a, c);
+        x[i + 2] = vf_zip1d(b, d), x[i + 3] = vf_zip2d(b, d);
+    }
+    vf_lanes(x);
+}
+/* n <= 64 rows of d elements, stride bytes apart, to a native f32 key tile; the rest is zero. */
+LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *src, int64_t stride,
+                              float *out)
+{
+    const int64_t padded = (d + 3) / 4 * 4;
+    int64_t i, j, c;
+    for (i = 0; i < LCTX_TILE; i += VL)
+        for (c = 0; c < padded; c += VL) {
+            vf x[VL];
+            for (j = 0; j < VL; j++) {
+                const char *row = src + (i + j) * stride;
+                if (i + j >= n || c >= d) x[j] = vf_set1(0.0f);
+                else x[j] = c + VL <= d ? FN(row)(type, row, c) : FN(row_end)(type, row, c, d - c);
+            }
+            FN(transpose)(x);
+            for (j = 0; j < VL && c + j < padded; j++)
+                vf_store(out + (c + j) * LCTX_TILE + i, x[j]);
+        }
+}
+LCTX__ENTRY void FN(pack)(int type, int64_t n, int64_t d, const char *src, int64_t stride,
+                          float *out)
+{
+#define LCTX__CALL(R, T) FN(pack_of)(T, n, d, src, stride, out)
     LCTX__BY_TYPE(type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
@@ -3935,8 +4120,8 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 }
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(fold), FN(finish), FN(blend), FN(keys), FN(to_f32), FN(to_f16), FN(to_i8),
-    FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+    FN(tile), FN(fold), FN(finish), FN(blend), FN(keys), FN(pack), FN(to_f32), FN(to_f16),
+    FN(to_i8), FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 
 #ifdef __clang__
@@ -3952,6 +4137,7 @@ static const lctx__ops FN(ops) = {
 #undef FN
 #undef VL
 #undef MAX_R
+#undef WIDE_R
 #undef vf
 #undef vf_load
 #undef vf_store
@@ -3970,6 +4156,11 @@ static const lctx__ops FN(ops) = {
 #undef vf_hmax
 #undef vf_first
 #undef vf_swap
+#undef vf_zip1
+#undef vf_zip2
+#undef vf_zip1d
+#undef vf_zip2d
+#undef vf_lanes
 #undef vf_f16
 #undef vf_bf16
 #undef vf_even

@@ -65,6 +65,7 @@ static void read_architecture(loader *l)
 static void read_shape(loader *l, model *m)
 {
     lctx_model *x = &m->lctx;
+    int32_t d_v;
     x->n_layer = key_count(l, "block_count", -1);
     x->d_model = key_count(l, "embedding_length", -1);
     x->d_ff = key_count(l, "feed_forward_length", -1);
@@ -72,9 +73,10 @@ static void read_shape(loader *l, model *m)
     x->n_head_kv = key_count(l, "attention.head_count_kv", x->n_head);
     if (l->status != GGUF_OK) return;
     x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
+    d_v = key_count(l, "attention.value_length", x->head_dim);
     x->norm_eps = (float)key_real(l, "attention.layer_norm_rms_epsilon", 1e-5);
     m->trained = key_count(l, "context_length", -1);
-    if (l->status == GGUF_OK && key_count(l, "attention.value_length", x->head_dim) != x->head_dim)
+    if (l->status == GGUF_OK && d_v != x->head_dim)
         note(l, gguf_fail(l->g, GGUF_E_MODEL, "keys and values differ in length"));
     if (l->status == GGUF_OK && (size_t)x->n_layer > l->g->n_tensors)     /* bounds the layers */
         note(l, gguf_fail(l->g, GGUF_E_VALUE, "\"%s.block_count\" is %d, with %zu tensors",

@@ -1,0 +1,282 @@
+/* oracle.c - see oracle.h. Plain loops, double or long double, no cleverness. */
+#include "oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ============================================================================ element types */
+
+/* 2^e, from a table that is made at first use. */
+static double two_to(int e)
+{
+    static double table[601];
+    int i;
+    if (table[0] == 0) for (i = 600; i >= 0; i--) table[i] = ldexp(1, i - 300);
+    return table[e + 300];
+}
+
+/* sign, e exponent bits, m mantissa bits, as IEEE 754 reads them. */
+static double value_of(unsigned bits, int e_bits, int m_bits)
+{
+    int bias = (1 << (e_bits - 1)) - 1;
+    int e = (int)(bits >> m_bits) & ((1 << e_bits) - 1);
+    int m = (int)bits & ((1 << m_bits) - 1);
+    double sign = bits >> (e_bits + m_bits) & 1 ? -1.0 : 1.0;
+    if (e == (1 << e_bits) - 1) return m ? (double)NAN : sign * (double)INFINITY;
+    if (e == 0) return sign * m * two_to(1 - bias - m_bits);
+    return sign * ((1 << m_bits) + m) * two_to(e - bias - m_bits);
+}
+
+static double round_to_even(double x)
+{
+    double below = floor(x), rest = x - below;
+    if (rest < 0.5) return below;
+    if (rest > 0.5) return below + 1;
+    return floor(below / 2) * 2 == below ? below : below + 1;
+}
+
+static unsigned bits_of(float x, int e_bits, int m_bits)
+{
+    int bias = (1 << (e_bits - 1)) - 1, e;
+    unsigned sign = signbit(x) ? 1u << (e_bits + m_bits) : 0;
+    unsigned infinite = ((1u << e_bits) - 1) << m_bits;
+    double a = fabs((double)x), q;
+    if (isnan(x)) return sign | infinite | 1u << (m_bits - 1);
+    if (isinf(x)) return sign | infinite;
+    frexp(a, &e);                          /* a = f * 2^e, f in [1/2, 1) */
+    e = e - 1 < 1 - bias || a == 0 ? 1 - bias : e - 1;
+    q = round_to_even(a * two_to(m_bits - e));
+    if (q >= two_to(m_bits + 1)) { q /= 2; e++; }
+    if (e > bias) return sign | infinite;
+    if (q < two_to(m_bits)) return sign | (unsigned)q;                   /* subnormal */
+    return sign | (unsigned)(e + bias) << m_bits | ((unsigned)q - (1u << m_bits));
+}
+
+double   oracle_f16_value(uint16_t bits)  { return value_of(bits, 5, 10); }
+double   oracle_bf16_value(uint16_t bits) { return value_of(bits, 8, 7); }
+uint16_t oracle_f16_bits(float x)         { return (uint16_t)bits_of(x, 5, 10); }
+uint16_t oracle_bf16_bits(float x)        { return (uint16_t)bits_of(x, 8, 7); }
+
+static float quantise(int64_t n, const float *x, int8_t *dst, float *back)
+{
+    float largest = 0, factor;
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        if (!isfinite(x[i])) largest = (float)NAN;
+        else if (fabsf(x[i]) > largest) largest = fabsf(x[i]);
+    }
+    factor = largest / 127.0f;
+    for (i = 0; i < n; i++) {
+        double q = factor > 0 ? round_to_even((double)(x[i] / factor)) : 0;
+        if (dst) dst[i] = (int8_t)q;
+        if (back) back[i] = (float)q;
+    }
+    return factor;
+}
+
+float oracle_store(int type, int64_t n, const float *x, void *dst, float *back)
+{
+    int64_t i;
+    if (type == ORACLE_I8) return quantise(n, x, (int8_t *)dst, back);
+    for (i = 0; i < n; i++) {
+        float value = x[i];
+        uint16_t bits = type == ORACLE_F16 ? oracle_f16_bits(value) : oracle_bf16_bits(value);
+        if (type == ORACLE_F16) value = (float)oracle_f16_value(bits);
+        if (type == ORACLE_BF16) value = (float)oracle_bf16_value(bits);
+        if (dst && type == ORACLE_F32) ((float *)dst)[i] = value;
+        if (dst && type != ORACLE_F32) ((uint16_t *)dst)[i] = bits;
+        if (back) back[i] = value;
+    }
+    return 1;
+}
+
+/* ============================================================================ RoPE */
+
+static const long double pi = 3.14159265358979323846264338327950288L;
+
+static long double clamp(long double x, long double low, long double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* b' of the schemes that change the base. */
+static long double base_of(const oracle_rope_desc *d)
+{
+    long double grow = 1, power = (long double)d->n_rot / (d->n_rot - 2);
+    if (d->scheme == ORACLE_NTK) grow = d->factor;
+    if (d->scheme == ORACLE_DYNAMIC && d->ctx > d->orig_ctx)
+        grow = (long double)d->factor * d->ctx / d->orig_ctx - ((long double)d->factor - 1);
+    return (long double)d->theta * powl(grow, power);
+}
+
+/* The dimension whose pair makes `turns` rotations within the trained context. */
+static long double dim_of_turns(const oracle_rope_desc *d, long double turns)
+{
+    return d->n_rot * logl(d->orig_ctx / (2 * pi * turns)) / (2 * logl(d->theta));
+}
+
+/* How much of pair i keeps its frequency under YaRN: 1 = all. */
+static long double yarn_keeps(const oracle_rope_desc *d, int i)
+{
+    long double low = dim_of_turns(d, d->beta_fast), high = dim_of_turns(d, d->beta_slow);
+    if (d->truncate) { low = floorl(low); high = ceill(high); }
+    low = clamp(low, 0, d->n_rot - 1);
+    high = clamp(high, 0, d->n_rot - 1);
+    if (low == high) high += 0.001L;
+    return 1 - clamp((i - low) / (high - low), 0, 1);
+}
+
+static long double by_parts_keeps(const oracle_rope_desc *d, long double freq)
+{
+    long double turns = d->orig_ctx * freq / (2 * pi);
+    return clamp((turns - d->beta_slow) / ((long double)d->beta_fast - d->beta_slow), 0, 1);
+}
+
+static long double llama3_keeps(const oracle_rope_desc *d, long double freq)
+{
+    long double wavelength = 2 * pi / freq;
+    if (wavelength < d->orig_ctx / (long double)d->high_freq) return 1;
+    if (wavelength > d->orig_ctx / (long double)d->low_freq) return 0;
+    return (d->orig_ctx / wavelength - d->low_freq) / ((long double)d->high_freq - d->low_freq);
+}
+
+static long double frequency(const oracle_rope_desc *d, int i)
+{
+    long double freq = powl(base_of(d), -2.0L * i / d->n_rot), keep = 1;
+    switch (d->scheme) {
+    case ORACLE_RAW:      return d->freq[i];
+    case ORACLE_LINEAR:   keep = 0; break;
+    case ORACLE_BY_PARTS: keep = by_parts_keeps(d, freq); break;
+    case ORACLE_YARN:     keep = yarn_keeps(d, i); break;
+    case ORACLE_LLAMA3:   keep = llama3_keeps(d, freq); break;
+    default: break;
+    }
+    return (1 - keep) * freq / d->factor + keep * freq;
+}
+
+static long double mscale(const oracle_rope_desc *d, long double a)
+{
+    return d->factor > 1 ? 0.1L * a * logl(d->factor) + 1 : 1;
+}
+
+void oracle_rope_schedule(const oracle_rope_desc *d, oracle_rope *rope)
+{
+    int i;
+    memset(rope, 0, sizeof *rope);
+    rope->n_rot = d->n_rot;
+    for (i = 0; i < d->n_rot / 2; i++) rope->freq[i] = frequency(d, i);
+    rope->attn_factor = 1;
+    rope->scale_mul = 1;
+    if (d->scheme == ORACLE_YARN || d->scheme == ORACLE_BY_PARTS) {
+        rope->attn_factor = mscale(d, 1);
+        if (d->mscale != 0 && d->mscale_all_dim != 0)
+            rope->attn_factor = mscale(d, d->mscale) / mscale(d, d->mscale_all_dim);
+        if (d->mscale_all_dim != 0)
+            rope->scale_mul = mscale(d, d->mscale_all_dim) * mscale(d, d->mscale_all_dim);
+    }
+    if (d->attn_factor != 0) rope->attn_factor = d->attn_factor;
+}
+
+void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, int head_dim,
+                        int64_t pos,
+                        const double *x, double *out)
+{
+    int half = rope->n_rot / 2, i, h;
+    for (h = 0; h < n_head; h++)
+        for (i = rope->n_rot; i < head_dim; i++) out[h * head_dim + i] = x[h * head_dim + i];
+    for (i = 0; i < half; i++) {
+        int a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
+        long double angle = (long double)pos * rope->freq[i];
+        long double c = cosl(angle) * rope->attn_factor, s = sinl(angle) * rope->attn_factor;
+        for (h = 0; h < n_head; h++) {
+            long double xa = x[h * head_dim + a], xb = x[h * head_dim + b];
+            out[h * head_dim + a] = (double)(xa * c - xb * s);
+            out[h * head_dim + b] = (double)(xa * s + xb * c);
+        }
+    }
+}
+
+/* ============================================================================ attention */
+
+static int visible(const oracle_attn *a, int64_t q_pos, int64_t k_pos)
+{
+    if (a->causal && k_pos > q_pos) return 0;
+    if (a->window == 0) return 1;
+    return q_pos - k_pos < a->window || k_pos < a->n_sink;
+}
+
+/* The final logit of key j, -infinity where it is not visible. */
+static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
+{
+    int64_t row = j * a->n_head_kv + h / (a->n_head / a->n_head_kv);
+    const float *q = (a->far && a->far[j] ? a->q_far : a->q) + (t * a->n_head + h) * a->d_k;
+    const float *k = a->k + row * a->d_k;
+    double s = 0;
+    int i;
+    if (!visible(a, a->q_pos[t], a->k_pos[j])) return -(double)INFINITY;
+    for (i = 0; i < a->d_k; i++) s += (double)q[i] * (double)k[i];
+    if (a->k_factor) s *= (double)a->k_factor[row];
+    s *= a->scale;
+    if (a->softcap > 0) s = a->softcap * tanh(s / a->softcap);
+    if (a->alibi) s -= (double)a->alibi[h] * fabs((double)(a->q_pos[t] - a->k_pos[j]));
+    if (a->bias) {
+        float bias = a->bias[h * a->bias_head + t * a->bias_query + j];
+        if (bias == -(float)INFINITY) return (double)bias;
+        s += (double)bias;
+    }
+    return s;
+}
+
+static void add_values(const oracle_attn *a, int h, int64_t j, double p, double *out)
+{
+    int64_t row = j * a->n_head_kv + h / (a->n_head / a->n_head_kv);
+    const float *v = a->v + row * a->d_v;
+    int i;
+    if (a->v_factor) p *= (double)a->v_factor[row];
+    for (i = 0; i < a->d_v; i++) out[i] += p * (double)v[i];
+}
+
+double oracle_attn_row(const oracle_attn *a, int64_t t, int h, double *out)
+{
+    double *s = (double *)malloc(sizeof *s * (size_t)(a->n_kv + 1));
+    double top = a->sink_logit ? (double)a->sink_logit[h] : -(double)INFINITY, sum;
+    int64_t j;
+    int i;
+    for (i = 0; i < a->d_v; i++) out[i] = 0;
+    for (j = 0; j < a->n_kv; j++) {
+        s[j] = logit(a, t, h, j);
+        if (s[j] > top || isnan(s[j])) top = s[j];
+    }
+    if (isinf(top)) { free(s); return top; }
+    sum = a->sink_logit ? exp((double)a->sink_logit[h] - top) : 0;
+    for (j = 0; j < a->n_kv; j++) {
+        double p = exp(s[j] - top);
+        if (isinf(s[j])) continue;
+        sum += p;
+        add_values(a, h, j, p, out);
+    }
+    for (i = 0; i < a->d_v; i++) out[i] /= sum;
+    free(s);
+    return top + log(sum);
+}
+
+/* ============================================================================ how far off */
+
+void oracle_error_add(oracle_error *e, int64_t n, const double *want, const float *got)
+{
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        double off = fabs((double)got[i] - want[i]), rel = off / (1 + fabs(want[i]));
+        e->error2 += off * off;
+        e->want2 += want[i] * want[i];
+        if (!(rel <= e->worst)) e->worst = rel;      /* NaN is the worst, and stays */
+        if (isnan(rel)) { e->worst = (double)INFINITY; e->error2 = (double)INFINITY; }
+    }
+    e->n += n;
+}
+
+double oracle_error_nmse(const oracle_error *e)
+{
+    return e->want2 > 0 ? e->error2 / e->want2 : e->error2 > 0 ? (double)INFINITY : 0;
+}

@@ -1,0 +1,78 @@
+/* oracle.h - what lctx.h promises, in double, written naively from the formulas. It shares no code
+   with the header and includes nothing of it. */
+#ifndef ORACLE_H
+#define ORACLE_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- element types, in plain arithmetic */
+typedef enum oracle_type { ORACLE_F32, ORACLE_F16, ORACLE_BF16, ORACLE_I8 } oracle_type;
+
+double   oracle_f16_value(uint16_t bits);
+double   oracle_bf16_value(uint16_t bits);
+uint16_t oracle_f16_bits(float x);         /* to nearest even, overflow gives infinity */
+uint16_t oracle_bf16_bits(float x);
+
+/* One row of n elements as `type` stores it: encoded into dst (may be null), and its values into
+   back (may be null; may be x), which for int8 are the integers. Returns the factor of the row:
+   value = back * factor; 1 but for int8, where it is max|x| / 127. */
+float oracle_store(int type, int64_t n, const float *x, void *dst, float *back);
+
+/* ---- RoPE */
+typedef enum oracle_scheme {
+    ORACLE_PLAIN, ORACLE_LINEAR, ORACLE_NTK, ORACLE_DYNAMIC, ORACLE_BY_PARTS, ORACLE_YARN,
+    ORACLE_LLAMA3, ORACLE_RAW
+} oracle_scheme;
+
+/* Every number is meant as it stands; 0 means "not given" for attn_factor and the mscales. */
+typedef struct oracle_rope_desc {
+    int scheme, n_rot, truncate;
+    double theta, factor, orig_ctx, ctx, beta_fast, beta_slow;
+    double attn_factor, mscale, mscale_all_dim, low_freq, high_freq;
+    const double *freq;
+} oracle_rope_desc;
+
+typedef struct oracle_rope {
+    int n_rot;
+    long double attn_factor, scale_mul, freq[256];
+} oracle_rope;
+
+void oracle_rope_schedule(const oracle_rope_desc *desc, oracle_rope *rope);
+
+/* One token, x[n_head][head_dim], turned to pos (which may be negative: turned back). */
+void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, int head_dim,
+                        int64_t pos,
+                        const double *x, double *out);
+
+/* ---- attention */
+typedef struct oracle_attn {
+    int n_head, n_head_kv, d_k, d_v;
+    int64_t n_q, n_kv;
+    const float *q, *q_far;             /* [n_q][n_head][d_k] */
+    const int64_t *q_pos;               /* [n_q] */
+    const float *k, *v;                 /* [n_kv][n_head_kv][d_k], [n_kv][n_head_kv][d_v] */
+    const float *k_factor, *v_factor;   /* [n_kv][n_head_kv], multiplied into the rows; or null */
+    const int64_t *k_pos;               /* [n_kv] */
+    const unsigned char *far;           /* [n_kv], nonzero: scored with q_far; or null */
+    double scale, softcap;              /* scale as it stands; softcap 0 = none */
+    int causal, n_sink;
+    int64_t window;                     /* 0 = all */
+    const float *alibi, *sink_logit;    /* [n_head] or null */
+    const float *bias;                  /* or null;
+    element (h, t, j) at h*bias_head + t*bias_query + j */
+    int64_t bias_head, bias_query;
+} oracle_attn;
+
+/* The output row of query t, head h: out[d_v]; returns its log-sum-exp. */
+double oracle_attn_row(const oracle_attn *attn, int64_t t, int h, double *out);
+
+/* ---- how far off */
+typedef struct oracle_error {
+    double error2, want2;      /* sums of squares */
+    double worst;              /* largest |got - want| / (1 + |want|) */
+    int64_t n;
+} oracle_error;
+
+void   oracle_error_add(oracle_error *e, int64_t n, const double *want, const float *got);
+double oracle_error_nmse(const oracle_error *e);
+#endif

@@ -1,0 +1,165 @@
+/* oracle_model.c - see oracle_model.h. Plain loops, double, no cleverness. */
+#include "oracle_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double *doubles(int64_t n) { return (double *)calloc((size_t)n + 1, sizeof(double)); }
+
+static void rms_norm(int n, const double *x, const double *weight, double eps, double *out)
+{
+    double sum = 0;
+    int i;
+    for (i = 0; i < n; i++) sum += x[i] * x[i];
+    for (i = 0; i < n; i++) out[i] = x[i] / sqrt(sum / n + eps) * weight[i];
+}
+
+/* y = W x + bias */
+static void product(int rows, int cols, const double *w, const double *x, const double *bias,
+                    double *y)
+{
+    int r, c;
+    for (r = 0; r < rows; r++) {
+        double sum = bias ? bias[r] : 0;
+        for (c = 0; c < cols; c++) sum += w[(int64_t)r * cols + c] * x[c];
+        y[r] = sum;
+    }
+}
+
+/* Projects h to heads and, where the layer has norms for them, normalises each head. */
+static void heads_of(const oracle_model *m, int n_head, const double *w, const double *bias,
+                     const double *norm, const double *h, double *out)
+{
+    int i, d = m->head_dim;
+    product(n_head * d, m->d_model, w, h, bias, out);
+    for (i = 0; norm && i < n_head; i++) rms_norm(d, out + i * d, norm, m->norm_eps, out + i * d);
+}
+
+/* One token's heads, turned to pos. */
+static void rotated(const oracle_model *m, const oracle_layer *l, int n_head, int64_t pos,
+                    const double *x, double *out)
+{
+    if (l->rope) oracle_rope_rotate(l->rope, l->interleaved, n_head, m->head_dim, pos, x, out);
+    else memcpy(out, x, sizeof *x * (size_t)(n_head * m->head_dim));
+}
+
+static int64_t window_of(const oracle_model *m, const oracle_layer *l)
+{
+    if (!m->window || !l->window) return m->window + l->window;
+    return m->window < l->window ? m->window : l->window;
+}
+
+/* The keys that query t sees, in order; *pos gets the position of each (and so, as its own is the
+   last, the query's). With sinks a position is the place among what is seen. */
+static int64_t keys_seen(const oracle_model *m, const oracle_layer *l, int64_t t, int64_t *seen,
+                         int64_t *pos)
+{
+    int64_t j, n = 0, window = window_of(m, l);
+    for (j = 0; j <= t; j++) {
+        if (window && t - j >= window && j >= m->n_sink) continue;
+        seen[n] = j;
+        pos[n] = m->n_sink ? n : j;
+        n++;
+    }
+    return n;
+}
+
+/* One head of one query: q[head_dim]; k[n_seen][n_head_kv][head_dim] as rotated for it; v of all
+   tokens, of which seen[n_seen] are seen. */
+static void attend(const oracle_model *m, const oracle_layer *l, int64_t n_seen,
+                   const int64_t *seen, int head, const double *q, const double *k,
+                   const double *v, double *out)
+{
+    const int d = m->head_dim, kv_head = head / (m->n_head / m->n_head_kv);
+    double *score = doubles(n_seen), top = -(double)INFINITY, sum = 0;
+    double scale = m->attn_scale * (l->rope ? (double)l->rope->scale_mul : 1);
+    int64_t i;
+    int c;
+    for (i = 0; i < n_seen; i++) {
+        for (c = 0; c < d; c++) score[i] += q[c] * k[(i * m->n_head_kv + kv_head) * d + c];
+        score[i] *= scale;
+        if (m->softcap > 0) score[i] = m->softcap * tanh(score[i] / m->softcap);
+        if (score[i] > top) top = score[i];
+    }
+    for (i = 0; i < n_seen; i++) sum += score[i] = exp(score[i] - top);
+    for (c = 0; c < d; c++) out[c] = 0;
+    for (i = 0; i < n_seen; i++)
+        for (c = 0; c < d; c++)
+            out[c] += score[i] / sum * v[(seen[i] * m->n_head_kv + kv_head) * d + c];
+    free(score);
+}
+
+/* All heads of query t: out[n_head][head_dim]. */
+static void attend_token(const oracle_model *m, const oracle_layer *l, int64_t t, const double *q,
+                         const double *k, const double *v, double *out)
+{
+    const int nq = m->n_head * m->head_dim, nk = m->n_head_kv * m->head_dim;
+    int64_t *seen = (int64_t *)calloc((size_t)(2 * t + 2), sizeof *seen), *pos = seen + t + 1;
+    int64_t n_seen = keys_seen(m, l, t, seen, pos), i;
+    double *turned_q = doubles(nq), *turned_k = doubles(n_seen * nk);
+    int h;
+    rotated(m, l, m->n_head, pos[n_seen - 1], q, turned_q);
+    for (i = 0; i < n_seen; i++)
+        rotated(m, l, m->n_head_kv, pos[i], k + seen[i] * nk, turned_k + i * nk);
+    for (h = 0; h < m->n_head; h++)
+        attend(m, l, n_seen, seen, h, turned_q + h * m->head_dim, turned_k, v,
+               out + h * m->head_dim);
+    free(seen); free(turned_q); free(turned_k);
+}
+
+static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, double *x)
+{
+    const int nq = m->n_head * m->head_dim, nk = m->n_head_kv * m->head_dim;
+    double *h = doubles(m->d_model), *q = doubles(n * nq), *k = doubles(n * nk);
+    double *v = doubles(n * nk), *out = doubles(nq);
+    int64_t t;
+    int i;
+    for (t = 0; t < n; t++) {
+        rms_norm(m->d_model, x + t * m->d_model, l->attn_norm, m->norm_eps, h);
+        heads_of(m, m->n_head, l->wq, l->bq, l->q_norm, h, q + t * nq);
+        heads_of(m, m->n_head_kv, l->wk, l->bk, l->k_norm, h, k + t * nk);
+        heads_of(m, m->n_head_kv, l->wv, l->bv, NULL, h, v + t * nk);
+    }
+    for (t = 0; t < n; t++) {
+        attend_token(m, l, t, q + t * nq, k, v, out);
+        product(m->d_model, nq, l->wo, out, NULL, h);
+        for (i = 0; i < m->d_model; i++) x[t * m->d_model + i] += h[i];
+    }
+    free(h); free(q); free(k); free(v); free(out);
+}
+
+static void feed_forward(const oracle_model *m, const oracle_layer *l, double *x)
+{
+    double *h = doubles(m->d_model), *gate = doubles(m->d_ff), *up = doubles(m->d_ff);
+    int i;
+    rms_norm(m->d_model, x, l->ffn_norm, m->norm_eps, h);
+    product(m->d_ff, m->d_model, l->w_gate, h, NULL, gate);
+    product(m->d_ff, m->d_model, l->w_up, h, NULL, up);
+    for (i = 0; i < m->d_ff; i++) gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
+    product(m->d_model, m->d_ff, l->w_down, gate, NULL, h);
+    for (i = 0; i < m->d_model; i++) x[i] += h[i];
+    free(h); free(gate); free(up);
+}
+
+void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens, double *logits)
+{
+    double *x = doubles(n * m->d_model), *h = doubles(m->d_model);
+    int64_t t;
+    int i;
+    for (t = 0; t < n; t++)
+        for (i = 0; i < m->d_model; i++)
+            x[t * m->d_model + i] = m->tok_embd[(int64_t)tokens[t] * m->d_model + i] * m->embd_scale;
+    for (i = 0; i < m->n_layer; i++) {
+        attention(m, &m->layers[i], n, x);
+        for (t = 0; t < n; t++) feed_forward(m, &m->layers[i], x + t * m->d_model);
+    }
+    for (t = 0; t < n; t++) {
+        double *row = logits + t * m->n_vocab;
+        rms_norm(m->d_model, x + t * m->d_model, m->output_norm, m->norm_eps, h);
+        product(m->n_vocab, m->d_model, m->output, h, NULL, row);
+        for (i = 0; m->logit_softcap > 0 && i < m->n_vocab; i++)
+            row[i] = m->logit_softcap * tanh(row[i] / m->logit_softcap);
+    }
+    free(x); free(h);
+}

@@ -1,0 +1,37 @@
+/* oracle_model.h - a Llama-family transformer in double, from the formulas: every token at once, no
+   cache, keys rotated afresh for every query. It shares no code with the header. */
+#ifndef ORACLE_MODEL_H
+#define ORACLE_MODEL_H
+#include "oracle.h"
+
+/* Matrices are [rows][cols] and compute y[rows] = W x[cols]; what is null is left out. */
+typedef struct oracle_layer {
+    const double *attn_norm;             /* [d_model] */
+    const double *wq, *wk, *wv;          /* [heads*head_dim][d_model] */
+    const double *wo;                    /* [d_model][n_head*head_dim] */
+    const double *bq, *bk, *bv;          /* [heads*head_dim] or null */
+    const double *q_norm, *k_norm;       /* [head_dim] or null */
+    const double *ffn_norm;              /* [d_model] */
+    const double *w_gate, *w_up;         /* [d_ff][d_model] */
+    const double *w_down;                /* [d_model][d_ff] */
+    const oracle_rope *rope;             /* or null */
+    int interleaved;
+    int64_t window;                      /* the layer's own; 0 = none */
+} oracle_layer;
+
+typedef struct oracle_model {
+    int n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab;
+    double norm_eps, embd_scale, attn_scale;   /* as they stand */
+    double softcap, logit_softcap;             /* 0 = none */
+    const double *tok_embd;              /* [n_vocab][d_model] */
+    const double *output_norm;           /* [d_model] */
+    const double *output;                /* [n_vocab][d_model] */
+    const oracle_layer *layers;          /* [n_layer] */
+    int64_t window;                      /* of all layers; 0 = none */
+    int n_sink;                          /* with a window: first tokens that stay, and positions are
+                                            then those inside the cache */
+} oracle_model;
+
+/* logits[n][n_vocab] of tokens[n], the first of which stands at position 0. */
+void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens, double *logits);
+#endif

@@ -1,0 +1,54 @@
+#!/bin/sh
+# run.sh [build-directory [suite ...]] - runs every built suite under every instruction set that
+# this machine has, and every test_*.sh once, two at a time, and closes with "N passed, N failed".
+# A suite that ends without its closing line, or badly after it, counts as one failure.
+# TEST_FULL=1 takes the long grids.
+build=${1:-build}
+[ $# -gt 0 ] && shift
+here=$(dirname "$0")
+log=$(mktemp -d) || exit 1
+trap 'rm -rf "$log"' EXIT
+trap 'exit 1' INT TERM
+
+if [ $# -eq 0 ]; then
+    for script in "$here"/test_*.sh; do
+        suite=$(basename "$script")
+        [ -f "$script" ] && set -- "$@" "${suite#test_}"
+    done
+    for source in "$here"/test_*.c; do
+        suite=$(basename "$source" .c)
+        [ -x "$build/$suite" ] && set -- "$@" "${suite#test_}"
+    done
+fi
+isas=$("$build/test_ground" --isas) || isas=scalar
+for suite in "$@"; do
+    case $suite in
+    *.sh) echo "any $suite" ;;
+    *)    for isa in $isas; do echo "$isa $suite"; done ;;
+    esac
+done > "$log/jobs"
+
+# Two suites share two cores: threads that wait should sleep.
+export build here log
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
+xargs -P 2 -n 2 sh -c '
+    case $1 in
+    *.sh) sh "$here/test_$1" "$build" ;;
+    *)    LCTX_ISA=$0 "$build/test_$1" ;;
+    esac > "$log/$1.$0" 2>&1
+    status=$?
+    closing=$(tail -n 1 "$log/$1.$0")
+    case "$status $closing" in
+    "0 "*" passed, 0 failed") ;;
+    *" passed, 0 failed") closing="${closing% 0 failed} 1 failed (status $status)" ;;
+    *" passed, "*" failed") ;;
+    *) echo "$closing"; closing="$1 [$0]: 0 passed, 1 failed (ended early, status $status)" ;;
+    esac
+    grep -v " passed, .* failed$" "$log/$1.$0"
+    echo "$closing" | tee "$log/$1.$0.closing"
+    exit 0
+' < "$log/jobs"
+
+cat "$log"/*.closing | sed -n 's/.*: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' |
+    awk '{ p += $1; f += $2 }
+         END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }'

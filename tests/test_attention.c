@@ -1,0 +1,1625 @@
+/* test_attention.c - floor 2: attention over spans, merging, the native layout.
+   A problem says what is asked; a scene is a problem with its memory: the keys as the library gets
+   them, and the same keys, rounded, as the oracle gets them. */
+#define _DEFAULT_SOURCE 1
+#include "lctx.h"
+#include "test.h"
+#include "hooks.h"
+#include "oracle.h"
+
+#include <math.h>
+#include <sys/mman.h>
+
+enum { LEAF = 8 * LCTX_TILE, SKIP = 13, MOST_SPANS = 128 };
+
+typedef enum store { TOKENS, HEADS, ODD, TILES, STORES } store;
+static const char *const store_names[] = { "[token][head]", "[head][token]", "odd strides",
+                                           "tiles" };
+static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
+static const lctx_type every_type[] = { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8 };
+
+typedef enum cut { ONE, FEW, MANY, CUTS } cut;       /* spans: one; 0, 1, 16, the rest;
+61 keys each */
+typedef enum bias { NO_BIAS, DENSE, SAME_HEADS, SAME_QUERIES, HOLES, BIASES } bias;
+
+typedef struct problem {
+    int32_t n_head, n_head_kv, d_k, d_v;
+    int64_t n_q, n_kv;
+    int32_t k_type, v_type;
+    store store;
+    cut cut;
+    int64_t gap;             /* positions left out between spans */
+    int32_t falling;         /* nonzero: later spans stand at earlier positions */
+    int32_t far;             /* nonzero: every other span is scored with the far query */
+    int64_t q_back;          /* the last query stands this many positions before the last key */
+    int32_t mask, n_sink;
+    int64_t window;
+    float scale, softcap, sharp;      /* sharp: factor of the queries; 0 = 1 */
+    int32_t alibi;
+    float sink;              /* sink logits +sink, -sink, ... ; 0 = none */
+    bias bias;
+} problem;
+
+typedef struct scene {
+    problem p;
+    float *q, *q_far, *alibi, *sink, *bias;
+    int64_t *q_pos, *k_pos;
+    unsigned char *far;
+    float *k, *v, *k_factor, *v_factor;             /* the oracle's */
+    unsigned char *k_base, *v_base, *k_mem, *v_mem; /* the library's rows, and their allocations */
+    float *k_scale, *v_scale;
+    int64_t k_token, k_head, v_token, v_head, s_token, s_head;      /* their strides, bytes */
+    lctx_tiles tiles;
+    void *tiles_mem;
+    lctx_span spans[MOST_SPANS];
+    lctx_attn attn;
+    float *out, *lse;
+} scene;
+
+static int full(void)   { return getenv("TEST_FULL") != NULL; }
+static int scalar(void) { return lctx_isa_get() == LCTX_ISA_SCALAR; }
+
+/* Variance 1, cheap. */
+static float noise(void) { return (float)((test_uniform() - 0.5) * 3.4641016151377544); }
+
+static void *zeroed(int64_t n, size_t size)
+{
+    void *p = calloc((size_t)n + 1, size);
+    if (!p) { printf("test_attention: out of memory\n"); exit(2); }
+    return p;
+}
+
+static void *aligned(size_t bytes, void **base)
+{
+    *base = malloc(bytes + 64);
+    return (void *)(((uintptr_t)*base + 63) & ~(uintptr_t)63);
+}
+
+/* ---------------------------------------------------------------------------- scenes */
+
+static void store_row(scene *s, int is_v, int64_t j, int32_t g, const float *row)
+{
+    int32_t d = is_v ? s->p.d_v : s->p.d_k, type = is_v ? s->p.v_type : s->p.k_type;
+    unsigned char *mem = is_v ? s->v_mem : s->k_mem;
+    float *back = (is_v ? s->v : s->k) + (j * s->p.n_head_kv + g) * d;
+    float *scales = is_v ? s->v_scale : s->k_scale, factor;
+    void *dst = NULL;
+    if (mem) dst = mem + j * (is_v ? s->v_token : s->k_token) + g * (is_v ? s->v_head : s->k_head);
+    factor = oracle_store(type, d, row, dst, back);
+    (is_v ? s->v_factor : s->k_factor)[j * s->p.n_head_kv + g] = factor;
+    if (scales) memcpy((unsigned char *)scales + j * s->s_token + g * s->s_head, &factor, 4);
+}
+
+/* Key j of all heads: k[n_head_kv][d_k], v[n_head_kv][d_v]. */
+static void put(scene *s, int64_t j, const float *k, const float *v)
+{
+    int32_t g;
+    for (g = 0; g < s->p.n_head_kv; g++) {
+        store_row(s, 0, j, g, k + g * s->p.d_k);
+        store_row(s, 1, j, g, v + g * s->p.d_v);
+    }
+    if (s->p.store == TILES) {
+        lctx_rows rows;
+        memset(&rows, 0, sizeof rows);
+        rows.n = 1; rows.k = k; rows.v = v;
+        if (lctx_tiles_write(&s->tiles, SKIP + j, &rows) != LCTX_OK) check(0,
+                "a token is written into tiles");
+    }
+}
+
+static void put_constant(scene *s, int64_t j, float k, float v)
+{
+    float *rows = (float *)zeroed(s->p.n_head_kv * (s->p.d_k + s->p.d_v), sizeof *rows);
+    int32_t i, nk = s->p.n_head_kv * s->p.d_k, nv = s->p.n_head_kv * s->p.d_v;
+    for (i = 0; i < nk; i++) rows[i] = k;
+    for (i = 0; i < nv; i++) rows[nk + i] = v;
+    put(s, j, rows, rows + nk);
+    free(rows);
+}
+
+static void put_noise(scene *s)
+{
+    int64_t nk = s->p.n_head_kv * s->p.d_k, nv = s->p.n_head_kv * s->p.d_v, i, j;
+    float *rows = (float *)zeroed(nk + nv, sizeof *rows);
+    for (j = 0; j < s->p.n_kv; j++) {
+        for (i = 0; i < nk + nv; i++) rows[i] = noise();
+        put(s, j, rows, rows + nk);
+    }
+    free(rows);
+}
+
+/* The strides of rows, in bytes; d elements a row, g heads, of n tokens. */
+static void strides(store how, int32_t d, int32_t g, int64_t n, size_t size, int64_t *token,
+                    int64_t *head)
+{
+    int64_t e = (int64_t)size;
+    switch (how) {
+    case HEADS: *head = n * d * e; *token = d * e; break;
+    case ODD:   *head = (d + 3) * e; *token = (g * (d + 3) + 5) * e; break;
+    default:    *head = d * e; *token = g * d * e; break;
+    }
+}
+
+/* Memory between rows holds bytes 0xff, which are NaN in every float type. */
+static unsigned char *rows_memory(const problem *p, int32_t d, int32_t type, int64_t *token,
+                                  int64_t *head,
+                                  unsigned char **base)
+{
+    size_t size = lctx_type_size((lctx_type)type), bytes;
+    strides(p->store, d, p->n_head_kv, p->n_kv, size, token, head);
+    bytes = (size_t)(p->n_kv * *token + p->n_head_kv * *head) + size;
+    *base = (unsigned char *)zeroed((int64_t)bytes, 1);
+    memset(*base, 0xff, bytes);
+    return p->store == ODD ? *base + size : *base;       /* odd: one element off any alignment */
+}
+
+static void make_rows(scene *s)
+{
+    problem *p = &s->p;
+    int64_t scales = p->n_kv * (p->n_head_kv + 8);
+    s->k_mem = rows_memory(p, p->d_k, p->k_type, &s->k_token, &s->k_head, &s->k_base);
+    s->v_mem = rows_memory(p, p->d_v, p->v_type, &s->v_token, &s->v_head, &s->v_base);
+    strides(p->store, 1, p->n_head_kv, p->n_kv, sizeof(float), &s->s_token, &s->s_head);
+    if (p->store == ODD) scales = p->n_kv * (p->n_head_kv * 4 + 5);
+    if (p->k_type == LCTX_I8) s->k_scale = (float *)zeroed(scales, sizeof(float));
+    if (p->v_type == LCTX_I8) s->v_scale = (float *)zeroed(scales, sizeof(float));
+}
+
+static void make_tiles(scene *s)
+{
+    size_t bytes = 0;
+    s->tiles.n_head_kv = s->p.n_head_kv; s->tiles.d_k = s->p.d_k; s->tiles.d_v = s->p.d_v;
+    s->tiles.k_type = s->p.k_type; s->tiles.v_type = s->p.v_type;
+    s->tiles.cap = (SKIP + s->p.n_kv + 63) / 64 * 64;
+    if (lctx_tiles_size(&s->tiles, &bytes) != LCTX_OK) check(0, "tiles have a size");
+    s->tiles.mem = aligned(bytes, &s->tiles_mem);
+    memset(s->tiles.mem, 0xff, bytes);
+}
+
+/* Keys n from number `from` on, at pos. */
+static lctx_span span_at(const scene *s, int64_t from, int64_t n, int64_t pos)
+{
+    lctx_span span;
+    memset(&span, 0, sizeof span);
+    if (s->p.store == TILES) {
+        if (lctx_tiles_span(&s->tiles, SKIP + from, n, pos, &span) != LCTX_OK) check(0,
+                "a span of tiles is made");
+        return span;
+    }
+    span.k = s->k_mem + from * s->k_token;
+    span.v = s->v_mem + from * s->v_token;
+    span.k_type = s->p.k_type; span.v_type = s->p.v_type;
+    span.n = n; span.pos = pos;
+    if (s->k_scale) span.k_scale = s->k_scale + from * s->s_token / 4;
+    if (s->v_scale) span.v_scale = s->v_scale + from * s->s_token / 4;
+    if (s->p.store == TOKENS) return span;
+    span.k_token = s->k_token; span.k_head = s->k_head;
+    span.v_token = s->v_token; span.v_head = s->v_head;
+    span.k_scale_token = span.v_scale_token = s->s_token;
+    span.k_scale_head = span.v_scale_head = s->s_head;
+    return span;
+}
+
+static int64_t cut_length(cut how, int i, int64_t left)
+{
+    static const int64_t few[] = { 0, 1, 16 };
+    int64_t n = how == ONE ? left : how == MANY ? 61 : i < 3 ? few[i] : left;
+    return n < left ? n : left;
+}
+
+static void make_spans(scene *s)
+{
+    int64_t at = 0, pos = s->p.falling ? 3 * s->p.n_kv + 100 * s->p.gap : 0, j, n;
+    int i = 0;
+    do {
+        n = cut_length(i == MOST_SPANS - 1 ? ONE : s->p.cut, i, s->p.n_kv - at);
+        if (s->p.falling) pos -= n + s->p.gap;
+        if (pos < 0) pos = 0;
+        s->spans[i] = span_at(s, at, n, pos);
+        s->spans[i].query = s->p.far && i % 2 == 0;
+        for (j = 0; j < n; j++) {
+            s->k_pos[at + j] = pos + j;
+            s->far[at + j] = (unsigned char)s->spans[i].query;
+        }
+        if (!s->p.falling) pos += n + s->p.gap;
+        at += n;
+        i++;
+    } while (at < s->p.n_kv || (s->p.cut == FEW && i < 3));
+    s->attn.spans = s->spans;
+    s->attn.n_spans = i;
+}
+
+static void make_queries(scene *s)
+{
+    int64_t n = s->p.n_q * s->p.n_head * s->p.d_k, last = 0, i;
+    float sharp = s->p.sharp != 0 ? s->p.sharp : 1;
+    s->q = (float *)zeroed(n, sizeof *s->q);
+    s->q_far = (float *)zeroed(n, sizeof *s->q);
+    s->q_pos = (int64_t *)zeroed(s->p.n_q, sizeof *s->q_pos);
+    for (i = 0; i < n; i++) {
+        s->q[i] = test_normal() * sharp;
+        s->q_far[i] = test_normal() * sharp;
+    }
+    for (i = 0; i < s->p.n_kv; i++) if (s->k_pos[i] > last) last = s->k_pos[i];
+    last -= s->p.q_back;
+    for (i = 0; i < s->p.n_q; i++) {
+        s->q_pos[i] = last - (s->p.n_q - 1 - i);
+        if (s->q_pos[i] < 0) s->q_pos[i] = i % (last + 1 > 0 ? last + 1 : 1);
+    }
+}
+
+static void make_bias(scene *s)
+{
+    int64_t heads = s->p.bias == SAME_HEADS ? 1 : s->p.n_head;
+    int64_t queries = s->p.bias == SAME_QUERIES ? 1 : s->p.n_q, i, n = heads * queries * s->p.n_kv;
+    s->bias = (float *)zeroed(n, sizeof *s->bias);
+    for (i = 0; i < n; i++) {
+        s->bias[i] = noise();
+        if (s->p.bias == HOLES && test_random() % 3 == 0) s->bias[i] = -(float)INFINITY;
+    }
+    s->attn.bias = s->bias;
+    s->attn.bias_head = s->p.bias == SAME_HEADS ? -1 : 0;
+    s->attn.bias_query = s->p.bias == SAME_QUERIES ? -1 : 0;
+}
+
+static void make_attn(scene *s)
+{
+    lctx_attn *a = &s->attn;
+    int32_t h;
+    a->n_q = s->p.n_q; a->n_head = s->p.n_head; a->n_head_kv = s->p.n_head_kv;
+    a->d_k = s->p.d_k; a->d_v = s->p.d_v;
+    a->q = s->q; a->q_pos = s->q_pos; a->out = s->out; a->lse = s->lse;
+    if (s->p.far) a->q_far = s->q_far;
+    a->scale = s->p.scale; a->softcap = s->p.softcap;
+    a->mask = s->p.mask; a->n_sink = s->p.n_sink; a->window = s->p.window;
+    if (s->p.bias) make_bias(s);
+    s->alibi = (float *)zeroed(s->p.n_head, sizeof *s->alibi);
+    s->sink = (float *)zeroed(s->p.n_head, sizeof *s->sink);
+    for (h = 0; h < s->p.n_head; h++) {
+        s->alibi[h] = (float)ldexp(1, -(h + 2));
+        s->sink[h] = h % 2 ? -s->p.sink : s->p.sink;
+    }
+    if (s->p.alibi) a->alibi = s->alibi;
+    if (s->p.sink != 0) a->sink_logit = s->sink;
+}
+
+static scene *scene_new(const problem *p)
+{
+    scene *s = (scene *)zeroed(1, sizeof *s);
+    int64_t rows_kv = p->n_kv * p->n_head_kv, rows_q = p->n_q * p->n_head;
+    s->p = *p;
+    s->k = (float *)zeroed(rows_kv * p->d_k, sizeof *s->k);
+    s->v = (float *)zeroed(rows_kv * p->d_v, sizeof *s->v);
+    s->k_factor = (float *)zeroed(rows_kv, sizeof *s->k_factor);
+    s->v_factor = (float *)zeroed(rows_kv, sizeof *s->v_factor);
+    s->k_pos = (int64_t *)zeroed(p->n_kv, sizeof *s->k_pos);
+    s->far = (unsigned char *)zeroed(p->n_kv, 1);
+    s->out = (float *)zeroed(rows_q * p->d_v, sizeof *s->out);
+    s->lse = (float *)zeroed(rows_q, sizeof *s->lse);
+    if (p->store == TILES) make_tiles(s); else make_rows(s);
+    put_noise(s);
+    make_spans(s);
+    make_queries(s);
+    make_attn(s);
+    return s;
+}
+
+static void scene_free(scene *s)
+{
+    void *all[] = { s->q, s->q_far, s->q_pos, s->alibi, s->sink, s->bias, s->k_pos, s->far,
+                    s->k, s->v, s->k_factor, s->v_factor, s->k_base, s->v_base, s->k_scale,
+                    s->v_scale, s->tiles_mem, s->out, s->lse, s };
+    size_t i;
+    for (i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+/* Attends with scratch of just the size asked for, a byte off any alignment, canaries around. */
+static lctx_status attend(const lctx_attn *a)
+{
+    size_t bytes = 0, i;
+    unsigned char *scratch;
+    int kept = 1;
+    lctx_status st = lctx_attend_size(a, &bytes);
+    if (st != LCTX_OK) return st;
+    scratch = (unsigned char *)zeroed((int64_t)bytes + 128, 1);
+    memset(scratch, 0xa5, bytes + 128);
+    st = lctx_attend(a, scratch + 65, bytes);
+    for (i = 0; i < 63; i++) kept &= scratch[2 + i] == 0xa5 && scratch[65 + bytes + i] == 0xa5;
+    if (!kept) check(0, "attention keeps within its scratch");
+    free(scratch);
+    return st;
+}
+
+static oracle_attn oracle_of(const scene *s)
+{
+    oracle_attn o;
+    memset(&o, 0, sizeof o);
+    o.n_head = s->p.n_head; o.n_head_kv = s->p.n_head_kv; o.d_k = s->p.d_k; o.d_v = s->p.d_v;
+    o.n_q = s->p.n_q; o.n_kv = s->p.n_kv;
+    o.q = s->q; o.q_far = s->q_far; o.q_pos = s->q_pos;
+    o.k = s->k; o.v = s->v; o.k_factor = s->k_factor; o.v_factor = s->v_factor;
+    o.k_pos = s->k_pos; o.far = s->far;
+    o.scale = s->p.scale > 0 ? (double)s->p.scale : 1 / sqrt((double)s->p.d_k);
+    o.softcap = (double)s->p.softcap;
+    o.causal = s->p.mask == LCTX_CAUSAL; o.n_sink = s->p.n_sink; o.window = s->p.window;
+    o.alibi = s->attn.alibi; o.sink_logit = s->attn.sink_logit; o.bias = s->attn.bias;
+    o.bias_query = s->attn.bias_query == -1 ? 0 : o.n_kv;
+    o.bias_head = s->attn.bias_head == -1 ? 0 : s->attn.bias_query == -1 ? o.n_kv : o.n_q * o.n_kv;
+    return o;
+}
+
+/* A row that sees nothing must be exact; any other joins the error. */
+static double compare_row(const scene *s, const oracle_attn *o, int64_t t, int32_t h, double *want,
+                          oracle_error *e)
+{
+    int64_t row = t * s->p.n_head + h;
+    double lse = oracle_attn_row(o, t, h, want);
+    double off = fabs((double)s->lse[row] - lse) / (1 + fabs(lse));
+    const float *got = s->out + row * s->p.d_v;
+    int32_t i;
+    oracle_error_add(e, s->p.d_v, want, got);
+    if (!isinf(lse)) return isnan(off) ? (double)INFINITY : off;
+    for (i = 0; i < s->p.d_v; i++) if (got[i] != 0) return (double)INFINITY;
+    return s->lse[row] == (float)lse ? 0 : (double)INFINITY;
+}
+
+static void compare(const scene *s, oracle_error *e, double *lse_off)
+{
+    oracle_attn o = oracle_of(s);
+    double *want = (double *)zeroed(s->p.d_v, sizeof *want);
+    int64_t t;
+    int32_t h;
+    memset(e, 0, sizeof *e);
+    *lse_off = 0;
+    for (t = 0; t < s->p.n_q; t++)
+        for (h = 0; h < s->p.n_head; h++) {
+            double off = compare_row(s, &o, t, h, want, e);
+            if (off > *lse_off) *lse_off = off;
+        }
+    free(want);
+}
+
+/* The promise of every case: the oracle's output and log-sum-exp, to f32's accuracy. */
+static void agrees(const problem *p, const char *what)
+{
+    scene *s = scene_new(p);
+    lctx_status st = attend(&s->attn);
+    oracle_error e;
+    double lse_off;
+    compare(s, &e, &lse_off);
+    check(st == LCTX_OK && oracle_error_nmse(&e) < 1e-10 && e.worst < 2e-5 && lse_off < 1e-5,
+          "%s agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
+          " cut %d gap %d"
+          "%s%s, back %d, mask %d window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g"
+          " sharp %g"
+          " [%s, NMSE %.1e, worst %.1e, lse %.1e]", what, p->n_head, p->n_head_kv, p->d_k, p->d_v,
+          (int)p->n_q, (int)p->n_kv, type_names[p->k_type], type_names[p->v_type],
+          store_names[p->store],
+          (int)p->cut, (int)p->gap, p->falling ? " falling" : "", p->far ? " far" : "",
+          (int)p->q_back,
+          p->mask, (int)p->window, p->n_sink, (double)p->softcap, p->alibi, (double)p->sink,
+          (int)p->bias,
+          (double)p->scale, (double)p->sharp, lctx_status_text(st), oracle_error_nmse(&e), e.worst,
+          lse_off);
+    scene_free(s);
+}
+
+static problem plain(int32_t n_head, int32_t n_head_kv, int32_t d, int64_t n_q, int64_t n_kv,
+                     lctx_type type)
+{
+    problem p;
+    memset(&p, 0, sizeof p);
+    p.n_head = n_head; p.n_head_kv = n_head_kv; p.d_k = p.d_v = d;
+    p.n_q = n_q; p.n_kv = n_kv; p.k_type = p.v_type = (int32_t)type;
+    return p;
+}
+
+/* ---------------------------------------------------------------------------- the grid */
+
+static const int32_t head_sizes[] = { 32, 40, 59, 64, 72, 80, 96, 111, 112, 128, 160, 192, 256, 320,
+                                      512, 576 };
+static const int32_t pairs[][2] = { { 192, 128 }, { 320, 256 }, { 576, 512 }, { 64, 128 },
+                                    { 128, 64 }, { 1, 1 },
+                                    { 3, 17 }, { 16, 15 } };
+static const int32_t groups[] = { 1, 2, 3, 4, 7, 8, 12, 16, 32 };
+static const int64_t queries[] = { 1, 2, 3, 16, 32, 75 };
+static const int64_t lengths[] = { 0, 1, 17, 31, 33, 63, 64, 65, 113, 127, 129, 339, 511, 512, 513,
+                                   575, 799, 1023,
+                                   1024, 1025, 1537, 4096, 5131, 20000 };
+static const int64_t windows[] = { 1, 3, 13, 23, 33, 37, 43, 64, 533 };
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static void test_head_sizes(void)
+{
+    size_t i, t, l;
+    for (i = 0; i < COUNT(head_sizes) + COUNT(pairs); i++)
+        for (t = 0; t < 4; t++)
+            for (l = 0; l < STORES; l++) {
+                problem p = plain(4, 2, 32, 3, 77, every_type[t]);
+                if (!full() && (i + t + l) % (scalar() ? 5 : 2) != 0) continue;
+                p.d_k = i < COUNT(head_sizes) ? head_sizes[i] : pairs[i - COUNT(head_sizes)][0];
+                p.d_v = i < COUNT(head_sizes) ? head_sizes[i] : pairs[i - COUNT(head_sizes)][1];
+                p.store = (store)l;
+                agrees(&p, "every head size");
+            }
+}
+
+static void test_groups(void)
+{
+    size_t i, k;
+    for (i = 0; i < COUNT(groups); i++)
+        for (k = 0; k < COUNT(queries); k++) {
+            problem p = plain(groups[i], 1, 40, queries[k], 130, every_type[(i + k) % 4]);
+            if (!full() && scalar() && (i + k) % 3 != 0) continue;
+            if (groups[i] <= 4) { p.n_head *= 3; p.n_head_kv = 3; }
+            p.store = (store)((i * 3 + k) % STORES);
+            p.k_type = (int32_t)every_type[(i + k / 2) % 4];
+            agrees(&p, "every group");
+        }
+}
+
+static void test_lengths(void)
+{
+    size_t i, k;
+    for (i = 0; i < COUNT(lengths); i++)
+        for (k = 0; k < 4; k++) {
+            problem p = plain(2, 1, 32, k % 2 ? 5 : 1, lengths[i], every_type[(i + k) % 4]);
+            if (!full() && lengths[i] > 6000 && k > 0) continue;
+            if (!full() && scalar() && (i + k) % 2) continue;
+            p.store = k < 2 ? TILES : (store)(i % STORES);
+            p.cut = k == 3 ? MANY : k == 2 ? FEW : ONE;
+            agrees(&p, "every length");
+        }
+}
+
+static void test_windows(void)
+{
+    static const int32_t sinks[] = { 0, 1, 4 };
+    size_t i, k;
+    for (i = 0; i < COUNT(windows); i++)
+        for (k = 0; k < 3; k++) {
+            problem p = plain(2, 1, 32, 16, 700, every_type[(i + k) % 4]);
+            if (!full() && scalar() && (i + k) % 3) continue;
+            p.window = windows[i]; p.n_sink = sinks[k];
+            p.store = (store)((i + k) % STORES);
+            agrees(&p, "a window");
+            p.n_kv = windows[i] + (int64_t)k - 1;            /* W-1, W, W+1 keys */
+            agrees(&p, "a window that just fills");
+        }
+}
+
+static problem random_problem(void)
+{
+    static const float softcaps[] = { 0, 0, 0, 1, 10, 30, 50 }, sinks[] = { 0, 0, 10, -10, 0.5f };
+    static const int64_t gaps[] = { 0, 0, 1, 17, 5000 };
+    static const float scales[] = { 0, 0, 1e-3f, 0.3f };
+    problem p;
+#define PICK(list) (list)[test_random() % COUNT(list)]
+    memset(&p, 0, sizeof p);
+    p.n_head_kv = (int32_t)(test_random() % 3) + 1;
+    p.n_head = p.n_head_kv * PICK(groups);
+    p.d_k = PICK(head_sizes); p.d_v = test_random() % 2 ? p.d_k : PICK(head_sizes);
+    p.n_q = PICK(queries); p.n_kv = PICK(lengths);
+    p.k_type = (int32_t)PICK(every_type); p.v_type = test_random() % 2 ? p.k_type
+    : (int32_t)PICK(every_type);
+    p.store = (store)(test_random() % STORES); p.cut = (cut)(test_random() % CUTS);
+    p.gap = PICK(gaps); p.falling = test_random() % 4 == 0; p.far = test_random() % 3 == 0;
+    p.q_back = test_random() % 3 ? 0 : (int64_t)(test_random() % 100);
+    p.mask = test_random() % 4 == 0 ? LCTX_MASK_NONE : LCTX_CAUSAL;
+    if (test_random() % 2) { p.window = PICK(windows); p.n_sink = (int32_t)(test_random() % 6); }
+    p.scale = PICK(scales); p.softcap = PICK(softcaps); p.sharp = test_random() % 4 ? 1.0f : 3.0f;
+    p.alibi = test_random() % 4 == 0; p.sink = PICK(sinks);
+    p.bias = test_random() % 3 ? NO_BIAS : (bias)(test_random() % BIASES);
+#undef PICK
+    return p;
+}
+
+/* All options at once, in combinations that the generator fixes. */
+static void test_random_problems(void)
+{
+    int cases = full() ? 1200 : scalar() ? 150 : 400;
+    double most = full() ? 5e7 : scalar() ? 3e6 : 6e6;
+    while (cases > 0) {
+        problem p = random_problem();
+        double work = (double)p.n_q * (double)p.n_head * (double)p.n_kv * (p.d_k + p.d_v);
+        if (work + 20.0 * (double)p.n_kv * p.n_head_kv * (p.d_k + p.d_v) > most) continue;
+        if (p.bias && p.n_q * p.n_head * p.n_kv > 4000000) continue;
+        if (p.scale > 0.1f) p.scale /= sqrtf((float)p.d_k);
+        if (p.alibi && p.gap > 17) p.gap = 17;       /* or no key is near enough to count */
+        agrees(&p, "a random problem");
+        cases--;
+    }
+}
+
+/* ---------------------------------------------------------------------------- named cases */
+
+static int all_zero(const float *x, int64_t n)
+{
+    int64_t i;
+    for (i = 0; i < n; i++) if (x[i] != 0) return 0;
+    return 1;
+}
+
+static void test_more_queries_than_keys(void)
+{
+    problem p = plain(4, 2, 64, 34, 1, LCTX_F16);
+    agrees(&p, "34 queries on one key");
+    p.mask = LCTX_MASK_NONE;
+    agrees(&p, "34 queries on one key, unmasked,");
+    p = plain(4, 2, 64, 75, 16, LCTX_F32);
+    p.mask = LCTX_MASK_NONE;
+    agrees(&p, "cross attention of 75 queries on 16 keys");
+    p = plain(4, 2, 64, 0, 16, LCTX_F32);
+    agrees(&p, "no query at all");
+}
+
+typedef enum blind { FUTURE, OUT_OF_WINDOW, NO_KEYS, NO_SPANS, HOLES_ONLY, BLINDS } blind;
+
+/* Rows that see nothing, for one of the reasons. */
+static scene *blind_scene(blind why, lctx_type type, store how, int64_t n_q)
+{
+    problem p = plain(6, 3, 40, n_q, why == NO_KEYS || why == NO_SPANS ? 0 : 700, type);
+    scene *s;
+    int64_t i;
+    p.store = how;
+    p.bias = why == HOLES_ONLY ? HOLES : NO_BIAS;
+    if (why == OUT_OF_WINDOW) p.window = 33;
+    s = scene_new(&p);
+    for (i = 0; i < n_q; i++) s->q_pos[i] = why == OUT_OF_WINDOW ? 699 + 33 + i : 0;
+    for (i = 0; why == FUTURE && i < s->attn.n_spans; i++) s->spans[i].pos += 1;
+    for (i = 0; why == HOLES_ONLY
+         && i < p.n_head * n_q * p.n_kv; i++) s->bias[i] = -(float)INFINITY;
+    if (why == NO_SPANS) { s->attn.n_spans = 0; s->attn.spans = NULL; }
+    return s;
+}
+
+static void test_blind_rows(void)
+{
+    static const char *const whys[] = { "keys in the future", "keys out of the window",
+                                        "a span of no keys",
+                                        "no spans", "bias -inf" };
+    int why, t, i;
+    for (why = 0; why < BLINDS; why++)
+        for (t = 0; t < 4; t++) {
+            int64_t n_q = t % 2 ? 20 : 1;
+            scene *s = blind_scene((blind)why, every_type[t], t < 2 ? TILES : ODD, n_q);
+            lctx_status st;
+            int lse = 1, sinks = 1;
+            memset(s->out, 0x5a, (size_t)(n_q * 6 * 40) * 4);
+            st = attend(&s->attn);
+            for (i = 0; i < n_q * 6; i++) lse &= s->lse[i] == -(float)INFINITY;
+            check(st == LCTX_OK && all_zero(s->out, n_q * 6 * 40) && lse,
+                  "rows that see nothing (%s, %s) are zeros with lse -inf", whys[why],
+                  type_names[t]);
+            s->attn.sink_logit = s->sink;
+            for (i = 0; i < 6; i++) s->sink[i] = (float)i - 2;
+            memset(s->out, 0x5a, (size_t)(n_q * 6 * 40) * 4);
+            st = attend(&s->attn);
+            for (i = 0; i < n_q * 6; i++) sinks &= s->lse[i] == s->sink[i % 6];
+            check(st == LCTX_OK && all_zero(s->out, n_q * 6 * 40) && sinks,
+                  "rows that see only the sink logit (%s, %s) are zeros with lse = sink logit",
+                  whys[why], type_names[t]);
+            scene_free(s);
+        }
+}
+
+/* Logits near -524288, exact in f32: one dimension counts, in sixteenths. A finite sentinel for
+   "masked" would win against them. */
+static void test_low_logits(void)
+{
+    static const int64_t n_qs[] = { 1, 20 };
+    size_t k, l;
+    for (k = 0; k < 2; k++)
+        for (l = 0; l < STORES; l++) {
+            problem p = plain(2, 1, 32, n_qs[k], 600, LCTX_F32);
+            float *row = (float *)zeroed(64, sizeof *row);
+            scene *s;
+            oracle_error e;
+            double lse_off;
+            int64_t i;
+            p.store = (store)l; p.scale = 1; p.bias = DENSE;
+            s = scene_new(&p);
+            for (i = 0; i < 600; i++) {
+                row[0] = (float)(test_random() % 64) / 16;
+                row[32] = noise();
+                put(s, i, row, row + 32);
+            }
+            for (i = 0; i < n_qs[k] * 64; i++) s->q[i] = i % 32 == 0;
+            for (i = 0; i < 2 * n_qs[k] * 600; i++) s->bias[i] = -524288;
+            attend(&s->attn);
+            compare(s, &e, &lse_off);
+            check(e.worst < 1e-5 && lse_off < 1e-6,
+                  "logits near -524288 are as good as any (%s, %d queries: %.1e, %.1e)",
+                  store_names[l], (int)n_qs[k], e.worst, lse_off);
+            free(row);
+            scene_free(s);
+        }
+}
+
+/* ---------------------------------------------------------------------------- NaN and infinity */
+
+typedef struct outcome { float *out, *lse; int64_t n_out, n_lse; } outcome;
+
+static outcome outcome_of(scene *s)
+{
+    outcome r;
+    lctx_status st;
+    r.n_lse = s->p.n_q * s->p.n_head;
+    r.n_out = r.n_lse * s->p.d_v;
+    memset(s->out, 0x5a, (size_t)r.n_out * 4);
+    memset(s->lse, 0x5a, (size_t)r.n_lse * 4);
+    st = attend(&s->attn);
+    if (st != LCTX_OK) check(0, "attention works (%s)", lctx_status_text(st));
+    r.out = (float *)zeroed(r.n_out, 4);
+    r.lse = (float *)zeroed(r.n_lse, 4);
+    memcpy(r.out, s->out, (size_t)r.n_out * 4);
+    memcpy(r.lse, s->lse, (size_t)r.n_lse * 4);
+    return r;
+}
+
+static void outcome_free(outcome *r) { free(r->out); free(r->lse); }
+
+static int same_bits(const outcome *r, const float *out, const float *lse)
+{
+    return memcmp(r->out, out, (size_t)r->n_out * 4) == 0
+    && memcmp(r->lse, lse, (size_t)r->n_lse * 4) == 0;
+}
+
+static int attends_the_same(const scene *s, const lctx_attn *a, const outcome *want)
+{
+    memset(s->out, 0x77, (size_t)want->n_out * 4);
+    memset(s->lse, 0x77, (size_t)want->n_lse * 4);
+    return attend(a) == LCTX_OK && same_bits(want, s->out, s->lse);
+}
+
+/* Keys that no query sees are given poison: not one bit of the output may change. */
+static void test_poison_unseen(lctx_type type, store how, int64_t n_q)
+{
+    static const float poisons[] = { (float)NAN, (float)INFINITY, -(float)INFINITY };
+    problem p = plain(4, 2, 40, n_q, 700, type);
+    scene *s;
+    outcome clean;
+    int64_t i, j;
+    size_t k;
+    p.store = how; p.window = 100; p.n_sink = 2; p.bias = SAME_QUERIES; p.q_back = 170;
+    s = scene_new(&p);
+    for (j = 0; j < 700; j++)
+        for (i = 0; i < 4 && j % 7 == 3; i++) s->bias[i * 700 + j] = -(float)INFINITY;
+    clean = outcome_of(s);
+    for (k = 0; k < 3; k++) {
+        float x = poisons[k];
+        for (j = 0; j < 700; j++) if (j > 529 || (j >= 2 && j < 530 - n_q - 99)
+                                      || j % 7 == 3) put_constant(s, j, x, x);
+        check(attends_the_same(s, &s->attn, &clean),
+              "%g in future, out-of-window and bias-masked keys and values does not touch a bit"
+              " (%s in %s, %d queries)",
+              (double)x, type_names[type], store_names[how], (int)n_q);
+    }
+    outcome_free(&clean);
+    scene_free(s);
+}
+
+/* Poison in the last tile beyond a span's end and in the first tile before its begin. */
+static void test_poison_beside(lctx_type type, int64_t n_q)
+{
+    problem p = plain(4, 2, 40, n_q, 650, type);
+    scene *s;
+    outcome clean;
+    lctx_span inner;
+    int64_t j, i;
+    p.store = TILES; p.mask = LCTX_MASK_NONE;
+    s = scene_new(&p);
+    inner = span_at(s, 70, 500, 70);
+    s->attn.spans = &inner;
+    clean = outcome_of(s);
+    for (i = 0; i < 2; i++) {
+        float x = i ? (float)INFINITY : (float)NAN;
+        for (j = 0; j < 650; j++) if (j < 70 || j >= 570) put_constant(s, j, x, x);
+        check(attends_the_same(s, &s->attn, &clean),
+              "%g in a tile before a span's first and after its last key does not touch a bit"
+              " (%s, %d queries)",
+              (double)x, type_names[type], (int)n_q);
+    }
+    outcome_free(&clean);
+    scene_free(s);
+}
+
+static int rows_nan(const float *x, int64_t n)
+{
+    int64_t i;
+    for (i = 0; i < n; i++) if (!isnan(x[i])) return 0;
+    return 1;
+}
+
+/* Key 690 is seen by the rows from position 690 on. Their NaN is theirs alone. */
+static void test_poison_seen(lctx_type type, store how)
+{
+    problem p = plain(2, 1, 40, 20, 700, type);
+    float row[80];
+    scene *s;
+    outcome clean;
+    int i;
+    p.store = how;
+    s = scene_new(&p);
+    clean = outcome_of(s);
+    put_constant(s, 690, (float)NAN, 1);
+    attend(&s->attn);
+    check(memcmp(s->out, clean.out, 10 * 2 * 40 * 4) == 0
+          && memcmp(s->lse, clean.lse, 10 * 2 * 4) == 0,
+          "a NaN key leaves the rows before it alone, to the bit (%s in %s)", type_names[type],
+          store_names[how]);
+    check(rows_nan(s->out + 10 * 2 * 40, 10 * 2 * 40) && rows_nan(s->lse + 20, 20),
+          "a NaN key makes the rows that see it NaN (%s in %s)", type_names[type],
+          store_names[how]);
+    for (i = 0; i < 80; i++) row[i] = i < 40 ? 0.25f : i == 47 || type == LCTX_I8 ? (float)NAN : 1;
+    put(s, 690, row, row + 40);
+    attend(&s->attn);
+    check(memcmp(s->out, clean.out, 10 * 2 * 40 * 4) == 0 && isnan(s->out[10 * 2 * 40 + 7])
+          && isnan(s->out[20 * 2 * 40 - 40 + 7]) && !isnan(s->lse[20]),
+          "a NaN value reaches the rows that see it and no other (%s in %s)", type_names[type],
+          store_names[how]);
+    outcome_free(&clean);
+    scene_free(s);
+}
+
+static void test_poison(void)
+{
+    size_t t, l;
+    for (t = 0; t < 4; t++)
+        for (l = 0; l < STORES; l++) {
+            test_poison_unseen(every_type[t], (store)l, 1);
+            test_poison_unseen(every_type[t], (store)l, 40);
+            test_poison_seen(every_type[t], (store)l);
+        }
+    for (t = 0; t < 4; t++) {
+        test_poison_beside(every_type[t], 1);
+        test_poison_beside(every_type[t], 33);
+    }
+}
+
+/* ---------------------------------------------------------------------------- equal bits */
+
+static problem bits_problem(lctx_type type, store how, int options)
+{
+    problem p = plain(6, 2, 40, scalar() ? 66 : 75, 1100, type);
+    p.d_v = 24;
+    p.store = how;
+    if (!options) return p;
+    p.window = 533; p.n_sink = 4;
+    p.softcap = 30; p.alibi = 1; p.sink = 1; p.bias = DENSE;
+    return p;
+}
+
+static void bits_over_threads(scene *s, const outcome *want, const char *what)
+{
+    static const int32_t threads[] = { 1, 2, 3, 7, 16 };
+    lctx_attn a = s->attn;
+    lctx_parallel par;
+    hook h;
+    size_t i;
+    a.par = &par;
+    for (i = 0; i < COUNT(threads); i++) {
+        int kind = (int)i % HOOK_KINDS;
+        par = hook_parallel(&h, threads[i] > 3 ? HOOK_POOL : (hook_kind)kind, threads[i]);
+        check(attends_the_same(s, &a, want), "%d threads give the same bits: %s", threads[i], what);
+    }
+    memset(&par, 0, sizeof par);
+    par.n_threads = 3;
+    check(attends_the_same(s, &a, want),
+          "three threads of the library's own give the same bits: %s", what);
+}
+
+/* The queries t .. t+n-1 of a, into their place. */
+static lctx_attn some_queries(const scene *s, int64_t t, int64_t n)
+{
+    lctx_attn a = s->attn;
+    a.n_q = n;
+    a.q += t * a.n_head * a.d_k;
+    if (a.q_far) a.q_far += t * a.n_head * a.d_k;
+    a.q_pos += t;
+    a.out += t * a.n_head * a.d_v;
+    a.lse += t * a.n_head;
+    if (a.bias) {
+        a.bias_query = s->p.n_kv * 4;
+        a.bias_head = s->p.n_q * s->p.n_kv * 4;
+        a.bias += t * s->p.n_kv;
+    }
+    return a;
+}
+
+static void bits_over_chunks(scene *s, const outcome *want, const char *what)
+{
+    static const int64_t chunks[] = { 1, 7, 64 };
+    size_t i;
+    int64_t t;
+    for (i = 0; i < COUNT(chunks); i++) {
+        int ok = 1;
+        memset(s->out, 0x77, (size_t)want->n_out * 4);
+        for (t = 0; t < s->p.n_q; t += chunks[i]) {
+            lctx_attn a = some_queries(s, t, s->p.n_q - t < chunks[i] ? s->p.n_q - t : chunks[i]);
+            ok &= attend(&a) == LCTX_OK;
+        }
+        check(ok && same_bits(want, s->out, s->lse),
+              "queries in chunks of %d give the same bits: %s", (int)chunks[i], what);
+    }
+}
+
+/* Each row again, when only the keys up to its own existed: decoding, as against prefill. */
+static void bits_as_keys_come(scene *s, const outcome *want, const char *what)
+{
+    int64_t t, ok = 1, step = scalar() ? 7 : 3;
+    lctx_span span;
+    if (s->attn.bias) return;
+    memset(s->out, 0x77, (size_t)want->n_out * 4);
+    for (t = 0; t < s->p.n_q; t += step) {
+        lctx_attn a = some_queries(s, t, 1);
+        span = span_at(s, 0, s->q_pos[t] + 1, 0);
+        a.spans = &span; a.n_spans = 1;
+        ok &= attend(&a) == LCTX_OK;
+        ok &= memcmp(a.out, want->out + (a.out - s->out), (size_t)(a.n_head * a.d_v) * 4) == 0;
+        ok &= memcmp(a.lse, want->lse + (a.lse - s->lse), (size_t)a.n_head * 4) == 0;
+    }
+    check((int)ok, "a row keeps its bits when later keys come: %s", what);
+}
+
+/* The same keys, cut into spans: to the bit where the cuts fall between tiles (of a store that
+   begins SKIP tokens before the keys), to rounding elsewhere. */
+static void bits_over_cuts(scene *s, const outcome *want, const char *what)
+{
+    static const int64_t ends[][5] = { { 64, 1100 }, { 64, 128, 1100 }, { 512, 1100 },
+                                       { 0, 64, 64, 512, 1100 },
+                                       { 576, 576, 576, 960, 1100 },
+                                       { 1, 1100 }, { 0, 16, 17, 717, 1100 },
+                                       { 550, 550, 800, 1099, 1100 } };
+    lctx_span spans[5];
+    lctx_attn a = s->attn;
+    size_t i, k;
+    a.spans = spans; a.n_spans = 5;
+    for (i = 0; i < COUNT(ends); i++) {
+        int64_t at = 0, end, j;
+        double worst = 0;
+        int between = i < 5;
+        for (k = 0; k < 5; k++) {
+            end = ends[i][k] - (between && s->p.store == TILES && ends[i][k] < 1100 ? SKIP : 0);
+            if (end < at) end = ends[i][k] == 0 && k + 1 < 5 ? at : s->p.n_kv;
+            spans[k] = span_at(s, at, end - at, at);
+            at = end;
+        }
+        if (between)
+            check(attends_the_same(s, &a, want),
+                  "keys cut into spans at tiles %d, %d, ... give the same bits: %s",
+                  (int)ends[i][0], (int)ends[i][1], what);
+        else {
+            check(attend(&a) == LCTX_OK, "keys cut into spans are attended");
+            for (j = 0; j < want->n_out; j++)
+                if (!(fabs((double)s->out[j] - (double)want->out[j]) <= worst))
+                    worst = fabs((double)s->out[j] - (double)want->out[j]);
+            check(worst < 1e-5,
+                  "keys cut into spans inside tiles, at %d, %d ..., give the same but for"
+                  " rounding (%.1e): %s",
+                  (int)ends[i][0], (int)ends[i][1], worst, what);
+        }
+    }
+}
+
+/* Under a window, keys that no query sees may be left out: the index keeps the others in place.
+   Rows are packed into tiles from a span's first key on, so there the cut must fall on a tile. */
+static void bits_without_evicted(scene *s, const outcome *want, const char *what)
+{
+    static const int64_t firsts[] = { 63, 64, 300, 448, 491 };
+    lctx_span spans[2];
+    lctx_attn a = s->attn;
+    size_t i;
+    if (!s->p.window || s->attn.bias) return;
+    a.spans = spans; a.n_spans = 2;
+    for (i = 0; i < COUNT(firsts); i++) {
+        if (s->p.store != TILES && firsts[i] % LCTX_TILE) continue;
+        spans[0] = span_at(s, 0, firsts[i] < s->p.n_sink ? firsts[i] : s->p.n_sink, 0);
+        spans[1] = span_at(s, firsts[i], s->p.n_kv - firsts[i], firsts[i]);
+        spans[1].index = firsts[i];
+        check(attends_the_same(s, &a, want),
+              "without the keys up to %d, that no query sees, the same bits: %s",
+              (int)firsts[i], what);
+    }
+}
+
+static void test_bits(void)
+{
+    char what[64];
+    int t, l, options;
+    for (t = 0; t < 4; t++)
+        for (l = 0; l < STORES; l++)
+            for (options = 0; options < 3; options++) {
+                problem p = bits_problem(every_type[t], (store)l, options == 1);
+                scene *s;
+                outcome want;
+                if (!full() && (t + l + options) % (scalar() ? 6 : 2)) continue;
+                if (options == 2) { p.window = 533; p.n_sink = 4; }
+                s = scene_new(&p);
+                want = outcome_of(s);
+                sprintf(what, "%s in %s, options %d", type_names[t], store_names[l], options);
+                bits_over_threads(s, &want, what);
+                bits_over_chunks(s, &want, what);
+                bits_as_keys_come(s, &want, what);
+                bits_over_cuts(s, &want, what);
+                bits_without_evicted(s, &want, what);
+                outcome_free(&want);
+                scene_free(s);
+            }
+}
+
+/* Decoding one query over many leaves: the split is the library's own. */
+static void test_bits_decode(void)
+{
+    int t;
+    for (t = 0; t < 4; t++) {
+        problem p = plain(8, 2, 64, 1, 5131, every_type[t]);
+        scene *s;
+        outcome want;
+        p.store = TILES;
+        s = scene_new(&p);
+        want = outcome_of(s);
+        bits_over_threads(s, &want, type_names[t]);
+        outcome_free(&want);
+        scene_free(s);
+    }
+}
+
+/* Rows of f32 and f16 hold what tiles of them hold. */
+static void test_rows_against_tiles(void)
+{
+    static const int64_t n_qs[] = { 1, 33 };
+    int t, k, l;
+    for (t = 0; t < 2; t++)
+        for (k = 0; k < 2; k++)
+            for (l = 0; l < 3; l++) {
+                problem p = plain(4, 2, 96, n_qs[k], 777, every_type[t]);
+                scene *tiles, *rows;
+                outcome want;
+                double worst = 0;
+                uint64_t seed = test_state;
+                int64_t i;
+                p.store = TILES;
+                tiles = scene_new(&p);
+                want = outcome_of(tiles);
+                test_state = seed;
+                p.store = (store)l;
+                rows = scene_new(&p);
+                attend(&rows->attn);
+                for (i = 0; i < want.n_out; i++) {
+                    double off = fabs((double)want.out[i] - (double)rows->out[i]);
+                    if (!(off <= worst)) worst = off;
+                }
+                check(worst < 1e-6,
+                      "%s rows, %s, give what tiles of them give, %d queries (%.1e off)",
+                      type_names[t], store_names[l], (int)n_qs[k], worst);
+                outcome_free(&want);
+                scene_free(tiles);
+                scene_free(rows);
+            }
+}
+
+/* ---------------------------------------------------------------------------- long contexts */
+
+static void test_long(lctx_type type, int peaked, int64_t n_kv)
+{
+    problem p = plain(2, 1, 64, 1, n_kv, type);
+    scene *s;
+    oracle_error e;
+    double lse_off;
+    if (n_kv > 200000) p.n_head = 1;
+    p.store = TILES;
+    p.sharp = peaked ? 4.0f : 0.05f;
+    s = scene_new(&p);
+    attend(&s->attn);
+    compare(s, &e, &lse_off);
+    printf("  attention [%s]: %s, %lld keys, %s: NMSE %.2e, lse off %.1e\n",
+           lctx_isa_name(lctx_isa_get()),
+           type_names[type], (long long)n_kv, peaked ? "peaked" : "diffuse", oracle_error_nmse(&e),
+           lse_off);
+    check(oracle_error_nmse(&e) < 1e-10 && lse_off < 1e-6,
+          "%lld %s keys, %s, stay below NMSE 1e-10",
+          (long long)n_kv, type_names[type], peaked ? "peaked" : "diffuse");
+    scene_free(s);
+}
+
+static void test_long_contexts(void)
+{
+    int t, peaked;
+    for (t = 0; t < 4; t++)
+        for (peaked = 0; peaked < 2; peaked++) {
+            if (full() || t < 2) test_long(every_type[t], peaked, 1 << 17);
+            if (full() && t < 2) test_long(every_type[t], peaked, 1 << 20);
+        }
+}
+
+/* Keys, values, queries and outputs a gigabyte apart: offsets beyond 2^31 elements. Only the pages
+   that are touched exist. */
+static void test_far_apart(void)
+{
+    enum { N = 12, D = 32 };
+    const size_t step = (size_t)1 << 30, bytes = step * N;
+    float *near_k = (float *)zeroed(4 * N * D, sizeof *near_k);
+    unsigned char *mem = (unsigned char *)mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    float *near_v = near_k + N * D, *near_q = near_v + N * D, *near_out = near_q + N * D;
+    lctx_span span;
+    lctx_attn a;
+    int i, same = 1;
+    if (mem == (unsigned char *)MAP_FAILED) { free(near_k); return; }      /* no room for it here */
+    memset(&span, 0, sizeof span);
+    memset(&a, 0, sizeof a);
+    for (i = 0; i < 3 * N * D; i++) near_k[i] = noise();
+    span.k = near_k; span.v = near_v; span.n = N;
+    a.n_q = N; a.n_head = a.n_head_kv = 1; a.d_k = D;
+    a.q = near_q; a.out = near_out; a.spans = &span; a.n_spans = 1;
+    check(attend(&a) == LCTX_OK, "twelve keys are attended");
+    for (i = 0; i < N; i++) {
+        memcpy(mem + (size_t)i * step, near_k + i * D, D * 4);
+        memcpy(mem + (size_t)i * step + 4096, near_v + i * D, D * 4);
+        memcpy(mem + (size_t)i * step + 8192, near_q + i * D, D * 4);
+    }
+    span.k = mem; span.v = mem + 4096; span.k_token = span.v_token = (int64_t)step;
+    a.q = (float *)(void *)(mem + 8192); a.q_token = (int64_t)step;
+    a.out = (float *)(void *)(mem + 12288); a.out_token = (int64_t)step;
+    check(attend(&a) == LCTX_OK, "rows a gigabyte apart are taken");
+    for (i = 0; i < N; i++) same &= memcmp(mem + (size_t)i * step + 12288, near_out + i * D,
+                                           D * 4) == 0;
+    check(same, "offsets beyond 2^31 elements reach the right rows");
+    munmap(mem, bytes);
+    free(near_k);
+}
+
+/* ---------------------------------------------------------------------------- merging */
+
+/* Attention over parts of the keys, merged, against attention over all of them. */
+static void test_merge_whole(int32_t n_parts, int in_place)
+{
+    enum { N = 1300, H = 4, D = 40, Q = 3 };
+    problem p = plain(H, 2, D, Q, N, LCTX_F16);
+    float *outs[133], *lses[133], *outs_buffer, *lses_buffer, *out, *lse;
+    scene *s;
+    outcome want;
+    double worst = 0;
+    int32_t i;
+    int64_t at = 0, k;
+    p.store = TILES; p.mask = LCTX_MASK_NONE;
+    s = scene_new(&p);
+    want = outcome_of(s);
+    outs_buffer = (float *)zeroed(134 * Q * H * D, 4);
+    lses_buffer = (float *)zeroed(134 * Q * H, 4);
+    for (i = 0; i < n_parts; i++) {
+        int64_t n = i == 1 && n_parts > 2 ? 0 : i == n_parts - 1 ? N - at : N / n_parts;
+        /* part 1 is empty */
+        lctx_span span = span_at(s, at, n, at);
+        lctx_attn a = s->attn;
+        a.spans = &span; a.n_spans = 1;
+        a.out = outs[i] = outs_buffer + i * Q * H * D;
+        a.lse = lses[i] = lses_buffer + i * Q * H;
+        attend(&a);
+        at += n;
+    }
+    out = in_place ? outs[n_parts / 2] : outs_buffer + 133 * Q * H * D;
+    lse = in_place ? lses[n_parts / 2] : lses_buffer + 133 * Q * H;
+    check(lctx_merge(Q * H, D, n_parts, (const float *const *)outs, (const float *const *)lses, out,
+                     lse) == LCTX_OK,
+          "%d parts merge", n_parts);
+    for (k = 0; k < want.n_out; k++) {
+        double off = fabs((double)out[k] - (double)want.out[k]);
+        if (!(off <= worst)) worst = off;
+    }
+    for (k = 0; k < want.n_lse; k++) {
+        double off = fabs((double)lse[k] - (double)want.lse[k]) / 8;
+        if (!(off <= worst)) worst = off;
+    }
+    check(worst < 1e-6, "%d parts merged%s are the whole (%.1e off)", n_parts,
+          in_place ? " in place" : "", worst);
+    outcome_free(&want);
+    free(outs_buffer);
+    free(lses_buffer);
+    scene_free(s);
+}
+
+/* Random parts against the formula in double. */
+static void test_merge_formula(void)
+{
+    enum { P = 5, R = 7, D = 19 };
+    float outs[P][R * D], lses[P][R], out[R * D], lse[R];
+    const float *o[P], *l[P];
+    double worst = 0;
+    int i, r, d;
+    for (i = 0; i < P; i++) {
+        o[i] = outs[i]; l[i] = lses[i];
+        for (r = 0; r < R; r++) {
+            lses[i][r] = (i + r) % 3 == 0 ? -(float)INFINITY : 60 * noise();
+            for (d = 0; d < D; d++) outs[i][r * D + d] = isinf(lses[i][r]) ? (float)NAN : noise();
+        }
+    }
+    lctx_merge(R, D, P, o, l, out, lse);
+    for (r = 0; r < R; r++) {
+        double top = -1e300, sum = 0;
+        for (i = 0; i < P; i++) if ((double)lses[i][r] > top) top = (double)lses[i][r];
+        for (i = 0; i < P; i++) sum += exp((double)lses[i][r] - top);
+        for (d = 0; d < D; d++) {
+            double want = 0, off;
+            for (i = 0; i < P; i++)
+                if (!isinf(lses[i][r]))
+                    want += exp((double)lses[i][r] - top) * (double)outs[i][r * D + d] / sum;
+            off = fabs((double)out[r * D + d] - want);
+            if (!(off <= worst)) worst = off;
+        }
+        if (!(fabs((double)lse[r] - top - log(sum)) <= 1e-5)) worst = 1;
+    }
+    check(worst < 1e-6,
+          "merging is the formula, and parts with lse -inf count nothing even where they hold NaN"
+          " (%.1e off)",
+          worst);
+}
+
+static void test_merge_empty(void)
+{
+    enum { R = 3, D = 5 };
+    float outs[2][R * D], lses[2][R], out[R * D], lse[R];
+    const float *o[2], *l[2];
+    int i, k;
+    for (k = 0; k < 2; k++) {
+        o[k] = outs[k]; l[k] = lses[k];
+        for (i = 0; i < R * D; i++) outs[k][i] = 0;
+        for (i = 0; i < R; i++) lses[k][i] = -(float)INFINITY;
+    }
+    memset(out, 0x5a, sizeof out);
+    check(lctx_merge(R, D, 2, o, l, out, lse) == LCTX_OK && all_zero(out, R * D)
+          && isinf(lse[0]) && lse[0] < 0 && isinf(lse[2]) && lse[2] < 0,
+          "empty parts merge to zeros with lse -inf");
+    lses[1][1] = 0.5f;
+    outs[1][7] = 3;
+    check(lctx_merge(R, D, 2, o, l, out, NULL) == LCTX_OK && out[7] == 3 && out[0] == 0,
+          "one part that counts passes through, and lse may be left out");
+    check(lctx_merge(0, D, 2, o, l, out, lse) == LCTX_OK, "no rows merge to nothing");
+    check(lctx_merge(-1, D, 2, o, l, out, lse) == LCTX_E_COUNT,
+          "merging refuses a negative row count");
+    check(lctx_merge(R, D, 0, o, l, out, lse) == LCTX_E_COUNT, "merging refuses no parts");
+    check(lctx_merge(R, D, -1, o, l, out, lse) == LCTX_E_COUNT,
+          "merging refuses a negative part count");
+    check(lctx_merge(R, 0, 2, o, l, out, lse) == LCTX_E_HEAD_DIM,
+          "merging refuses rows of no values");
+    check(lctx_merge(R, -4, 2, o, l, out, lse) == LCTX_E_HEAD_DIM,
+          "merging refuses rows of negative size");
+    check(lctx_merge(R, D, 2, NULL, l, out, lse) == LCTX_E_NULL,
+          "merging refuses no list of parts");
+    check(lctx_merge(R, D, 2, o, NULL, out, lse) == LCTX_E_NULL, "merging refuses no list of lse");
+    check(lctx_merge(R, D, 2, o, l, NULL, lse) == LCTX_E_NULL, "merging refuses no output");
+    o[1] = NULL;
+    check(lctx_merge(R, D, 2, o, l, out, lse) == LCTX_E_NULL, "merging refuses a null part");
+    o[1] = outs[1]; l[1] = NULL;
+    check(lctx_merge(R, D, 2, o, l, out, lse) == LCTX_E_NULL, "merging refuses a null lse");
+}
+
+static void test_merge(void)
+{
+    static const int32_t parts[] = { 1, 2, 3, 5, 17, 32, 55, 97, 133 };
+    size_t i;
+    for (i = 0; i < COUNT(parts); i++) {
+        test_merge_whole(parts[i], 0);
+        test_merge_whole(parts[i], 1);
+    }
+    test_merge_formula();
+    test_merge_empty();
+}
+
+/* ---------------------------------------------------------------------------- the native layout */
+
+static int row_is(const float *got, const float *want, float factor, int n)
+{
+    int i;
+    for (i = 0; i < n; i++)
+        if (!(fabsf(got[i] - want[i] * factor) <= 1e-6f * fabsf(got[i]))) return 0;
+    return 1;
+}
+
+/* What is read back is what the oracle rounds, and writing touches no other token. */
+static void test_tiles(lctx_type type)
+{
+    enum { N = 150, G = 2, DK = 39, DV = 21 };
+    problem p = plain(G, G, DK, 1, N, type);
+    float k[G * DK], v[G * DV], *back_k, *back_v;
+    scene *s;
+    lctx_rows rows;
+    int64_t j, i, wrong = 0;
+    p.d_v = DV; p.store = TILES;
+    s = scene_new(&p);
+    memset(&rows, 0, sizeof rows);
+    for (i = 0; i < G * DK; i++) k[i] = noise();
+    for (i = 0; i < G * DV; i++) v[i] = noise();
+    put(s, 70, k, v);
+    back_k = (float *)zeroed(N * G * DK, 4);
+    back_v = (float *)zeroed(N * G * DV, 4);
+    check(lctx_tiles_read(&s->tiles, SKIP, N, back_k, NULL) == LCTX_OK
+          && lctx_tiles_read(&s->tiles, SKIP, N, NULL, back_v) == LCTX_OK,
+          "tiles of %s are read back", type_names[type]);
+    for (j = 0; j < N * G; j++)
+        wrong += !row_is(back_k + j * DK, s->k + j * DK, s->k_factor[j], DK)
+               + !row_is(back_v + j * DV, s->v + j * DV, s->v_factor[j], DV);
+    check(wrong == 0, "tiles of %s hold each row rounded, also where one token was written again",
+          type_names[type]);
+    free(back_k);
+    free(back_v);
+    scene_free(s);
+}
+
+static void test_tiles_strided(void)
+{
+    enum { N = 70, G = 2, D = 16, STEP = 50 };
+    lctx_tiles tiles;
+    lctx_rows rows;
+    float *in = (float *)zeroed(N * STEP, 4), *back = (float *)zeroed(N * G * D, 4);
+    size_t bytes;
+    void *base;
+    int64_t j, wrong = 0;
+    int i, g;
+    memset(&tiles, 0, sizeof tiles);
+    memset(&rows, 0, sizeof rows);
+    tiles.n_head_kv = G; tiles.d_k = D; tiles.cap = 128;
+    lctx_tiles_size(&tiles, &bytes);
+    tiles.mem = aligned(bytes, &base);
+    for (i = 0; i < N * STEP; i++) in[i] = noise();
+    rows.n = N; rows.k = in; rows.v = in + 3;
+    rows.k_token = rows.v_token = STEP * 4; rows.k_head = rows.v_head = 20 * 4;
+    check(lctx_tiles_write(&tiles, 30, &rows) == LCTX_OK
+          && lctx_tiles_read(&tiles, 30, N, NULL, back) == LCTX_OK,
+          "strided rows are written into tiles");
+    for (j = 0; j < N; j++)
+        for (g = 0; g < G; g++)
+            for (i = 0; i < D; i++)
+                wrong += back[(j * G + g) * D + i] != in[3 + j * STEP + g * 20 + i];
+    check(wrong == 0, "strided rows come back from tiles bit by bit");
+    free(base);
+    free(in);
+    free(back);
+}
+
+static void test_bad_tiles(void)
+{
+    lctx_tiles good, t;
+    lctx_rows rows;
+    lctx_span span;
+    float x[4 * 16] = { 0 };
+    size_t bytes = 0;
+    void *base;
+    memset(&good, 0, sizeof good);
+    memset(&rows, 0, sizeof rows);
+    good.n_head_kv = 1; good.d_k = 16; good.cap = 64;
+    check(lctx_tiles_size(&good, &bytes) == LCTX_OK && bytes >= 64 * 16 * 4 * 2,
+          "a tile has room for its keys and values");
+    good.mem = aligned(bytes, &base);
+    rows.n = 4; rows.k = rows.v = x;
+#define REFUSED(status, why, change) \
+    do { \
+        t = good; change; \
+        check(lctx_tiles_size(&t, &bytes) == status, "a store with %s is refused", why); \
+    } while (0)
+    REFUSED(LCTX_E_COUNT, "no heads", t.n_head_kv = 0);
+    REFUSED(LCTX_E_COUNT, "a capacity that is no multiple of a tile", t.cap = 100);
+    REFUSED(LCTX_E_COUNT, "a negative capacity", t.cap = -64);
+    REFUSED(LCTX_E_TYPE, "an unknown key type", t.k_type = LCTX_TYPE_COUNT);
+    REFUSED(LCTX_E_TYPE, "a negative value type", t.v_type = -1);
+    REFUSED(LCTX_E_HEAD_DIM, "keys of no size", t.d_k = 0);
+    REFUSED(LCTX_E_HEAD_DIM, "keys that are too long", t.d_k = 65537);
+    REFUSED(LCTX_E_HEAD_DIM, "values of negative size", t.d_v = -1);
+    REFUSED(LCTX_E_OVERFLOW, "a capacity beyond memory", t.cap = (int64_t)1 << 60);
+#undef REFUSED
+    check(lctx_tiles_size(NULL, &bytes) == LCTX_E_NULL
+          && lctx_tiles_size(&good, NULL) == LCTX_E_NULL,
+          "the size of no store is refused");
+    check(lctx_tiles_write(&good, 61, &rows) == LCTX_E_SPAN
+          && lctx_tiles_write(&good, -1, &rows) == LCTX_E_SPAN,
+          "rows beyond a store are refused");
+    check(lctx_tiles_write(&good, 0, NULL) == LCTX_E_NULL
+          && lctx_tiles_write(NULL, 0, &rows) == LCTX_E_NULL,
+          "writing nothing or nowhere is refused");
+    rows.k = NULL;
+    check(lctx_tiles_write(&good, 0, &rows) == LCTX_E_NULL, "rows without keys are refused");
+    rows.k = x; rows.k_token = 15 * 4;
+    check(lctx_tiles_write(&good, 0, &rows) == LCTX_E_STRIDE,
+          "rows with a short stride are refused");
+    check(lctx_tiles_read(&good, 60, 5, x, NULL) == LCTX_E_SPAN,
+          "reading beyond a store is refused");
+    check(lctx_tiles_span(&good, 60, 5, 0, &span) == LCTX_E_SPAN,
+          "a span beyond a store is refused");
+    check(lctx_tiles_span(&good, 0, 5, 0, NULL) == LCTX_E_NULL, "a span to nowhere is refused");
+    t = good; t.mem = NULL;
+    check(lctx_tiles_read(&t, 0, 4, x, NULL) == LCTX_E_NULL, "a store without memory is refused");
+    free(base);
+}
+
+/* ---------------------------------------------------------------------------- arguments */
+
+typedef struct arguments {
+    lctx_attn a;
+    lctx_span s[2];
+    lctx_parallel par;
+    int64_t pos[3];
+    size_t short_by;            /* bytes that the scratch lacks */
+    int no_scratch, need_size;  /* need_size: the size query must refuse it too */
+    float q[3 * 4 * 16], kv[8 * 2 * 16], out[3 * 4 * 16], lse[12], scale[16];
+} arguments;
+
+static void good_arguments(arguments *g)
+{
+    int i;
+    memset(g, 0, sizeof *g);
+    for (i = 0; i < 3 * 4 * 16; i++) g->q[i] = 1;
+    g->a.n_q = 3; g->a.n_head = 4; g->a.n_head_kv = 2; g->a.d_k = 16;
+    g->a.q = g->q; g->a.q_pos0 = 20; g->a.out = g->out; g->a.lse = g->lse;
+    g->a.spans = g->s; g->a.n_spans = 2;
+    g->s[0].k = g->s[0].v = g->s[1].k = g->s[1].v = g->kv;
+    g->s[0].n = g->s[1].n = 8;
+    g->s[1].pos = 8;
+    g->need_size = 1;
+    for (i = 0; i < 3; i++) g->pos[i] = 20 + i;
+}
+
+static void try_arguments(arguments *g, lctx_status want, const char *why)
+{
+    size_t bytes = 0;
+    lctx_status size_st = lctx_attend_size(&g->a, &bytes), st;
+    size_t room = size_st == LCTX_OK ? bytes : 1 << 22;
+    void *scratch = malloc(room);
+    float guard[3 * 4 * 16];
+    memset(guard, 0x5a, sizeof guard);
+    memset(g->out, 0x5a, sizeof g->out);
+    memset(g->lse, 0x5a, sizeof g->lse);
+    st = lctx_attend(&g->a, g->no_scratch ? NULL : scratch, room - g->short_by);
+    check(st == want, "attention with %s gives \"%s\" (got \"%s\")", why, lctx_status_text(want),
+          lctx_status_text(st));
+    check(size_st == (g->need_size ? want : LCTX_OK),
+          "the size query with %s says the same (got \"%s\")", why,
+          lctx_status_text(size_st));
+    if (want != LCTX_OK)
+        check(!memcmp(g->out, guard, sizeof g->out) && !memcmp(g->lse, guard, sizeof g->lse),
+              "attention with %s writes nothing", why);
+    free(scratch);
+}
+
+static void test_bad_arguments(void)
+{
+    const float nan = (float)NAN, inf = (float)INFINITY;
+    const int64_t top = (int64_t)1 << 48;
+    size_t bytes;
+    arguments g;
+#define REFUSED(status, why, change) \
+    do { good_arguments(&g); change; try_arguments(&g, status, why); } while (0)
+    REFUSED(LCTX_OK, "everything right", g.need_size = 1);
+    check(lctx_attend(NULL, &bytes, 8) == LCTX_E_NULL, "attention of nothing is refused");
+    check(lctx_attend_size(NULL, &bytes) == LCTX_E_NULL, "the size of nothing is refused");
+    check(lctx_attend_size(&g.a, NULL) == LCTX_E_NULL, "a size to nowhere is refused");
+    REFUSED(LCTX_E_NULL, "no queries", g.need_size = 0; g.a.q = NULL);
+    REFUSED(LCTX_E_NULL, "no output", g.need_size = 0; g.a.out = NULL);
+    REFUSED(LCTX_E_NULL, "no list of spans", g.a.spans = NULL);
+    REFUSED(LCTX_E_NULL, "a span without keys", g.need_size = 0; g.s[1].k = NULL);
+    REFUSED(LCTX_E_NULL, "a span without values", g.need_size = 0; g.s[1].v = NULL);
+    REFUSED(LCTX_E_COUNT, "a negative query count", g.a.n_q = -1);
+    REFUSED(LCTX_E_COUNT, "a negative span count", g.a.n_spans = -1);
+    REFUSED(LCTX_E_OVERFLOW, "a token stride that overflows", g.s[1].k_token = (int64_t)1 << 61);
+    REFUSED(LCTX_E_ENUM, "an unknown mask", g.a.mask = LCTX_MASK_COUNT);
+    REFUSED(LCTX_E_ENUM, "a negative mask", g.a.mask = -1);
+    REFUSED(LCTX_E_ENUM, "an unknown layout", g.s[1].layout = LCTX_LAYOUT_COUNT);
+    REFUSED(LCTX_E_ENUM, "a negative layout", g.s[0].layout = -1);
+    REFUSED(LCTX_E_TYPE, "an unknown key type", g.s[0].k_type = LCTX_TYPE_COUNT);
+    REFUSED(LCTX_E_TYPE, "a negative value type", g.s[1].v_type = -1);
+    REFUSED(LCTX_E_HEADS, "heads that do not divide", g.a.n_head = 5);
+    REFUSED(LCTX_E_HEADS, "fewer query heads than KV heads", g.a.n_head = 1);
+    REFUSED(LCTX_E_HEAD_DIM, "keys of no size", g.a.d_k = 0);
+    REFUSED(LCTX_E_HEAD_DIM, "keys of negative size", g.a.d_k = -16);
+    REFUSED(LCTX_E_HEAD_DIM, "keys that are too long", g.a.d_k = 65537);
+    REFUSED(LCTX_E_HEAD_DIM, "values of negative size", g.a.d_v = -1);
+    REFUSED(LCTX_E_HEAD_DIM, "values that are too long", g.a.d_v = 65537);
+    REFUSED(LCTX_E_STRIDE, "a short query head stride", g.a.q_head = 60);
+    REFUSED(LCTX_E_STRIDE, "a short query token stride", g.a.q_token = 60);
+    REFUSED(LCTX_E_STRIDE, "a short output head stride", g.a.out_head = 60);
+    REFUSED(LCTX_E_STRIDE, "a short output token stride", g.a.out_token = 60);
+    REFUSED(LCTX_E_STRIDE, "a negative query stride", g.a.q_token = -256);
+    REFUSED(LCTX_E_STRIDE, "a short key token stride", g.s[1].k_token = 60);
+    REFUSED(LCTX_E_STRIDE, "a short key head stride", g.s[1].k_head = 60);
+    REFUSED(LCTX_E_STRIDE, "a short value token stride", g.s[1].v_token = 60);
+    REFUSED(LCTX_E_STRIDE, "a short value head stride", g.s[1].v_head = 60);
+    REFUSED(LCTX_E_STRIDE, "a short bias stride",
+            g.a.bias = g.q; g.a.bias_head = -1; g.a.bias_query = 60);
+    REFUSED(LCTX_E_SCALE, "int8 keys without scales", g.s[1].k_type = LCTX_I8);
+    REFUSED(LCTX_E_SCALE, "int8 values without scales", g.s[0].v_type = LCTX_I8);
+    REFUSED(LCTX_E_SPAN, "a skip in a negative place",
+            g.s[0].layout = LCTX_TILES; g.s[0].skip = -1);
+    REFUSED(LCTX_E_SPAN, "a skip of a whole tile", g.s[0].layout = LCTX_TILES; g.s[0].skip = 64);
+    REFUSED(LCTX_E_SPAN, "an unknown query copy", g.a.q_far = g.q; g.s[1].query = 2);
+    REFUSED(LCTX_E_SPAN, "a negative query copy", g.s[1].query = -1);
+    REFUSED(LCTX_E_SPAN, "a span that runs back in index", g.s[1].index = 3);
+    REFUSED(LCTX_E_SPAN, "a negative index", g.s[0].index = -1);
+    REFUSED(LCTX_E_WINDOW, "a negative window", g.a.window = -1);
+    REFUSED(LCTX_E_WINDOW, "a negative sink count", g.a.window = 4; g.a.n_sink = -1);
+    REFUSED(LCTX_E_SOFTCAP, "a negative softcap", g.a.softcap = -1);
+    REFUSED(LCTX_E_SOFTCAP, "softcap NaN", g.a.softcap = nan);
+    REFUSED(LCTX_E_SOFTCAP, "an infinite softcap", g.a.softcap = inf);
+    REFUSED(LCTX_E_SOFTCAP, "a negative scale", g.a.scale = -1);
+    REFUSED(LCTX_E_SOFTCAP, "scale NaN", g.a.scale = nan);
+    REFUSED(LCTX_E_SOFTCAP, "an infinite scale", g.a.scale = inf);
+    REFUSED(LCTX_E_POS, "a negative query position", g.a.q_pos0 = -1);
+    REFUSED(LCTX_E_POS, "a query position of 2^48", g.a.q_pos0 = top - 2);
+    REFUSED(LCTX_E_POS, "a negative position in the list", g.a.q_pos = g.pos; g.pos[1] = -5);
+    REFUSED(LCTX_E_POS, "2^48 in the list", g.a.q_pos = g.pos; g.pos[2] = top);
+    REFUSED(LCTX_E_POS, "a negative key position", g.s[0].pos = -1);
+    REFUSED(LCTX_E_POS, "a key position of 2^48", g.s[1].pos = top - 7);
+    REFUSED(LCTX_E_THREADS, "a negative thread count", g.a.par = &g.par; g.par.n_threads = -1);
+    REFUSED(LCTX_E_THREADS, "too many threads",
+            g.a.par = &g.par; g.par.n_threads = LCTX_MAX_THREADS + 1);
+    REFUSED(LCTX_E_SCRATCH, "scratch one byte too small", g.need_size = 0; g.short_by = 1);
+    REFUSED(LCTX_E_SCRATCH, "no scratch", g.need_size = 0; g.no_scratch = 1);
+#undef REFUSED
+}
+
+static void refused_somehow(arguments *g, const char *why)
+{
+    check(attend(&g->a) != LCTX_OK, "%s is refused", why);
+}
+
+static void test_counts_refused(void)
+{
+    arguments g;
+    good_arguments(&g); g.a.n_head = 0;          refused_somehow(&g, "no query head");
+    good_arguments(&g); g.a.n_head_kv = 0;       refused_somehow(&g, "no KV head");
+    good_arguments(&g); g.a.n_head = -4;         refused_somehow(&g, "a negative head count");
+    good_arguments(&g); g.a.n_head_kv = -2;      refused_somehow(&g, "a negative KV head count");
+    good_arguments(&g); g.s[0].n = -1;           refused_somehow(&g, "a span of -1 keys");
+    good_arguments(&g); g.s[1].query = 1;        refused_somehow(&g, "a far span without q_far");
+    good_arguments(&g); g.s[1].n = INT64_MAX;    refused_somehow(&g, "a span of 2^63 - 1 keys");
+    good_arguments(&g); g.a.n_q = INT64_MAX;     refused_somehow(&g, "2^63 - 1 queries");
+}
+
+/* Strided outputs: what stands between the rows stays. */
+static void test_output_gaps(void)
+{
+    static const int64_t n_qs[] = { 1, 33 };
+    int k;
+    for (k = 0; k < 2; k++) {
+        problem p = plain(4, 2, 59, n_qs[k], 200, LCTX_F16);
+        scene *s = scene_new(&p);
+        outcome want = outcome_of(s);
+        int64_t step = 59 + 6, t, h, i, n = n_qs[k] * 4 * step + 8, same = 1, kept = 1;
+        float *wide = (float *)zeroed(n, 4);
+        lctx_attn a = s->attn;
+        memset(wide, 0x5a, (size_t)n * 4);
+        a.out = wide + 1; a.out_token = step * 4; a.out_head = n_qs[k] * step * 4;
+        check(attend(&a) == LCTX_OK, "outputs [head][token] with gaps are taken");
+        for (t = 0; t < n_qs[k]; t++)
+            for (h = 0; h < 4; h++) {
+                float *row = a.out + h * n_qs[k] * step + t * step;
+                same &= memcmp(row, want.out + (t * 4 + h) * 59, 59 * 4) == 0;
+                for (i = 59; i < step; i++) kept &= memcmp(row + i, wide, 4) == 0;
+            }
+        check((int)same, "strided outputs have the bits of packed ones, %d queries", (int)n_qs[k]);
+        check((int)kept, "nothing is written between output rows, %d queries", (int)n_qs[k]);
+        free(wide);
+        outcome_free(&want);
+        scene_free(s);
+    }
+}
+
+static void test_query_strides(void)
+{
+    problem p = plain(4, 2, 40, 9, 200, LCTX_F32);
+    scene *s;
+    outcome want;
+    lctx_attn a;
+    int64_t step = 43, t, h;
+    float *wide = (float *)zeroed(2 * 9 * 4 * step, 4), *far = wide + 9 * 4 * step;
+    p.far = 1; p.cut = FEW;
+    s = scene_new(&p);
+    want = outcome_of(s);
+    memset(wide, 0xff, (size_t)(2 * 9 * 4 * step) * 4);
+    for (t = 0; t < 9; t++)
+        for (h = 0; h < 4; h++) {
+            memcpy(wide + (h * 9 + t) * step, s->q + (t * 4 + h) * 40, 160);
+            memcpy(far + (h * 9 + t) * step, s->q_far + (t * 4 + h) * 40, 160);
+        }
+    a = s->attn;
+    a.q = wide; a.q_far = far; a.q_token = step * 4; a.q_head = 9 * step * 4;
+    check(attends_the_same(s, &a, &want),
+          "queries [head][token] with gaps, near and far, give the same bits");
+    a = s->attn;
+    a.lse = NULL;
+    memset(s->out, 0x77, (size_t)want.n_out * 4);
+    check(attend(&a) == LCTX_OK && memcmp(s->out, want.out, (size_t)want.n_out * 4) == 0,
+          "without lse the outputs are the same");
+    free(wide);
+    outcome_free(&want);
+    scene_free(s);
+}
+
+/* Scratch for a million keys is that for a thousand and a logarithm. */
+static void test_scratch_size(void)
+{
+    lctx_span span;
+    lctx_attn a;
+    size_t small = 0, large = 0, nothing = 0;
+    static float dummy[4096];
+    memset(&span, 0, sizeof span);
+    memset(&a, 0, sizeof a);
+    span.k = span.v = dummy; span.k_type = span.v_type = LCTX_F16; span.n = 1 << 12;
+    a.n_q = 1; a.n_head = 32; a.n_head_kv = 8; a.d_k = 128; a.q_pos0 = 1 << 21;
+    a.spans = &span; a.n_spans = 1;
+    check(lctx_attend_size(&a, &small) == LCTX_OK, "scratch is sized without queries and outputs");
+    span.n = 1 << 20;
+    check(lctx_attend_size(&a, &large) == LCTX_OK && large < small + (1 << 20),
+          "scratch does not grow with the keys but for a logarithm (%lu, %lu bytes)",
+          (unsigned long)small,
+          (unsigned long)large);
+    a.n_q = 0;
+    check(lctx_attend_size(&a, &nothing) == LCTX_OK, "no queries have a scratch size");
+}
+
+/* ---------------------------------------------------------------------------- progress */
+
+typedef struct watch { int calls, stop_at, wrong; int64_t done, total; } watch;
+
+static int watching(void *user, int64_t done, int64_t total)
+{
+    watch *w = (watch *)user;
+    w->wrong += done < w->done || done > total || (w->calls > 0 && total != w->total);
+    w->done = done;
+    w->total = total;
+    return ++w->calls == w->stop_at;
+}
+
+static void test_progress(void)
+{
+    problem p = plain(4, 2, 32, 75, 2100, LCTX_F16);
+    scene *s = scene_new(&p);
+    outcome want = outcome_of(s);
+    lctx_attn a = s->attn;
+    watch w;
+    int calls;
+    memset(&w, 0, sizeof w);
+    a.progress = watching;
+    a.progress_user = &w;
+    check(attends_the_same(s, &a, &want), "watching changes no bit");
+    check(w.calls > 0 && w.wrong == 0, "progress is reported, rising, at most the total (%d calls)",
+          w.calls);
+    calls = w.calls;
+    memset(&w, 0, sizeof w);
+    w.stop_at = 1;
+    check(attend(&a) == LCTX_E_CANCELLED && w.calls == 1,
+          "a call that is cancelled ends and asks no more");
+    check(attends_the_same(s, &s->attn, &want) && calls > 0,
+          "after cancelling, the same call gives the same bits");
+    outcome_free(&want);
+    scene_free(s);
+}
+
+int main(void)
+{
+    int t;
+    test_head_sizes();
+    test_groups();
+    test_lengths();
+    test_windows();
+    test_random_problems();
+    test_more_queries_than_keys();
+    test_blind_rows();
+    test_low_logits();
+    test_poison();
+    test_bits();
+    test_bits_decode();
+    test_rows_against_tiles();
+    test_long_contexts();
+    test_far_apart();
+    test_merge();
+    for (t = 0; t < 4; t++) test_tiles(every_type[t]);
+    test_tiles_strided();
+    test_bad_tiles();
+    test_bad_arguments();
+    test_counts_refused();
+    test_output_gaps();
+    test_query_strides();
+    test_scratch_size();
+    test_progress();
+    return test_report("attention", lctx_isa_name(lctx_isa_get()));
+}

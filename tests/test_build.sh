@@ -1,0 +1,154 @@
+#!/bin/sh
+# test_build.sh [build-directory] - what compilers and linkers must find true of lctx.h: several
+# translation units, static copies, C++, what the libraries export and what the code calls. Wants
+# `make lib` done. CC and CXX name the compilers; without a C++ compiler or python3 their cases are
+# named as skipped. TEST_FULL=1 tries more macros and flags.
+build=${1:-build}
+cc=${CC:-cc}
+cxx=${CXX:-c++}
+here=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM
+passed=0 failed=0
+
+# prove "a sentence" command ... : the command must succeed
+prove() {
+    proves=$1
+    shift
+    if "$@" > "$dir/log" 2>&1; then
+        passed=$((passed + 1))
+        [ -z "${TEST_VERBOSE:-}" ] || echo "  ok: $proves"
+    else
+        failed=$((failed + 1))
+        echo "  FAIL: $proves"
+        head -n 20 "$dir/log" | sed 's/^/        /'
+    fi
+}
+
+c()   { "$cc" -std=c99 -O0 -Wall -Wextra -pedantic -Werror -I"$here" "$@"; }
+cpp() { "$cxx" -std=c++17 -O0 -Wall -Wextra -pedantic -Werror -I"$here" "$@"; }
+
+# nothing [-v] "a pattern" : no line of standard input matches (-v: fails to); those are shown
+nothing() { ! grep -E "$@"; }
+
+# ---------------------------------------------------------------- sources for the cases
+cat > "$dir/use.h" <<'END'
+/* The calls that use_x makes reach every floor. */
+#include "lctx.h"
+#include <string.h>
+static int use(void)
+{
+    float q[64] = { 1 }, k[64] = { 1 }, v[64] = { 3 }, out[64];
+    char scratch[1 << 17];
+    size_t bytes = 0;
+    lctx_rope_desc d;
+    lctx_rope r;
+    lctx_span s;
+    lctx_attn a;
+    memset(&d, 0, sizeof d);
+    memset(&s, 0, sizeof s);
+    memset(&a, 0, sizeof a);
+    d.n_rot = 64;
+    s.k = k; s.v = v; s.n = 1;
+    a.n_q = 1; a.n_head = a.n_head_kv = 1; a.d_k = 64;
+    a.q = q; a.out = out; a.spans = &s; a.n_spans = 1;
+    if (lctx_rope_init(&r, &d) != LCTX_OK) return 1;
+    if (lctx_attend_size(&a, &bytes) != LCTX_OK || bytes > sizeof scratch) return 2;
+    if (lctx_attend(&a, scratch, sizeof scratch) != LCTX_OK || !(out[0] > 2.9f)) return 3;
+    return lctx_model_check(0) != LCTX_E_NULL;
+}
+END
+printf '#include "use.h"\nint use_a(void);\nint use_a(void) { return use(); }\n' > "$dir/a.c"
+printf '#include "use.h"\nint use_b(void);\nint use_b(void) { return use(); }\n' > "$dir/b.c"
+cat > "$dir/main.c" <<'END'
+#ifdef __cplusplus
+extern "C" {
+#endif
+int use_a(void);
+int use_b(void);
+#ifdef __cplusplus
+}
+#endif
+int main(void) { return use_a() * 10 + use_b(); }
+END
+printf '#define LCTX_IMPLEMENTATION\n#include "lctx.h"\n' > "$dir/impl.c"
+printf '#include "lctx.h"\n#include "lctx.h"\n#define LCTX_IMPLEMENTATION\n#include "lctx.h"\n#include "lctx.h"\n' \
+    > "$dir/often.c"
+sed 's/int use_a(void);/extern "C" int use_a(void);/' "$dir/a.c" > "$dir/a.cpp"
+cp "$dir/impl.c" "$dir/impl.cpp"
+cp "$dir/main.c" "$dir/main.cpp"
+mkdir "$dir/sub"
+cp "$here/lctx.h" "$dir/sub/lctx.h"
+printf '#define LCTX_FILE "sub/lctx.h"\n#define LCTX_IMPLEMENTATION\n#include "sub/lctx.h"\n' > "$dir/file.c"
+
+# ---------------------------------------------------------------- translation units
+together() { c "$dir/a.c" "$dir/b.c" "$dir/main.c" "$1" -o "$dir/together" -lm && "$dir/together"; }
+prove "the header is a source file itself" \
+    c -DLCTX_IMPLEMENTATION -x c -c "$here/lctx.h" -o "$dir/impl.o"
+prove "one file holds the implementation, two use it" together "$dir/impl.o"
+prove "including the header again and again changes nothing" together "$dir/often.c"
+static_copies() {
+    c -DLCTX_STATIC -DLCTX_IMPLEMENTATION "$dir/a.c" "$dir/b.c" "$dir/main.c" -o "$dir/static" -lm &&
+        "$dir/static"
+}
+prove "two files each with a static copy" static_copies
+prove "a static copy leaves nothing for other files to see" sh -c \
+    '"$0" -std=c99 -I"$1" -DLCTX_STATIC -DLCTX_IMPLEMENTATION -c "$2/a.c" -o "$2/a.o" &&
+     ! nm -g --defined-only "$2/a.o" | grep lctx' "$cc" "$here" "$dir"
+elsewhere() {
+    "$cc" -std=c99 -I"$dir" -c "$dir/file.c" -o "$dir/file.o" && together "$dir/file.o"
+}
+prove "LCTX_FILE names the header where it stands in another folder" elsewhere
+variant() {
+    c "$@" -c "$dir/impl.c" -o "$dir/variant.o" && together "$dir/variant.o"
+}
+prove "LCTX_NO_SIMD compiles and runs" variant -DLCTX_NO_SIMD
+if [ -n "${TEST_FULL:-}" ]; then
+    prove "LCTX_NO_OPENMP compiles and runs" variant -DLCTX_NO_OPENMP
+    prove "-ffast-math compiles and runs" variant -ffast-math
+    prove "LCTX_ASSERT may be the user's" variant '-DLCTX_ASSERT(x)=((x)?(void)0:__builtin_trap())'
+fi
+prove "the API alone compiles without warnings as C11" \
+    "$cc" -std=c11 -Wall -Wextra -pedantic -Werror -I"$here" -c "$dir/a.c" -o "$dir/a11.o"
+
+if command -v "${cxx%% *}" > /dev/null; then
+    in_cpp() {
+        cpp -c "$dir/impl.cpp" -o "$dir/impl_cpp.o" && cpp -c "$dir/a.cpp" -o "$dir/a_cpp.o" &&
+            cpp -x c++ -c "$dir/main.cpp" -o "$dir/main_cpp.o" && c -c "$dir/b.c" -o "$dir/b.o"
+    }
+    mixed() { "$cxx" "$dir/a_cpp.o" "$dir/b.o" "$dir/main_cpp.o" "$1" -o "$dir/mixed" -lm && "$dir/mixed"; }
+    prove "the implementation and its use compile as C++17" in_cpp
+    prove "C and C++ use an implementation in C++" mixed "$dir/impl_cpp.o"
+    prove "C and C++ use an implementation in C" mixed "$dir/impl.o"
+else
+    echo "  SKIPPED: C++ ($cxx is not here)"
+fi
+
+# ---------------------------------------------------------------- symbols
+exported() { nm -D --defined-only "$build/liblctx.so" | awk '{ print $NF }'; }
+only_ours() { exported | nothing -v '^lctx_[a-z]' && exported | grep -q '^lctx_attend$'; }
+prove "liblctx.so exports lctx_* only" only_ours
+archived() { nm -g --defined-only "$build/liblctx.a" | awk 'NF == 3 { print $3 }' | nothing -v '^lctx_[a-z]'; }
+prove "liblctx.a defines lctx_* only" archived
+calls() { nm -u "$build/lctx.o" | awk '{ print $NF }'; }
+no_fma() { calls | nothing '^_?fmaf?(@.*)?$'; }
+prove "no kernel calls fma or fmaf" no_fma
+quiet() {
+    calls | nothing '^_?(abort|exit|_exit|.*printf.*|puts|putchar|fwrite|perror|stderr|stdout|__assert.*)(@.*)?$'
+}
+prove "nothing is called that prints, aborts or exits" quiet
+one_global() { test "$(nm "$build/lctx.o" | grep -c ' [bBC] ')" -eq 1; }
+prove "the dispatch table's pointer is the only variable" one_global
+
+# ---------------------------------------------------------------- other languages
+if command -v python3 > /dev/null; then
+    prove "the library serves Python" python3 "$here/examples/ffi.py" --lib "$build/liblctx.so"
+    prove "Python's missing library has its exit code" sh -c \
+        'python3 "$0/examples/ffi.py" --lib "$0/no-such.so"; test $? -eq 2' "$here"
+else
+    echo "  SKIPPED: ffi.py (python3 is not here)"
+fi
+
+echo "build [$cc]: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

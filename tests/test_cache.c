@@ -1,0 +1,1334 @@
+/* test_cache.c - floor 3: what a cache keeps, drops, shares, saves and gives back.
+   A sequence is a cache together with all keys and values ever appended to it, rounded as the cache
+   stores them, for the oracle. Tokens are made from the sequence's seed and their position; queries
+   from their position alone, so that forks and copies can be compared. */
+#include "lctx.h"
+#include "test.h"
+#include "hooks.h"
+#include "oracle.h"
+
+#include <math.h>
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
+static const char *const policy_names[] = { "full", "window", "sinks" };
+
+static int full(void)   { return getenv("TEST_FULL") != NULL; }
+static int scalar(void) { return lctx_isa_get() == LCTX_ISA_SCALAR; }
+
+static void *zeroed(int64_t n, size_t size)
+{
+    void *p = calloc((size_t)n + 1, size);
+    if (!p) { printf("test_cache: out of memory\n"); exit(2); }
+    return p;
+}
+
+/* ------------------------------------------------------------------------- sequences */
+
+enum { H = 4, G = 2, DK = 32, DV = 24, QROW = H * DK, OROW = H * DV };
+
+typedef struct seq {
+    lctx_cache_desc d;
+    lctx_cache *c;
+    uint64_t seed;
+    int64_t n, cap;
+    float *k, *v, *k_factor, *v_factor;       /* [n][G][DK], [n][G][DV], [n][G]: as stored */
+} seq;
+
+static lctx_cache_desc desc_of(lctx_policy policy, int64_t window, int32_t n_sink, lctx_type k,
+                               lctx_type v)
+{
+    lctx_cache_desc d;
+    memset(&d, 0, sizeof d);
+    d.n_head_kv = G; d.d_k = DK; d.d_v = DV;
+    d.k_type = (int32_t)k; d.v_type = (int32_t)v;
+    d.policy = (int32_t)policy; d.window = window; d.n_sink = n_sink;
+    return d;
+}
+
+static seq seq_new(const lctx_cache_desc *d, uint64_t seed, int64_t cap)
+{
+    seq s;
+    memset(&s, 0, sizeof s);
+    s.d = *d;
+    s.seed = seed;
+    s.cap = cap;
+    s.k = (float *)zeroed(cap * G * DK, 4);
+    s.v = (float *)zeroed(cap * G * DV, 4);
+    s.k_factor = (float *)zeroed(cap * G, 4);
+    s.v_factor = (float *)zeroed(cap * G, 4);
+    if (lctx_cache_create(d, &s.c) != LCTX_OK) check(0, "a cache is created");
+    return s;
+}
+
+static void seq_free(seq *s)
+{
+    lctx_cache_free(s->c);
+    free(s->k);
+    free(s->v);
+    free(s->k_factor);
+    free(s->v_factor);
+}
+
+/* A second sequence with the same past, over a fork of the cache; its future is another. */
+static seq seq_fork(const seq *s, uint64_t seed)
+{
+    seq f = *s;
+    f.seed = seed;
+    f.c = NULL;
+    f.k = (float *)zeroed(s->cap * G * DK, 4);
+    f.v = (float *)zeroed(s->cap * G * DV, 4);
+    f.k_factor = (float *)zeroed(s->cap * G, 4);
+    f.v_factor = (float *)zeroed(s->cap * G, 4);
+    memcpy(f.k, s->k, (size_t)(s->n * G * DK) * 4);
+    memcpy(f.v, s->v, (size_t)(s->n * G * DV) * 4);
+    memcpy(f.k_factor, s->k_factor, (size_t)(s->n * G) * 4);
+    memcpy(f.v_factor, s->v_factor, (size_t)(s->n * G) * 4);
+    if (lctx_cache_fork(s->c, &f.c) != LCTX_OK) check(0, "a cache forks");
+    return f;
+}
+
+static const oracle_rope *rope(void)
+{
+    static oracle_rope r;
+    oracle_rope_desc d;
+    if (r.n_rot) return &r;
+    memset(&d, 0, sizeof d);
+    d.scheme = ORACLE_PLAIN; d.n_rot = DK; d.theta = 10000; d.factor = 1;
+    oracle_rope_schedule(&d, &r);
+    return &r;
+}
+
+/* x[heads][DK] turned by pos, in double, given as f32. */
+static void rotate(int heads, int64_t pos, const float *x, float *out)
+{
+    double a[QROW], b[QROW];
+    int i;
+    for (i = 0; i < heads * DK; i++) a[i] = (double)x[i];
+    oracle_rope_rotate(rope(), 0, heads, DK, pos, a, b);
+    for (i = 0; i < heads * DK; i++) out[i] = (float)b[i];
+}
+
+static void noise_from(uint64_t seed, int64_t pos, float *x, int n)
+{
+    int i;
+    test_state = seed * 1000003 + (uint64_t)pos * 0x632be59bd9b4e019u;
+    for (i = 0; i < n; i++) x[i] = test_normal();
+}
+
+static void raw_token(const seq *s, int64_t pos, float *k, float *v)
+{
+    noise_from(s->seed, pos, k, G * DK);
+    noise_from(s->seed + 500, pos, v, G * DV);
+}
+
+static void remember(seq *s, int64_t pos, const float *k, const float *v)
+{
+    int g;
+    for (g = 0; g < G; g++) {
+        int64_t row = pos * G + g;
+        s->k_factor[row] = oracle_store(s->d.k_type, DK, k + g * DK, NULL, s->k + row * DK);
+        s->v_factor[row] = oracle_store(s->d.v_type, DV, v + g * DV, NULL, s->v + row * DV);
+    }
+}
+
+/* Appends the next n tokens; the sequence goes on only if the cache took them. */
+static lctx_status seq_append(seq *s, int64_t n)
+{
+    float *k = (float *)zeroed(n * G * DK, 4), *v = (float *)zeroed(n * G * DV, 4);
+    lctx_rows rows;
+    lctx_status st;
+    int64_t i;
+    memset(&rows, 0, sizeof rows);
+    for (i = 0; i < n; i++) {
+        raw_token(s, s->n + i, k + i * G * DK, v + i * G * DV);
+        rotate(G, s->n + i, k + i * G * DK, k + i * G * DK);
+    }
+    rows.n = n; rows.k = k; rows.v = v;
+    st = lctx_cache_append(s->c, &rows);
+    for (i = 0; st == LCTX_OK && i < n; i++) remember(s, s->n + i, k + i * G * DK, v + i * G * DV);
+    if (st == LCTX_OK) s->n += n;
+    free(k);
+    free(v);
+    return st;
+}
+
+/* The queries of positions pos .. pos+n-1 and their copies for the sinks. */
+static void seq_queries(const seq *s, int64_t pos, int64_t n, float *q, float *q_far)
+{
+    float raw[QROW];
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        noise_from(900, pos + i, raw, QROW);
+        rotate(H, pos + i, raw, q + i * QROW);
+        rotate(H, lctx_cache_far_pos(s->c, pos + i), raw, q_far + i * QROW);
+    }
+}
+
+static lctx_status attend(const lctx_cache *c, const lctx_attn *a)
+{
+    size_t bytes = 0;
+    void *scratch;
+    lctx_status st = lctx_cache_attend_size(c, a, &bytes);
+    if (st != LCTX_OK) return st;
+    scratch = malloc(bytes + 1);
+    st = lctx_cache_attend(c, a, scratch, bytes);
+    free(scratch);
+    return st;
+}
+
+/* Queries of positions pos .. pos+n-1: out[n][H][DV], lse[n][H]; q and q_far too if wanted. */
+static lctx_status seq_attend(const seq *s, int64_t pos, int64_t n, float *out, float *lse,
+                              float *qs)
+{
+    float *q = qs ? qs : (float *)zeroed(2 * n * QROW, 4);
+    lctx_attn a;
+    lctx_status st;
+    memset(&a, 0, sizeof a);
+    seq_queries(s, pos, n, q, q + n * QROW);
+    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = pos; a.out = out; a.lse = lse;
+    if (s->d.policy == LCTX_SINKS) a.q_far = q + n * QROW;
+    st = attend(s->c, &a);
+    if (!qs) free(q);
+    return st;
+}
+
+/* ------------------------------------------------------------------------- against the oracle */
+
+typedef struct seen {                         /* the keys that one query sees, in order */
+    int64_t n, cap;
+    float *k, *v, *k_factor, *v_factor;
+    int64_t *pos;
+    unsigned char *far;
+} seen;
+
+static int sees(const lctx_cache_desc *d, int64_t query, int64_t key)
+{
+    if (key > query) return 0;
+    if (d->policy == LCTX_FULL) return 1;
+    return query - key < d->window || (d->policy == LCTX_SINKS && key < d->n_sink);
+}
+
+static seen seen_by(const seq *s, int64_t query)
+{
+    seen v;
+    int64_t j, to = query < s->n ? query + 1 : s->n;
+    v.n = 0;
+    v.cap = to;
+    v.k = (float *)zeroed(to * G * DK, 4);
+    v.v = (float *)zeroed(to * G * DV, 4);
+    v.k_factor = (float *)zeroed(to * G, 4);
+    v.v_factor = (float *)zeroed(to * G, 4);
+    v.pos = (int64_t *)zeroed(to, sizeof *v.pos);
+    v.far = (unsigned char *)zeroed(to, 1);
+    for (j = 0; j < to; j++) {
+        if (!sees(&s->d, query, j)) continue;
+        memcpy(v.k + v.n * G * DK, s->k + j * G * DK, G * DK * 4);
+        memcpy(v.v + v.n * G * DV, s->v + j * G * DV, G * DV * 4);
+        memcpy(v.k_factor + v.n * G, s->k_factor + j * G, G * 4);
+        memcpy(v.v_factor + v.n * G, s->v_factor + j * G, G * 4);
+        v.far[v.n] = s->d.policy == LCTX_SINKS && j < s->d.n_sink;
+        v.pos[v.n++] = j;
+    }
+    return v;
+}
+
+static void seen_free(seen *v)
+{
+    free(v->k); free(v->v); free(v->k_factor); free(v->v_factor); free(v->pos); free(v->far);
+}
+
+static oracle_attn oracle_over(const seen *v, const float *q, const float *q_far,
+                               const int64_t *pos)
+{
+    oracle_attn o;
+    memset(&o, 0, sizeof o);
+    o.n_head = H; o.n_head_kv = G; o.d_k = DK; o.d_v = DV;
+    o.n_q = 1; o.n_kv = v->n;
+    o.q = q; o.q_far = q_far; o.q_pos = pos;
+    o.k = v->k; o.v = v->v; o.k_factor = v->k_factor; o.v_factor = v->v_factor;
+    o.k_pos = v->pos; o.far = v->far;
+    o.scale = 1 / sqrt((double)DK);
+    return o;
+}
+
+/* One query's outputs out[H][DV], lse[H] against the oracle over the keys it sees. */
+static void compare_token(const seen *v, const float *q, const float *q_far, int64_t pos,
+                          const float *out,
+                          const float *lse, oracle_error *e)
+{
+    oracle_attn o = oracle_over(v, q, q_far, &pos);
+    double want[DV], want_lse;
+    int h;
+    for (h = 0; h < H; h++) {
+        want_lse = oracle_attn_row(&o, 0, h, want);
+        oracle_error_add(e, DV, want, out + h * DV);
+        if (!(fabs(want_lse - (double)lse[h]) < 1e-5)) e->worst = 1;
+    }
+}
+
+/* Attends the last n positions and compares every step-th of them. */
+static void compare_last(const seq *s, int64_t n, int64_t step, oracle_error *e)
+{
+    float *out = (float *)zeroed(n * OROW, 4), *lse = (float *)zeroed(n * H, 4);
+    float *q = (float *)zeroed(2 * n * QROW, 4);
+    int64_t i;
+    lctx_status st = seq_attend(s, s->n - n, n, out, lse, q);
+    if (st != LCTX_OK) check(0, "attention over the last %d tokens: %s", (int)n,
+                             lctx_status_text(st));
+    for (i = n - 1; i >= 0; i = i == 0 ? -1 : i > step ? i - step : 0) {   /* the first too */
+        seen v = seen_by(s, s->n - n + i);
+        compare_token(&v, q + i * QROW, q + (n + i) * QROW, s->n - n + i, out + i * OROW,
+                      lse + i * H, e);
+        seen_free(&v);
+    }
+    free(out);
+    free(lse);
+    free(q);
+}
+
+static void check_error(const oracle_error *e, const char *what, const lctx_cache_desc *d)
+{
+    double nmse = oracle_error_nmse(e);
+    check(e->n > 0 && nmse < 1e-10 && e->worst < 2e-5,
+          "%s: the oracle's attention (%s, window %d, sinks %d, block %d, %s/%s) [NMSE %.1e,"
+          " worst %.1e]", what,
+          policy_names[d->policy], (int)d->window, d->n_sink, d->block, type_names[d->k_type],
+          type_names[d->v_type], nmse, e->worst);
+}
+
+/* Appends of 1, 7, 64 and 300 tokens, over and over, each attended at once. */
+static void test_appends(const lctx_cache_desc *d, int64_t total)
+{
+    static const int64_t sizes[] = { 1, 7, 64, 300, 1, 1 };
+    seq s = seq_new(d, 7, total + 300);
+    oracle_error e;
+    size_t i;
+    memset(&e, 0, sizeof e);
+    for (i = 0; s.n < total; i++) {
+        int64_t n = sizes[i % COUNT(sizes)];
+        lctx_status st = seq_append(&s, n);
+        if (st != LCTX_OK) { check(0, "tokens are appended: %s", lctx_status_text(st)); break; }
+        compare_last(&s, n, n < 50 ? 3 : 37, &e);
+    }
+    check_error(&e, "after every append", d);
+    seq_free(&s);
+}
+
+static const int64_t windows[] = { 3, 13, 23, 33, 37, 43, 533 };
+
+static void test_policies(void)
+{
+    int64_t total = full() ? 6000 : scalar() ? 1500 : 2300;
+    size_t i, k;
+    for (i = 0; i < 4; i++) {
+        lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, (lctx_type)i, (lctx_type)((i * 3 + 1) % 4));
+        d.block = i % 2 ? 64 : 0;
+        test_appends(&d, full() ? 3000 : scalar() ? 400 : 1500);
+    }
+    for (i = 0; i < COUNT(windows); i++)
+        for (k = 0; k < 3; k++) {
+            lctx_cache_desc d = desc_of(k ? LCTX_SINKS : LCTX_WINDOW, windows[i], k
+                                        ? (int32_t)(k * 3 - 2) : 0,
+                                        (lctx_type)((i + k) % 4), (lctx_type)((i * 3 + k) % 4));
+            d.block = (i + k) % 2 ? 64 : 256;
+            if (scalar() && !full() && (i + k) % 2) continue;
+            test_appends(&d, total);
+        }
+}
+
+/* A prompt of many windows in one append: each query sees its own window. */
+static void test_long_prompts(void)
+{
+    size_t i, k;
+    for (i = 0; i < COUNT(windows); i++)
+        for (k = 0; k < 2; k++) {
+            lctx_cache_desc d = desc_of(k ? LCTX_SINKS : LCTX_WINDOW, windows[i], k ? 4 : 0,
+                                        (lctx_type)(i % 4), (lctx_type)(i % 4));
+            seq s = seq_new(&d, 11, 2000);
+            oracle_error e;
+            memset(&e, 0, sizeof e);
+            if (i % 2) seq_append(&s, 5);
+            check(seq_append(&s, 1000) == LCTX_OK,
+                  "a prompt of 1000 tokens goes into a window of %d", (int)windows[i]);
+            compare_last(&s, 1000, 61, &e);
+            seq_append(&s, 900);
+            compare_last(&s, 900, 61, &e);
+            check_error(&e, "a prompt longer than the window", &d);
+            seq_free(&s);
+        }
+}
+
+/* ------------------------------------------------------------------------- StreamingLLM */
+
+/* The paper's way: unrotated keys, and at each step all that is visible is rotated afresh to its
+   place inside the cache, and the query to the last place. Quantised caches hold rotated keys
+   rounded; the same rounded key is turned on by the difference of places, which is what rotating
+   the stored cache afresh would do. f32 keys are compared with the rotation of the raw key. */
+static void keys_afresh(const seq *s, seen *v)
+{
+    float raw[G * DK], values[G * DV];
+    double a[G * DK], b[G * DK];
+    int64_t i;
+    int x, is_f32 = s->d.k_type == LCTX_F32;
+    for (i = 0; i < v->n; i++) {
+        float *row = v->k + i * G * DK;
+        if (is_f32) raw_token(s, v->pos[i], raw, values);
+        for (x = 0; x < G * DK; x++)
+            a[x] = is_f32 ? (double)raw[x] : (double)row[x] * (double)v->k_factor[i * G + x / DK];
+        oracle_rope_rotate(rope(), 0, G, DK, is_f32 ? i : i - v->pos[i], a, b);
+        for (x = 0; x < G * DK; x++) row[x] = (float)b[x];
+        for (x = 0; x < G; x++) v->k_factor[i * G + x] = 1;
+        v->pos[i] = i;
+        v->far[i] = 0;
+    }
+}
+
+static void compare_afresh(const seq *s, oracle_error *e)
+{
+    float out[OROW], lse[H], raw[QROW], q[QROW];
+    int64_t pos = s->n - 1;
+    seen v = seen_by(s, pos);
+    keys_afresh(s, &v);
+    noise_from(900, pos, raw, QROW);
+    rotate(H, v.n - 1, raw, q);
+    if (seq_attend(s, pos, 1, out, lse, NULL) != LCTX_OK) check(0, "the last token attends");
+    compare_token(&v, q, q, v.n - 1, out, lse, e);
+    seen_free(&v);
+}
+
+static void test_streaming(lctx_type type, int64_t window, int32_t n_sink, int64_t evictions)
+{
+    lctx_cache_desc d = desc_of(LCTX_SINKS, window, n_sink, type, type);
+    int64_t total = window + n_sink + evictions;
+    oracle_error e;
+    seq s;
+    memset(&e, 0, sizeof e);
+    d.block = 64;
+    s = seq_new(&d, 23, total);
+    while (s.n < total) {
+        if (seq_append(&s, 1) != LCTX_OK) { check(0, "a token is appended"); break; }
+        if (s.n % 3 == 0 || s.n < 100 || s.n > total - 50) compare_afresh(&s, &e);
+    }
+    check(e.n > 0 && e.worst < 1e-5,
+          "%d evictions from %d sinks + %d: StreamingLLM rotated afresh at every step, %s"
+          " (%.1e off)", (int)evictions, n_sink, (int)window, type_names[type], e.worst);
+    seq_free(&s);
+}
+
+/* ------------------------------------------------------------------------- equal bits, memory */
+
+static float *outputs_in_chunks(const lctx_cache_desc *d, int64_t total, int64_t chunk)
+{
+    float *out = (float *)zeroed(total * OROW, 4), *lse = (float *)zeroed(total * H, 4);
+    seq s = seq_new(d, 31, total);
+    while (s.n < total) {
+        int64_t n = total - s.n < chunk ? total - s.n : chunk;
+        lctx_status st = seq_append(&s, n);
+        if (st == LCTX_OK) st = seq_attend(&s, s.n - n, n, out + (s.n - n) * OROW, lse, NULL);
+        if (st != LCTX_OK) {
+            check(0, "a chunk of %d at %d is appended and attended: %s", (int)n, (int)s.n,
+                  lctx_status_text(st));
+            break;
+        }
+    }
+    free(lse);
+    seq_free(&s);
+    return out;
+}
+
+static void test_chunks(lctx_policy policy, lctx_type type)
+{
+    static const int64_t chunks[] = { 1, 7, 64, 300 };
+    int64_t total = scalar() ? 330 : 700;
+    lctx_cache_desc d = desc_of(policy, policy ? 43 : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
+    float *want = outputs_in_chunks(&d, total, total);
+    size_t i;
+    for (i = 0; i < COUNT(chunks); i++) {
+        float *got;
+        d.block = i % 2 ? 64 : 128;
+        got = outputs_in_chunks(&d, total, chunks[i]);
+        check(memcmp(want, got, (size_t)(total * OROW) * 4) == 0,
+              "a prompt in chunks of %d, in blocks of %d, gives the bits of all at once (%s, %s)",
+              (int)chunks[i],
+              d.block, policy_names[policy], type_names[type]);
+        free(got);
+    }
+    free(want);
+}
+
+static lctx_cache_info info_of(const seq *s)
+{
+    lctx_cache_info i;
+    memset(&i, 0, sizeof i);
+    if (lctx_cache_get_info(s->c, &i) != LCTX_OK) check(0, "a cache tells about itself");
+    return i;
+}
+
+static int sound_info(const seq *s, const lctx_cache_info *i)
+{
+    int64_t block = s->d.block ? s->d.block : 256;
+    return i->n == s->n && i->n_held + i->n_dropped == i->n && i->n_held <= i->n_block * block
+        && i->rewind_min >= 0 && i->rewind_min <= i->n && i->bytes_shared <= i->bytes
+        && (i->n_block > 0) == (i->bytes > 0);
+}
+
+/* The same tokens over and over: only memory is of interest. */
+static void test_constant_memory(lctx_policy policy, int64_t chunk)
+{
+    const int64_t total = full() ? 1000000 : 100000, window = 43, block = 64;
+    int64_t most = 0, early = 0, late_bytes = 0;
+    lctx_cache_desc d = desc_of(policy, window, policy == LCTX_SINKS ? 4 : 0, LCTX_F16, LCTX_I8);
+    float *k = (float *)zeroed(chunk * G * DK, 4), *v = (float *)zeroed(chunk * G * DV, 4);
+    lctx_rows rows;
+    lctx_cache_info i;
+    seq s;
+    int ok = 1;
+    d.block = (int32_t)block;
+    s = seq_new(&d, 1, 1);
+    memset(&rows, 0, sizeof rows);
+    rows.n = chunk; rows.k = k; rows.v = v;
+    while (s.n < total) {
+        if (lctx_cache_append(s.c, &rows) != LCTX_OK) { ok = 0; break; }
+        s.n += chunk;
+        i = info_of(&s);
+        ok &= sound_info(&s, &i);
+        if (i.n_block > most) most = i.n_block;
+        if (i.bytes > late_bytes) late_bytes = i.bytes;
+        if (s.n < 2000) early = most;
+    }
+    check(ok, "every append of %d up to %d tokens keeps true numbers (%s)", (int)chunk, (int)total,
+          policy_names[policy]);
+    check(most == early && most <= (window + chunk) / block + 4,
+          "%d tokens, %d at a time, never hold more blocks than the first 2000 did (%s: %d"
+          " blocks, %d bytes)",
+          (int)total, (int)chunk, policy_names[policy], (int)most, (int)late_bytes);
+    free(k);
+    free(v);
+    seq_free(&s);
+}
+
+static void test_info(void)
+{
+    int64_t i;
+    int policy;
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        lctx_cache_desc d = desc_of((lctx_policy)policy, policy ? 33 : 0, policy == 2 ? 4 : 0,
+                                    LCTX_F16, LCTX_F16);
+        lctx_cache_info info;
+        seq s;
+        d.block = 64;
+        s = seq_new(&d, 3, 2000);
+        info = info_of(&s);
+        check(info.n == 0 && info.n_held == 0 && info.n_dropped == 0 && info.n_block == 0
+              && info.bytes == 0
+              && info.rewind_min == 0, "an empty cache holds nothing (%s)", policy_names[policy]);
+        for (i = 0; i < 12; i++) {
+            seq_append(&s, 100);
+            info = info_of(&s);
+            check(sound_info(&s, &info),
+                  "tokens appended = held + dropped, blocks and bytes fit (%s, %d tokens)",
+                  policy_names[policy], (int)info.n);
+        }
+        check(policy == LCTX_FULL ? info.n_dropped == 0 && info.rewind_min == 0
+              && info.n_held == 1200
+                                  : info.n_dropped > 0,
+                                  "a full cache drops nothing, others do (%s)",
+                                  policy_names[policy]);
+        check(info.bytes >= info.n_held * G * (DK + DV) * 2,
+              "bytes count at least the elements (%s)", policy_names[policy]);
+        check(info.bytes_shared == 0, "nothing is shared without a fork (%s)",
+              policy_names[policy]);
+        check(lctx_cache_far_pos(s.c, 10) == 10 && lctx_cache_far_pos(s.c, 36) == 36
+              && lctx_cache_far_pos(s.c, 1000) == (policy == LCTX_SINKS ? 36 : 1000),
+              "the far position stops at n_sink + window - 1 under sinks only (%s)",
+              policy_names[policy]);
+        seq_free(&s);
+    }
+}
+
+/* The spans that a cache shows give, through floor 2, what the cache itself attends. */
+static void test_spans(lctx_policy policy)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
+                                LCTX_I8);
+    seq s;
+    lctx_span spans[64];
+    lctx_attn a;
+    float q[2 * QROW], out[OROW], lse[H], again[OROW];
+    int64_t n = 0, few = 0;
+    size_t bytes;
+    void *scratch;
+    d.block = 64;
+    s = seq_new(&d, 77, 1000);
+    seq_append(&s, 900);
+    seq_append(&s, 1);
+    seq_attend(&s, s.n - 1, 1, out, lse, q);
+    check(lctx_cache_spans(s.c, spans, 64, &n) == LCTX_OK && n >= 1 && n <= 64,
+          "a cache shows its spans");
+    memset(&a, 0, sizeof a);
+    a.n_q = 1; a.n_head = H; a.n_head_kv = G; a.d_k = DK; a.d_v = DV;
+    a.q = q; a.q_far = q + QROW; a.q_pos0 = s.n - 1;
+    a.spans = spans; a.n_spans = n; a.out = again;
+    a.window = d.window; a.n_sink = d.n_sink;
+    check(lctx_attend_size(&a, &bytes) == LCTX_OK, "a cache's spans are sized");
+    scratch = malloc(bytes);
+    check(lctx_attend(&a, scratch, bytes) == LCTX_OK && memcmp(out, again, sizeof out) == 0,
+          "attention over a cache's spans gives the cache's bits (%s)", policy_names[policy]);
+    free(scratch);
+    check(lctx_cache_spans(s.c, spans, 0, &few) == LCTX_OK && few == n,
+          "their number is told without room for them");
+    check(lctx_cache_spans(NULL, spans, 64, &n) == LCTX_E_NULL
+          && lctx_cache_spans(s.c, NULL, 64, &n) == LCTX_E_NULL
+          && lctx_cache_spans(s.c, spans, 64, NULL) == LCTX_E_NULL
+          && lctx_cache_spans(s.c, spans, -1, &n) == LCTX_E_COUNT,
+          "spans of nothing, to nowhere or -1 of them are refused");
+    seq_free(&s);
+}
+
+/* ------------------------------------------------------------------------- snapshots */
+
+/* What one can see of a cache: its numbers, and the bits that a query after its end gets. */
+typedef struct snapshot {
+    lctx_cache_info info;
+    float out[OROW], lse[H];
+} snapshot;
+
+static snapshot snapshot_of(const seq *s)
+{
+    snapshot p;
+    lctx_status st;
+    memset(&p, 0, sizeof p);
+    p.info = info_of(s);
+    st = seq_attend(s, s->n, 1, p.out, p.lse, NULL);
+    if (st != LCTX_OK) check(0, "a query after the end attends: %s", lctx_status_text(st));
+    return p;
+}
+
+static int unchanged(const seq *s, const snapshot *before)
+{
+    snapshot now = snapshot_of(s);
+    return memcmp(&now, before, sizeof now) == 0;
+}
+
+static int same_contents(const snapshot *a, const snapshot *b)
+{
+    return a->info.n == b->info.n && memcmp(a->out, b->out, sizeof a->out) == 0
+        && memcmp(a->lse, b->lse, sizeof a->lse) == 0;
+}
+
+static int goes_on_right(seq *s)
+{
+    static const int64_t sizes[] = { 1, 5, 90, 1 };
+    oracle_error e;
+    size_t i;
+    memset(&e, 0, sizeof e);
+    for (i = 0; i < COUNT(sizes); i++) {
+        if (seq_append(s, sizes[i]) != LCTX_OK) return 0;
+        compare_last(s, sizes[i], 17, &e);
+    }
+    return e.worst < 2e-5 && oracle_error_nmse(&e) < 1e-10;
+}
+
+static seq built(const lctx_cache_desc *d, uint64_t seed, int64_t n)
+{
+    seq s = seq_new(d, seed, 2000);
+    seq_append(&s, n - n / 3);
+    seq_append(&s, n / 3);
+    return s;
+}
+
+/* ------------------------------------------------------------------------- rewind */
+
+/* From one built sequence, by forks, back to n: what follows is as if the rest had never been. */
+static int rewinds_to(const seq *built, int64_t n)
+{
+    seq s = seq_fork(built, built->seed + 5000);
+    int ok = lctx_cache_rewind(s.c, n) == LCTX_OK;
+    s.n = n;
+    ok = ok && info_of(&s).n == n && goes_on_right(&s);
+    seq_free(&s);
+    return ok;
+}
+
+static void test_rewind(lctx_policy policy, lctx_type type)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
+    lctx_cache_info info;
+    snapshot before;
+    seq s;
+    int64_t n, step, allowed = 0, right = 0;
+    d.block = 64;
+    s = seq_new(&d, 41, 1000);
+    seq_append(&s, 300);
+    for (n = 0; n < 37; n++) seq_append(&s, 1);
+    info = info_of(&s);
+    before = snapshot_of(&s);
+    step = full() ? 1 : scalar() ? 23 : 7;
+    for (n = info.n; ; n = n - step > info.rewind_min ? n - step : info.rewind_min) {
+        allowed++;
+        right += rewinds_to(&s, n);
+        if (n == info.rewind_min) break;
+    }
+    check(allowed > 0 && right == allowed,
+          "rewinding to %d of %d .. %d and going on is as if the rest had never been (%s, %s)",
+          (int)allowed, (int)info.rewind_min, (int)info.n, policy_names[policy], type_names[type]);
+    check(policy == LCTX_FULL ? info.rewind_min == 0 : info.rewind_min <= info.n - 1,
+          "the last token at least can be taken back (%s)", policy_names[policy]);
+    check(lctx_cache_rewind(s.c, info.n + 1) == LCTX_E_POS && unchanged(&s, &before),
+          "rewinding forward is refused, and nothing changes (%s)", policy_names[policy]);
+    check(lctx_cache_rewind(s.c, -1) != LCTX_OK && unchanged(&s, &before),
+          "rewinding below zero is refused, and nothing changes (%s)", policy_names[policy]);
+    if (info.rewind_min > 0)
+        check(lctx_cache_rewind(s.c, info.rewind_min - 1) == LCTX_E_EVICTED
+              && unchanged(&s, &before),
+              "rewinding to where a window is gone is refused, and nothing changes (%s)",
+              policy_names[policy]);
+    check(lctx_cache_rewind(s.c, info.n) == LCTX_OK && unchanged(&s, &before),
+          "rewinding to the end changes nothing (%s)",
+          policy_names[policy]);
+    check(lctx_cache_rewind(NULL, 0) == LCTX_E_NULL, "rewinding nothing is refused");
+    seq_free(&s);
+}
+
+/* ------------------------------------------------------------------------- allocators */
+
+typedef struct counter {
+    int64_t bytes, calls;
+    int64_t fail_at;          /* the call that gives no memory, from 1; 0 = none */
+    int wrong;                /* frees of other sizes, overruns, misalignments asked */
+} counter;
+
+typedef struct block_head { void *base; size_t size; uint64_t magic; } block_head;
+enum { CANARY = 32 };
+
+static void *counted_alloc(void *user, size_t size, size_t align)
+{
+    counter *c = (counter *)user;
+    unsigned char *base, *p;
+    block_head head;
+    if (align == 0 || (align & (align - 1)) != 0) c->wrong++;
+    if (++c->calls == c->fail_at) return NULL;
+    base = (unsigned char *)malloc(size + align + sizeof head + CANARY);
+    p = base + sizeof head;
+    p += (align - (uintptr_t)p % align) % align;
+    head.base = base; head.size = size; head.magic = 0x1234567890abcdefu;
+    memcpy(p - sizeof head, &head, sizeof head);
+    memset(p, 0xa5, size);
+    memset(p + size, 0x5a, CANARY);
+    c->bytes += (int64_t)size;
+    return p;
+}
+
+static void counted_free(void *user, void *ptr, size_t size)
+{
+    counter *c = (counter *)user;
+    unsigned char *p = (unsigned char *)ptr;
+    block_head head;
+    int i;
+    if (!p) { c->wrong++; return; }
+    memcpy(&head, p - sizeof head, sizeof head);
+    if (head.magic != 0x1234567890abcdefu || head.size != size) { c->wrong++; return; }
+    for (i = 0; i < CANARY; i++) c->wrong += p[size + (size_t)i] != 0x5a;
+    c->bytes -= (int64_t)size;
+    memset(p, 0xdd, size);
+    free(head.base);
+}
+
+static lctx_allocator counted(counter *c)
+{
+    lctx_allocator a;
+    memset(c, 0, sizeof *c);
+    a.alloc = counted_alloc; a.free = counted_free; a.user = c;
+    return a;
+}
+
+/* ------------------------------------------------------------------------- forks */
+
+static void test_fork(lctx_policy policy, lctx_type type, int order)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    snapshot before, after;
+    lctx_cache_info info;
+    int64_t alone;
+    seq a, b, c;
+    d.block = 64;
+    d.alloc = &alloc;
+    a = seq_new(&d, 51, 1000);
+    seq_append(&a, 400);
+    before = snapshot_of(&a);
+    alone = count.bytes;
+    b = seq_fork(&a, 52);
+    after = snapshot_of(&b);
+    info = info_of(&b);
+    check(same_contents(&before, &after), "a fork has the same contents, to the bit (%s, %s)",
+          policy_names[policy],
+          type_names[type]);
+    check(info.bytes_shared > 0 && info.bytes_shared <= info.bytes
+          && info_of(&a).bytes_shared == info.bytes_shared,
+          "forks say what they share (%s)", policy_names[policy]);
+    check(count.bytes - alone < alone / 2, "a fork costs little (%d of %d bytes)",
+          (int)(count.bytes - alone), (int)alone);
+    check(goes_on_right(order ? &a : &b), "one side goes on by itself (%s)", policy_names[policy]);
+    after = snapshot_of(order ? &b : &a);
+    check(same_contents(&before, &after), "what one side writes does not reach the other (%s)",
+          policy_names[policy]);
+    check(goes_on_right(order ? &b : &a), "the other side goes on by itself (%s)",
+          policy_names[policy]);
+    c = seq_fork(&b, 53);
+    check(lctx_cache_rewind(c.c, info_of(&c).n - 1) == LCTX_OK, "a fork can be rewound");
+    c.n--;
+    check(goes_on_right(&c) && goes_on_right(&b) && goes_on_right(&a),
+          "a rewound fork and its siblings go on apart (%s)",
+          policy_names[policy]);
+    if (order) { seq_free(&a); check(goes_on_right(&c),
+                                     "a fork outlives its origin"); seq_free(&c); seq_free(&b); }
+    else { seq_free(&b); check(goes_on_right(&a),
+                               "an origin outlives its fork"); seq_free(&a); seq_free(&c); }
+    check(count.bytes == 0 && count.wrong == 0,
+          "forks freed in any order leave nothing, and free gets the right sizes");
+}
+
+/* Forks that live on several threads: each appends, forks on and frees at once with the others. */
+enum { FORKS = 4, STEPS = 30, STEP = 17 };
+
+typedef struct worker {
+    lctx_cache *c;
+    const float *k, *v;          /* STEPS * STEP tokens */
+    int ok;
+} worker;
+
+static void *grow(void *user)
+{
+    worker *w = (worker *)user;
+    lctx_rows rows;
+    int i;
+    memset(&rows, 0, sizeof rows);
+    rows.n = STEP;
+    w->ok = 1;
+    for (i = 0; i < STEPS; i++) {
+        lctx_cache *fork = NULL;
+        rows.k = w->k + i * STEP * G * DK;
+        rows.v = w->v + i * STEP * G * DV;
+        w->ok &= lctx_cache_fork(w->c, &fork) == LCTX_OK;
+        w->ok &= lctx_cache_append(w->c, &rows) == LCTX_OK;
+        lctx_cache_free(fork);
+    }
+    return NULL;
+}
+
+static void test_fork_threads(lctx_policy policy)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
+                                LCTX_I8);
+    float *k = (float *)zeroed(STEPS * STEP * G * DK, 4);
+    float *v = (float *)zeroed(STEPS * STEP * G * DV, 4);
+    worker workers[FORKS], alone;
+    pthread_t threads[FORKS];
+    snapshot want;
+    seq s, forks[FORKS], serial;
+    int i, ok = 1;
+    d.block = 64;
+    s = built(&d, 57, 300);
+    noise_from(58, 0, k, STEPS * STEP * G * DK);
+    noise_from(59, 0, v, STEPS * STEP * G * DV);
+    for (i = 0; i < FORKS; i++) forks[i] = seq_fork(&s, 60);
+    serial = seq_fork(&s, 60);
+    seq_free(&s);
+    for (i = 0; i < FORKS; i++) {
+        workers[i].c = forks[i].c; workers[i].k = k; workers[i].v = v;
+        if (pthread_create(&threads[i], NULL, grow, &workers[i]) != 0) { ok = 0; break; }
+    }
+    while (--i >= 0) pthread_join(threads[i], NULL);
+    alone.c = serial.c; alone.k = k; alone.v = v;
+    grow(&alone);
+    serial.n += STEPS * STEP;
+    want = snapshot_of(&serial);
+    for (i = 0; i < FORKS; i++) {
+        snapshot got;
+        forks[i].n = serial.n;
+        got = snapshot_of(&forks[i]);
+        ok &= workers[i].ok && same_contents(&want, &got);
+    }
+    check(ok && alone.ok, "forks that grow on four threads hold what one thread gives (%s)",
+          policy_names[policy]);
+    for (i = 0; i < FORKS; i++) seq_free(&forks[i]);
+    seq_free(&serial);
+    free(k);
+    free(v);
+}
+
+static void test_fork_arguments(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    seq s = seq_new(&d, 1, 10), f;
+    check(lctx_cache_fork(NULL, &f.c) == LCTX_E_NULL && lctx_cache_fork(s.c, NULL) == LCTX_E_NULL,
+          "forking nothing or to nowhere is refused");
+    f = seq_fork(&s, 2);
+    check(seq_append(&f, 3) == LCTX_OK && info_of(&s).n == 0, "an empty cache forks");
+    seq_free(&f);
+    seq_free(&s);
+    lctx_cache_free(NULL);
+}
+
+/* ------------------------------------------------------------------------- save and restore */
+
+typedef struct stream {
+    unsigned char *data;
+    size_t n, cap, at;
+    int64_t calls, fail_at;        /* the write that fails, from 1; 0 = none */
+} stream;
+
+static int stream_write(void *user, const void *data, size_t n)
+{
+    stream *s = (stream *)user;
+    if (++s->calls == s->fail_at) return 1;
+    if (s->n + n > s->cap) {
+        s->cap = (s->n + n) * 2;
+        s->data = (unsigned char *)realloc(s->data, s->cap);
+    }
+    if (n) memcpy(s->data + s->n, data, n);
+    s->n += n;
+    return 0;
+}
+
+static int stream_read(void *user, void *data, size_t n)
+{
+    stream *s = (stream *)user;
+    if (s->n - s->at < n) return 1;
+    if (n) memcpy(data, s->data + s->at, n);
+    s->at += n;
+    return 0;
+}
+
+static stream saved(const seq *s)
+{
+    stream out;
+    lctx_status st;
+    memset(&out, 0, sizeof out);
+    st = lctx_cache_save(s->c, stream_write, &out);
+    if (st != LCTX_OK) check(0, "a cache is saved: %s", lctx_status_text(st));
+    return out;
+}
+
+static void test_round_trip(lctx_policy policy, lctx_type k, lctx_type v, int64_t n)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, k, v);
+    seq a, b;
+    snapshot before, after;
+    stream file, again;
+    d.block = 64;
+    a = built(&d, 61, n);
+    b = built(&d, 62, 270);
+    before = snapshot_of(&a);
+    file = saved(&a);
+    check(lctx_cache_restore(b.c, stream_read, &file) == LCTX_OK && file.at == file.n,
+          "a saved cache is read back, to its end (%s, %s/%s, %d tokens)", policy_names[policy],
+          type_names[k],
+          type_names[v], (int)n);
+    b.n = a.n; b.seed = a.seed;
+    memcpy(b.k, a.k, (size_t)(a.n * G * DK) * 4);
+    memcpy(b.v, a.v, (size_t)(a.n * G * DV) * 4);
+    memcpy(b.k_factor, a.k_factor, (size_t)(a.n * G) * 4);
+    memcpy(b.v_factor, a.v_factor, (size_t)(a.n * G) * 4);
+    after = snapshot_of(&b);
+    check(same_contents(&before, &after), "a restored cache attends to the same bits (%s, %s/%s)",
+          policy_names[policy],
+          type_names[k], type_names[v]);
+    again = saved(&b);
+    check(again.n == file.n && memcmp(again.data, file.data, file.n) == 0,
+          "saved again it is the same file (%s)",
+          policy_names[policy]);
+    check(unchanged(&a, &before), "saving changes nothing (%s)", policy_names[policy]);
+    check(goes_on_right(&b) && goes_on_right(&a), "both go on right (%s)", policy_names[policy]);
+    free(file.data);
+    free(again.data);
+    seq_free(&a);
+    seq_free(&b);
+}
+
+/* Every byte of the head and the end, and some between. */
+static size_t next_place(size_t i, size_t n, size_t head)
+{
+    size_t step = full() ? 61 : scalar() ? 1999 : 499;
+    return i < head || i + 40 >= n ? i + 1 : i + step < n - 40 ? i + step : n - 40;
+}
+
+static void test_damaged(lctx_policy policy)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
+                                LCTX_I8);
+    seq a, b;
+    snapshot before;
+    stream file, part;
+    size_t i;
+    int64_t cuts = 0, cut_refused = 0, flips = 0, flip_refused = 0, kept = 0;
+    d.block = 64;
+    a = built(&d, 71, 200);
+    b = built(&d, 72, 150);
+    before = snapshot_of(&b);
+    file = saved(&a);
+    for (i = 0; i < file.n; i = next_place(i, file.n, 200)) {
+        lctx_status st;
+        part = file;
+        part.n = i;
+        cuts++;
+        cut_refused += lctx_cache_restore(b.c, stream_read, &part) == LCTX_E_IO;
+        kept += unchanged(&b, &before);
+        part = file;
+        part.data[i] ^= (unsigned char)(1u << i % 8);
+        st = lctx_cache_restore(b.c, stream_read, &part);
+        part.data[i] ^= (unsigned char)(1u << i % 8);
+        flips++;
+        flip_refused += st == LCTX_E_FORMAT || st == LCTX_E_MISMATCH || st == LCTX_E_IO
+        || st == LCTX_E_MEMORY;
+        kept += unchanged(&b, &before);
+    }
+    check(cuts > 0 && cut_refused == cuts, "a file cut at any of %d places is refused (%s)",
+          (int)cuts, policy_names[policy]);
+    check(flip_refused == flips,
+          "a file with any of %d bits flipped is refused (%s: %d let through)", (int)flips,
+          policy_names[policy], (int)(flips - flip_refused));
+    check(kept == cuts + flips, "refused files leave the cache as it was, to the bit (%s)",
+          policy_names[policy]);
+    part = file;
+    check(lctx_cache_restore(b.c, stream_read, &part) == LCTX_OK,
+          "the whole file is taken after all (%s)",
+          policy_names[policy]);
+    free(file.data);
+    seq_free(&a);
+    seq_free(&b);
+}
+
+static void test_mismatch(void)
+{
+    lctx_cache_desc good = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_I8), d;
+    seq a, b;
+    stream file;
+    snapshot before;
+#define REFUSED(why, change) \
+    do { \
+        d = good; change; b = seq_new(&d, 1, 10); file.at = 0; \
+        check(lctx_cache_restore(b.c, stream_read, &file) == LCTX_E_MISMATCH, \
+              "a file of another %s is refused", why); \
+        check(info_of(&b).n == 0, "a file of another %s changes nothing", why); \
+        seq_free(&b); \
+    } while (0)
+    a = built(&good, 81, 100);
+    file = saved(&a);
+    REFUSED("head count", d.n_head_kv = 1);
+    REFUSED("key size", d.d_k = 64);
+    REFUSED("value size", d.d_v = 32);
+    REFUSED("key type", d.k_type = LCTX_BF16);
+    REFUSED("value type", d.v_type = LCTX_F32);
+    REFUSED("window", d.window = 34);
+    REFUSED("sink count", d.n_sink = 1);
+    REFUSED("policy", d.policy = LCTX_WINDOW; d.n_sink = 0);
+    REFUSED("policy, a full one,", d.policy = LCTX_FULL; d.n_sink = 0; d.window = 0);
+#undef REFUSED
+    before = snapshot_of(&a);
+    file.at = 0;
+    check(lctx_cache_restore(NULL, stream_read, &file) == LCTX_E_NULL
+          && lctx_cache_restore(a.c, NULL, &file) == LCTX_E_NULL,
+          "restoring to nothing or from nowhere is refused");
+    check(lctx_cache_save(NULL, stream_write, &file) == LCTX_E_NULL
+          && lctx_cache_save(a.c, NULL, &file) == LCTX_E_NULL,
+          "saving nothing or to nowhere is refused");
+    check(unchanged(&a, &before), "refused saving and restoring change nothing");
+    free(file.data);
+    seq_free(&a);
+}
+
+static void test_write_fails(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    seq a = built(&d, 91, 500);
+    stream out = saved(&a);
+    int64_t calls = out.calls, k, refused = 0;
+    for (k = 1; k <= calls; k++) {
+        out.n = 0; out.calls = 0; out.fail_at = k;
+        refused += lctx_cache_save(a.c, stream_write, &out) == LCTX_E_IO;
+    }
+    check(calls > 0 && refused == calls, "a write that fails at any of %d calls is told",
+          (int)calls);
+    free(out.data);
+    seq_free(&a);
+}
+
+/* ------------------------------------------------------------------------- no room, no memory */
+
+static void test_max_tokens(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    snapshot before;
+    seq s;
+    d.max_tokens = 100;
+    s = seq_new(&d, 5, 300);
+    check(seq_append(&s, 99) == LCTX_OK, "99 tokens fit into 100");
+    before = snapshot_of(&s);
+    check(seq_append(&s, 2) == LCTX_E_FULL && unchanged(&s, &before),
+          "two more do not, and nothing changes");
+    check(seq_append(&s, 1) == LCTX_OK && info_of(&s).n == 100, "one more does");
+    check(seq_append(&s, 1) == LCTX_E_FULL, "no token goes beyond max_tokens");
+    check(lctx_cache_rewind(s.c, 40) == LCTX_OK, "a full cache can be rewound");
+    s.n = 40;
+    check(seq_append(&s, 60) == LCTX_OK && seq_append(&s, 1) == LCTX_E_FULL, "and filled again");
+    seq_free(&s);
+}
+
+typedef enum action { APPEND, FORK, WRITE_SHARED, RESTORE, SAVE, ACTIONS } action;
+static const char *const action_names[] = { "append", "fork", "append to a fork", "restore",
+                                            "save" };
+
+/* One action on a built sequence; its status. */
+static lctx_status act(action what, seq *s, stream *file)
+{
+    lctx_cache *fork = NULL;
+    lctx_status st;
+    stream out;
+    switch (what) {
+    case APPEND:
+    case WRITE_SHARED: return seq_append(s, 300);
+    case FORK:
+        st = lctx_cache_fork(s->c, &fork);
+        if (st == LCTX_OK) lctx_cache_free(fork);
+        return st;
+    case RESTORE: file->at = 0; return lctx_cache_restore(s->c, stream_read, file);
+    default:
+        memset(&out, 0, sizeof out);
+        st = lctx_cache_save(s->c, stream_write, &out);
+        free(out.data);
+        return st;
+    }
+}
+
+/* The k-th allocation of the action fails, for every k, until none is left to fail. */
+static void test_no_memory(action what, lctx_policy policy)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
+                                LCTX_F16);
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    seq source, s, sibling;
+    stream file;
+    int64_t k, tried = 0, told = 0, kept = 0, clean = 0;
+    lctx_status st;
+    d.block = 64;
+    source = built(&d, 95, 400);
+    file = saved(&source);
+    d.alloc = &alloc;
+    for (k = 1; k < 1000; k++) {
+        snapshot before;
+        count.fail_at = 0;
+        s = built(&d, 96, 270);
+        memset(&sibling, 0, sizeof sibling);
+        if (what == WRITE_SHARED) sibling = seq_fork(&s, 97);
+        before = snapshot_of(&s);
+        count.calls = 0;
+        count.fail_at = k;
+        st = act(what, &s, &file);
+        count.fail_at = 0;
+        if (st != LCTX_OK) {
+            tried++;
+            told += st == LCTX_E_MEMORY;
+            kept += unchanged(&s, &before);
+            kept -= !goes_on_right(&s);
+        }
+        seq_free(&s);
+        if (what == WRITE_SHARED) seq_free(&sibling);
+        clean += count.bytes == 0 && count.wrong == 0;
+        if (st == LCTX_OK) break;
+    }
+    check(st == LCTX_OK && told == tried && (tried > 0 || what == SAVE),
+          "%s without memory at any of %d calls tells so (%s)",
+          action_names[what], (int)tried, policy_names[policy]);
+    check(kept == tried, "%s without memory leaves the cache as it was (%s)", action_names[what],
+          policy_names[policy]);
+    check(clean == k, "%s without memory leaks nothing, and free gets the right sizes (%s)",
+          action_names[what],
+          policy_names[policy]);
+    free(file.data);
+    seq_free(&source);
+}
+
+static void test_create_no_memory(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_F16);
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    lctx_cache *c;
+    int64_t k, ok = 1;
+    lctx_status st = LCTX_E_MEMORY;
+    d.alloc = &alloc;
+    for (k = 1; k < 100 && st != LCTX_OK; k++) {
+        c = NULL;
+        count.calls = 0;
+        count.fail_at = k;
+        st = lctx_cache_create(&d, &c);
+        ok &= st == LCTX_OK || (st == LCTX_E_MEMORY && count.bytes == 0);
+    }
+    check(st == LCTX_OK && k > 2 && ok,
+          "creating without memory at any call tells so and leaks nothing");
+    if (st == LCTX_OK) lctx_cache_free(c);
+    check(count.bytes == 0 && count.wrong == 0, "an empty cache frees what it took");
+}
+
+/* ------------------------------------------------------------------------- arguments */
+
+static void test_bad_descs(void)
+{
+    lctx_cache_desc good = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_F16), d;
+    lctx_cache *c;
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        d = good; change; c = NULL; st = lctx_cache_create(&d, &c); \
+        check(st == status, "a cache with %s gives \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+        check(c == NULL, "a cache with %s is not made", why); \
+    } while (0)
+    check(lctx_cache_create(NULL, &c) == LCTX_E_NULL
+          && lctx_cache_create(&good, NULL) == LCTX_E_NULL,
+          "a cache from nothing or to nowhere is refused");
+    REFUSED(LCTX_E_COUNT, "no heads", d.n_head_kv = 0);
+    REFUSED(LCTX_E_COUNT, "a negative head count", d.n_head_kv = -1);
+    REFUSED(LCTX_E_HEAD_DIM, "keys of no size", d.d_k = 0);
+    REFUSED(LCTX_E_HEAD_DIM, "keys that are too long", d.d_k = 65537);
+    REFUSED(LCTX_E_HEAD_DIM, "values of negative size", d.d_v = -1);
+    REFUSED(LCTX_E_HEAD_DIM, "values that are too long", d.d_v = 65537);
+    REFUSED(LCTX_E_TYPE, "an unknown key type", d.k_type = LCTX_TYPE_COUNT);
+    REFUSED(LCTX_E_TYPE, "a negative value type", d.v_type = -1);
+    REFUSED(LCTX_E_ENUM, "an unknown policy", d.policy = LCTX_POLICY_COUNT);
+    REFUSED(LCTX_E_ENUM, "a negative policy", d.policy = -1);
+    REFUSED(LCTX_E_WINDOW, "no window", d.window = 0);
+    REFUSED(LCTX_E_WINDOW, "a negative window", d.window = -3);
+    REFUSED(LCTX_E_WINDOW, "no sinks under sinks", d.n_sink = 0);
+    REFUSED(LCTX_E_WINDOW, "negative sinks", d.n_sink = -1);
+    REFUSED(LCTX_E_WINDOW, "no window under window",
+            d.policy = LCTX_WINDOW; d.n_sink = 0; d.window = 0);
+    REFUSED(LCTX_E_COUNT, "blocks that are no multiple of a tile", d.block = 100);
+    REFUSED(LCTX_E_COUNT, "negative blocks", d.block = -64);
+    REFUSED(LCTX_E_COUNT, "negative max_tokens",
+            d.policy = LCTX_FULL; d.n_sink = 0; d.window = 0; d.max_tokens = -1);
+#undef REFUSED
+}
+
+static void test_bad_appends(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    seq s = built(&d, 3, 90);
+    snapshot before = snapshot_of(&s);
+    static float k[3 * G * DK], v[3 * G * DV];
+    lctx_rows rows;
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        memset(&rows, 0, sizeof rows); rows.n = 3; rows.k = k; rows.v = v; change; \
+        st = lctx_cache_append(s.c, &rows); \
+        check(st == status, "rows with %s give \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+        check(unchanged(&s, &before), "rows with %s change nothing", why); \
+    } while (0)
+    check(lctx_cache_append(NULL, &rows) == LCTX_E_NULL
+          && lctx_cache_append(s.c, NULL) == LCTX_E_NULL,
+          "appending nothing or to nothing is refused");
+    REFUSED(LCTX_E_NULL, "no keys", rows.k = NULL);
+    REFUSED(LCTX_E_NULL, "no values", rows.v = NULL);
+    REFUSED(LCTX_E_COUNT, "a negative count", rows.n = -1);
+    REFUSED(LCTX_E_STRIDE, "a short key token stride", rows.k_token = DK * 4 - 4);
+    REFUSED(LCTX_E_STRIDE, "a short key head stride", rows.k_head = DK * 4 - 4);
+    REFUSED(LCTX_E_STRIDE, "a short value token stride", rows.v_token = DV * 4 - 4);
+    REFUSED(LCTX_E_STRIDE, "a short value head stride", rows.v_head = DV * 4 - 4);
+    REFUSED(LCTX_E_STRIDE, "a negative stride", rows.k_token = -4096);
+#undef REFUSED
+    seq_free(&s);
+}
+
+static void test_bad_attends(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_F16);
+    static float q[QROW], out[OROW];
+    lctx_attn good, a;
+    size_t bytes = 0;
+    seq s;
+    d.block = 64;
+    s = built(&d, 3, 900);                     /* the last append began at 600 */
+    memset(&good, 0, sizeof good);
+    good.n_q = 1; good.n_head = H; good.q = good.q_far = q; good.q_pos0 = 899; good.out = out;
+    check(attend(s.c, &good) == LCTX_OK, "a cache is attended with its own fields unset");
+    a = good;
+    a.n_head_kv = G; a.d_k = DK; a.d_v = DV; a.window = 33; a.n_sink = 4;
+    check(attend(s.c, &a) == LCTX_OK, "and with its own fields repeated");
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        a = good; change; memset(out, 0x5a, sizeof out); st = attend(s.c, &a); \
+        check(st == status, "attending a cache with %s gives \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+    } while (0)
+    REFUSED(LCTX_E_HEADS, "heads that do not divide", a.n_head = 5);
+    REFUSED(LCTX_E_HEADS, "another number of KV heads", a.n_head_kv = 1);
+    REFUSED(LCTX_E_HEAD_DIM, "another key size", a.d_k = 64);
+    REFUSED(LCTX_E_HEAD_DIM, "another value size", a.d_v = 64);
+    REFUSED(LCTX_E_WINDOW, "another window", a.window = 34);
+    REFUSED(LCTX_E_WINDOW, "another sink count", a.n_sink = 3);
+    REFUSED(LCTX_E_EVICTED, "a query before the last append", a.q_pos0 = 300);
+    REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
+    REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
+#undef REFUSED
+    a = good; a.q_far = NULL;
+    check(attend(s.c, &a) != LCTX_OK, "sinks without the far query are refused");
+    check(lctx_cache_attend_size(NULL, &good, &bytes) == LCTX_E_NULL
+          && lctx_cache_attend_size(s.c, NULL, &bytes) == LCTX_E_NULL
+          && lctx_cache_attend_size(s.c, &good, NULL) == LCTX_E_NULL,
+          "sizing nothing or to nowhere is refused");
+    check(lctx_cache_attend(NULL, &good, out, sizeof out) == LCTX_E_NULL
+          && lctx_cache_attend(s.c, NULL, out, sizeof out) == LCTX_E_NULL,
+          "attending nothing is refused");
+    check(lctx_cache_attend_size(s.c, &good, &bytes) == LCTX_OK
+          && lctx_cache_attend(s.c, &good, NULL, bytes) == LCTX_E_SCRATCH,
+          "attending without scratch is refused");
+    check(lctx_cache_get_info(NULL, NULL) == LCTX_E_NULL
+          && lctx_cache_get_info(s.c, NULL) == LCTX_E_NULL,
+          "numbers of nothing or to nowhere are refused");
+    seq_free(&s);
+}
+
+int main(void)
+{
+    int policy, type, what;
+    test_policies();
+    test_long_prompts();
+    for (type = 0; type < 4; type++) test_streaming((lctx_type)type, 33, type % 2 ? 1 : 4, 1000);
+    if (full()) test_streaming(LCTX_F16, 533, 4, 3000);
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        for (type = 0; type < 4; type++) {
+            if (!scalar() || full() || (policy + type) % 2) test_chunks((lctx_policy)policy,
+                    (lctx_type)type);
+            test_rewind((lctx_policy)policy, (lctx_type)type);
+            test_fork((lctx_policy)policy, (lctx_type)type, type % 2);
+            test_round_trip((lctx_policy)policy, (lctx_type)type, (lctx_type)(3 - type), 300);
+        }
+        test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1);
+        test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1300);
+        test_spans((lctx_policy)policy);
+        test_fork_threads((lctx_policy)policy);
+        test_damaged((lctx_policy)policy);
+        for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, (lctx_policy)policy);
+    }
+    test_constant_memory(LCTX_WINDOW, 1);
+    test_constant_memory(LCTX_SINKS, 1);
+    test_constant_memory(LCTX_SINKS, 7);
+    test_info();
+    test_fork_arguments();
+    test_mismatch();
+    test_write_fails();
+    test_max_tokens();
+    test_create_no_memory();
+    test_bad_descs();
+    test_bad_appends();
+    test_bad_attends();
+    return test_report("cache", lctx_isa_name(lctx_isa_get()));
+}

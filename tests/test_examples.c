@@ -1,0 +1,177 @@
+/* test_examples.c - the examples as programs: exit codes and the one line on stderr for each kind of
+   bad input. Wants a POSIX shell; runs from the repository's root, beside the built examples. */
+#include "lctx.h"
+#include "test.h"
+
+#include <sys/wait.h>
+
+static const char *bin = "build";      /* where the examples are, and room for files */
+static char scratch[200];              /* a prefix for files of this run */
+
+#define TOY "examples/toy/toy.gguf"
+
+/* Runs a command line and gives its exit code; what it prints goes to two files. */
+static int run(const char *command)
+{
+    char line[2000];
+    int status;
+    snprintf(line, sizeof line, "%s/%s > %s.out 2> %s.err < /dev/null", bin, command, scratch,
+             scratch);
+    status = system(line);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* The last run's stderr; how many lines it has. */
+static int errors(char *text, size_t cap)
+{
+    char path[256];
+    FILE *file;
+    size_t n, i;
+    int lines = 0;
+    snprintf(path, sizeof path, "%s.err", scratch);
+    file = fopen(path, "rb");
+    n = file ? fread(text, 1, cap - 1, file) : 0;
+    if (file) fclose(file);
+    text[n] = 0;
+    for (i = 0; i < n; i++) lines += text[i] == '\n';
+    return lines;
+}
+
+/* The command must end with this code and say one line that begins with the program's name. */
+static void fails(int code, const char *says, const char *command)
+{
+    char text[1000];
+    int got = run(command), lines = errors(text, sizeof text);
+    size_t name = strcspn(command, " ");
+    check(got == code && lines == 1 && !strncmp(text, command, name) && text[name] == ':'
+          && strstr(text, says), "`%s` ends with %d and says \"%s\" (%d: %.150s)", command, code, says,
+          got, text);
+}
+
+static void works(const char *command)
+{
+    char text[1000];
+    int got = run(command);
+    errors(text, sizeof text);
+    check(got == 0, "`%s` works (%d: %.150s)", command, got, got ? text : "");
+}
+
+/* The same, with "@" in the command standing for the scratch prefix. */
+static const char *with_scratch(const char *command)
+{
+    static char line[1000];
+    size_t n = 0;
+    for (; *command && n < sizeof line - sizeof scratch; command++) {
+        if (*command == '@') n += (size_t)snprintf(line + n, sizeof scratch, "%s", scratch);
+        else line[n++] = *command;
+    }
+    line[n] = 0;
+    return line;
+}
+
+static void copy_part(const char *from, const char *to, long n, long flip)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(with_scratch(to), "wb");
+    int c;
+    long i;
+    for (i = 0; in && out && i < n && (c = getc(in)) != EOF; i++) putc(i == flip ? c ^ 64 : c, out);
+    if (in) fclose(in);
+    if (out) fclose(out);
+}
+
+static void test_usage(void)
+{
+    static const char *const programs[] = { "generate", "passkey", "perplexity", "stream" };
+    char command[200];
+    size_t i;
+    for (i = 0; i < sizeof programs / sizeof *programs; i++) {
+        snprintf(command, sizeof command, "%s --help", programs[i]);
+        works(command);
+        fails(1, "MODEL", programs[i]);
+        snprintf(command, sizeof command, "%s --no-such-option", programs[i]);
+        fails(1, "--no-such-option", command);
+        snprintf(command, sizeof command, "%s build/no-such-file.gguf%s", programs[i],
+                 i == 2 ? " tests/test.h" : "");
+        fails(2, "no-such-file", command);
+        snprintf(command, sizeof command, "%s " TOY " --kv q4", programs[i]);
+        fails(1, "--kv", command);
+    }
+    fails(1, "-n", "generate " TOY " hello -n");
+    fails(1, "-n", "generate " TOY " hello -n many");
+    fails(1, "-n", "generate " TOY " hello -n -1");
+    fails(1, "-n", "generate " TOY " hello -n 99999999999999999999");
+    fails(1, "--threads", "generate " TOY " hello --threads 5000");
+    fails(1, "--rope", "generate " TOY " hello --rope magic");
+    fails(1, "--factor", "generate " TOY " hello --rope yarn --factor 0.5");
+    fails(1, "--factor", "generate " TOY " hello --rope yarn --factor nan");
+    fails(1, "--factor", "generate " TOY " hello --rope by-parts");
+    fails(1, "--top-p", "generate " TOY " hello --top-p 1.5");
+    fails(1, "again", "generate " TOY " hello again");
+}
+
+static void test_files(void)
+{
+    fails(2, "GGUF", "generate tests/test.h hello");
+    copy_part(TOY, "@.cut.gguf", 0, -1);
+    fails(2, "ends early", with_scratch("generate @.cut.gguf hello"));
+    copy_part(TOY, "@.cut.gguf", 1000, -1);
+    fails(2, "ends early: in key", with_scratch("generate @.cut.gguf hello"));
+    copy_part(TOY, "@.cut.gguf", 100000, -1);
+    fails(2, "outside the file", with_scratch("generate @.cut.gguf hello"));
+    copy_part(TOY, "@.cut.gguf", 1 << 30, 4);
+    fails(2, "version", with_scratch("generate @.cut.gguf hello"));
+    fails(2, "no-such-prompt", "generate " TOY " --file build/no-such-prompt");
+    fails(2, "tests", "generate " TOY " --file tests");
+}
+
+static void test_sessions(void)
+{
+    works("generate " TOY " hello -n 2");
+    works("generate " TOY " '' -n 2");                    /* BOS alone */
+    works("generate " TOY " -n 2");                       /* standard input, empty here */
+    works("generate " TOY " --file examples/toy/passkey-short.txt -n 2 --cache sinks --window 20");
+    fails(3, "--ctx", "generate " TOY " hello --ctx 3");
+    works("generate " TOY " hello -n 99 --ctx 8");
+    works(with_scratch("generate " TOY " hello -n 0 --save @.session"));
+    works(with_scratch("generate " TOY " ', world' -n 2 --load @.session"));
+    fails(2, "empty", with_scratch("generate " TOY " '' -n 2 --load @.session"));
+    fails(2, "another shape", with_scratch("generate " TOY " x --kv int8 --load @.session"));
+    fails(2, "no-such-session", "generate " TOY " x --load build/no-such-session");
+    copy_part(with_scratch("@.session"), "@.damaged", 5000, -1);
+    fails(2, "ended early", with_scratch("generate " TOY " x --load @.damaged"));
+    copy_part(with_scratch("@.session"), "@.damaged", 1 << 30, 5000);
+    fails(2, "damaged", with_scratch("generate " TOY " x --load @.damaged"));
+    fails(3, "not saved", "generate " TOY " hello -n 0 --save build/no-such-folder/session");
+}
+
+static void test_runs(void)
+{
+    works("drop_in");
+    works("split");
+    works("passkey " TOY " --trials 1 --longest 1 --methods plain");
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged" };
+    static char folder[150];
+    char path[256];
+    size_t i;
+    const char *slash = strrchr(argv[0], '/');
+    (void)test_normal;
+    if (slash && argc == 1 && (size_t)(slash - argv[0]) < sizeof folder) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - argv[0]), argv[0]);
+        bin = folder;
+    }
+    if (argc > 1) bin = argv[1];
+    snprintf(scratch, sizeof scratch, "%s/test_examples.%s", bin, lctx_isa_name(lctx_isa_get()));
+    test_usage();
+    test_files();
+    test_sessions();
+    test_runs();
+    for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(path, sizeof path, "%s.%s", scratch, suffixes[i]);
+        remove(path);
+    }
+    return test_report("examples", lctx_isa_name(lctx_isa_get()));
+}

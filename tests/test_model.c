@@ -1,0 +1,1376 @@
+/* test_model.c - floor 4: the model step against a transformer in double, its promises of equal bits,
+   sessions that fork, rewind, are saved, fail and stay as they were. */
+#include "lctx.h"
+#include "test.h"
+#include "hooks.h"
+#include "oracle_model.h"
+
+#include <math.h>
+#include <pthread.h>
+
+enum { MAX_LAYER = 3, MAX_KEPT = 256 };
+
+static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size); }
+static int full(void) { return getenv("TEST_FULL") != NULL; }
+
+/* ---------------------------------------------------------------------------- random models */
+
+typedef struct shape {
+    const char *name;
+    int32_t n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab;
+    int32_t n_rot;               /* 0 = the model has no rotation */
+    int32_t pairing, scheme;
+    int     type, vec_type;      /* of matrices; of norms and biases */
+    int     tied, bias, qk_norm;
+    float   embd_scale, attn_scale, softcap, logit_softcap, norm_eps;
+    int64_t window;              /* of odd layers */
+    int     own_rope, no_rope;   /* the layer with its own schedule, the one without, from 1 */
+} shape;
+
+/* A model twice: as lctx has it, and as the oracle has it. */
+typedef struct world {
+    lctx_model   m;
+    lctx_layer   layers[MAX_LAYER];
+    lctx_rope    rope[2];
+    oracle_model o;
+    oracle_layer o_layers[MAX_LAYER];
+    oracle_rope  o_rope[2];
+    void        *kept[MAX_KEPT];
+    int          n_kept;
+} world;
+
+static void *keep(world *w, int64_t n, size_t size)
+{
+    return w->kept[w->n_kept++] = zeroed(n, size);
+}
+
+static void world_free(world *w)
+{
+    while (w->n_kept) free(w->kept[--w->n_kept]);
+    free(w);
+}
+
+/* Random values of mean `about`, stored as `type` in *t; returns what was stored. */
+static const double *weight(world *w, int type, int64_t rows, int64_t cols, double about,
+                            double spread, lctx_tensor *t)
+{
+    static const int size[] = { 4, 2, 2, 1 };
+    char   *data  = (char *)keep(w, rows * cols, (size_t)size[type]);
+    float  *scale = (float *)keep(w, rows, sizeof *scale);
+    double *value = (double *)keep(w, rows * cols, sizeof *value);
+    float  *row   = (float *)zeroed(cols, sizeof *row);
+    int64_t r, c;
+    for (r = 0; r < rows; r++) {
+        for (c = 0; c < cols; c++) row[c] = (float)(about + spread * (double)test_normal());
+        scale[r] = oracle_store(type, cols, row, data + r * cols * size[type], row);
+        for (c = 0; c < cols; c++) value[r * cols + c] = (double)row[c] * (double)scale[r];
+    }
+    free(row);
+    t->data = data;
+    t->type = type;
+    t->scale = type == LCTX_I8 ? scale : NULL;
+    return value;
+}
+
+static const double *matrix(world *w, const shape *s, int64_t rows, int64_t cols, lctx_tensor *t)
+{
+    return weight(w, s->type, rows, cols, 0, 1 / sqrt((double)cols), t);
+}
+
+static const double *norm(world *w, const shape *s, int64_t n, lctx_tensor *t)
+{
+    return weight(w, s->vec_type, 1, n, 1, 0.2, t);
+}
+
+static void world_layer(world *w, const shape *s, int i)
+{
+    lctx_layer *l = &w->layers[i];
+    oracle_layer *o = &w->o_layers[i];
+    int64_t d = s->d_model, q = w->o.n_head * w->o.head_dim, k = w->o.n_head_kv * w->o.head_dim;
+    o->attn_norm = norm(w, s, d, &l->attn_norm);
+    o->wq = matrix(w, s, q, d, &l->wq);
+    o->wk = matrix(w, s, k, d, &l->wk);
+    o->wv = matrix(w, s, k, d, &l->wv);
+    o->wo = matrix(w, s, d, q, &l->wo);
+    if (s->bias) {
+        o->bq = weight(w, s->vec_type, 1, q, 0, 0.3, &l->bq);
+        o->bk = weight(w, s->vec_type, 1, k, 0, 0.3, &l->bk);
+        o->bv = weight(w, s->vec_type, 1, k, 0, 0.3, &l->bv);
+    }
+    if (s->qk_norm) {
+        o->q_norm = norm(w, s, w->o.head_dim, &l->q_norm);
+        o->k_norm = norm(w, s, w->o.head_dim, &l->k_norm);
+    }
+    o->ffn_norm = norm(w, s, d, &l->ffn_norm);
+    o->w_gate = matrix(w, s, s->d_ff, d, &l->w_gate);
+    o->w_up = matrix(w, s, s->d_ff, d, &l->w_up);
+    o->w_down = matrix(w, s, d, s->d_ff, &l->w_down);
+    o->window = l->window = i % 2 ? s->window : 0;
+    o->interleaved = s->pairing == LCTX_ROPE_INTERLEAVED;
+    o->rope = s->n_rot && s->no_rope != i + 1 ? &w->o_rope[s->own_rope == i + 1] : NULL;
+    l->rope = s->own_rope == i + 1 ? &w->rope[1] : NULL;
+    l->no_rope = s->no_rope == i + 1;
+}
+
+/* Schedule 1 is another one, for the layer with its own. */
+static void world_rope(world *w, const shape *s, int which)
+{
+    lctx_rope_desc d;
+    oracle_rope_desc o;
+    memset(&d, 0, sizeof d);
+    memset(&o, 0, sizeof o);
+    d.scheme = s->scheme; d.pairing = s->pairing; d.n_rot = s->n_rot;
+    d.theta = o.theta = which ? 10000 : 500;
+    o.n_rot = s->n_rot; o.factor = 1; o.scheme = ORACLE_PLAIN; o.truncate = 1;
+    if (s->scheme == LCTX_ROPE_YARN) {
+        o.scheme = ORACLE_YARN;
+        d.factor = o.factor = 4;
+        d.orig_ctx = o.orig_ctx = 64;
+        d.beta_fast = o.beta_fast = 8;
+        d.beta_slow = o.beta_slow = 1;
+        d.mscale = o.mscale = 1;
+        d.mscale_all_dim = o.mscale_all_dim = 0.7;
+    }
+    oracle_rope_schedule(&o, &w->o_rope[which]);
+    if (lctx_rope_init(&w->rope[which], &d) != LCTX_OK) check(0, "a schedule is made");
+}
+
+static double given_or(float given, double value) { return given != 0 ? (double)given : value; }
+
+static world *world_new(const shape *s)
+{
+    world *w = (world *)zeroed(1, sizeof *w);
+    lctx_model *m = &w->m;
+    oracle_model *o = &w->o;
+    int i;
+    test_state = 12345;
+    m->n_layer = o->n_layer = s->n_layer; m->n_head = o->n_head = s->n_head;
+    m->n_head_kv = o->n_head_kv = s->n_head_kv; m->head_dim = o->head_dim = s->head_dim;
+    if (!s->head_dim) o->head_dim = s->d_model / s->n_head;
+    m->d_model = o->d_model = s->d_model; m->d_ff = o->d_ff = s->d_ff;
+    m->n_vocab = o->n_vocab = s->n_vocab;
+    m->norm_eps = s->norm_eps; o->norm_eps = given_or(s->norm_eps, (double)1e-5f);
+    m->embd_scale = s->embd_scale; o->embd_scale = given_or(s->embd_scale, 1);
+    m->attn_scale = s->attn_scale; o->attn_scale = given_or(s->attn_scale, 1 / sqrt(o->head_dim));
+    m->softcap = s->softcap; o->softcap = (double)s->softcap;
+    m->logit_softcap = s->logit_softcap; o->logit_softcap = (double)s->logit_softcap;
+    if (s->n_rot) for (i = 0; i < 2; i++) world_rope(w, s, i);
+    m->rope = s->n_rot ? &w->rope[0] : NULL;
+    m->layers = w->layers; o->layers = w->o_layers;
+    o->tok_embd = weight(w, s->type, s->n_vocab, s->d_model, 0, 1, &m->tok_embd);
+    o->output = o->tok_embd;
+    if (!s->tied) o->output = matrix(w, s, s->n_vocab, s->d_model, &m->output);
+    o->output_norm = norm(w, s, s->d_model, &m->output_norm);
+    for (i = 0; i < s->n_layer; i++) world_layer(w, s, i);
+    return w;
+}
+
+/* ---------------------------------------------------------------------------- sessions */
+
+static int32_t *random_tokens(const world *w, int64_t n, uint64_t seed)
+{
+    int32_t *tokens = (int32_t *)zeroed(n, sizeof *tokens);
+    int64_t i;
+    test_state = seed;
+    for (i = 0; i < n; i++) tokens[i] = (int32_t)(test_random() % (uint64_t)w->m.n_vocab);
+    return tokens;
+}
+
+static lctx_session_desc policy_desc(lctx_policy policy, int64_t window, int32_t n_sink)
+{
+    lctx_session_desc d;
+    memset(&d, 0, sizeof d);
+    d.policy = (int32_t)policy;
+    if (policy != LCTX_FULL) d.window = window;
+    if (policy == LCTX_SINKS) d.n_sink = n_sink;
+    d.block = 64;
+    return d;
+}
+
+static lctx_session *session_new(const world *w, const lctx_session_desc *d)
+{
+    lctx_session *s = NULL;
+    lctx_status st = lctx_session_create(&w->m, d, &s);
+    if (st != LCTX_OK) check(0, "a session is created: %s", lctx_status_text(st));
+    return s;
+}
+
+/* Feeds in pieces of at most `piece` tokens (0: at once; negative: of changing sizes), keeping the
+   logits of all. */
+static lctx_status feed_pieces(lctx_session *s, const world *w, const int32_t *tokens, int64_t n,
+                               int64_t piece, float *logits)
+{
+    int64_t at, b, odd = 1;
+    lctx_status st = LCTX_OK;
+    for (at = 0; at < n && st == LCTX_OK; at += b) {
+        b = piece > 0 ? piece : piece < 0 ? odd : n;
+        odd = odd * 5 % 97;
+        if (b > n - at) b = n - at;
+        st = lctx_session_feed(s, tokens + at, b, LCTX_LOGITS_ALL, logits + at * w->m.n_vocab);
+    }
+    return st;
+}
+
+/* The logits of all tokens from a fresh session, to be freed. */
+static float *fresh_logits(const world *w, const lctx_session_desc *d, const int32_t *tokens,
+                           int64_t n, int64_t piece)
+{
+    float *logits = (float *)zeroed(n * w->m.n_vocab, sizeof *logits);
+    lctx_session *s = session_new(w, d);
+    lctx_status st = feed_pieces(s, w, tokens, n, piece, logits);
+    if (st != LCTX_OK) check(0, "a session is fed: %s", lctx_status_text(st));
+    lctx_session_free(s);
+    return logits;
+}
+
+static int same(const world *w, const float *a, const float *b, int64_t n)
+{
+    return !memcmp(a, b, (size_t)(n * w->m.n_vocab) * sizeof *a);
+}
+
+static lctx_session_info info_of(const lctx_session *s)
+{
+    lctx_session_info info;
+    memset(&info, 0, sizeof info);
+    if (lctx_session_get_info(s, &info) != LCTX_OK) check(0, "a session gives its numbers");
+    return info;
+}
+
+/* What a failed call may not change: all but the scratch, which may have grown. */
+static int same_info(const lctx_session *s, const lctx_session_info *before)
+{
+    lctx_session_info now = info_of(s);
+    return now.n == before->n && now.n_dropped == before->n_dropped
+           && now.rewind_min == before->rewind_min && now.cache_bytes == before->cache_bytes;
+}
+
+/* ---------------------------------------------------------------------------- against the oracle */
+
+static const shape shapes[] = {
+  /* name                       L  H Hkv hd  dm  ff   voc rot */
+  { "Llama, tied",              2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "Llama, own output",        2, 4, 2, 12, 48, 100, 259, 12, 1, 0, 0, 0, 0, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "Llama, f16 weights",       2, 6, 2, 12, 72, 100, 259, 12, 1, 0, 1, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "Llama, bf16 weights",      2, 6, 3, 12, 72, 100,  37, 12, 0, 0, 2, 2, 0, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "Llama, int8 weights",      2, 6, 1, 12, 72, 100, 259, 12, 1, 0, 3, 1, 0, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "Llama, int8, tied",        1, 4, 4, 12, 48,  33,  37, 12, 1, 0, 3, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "Qwen2: biases",            2, 6, 2,  0, 72, 100, 259, 12, 0, 0, 0, 0, 1, 1, 0, 0,0,0,0, 1e-6f, 0, 0, 0 },
+  { "Qwen2, f16 biases",        2, 4, 1,  0, 48, 100,  37, 12, 0, 0, 1, 1, 0, 1, 0, 0,0,0,0, 1e-6f, 0, 0, 0 },
+  { "Qwen3: norms of q and k",  2, 4, 2, 32, 48, 100,  37, 32, 0, 0, 0, 0, 1, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0 },
+  { "Qwen3, bf16, odd heads",   2, 3, 1, 40, 72, 100, 259, 40, 0, 0, 2, 1, 1, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0 },
+  { "no rotation",              2, 4, 2, 12, 48, 100,  37,  0, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "a quarter turns",          2, 4, 2, 32, 48, 100,  37,  8, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "a quarter turns, in pairs",2, 4, 2, 32, 48, 100,  37,  8, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "windows of odd layers",    3, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 9, 0, 0 },
+  { "a layer's own rotation",   3, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 2, 0 },
+  { "a layer without rotation", 3, 4, 2, 12, 48, 100,  37, 12, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 2, 3 },
+  { "softcaps and scales",      2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 6.9282f, 0.4f, 2.0f, 3.0f, 1e-3f, 0, 0, 0 },
+  { "YaRN with mscale",         2, 4, 2, 32, 48, 100,  37, 32, 0, LCTX_ROPE_YARN, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
+  { "YaRN in pairs, partial",   2, 4, 2, 32, 48, 100,  37, 16, 1, LCTX_ROPE_YARN, 1, 0, 1, 0, 0, 0,0,0,0,0, 9, 0, 1 },
+  { "one head of 7, odd sizes", 2, 1, 1,  7, 13,   5,   3,  6, 0, 0, 0, 0, 1, 1, 1, 0,0,0,0,0, 0, 0, 0 }
+};
+enum { N_SHAPES = sizeof shapes / sizeof *shapes };
+
+static double worst_error(const world *w, const lctx_session_desc *d, int64_t n,
+                          const int32_t *tokens, const double *want)
+{
+    float *got = fresh_logits(w, d, tokens, n, 0);
+    oracle_error e;
+    memset(&e, 0, sizeof e);
+    oracle_error_add(&e, n * w->m.n_vocab, want, got);
+    free(got);
+    return e.worst;
+}
+
+static void test_shapes(void)
+{
+    const int64_t n = full() ? 300 : 70;
+    int i;
+    for (i = 0; i < N_SHAPES; i++) {
+        world *w = world_new(&shapes[i]);
+        lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+        int32_t *tokens = random_tokens(w, n, 99);
+        double *want = (double *)zeroed(n * w->m.n_vocab, sizeof *want), worst;
+        oracle_model_logits(&w->o, n, tokens, want);
+        worst = worst_error(w, &d, n, tokens, want);
+        check(lctx_model_check(&w->m) == LCTX_OK, "%s: the model is found valid", shapes[i].name);
+        check(worst < 1e-4, "%s: the logits of every token are the oracle's (%.1e)",
+              shapes[i].name, worst);
+        free(want);
+        free(tokens);
+        world_free(w);
+    }
+}
+
+static void test_policy(const shape *s, lctx_policy policy, int64_t window, int32_t n_sink)
+{
+    static const char *const names[] = { "full", "window", "sinks" };
+    static const double bound[] = { 1e-4, 0.02, 0.15, 0.15 };
+    const int64_t n = full() ? 500 : 120;
+    world *w = world_new(s);
+    lctx_session_desc d = policy_desc(policy, window, n_sink);
+    int32_t *tokens = random_tokens(w, n, 99);
+    double *want = (double *)zeroed(n * w->m.n_vocab, sizeof *want);
+    int type;
+    w->o.window = d.window;
+    w->o.n_sink = d.n_sink;
+    oracle_model_logits(&w->o, n, tokens, want);
+    for (type = 0; type < 4; type++) {
+        double worst;
+        d.k_type = d.v_type = type;
+        worst = worst_error(w, &d, n, tokens, want);
+        check(worst < bound[type], "%s, %s %d/%d, cache type %d: the oracle's logits (%.1e)", s->name,
+              names[policy], (int)d.window, (int)d.n_sink, type, worst);
+    }
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_policies(void)
+{
+    static const int which[] = { 0, 6, 13, 15, 18 };
+    size_t i;
+    for (i = 0; i < sizeof which / sizeof *which; i++) {
+        const shape *s = &shapes[which[i]];
+        test_policy(s, LCTX_FULL, 0, 0);
+        test_policy(s, LCTX_WINDOW, 13, 0);
+        test_policy(s, LCTX_WINDOW, 1, 0);
+        test_policy(s, LCTX_SINKS, 13, 4);
+        test_policy(s, LCTX_SINKS, 70, 1);
+    }
+}
+
+/* ---------------------------------------------------------------------------- equal bits */
+
+/* Large enough for its products to be cut over threads. */
+static const shape bits_shape = {
+    "for bits", 2, 6, 2, 12, 72, 100, 61, 12, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0
+};
+static const char *const policy_names[] = { "full", "window", "sinks" };
+
+static void test_chunkings(lctx_policy policy, int type)
+{
+    static const int32_t chunks[] = { 1, 7, 64, 256, 256, 256, 7, 64 };
+    static const int64_t pieces[] = { 0, 0,  0,   0,   1,  -1, 10, -1 };
+    const int64_t n = full() ? 1500 : 260;
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, n, 5);
+    lctx_session_desc d = policy_desc(policy, 77, 4);
+    float *want;
+    size_t i;
+    d.k_type = type;
+    d.v_type = (type + 1) % 4;
+    d.chunk = 128;
+    want = fresh_logits(w, &d, tokens, n, 0);
+    for (i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+        float *got;
+        d.chunk = chunks[i];
+        got = fresh_logits(w, &d, tokens, n, pieces[i]);
+        check(same(w, want, got, n), "%s, type %d: chunks of %d, fed in pieces of %d: equal bits",
+              policy_names[policy], type, (int)chunks[i], (int)pieces[i]);
+        free(got);
+    }
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+/* LAST and NONE leave the same state and give the last of ALL. */
+static void test_which_logits(void)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, 100, 5);
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 33, 4);
+    float *want, *got = (float *)zeroed(w->m.n_vocab, sizeof *got);
+    const int64_t v = w->m.n_vocab;
+    lctx_session *s = session_new(w, &d);
+    d.chunk = 16;
+    want = fresh_logits(w, &d, tokens, 100, 0);
+    check(lctx_session_feed(s, tokens, 60, LCTX_LOGITS_LAST, got) == LCTX_OK
+          && same(w, got, want + 59 * v, 1), "the last logits are the last of all");
+    check(lctx_session_feed(s, tokens + 60, 39, LCTX_LOGITS_NONE, NULL) == LCTX_OK
+          && lctx_session_feed(s, tokens + 99, 1, LCTX_LOGITS_LAST, got) == LCTX_OK
+          && same(w, got, want + 99 * v, 1), "a feed without logits leaves the same state");
+    lctx_session_free(s);
+    free(want);
+    free(got);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_threads(lctx_policy policy)
+{
+    static const int32_t threads[] = { 1, 2, 3, 7 };
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, 200, 6);
+    lctx_session_desc d = policy_desc(policy, 77, 4);
+    lctx_parallel par;
+    hook h;
+    float *want = NULL, *got;
+    size_t i;
+    int kind;
+    d.par = &par;
+    d.chunk = 64;
+    for (kind = 0; kind < HOOK_KINDS; kind++) {
+        for (i = 0; i < 4; i++) {
+            par = hook_parallel(&h, (hook_kind)kind, threads[i]);
+            got = fresh_logits(w, &d, tokens, 200, -1);
+            if (!want) { want = got; continue; }
+            check(same(w, want, got, 200), "%s: %d threads of the host's, %s: equal bits",
+                  policy_names[policy], (int)threads[i], kind == HOOK_POOL ? "a pool" : "shuffled");
+            check(threads[i] == 1 || h.calls > 0, "the host's threads were asked for");
+            free(got);
+        }
+    }
+    d.par = NULL;
+    got = fresh_logits(w, &d, tokens, 200, 0);
+    check(same(w, want, got, 200), "%s: the default threads: equal bits", policy_names[policy]);
+    free(got);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+typedef struct player {
+    const world *w;
+    const int32_t *tokens;
+    int64_t n;
+    lctx_session *session;     /* to be fed; null: a fresh one */
+    int number;
+    float *logits;
+    lctx_status status;
+} player;
+
+static void *play(void *user)
+{
+    player *p = (player *)user;
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 77, 4);
+    lctx_session *s = p->session;
+    lctx_parallel par;
+    hook h;
+    par = hook_parallel(&h, HOOK_POOL, 1 + p->number % 2);
+    d.par = &par;
+    d.chunk = 32 << p->number;
+    p->status = LCTX_OK;
+    if (!s) p->status = lctx_session_create(&p->w->m, &d, &s);
+    if (p->status == LCTX_OK)
+        p->status = feed_pieces(s, p->w, p->tokens, p->n, p->number ? -1 : 0, p->logits);
+    lctx_session_free(s);
+    return NULL;
+}
+
+/* Lets all play at once. */
+static void play_all(player *players, int n)
+{
+    pthread_t threads[8];
+    int i;
+    for (i = 0; i < n; i++) pthread_create(&threads[i], NULL, play, &players[i]);
+    for (i = 0; i < n; i++) pthread_join(threads[i], NULL);
+}
+
+static void test_shared_model(void)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, 150, 7);
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 77, 4);
+    float *want = fresh_logits(w, &d, tokens, 150, 0);
+    player players[4];
+    int i;
+    for (i = 0; i < 4; i++) {
+        memset(&players[i], 0, sizeof players[i]);
+        players[i].w = w; players[i].tokens = tokens; players[i].n = 150; players[i].number = i;
+        players[i].logits = (float *)zeroed(150 * w->m.n_vocab, sizeof(float));
+    }
+    play_all(players, 4);
+    for (i = 0; i < 4; i++) {
+        check(players[i].status == LCTX_OK && same(w, want, players[i].logits, 150),
+              "session %d of four over one model, each on its thread: equal bits", i);
+        free(players[i].logits);
+    }
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------------------- fork and rewind */
+
+/* The two parts of a text one behind the other, to be freed. */
+static int32_t *joined(const int32_t *a, int64_t n_a, const int32_t *b, int64_t n_b)
+{
+    int32_t *all = (int32_t *)zeroed(n_a + n_b, sizeof *all);
+    memcpy(all, a, (size_t)n_a * sizeof *all);
+    memcpy(all + n_a, b, (size_t)n_b * sizeof *all);
+    return all;
+}
+
+/* Does a session that holds a go on with b as a fresh one does? */
+static int goes_on(lctx_session *s, const world *w, const lctx_session_desc *d, const int32_t *a,
+                   int64_t n_a, const int32_t *b, int64_t n_b)
+{
+    int32_t *all = joined(a, n_a, b, n_b);
+    float *want = fresh_logits(w, d, all, n_a + n_b, 0);
+    float *got = (float *)zeroed(n_b * w->m.n_vocab, sizeof *got);
+    int ok = feed_pieces(s, w, b, n_b, -1, got) == LCTX_OK
+             && same(w, want + n_a * w->m.n_vocab, got, n_b);
+    free(all);
+    free(want);
+    free(got);
+    return ok;
+}
+
+static void test_fork(lctx_policy policy, int64_t n)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *prefix = random_tokens(w, n, 8), *a = random_tokens(w, 90, 9);
+    int32_t *b = random_tokens(w, 90, 10), *both;
+    lctx_session_desc d = policy_desc(policy, 77, 4);
+    lctx_session *one = session_new(w, &d), *two = NULL;
+    lctx_session_info before;
+    lctx_session_feed(one, prefix, n, LCTX_LOGITS_NONE, NULL);
+    before = info_of(one);
+    check(lctx_session_fork(one, &two) == LCTX_OK && same_info(two, &before),
+          "%s at %d: a fork has the same numbers", policy_names[policy], (int)n);
+    check(goes_on(two, w, &d, prefix, n, a, 90), "%s at %d: the fork goes on with its own tokens",
+          policy_names[policy], (int)n);
+    check(same_info(one, &before), "%s at %d: the first session stays", policy_names[policy], (int)n);
+    check(goes_on(one, w, &d, prefix, n, b, 90), "%s at %d: the first session goes on with others",
+          policy_names[policy], (int)n);
+    lctx_session_free(one);
+    both = joined(prefix, n, a, 90);
+    check(goes_on(two, w, &d, both, n + 90, b, 90), "%s at %d: the fork outlives the first",
+          policy_names[policy], (int)n);
+    lctx_session_free(two);
+    free(both);
+    free(prefix);
+    free(a);
+    free(b);
+    world_free(w);
+}
+
+/* Forks with shared blocks, fed at once by several threads. */
+static void test_forks_on_threads(lctx_policy policy)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *prefix = random_tokens(w, 100, 8), *next = random_tokens(w, 100, 9), *all;
+    lctx_session_desc d = policy_desc(policy, 77, 4);
+    lctx_parallel par;
+    hook h;
+    lctx_session *s;
+    player players[4];
+    float *want;
+    int i, forked = 1, equal = 1;
+    par = hook_parallel(&h, HOOK_SHUFFLED, 1);
+    d.par = &par;
+    s = session_new(w, &d);
+    lctx_session_feed(s, prefix, 100, LCTX_LOGITS_NONE, NULL);
+    all = joined(prefix, 100, next, 100);
+    want = fresh_logits(w, &d, all, 200, 0);
+    for (i = 0; i < 4; i++) {
+        memset(&players[i], 0, sizeof players[i]);
+        players[i].w = w; players[i].tokens = next; players[i].n = 100; players[i].number = i;
+        players[i].logits = (float *)zeroed(100 * w->m.n_vocab, sizeof(float));
+        forked &= lctx_session_fork(s, &players[i].session) == LCTX_OK;
+    }
+    lctx_session_free(s);
+    if (forked) play_all(players, 4);
+    for (i = 0; i < 4; i++) {
+        equal &= same(w, want + 100 * w->m.n_vocab, players[i].logits, 100);
+        free(players[i].logits);
+    }
+    check(forked && equal, "%s: four forks on four threads: equal bits", policy_names[policy]);
+    free(all);
+    free(want);
+    free(prefix);
+    free(next);
+    world_free(w);
+}
+
+static void test_rewind_to(const world *w, const lctx_session_desc *d, const int32_t *tokens,
+                           const int32_t *other, int64_t n, int64_t to)
+{
+    lctx_session *s = session_new(w, d);
+    lctx_session_info before;
+    lctx_status st;
+    lctx_session_feed(s, tokens, n, LCTX_LOGITS_NONE, NULL);
+    before = info_of(s);
+    st = lctx_session_rewind(s, to);
+    if (st == LCTX_E_EVICTED) {
+        check(to < before.rewind_min && to > 0 && same_info(s, &before)
+              && goes_on(s, w, d, tokens, n, other, 40),
+              "%s: going back from %d to %d is refused, and the session stays",
+              policy_names[d->policy], (int)n, (int)to);
+    } else {
+        check(st == LCTX_OK && info_of(s).n == to && goes_on(s, w, d, tokens, to, other, 40),
+              "%s: going back from %d to %d equals a fresh session", policy_names[d->policy], (int)n,
+              (int)to);
+    }
+    lctx_session_free(s);
+}
+
+static void test_rewind(lctx_policy policy)
+{
+    static const int64_t to[] = { 0, 1, 5, 64, 100, 128, 150, 191, 192, 255, 256, 299, 300 };
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, 300, 8), *other = random_tokens(w, 60, 11);
+    lctx_session_desc d = policy_desc(policy, 77, 4);
+    lctx_session *s = session_new(w, &d);
+    lctx_session_info before;
+    size_t i;
+    for (i = 0; i < sizeof to / sizeof *to; i++) test_rewind_to(w, &d, tokens, other, 300, to[i]);
+    lctx_session_feed(s, tokens, 300, LCTX_LOGITS_NONE, NULL);
+    before = info_of(s);
+    check(policy == LCTX_FULL || before.rewind_min > 100, "%s: what was evicted bounds going back",
+          policy_names[policy]);
+    check(lctx_session_rewind(s, 301) == LCTX_E_POS, "going forward by a rewind is refused");
+    check(lctx_session_rewind(s, -1) == LCTX_E_POS, "going back below 0 is refused");
+    check(lctx_session_rewind(NULL, 0) == LCTX_E_NULL, "going back needs a session");
+    check(same_info(s, &before), "a refused rewind changes nothing");
+    check(lctx_session_rewind(s, before.rewind_min) == LCTX_OK
+          && goes_on(s, w, &d, tokens, before.rewind_min, other, 60),
+          "%s: going back to rewind_min works", policy_names[policy]);
+    lctx_session_free(s);
+    free(tokens);
+    free(other);
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------------------- save and restore */
+
+typedef struct stream {
+    unsigned char *data;
+    size_t n, cap, at;
+    size_t limit;              /* reads and writes beyond it fail */
+} stream;
+
+static int stream_write(void *user, const void *data, size_t n)
+{
+    stream *s = (stream *)user;
+    if (n > s->limit - s->n) return 1;
+    while (s->n + n > s->cap) {
+        s->cap = 2 * s->cap + 4096;
+        s->data = (unsigned char *)realloc(s->data, s->cap);
+    }
+    memcpy(s->data + s->n, data, n);
+    s->n += n;
+    return 0;
+}
+
+static int stream_read(void *user, void *data, size_t n)
+{
+    stream *s = (stream *)user;
+    size_t end = s->n < s->limit ? s->n : s->limit;
+    if (n > end - s->at) return 1;
+    memcpy(data, s->data + s->at, n);
+    s->at += n;
+    return 0;
+}
+
+static stream saved(const lctx_session *s)
+{
+    stream out;
+    memset(&out, 0, sizeof out);
+    out.limit = SIZE_MAX;
+    if (lctx_session_save(s, stream_write, &out) != LCTX_OK) check(0, "a session is saved");
+    return out;
+}
+
+static lctx_status restore(lctx_session *s, stream *from, size_t limit)
+{
+    from->at = 0;
+    from->limit = limit;
+    return lctx_session_restore(s, stream_read, from);
+}
+
+/* A model of one small layer, so that its saved streams are short. */
+static const shape small_shape = {
+    "small", 1, 2, 1, 8, 24, 33, 37, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+};
+
+static void test_round_trip(lctx_policy policy, int type, int64_t n)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, n, 12), *next = random_tokens(w, 90, 13);
+    lctx_session_desc d = policy_desc(policy, 77, 4);
+    lctx_session *from, *to;
+    lctx_session_info info;
+    stream bytes;
+    d.k_type = d.v_type = type;
+    from = session_new(w, &d);
+    to = session_new(w, &d);
+    if (n) lctx_session_feed(from, tokens, n, LCTX_LOGITS_NONE, NULL);
+    lctx_session_feed(to, next, 70, LCTX_LOGITS_NONE, NULL);       /* to be replaced */
+    bytes = saved(from);
+    info = info_of(from);
+    lctx_session_free(from);
+    check(restore(to, &bytes, SIZE_MAX) == LCTX_OK && bytes.at == bytes.n && same_info(to, &info),
+          "%s, type %d, %d tokens: what was saved is restored to the last byte",
+          policy_names[policy], type, (int)n);
+    check(goes_on(to, w, &d, tokens, n, next, 90), "%s, type %d, %d tokens: and goes on with equal bits",
+          policy_names[policy], type, (int)n);
+    lctx_session_free(to);
+    free(bytes.data);
+    free(tokens);
+    free(next);
+    world_free(w);
+}
+
+/* Every truncation in the head and many beyond; every byte flipped in the head and many beyond. */
+static void test_damaged(lctx_policy policy)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 200, 12), *own = random_tokens(w, 100, 13);
+    lctx_session_desc d = policy_desc(policy, 33, 2);
+    lctx_session *from = session_new(w, &d), *to = session_new(w, &d);
+    lctx_session_info info;
+    stream bytes;
+    size_t i;
+    int cut = 0, flipped = 0, tries = 0, written = 0;
+    lctx_session_feed(from, tokens, 200, LCTX_LOGITS_NONE, NULL);
+    lctx_session_feed(to, own, 100, LCTX_LOGITS_NONE, NULL);
+    bytes = saved(from);
+    info = info_of(to);
+    for (i = 0; i < bytes.n; i += i < 300 || i > bytes.n - 20 ? 1 : 997, tries++) {
+        lctx_status st;
+        stream out;
+        cut += restore(to, &bytes, i) == LCTX_E_IO && same_info(to, &info);
+        bytes.data[i] ^= (unsigned char)(1u << i % 8);
+        st = restore(to, &bytes, SIZE_MAX);
+        flipped += (st == LCTX_E_FORMAT || st == LCTX_E_MISMATCH) && same_info(to, &info);
+        bytes.data[i] ^= (unsigned char)(1u << i % 8);
+        memset(&out, 0, sizeof out);
+        out.limit = i;
+        written += lctx_session_save(from, stream_write, &out) == LCTX_E_IO;
+        free(out.data);
+    }
+    check(cut == tries, "%s: a stream that ends early is refused (%d of %d)", policy_names[policy],
+          cut, tries);
+    check(flipped == tries, "%s: a flipped bit is found (%d of %d)", policy_names[policy], flipped,
+          tries);
+    check(written == tries, "%s: a write that fails is told (%d of %d)", policy_names[policy],
+          written, tries);
+    check(goes_on(to, w, &d, own, 100, tokens, 60), "%s: the session is as before all of these",
+          policy_names[policy]);
+    check(restore(from, &bytes, SIZE_MAX) == LCTX_OK, "%s: the undamaged stream is still good",
+          policy_names[policy]);
+    lctx_session_free(from);
+    lctx_session_free(to);
+    free(bytes.data);
+    free(tokens);
+    free(own);
+    world_free(w);
+}
+
+static void refuses(const shape *s, const lctx_session_desc *d, stream *bytes, const char *what)
+{
+    world *w = world_new(s);
+    lctx_session *to = session_new(w, d);
+    lctx_status st = restore(to, bytes, SIZE_MAX);
+    check(st == LCTX_E_MISMATCH, "a session saved with another %s is refused (%s)", what,
+          lctx_status_text(st));
+    check(info_of(to).n == 0, "and the session stays, other %s", what);
+    lctx_session_free(to);
+    world_free(w);
+}
+
+static void test_mismatch(void)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 100, 12);
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 33, 2), e = d;
+    lctx_session *from = session_new(w, &d);
+    shape s = small_shape;
+    stream bytes;
+    lctx_session_feed(from, tokens, 100, LCTX_LOGITS_NONE, NULL);
+    bytes = saved(from);
+    s.n_layer = 2;              refuses(&s, &d, &bytes, "n_layer");    s = small_shape;
+    s.n_head = 3;               refuses(&s, &d, &bytes, "n_head");     s = small_shape;
+    s.n_head_kv = 2;            refuses(&s, &d, &bytes, "n_head_kv");  s = small_shape;
+    s.head_dim = 16;            refuses(&s, &d, &bytes, "head_dim");   s = small_shape;
+    s.d_model = 32;             refuses(&s, &d, &bytes, "d_model");    s = small_shape;
+    s.d_ff = 34;                refuses(&s, &d, &bytes, "d_ff");       s = small_shape;
+    s.n_vocab = 38;             refuses(&s, &d, &bytes, "n_vocab");    s = small_shape;
+    e.k_type = LCTX_F16;        refuses(&s, &e, &bytes, "type of keys");    e = d;
+    e.v_type = LCTX_F16;        refuses(&s, &e, &bytes, "type of values");  e = d;
+    e.window = 34;              refuses(&s, &e, &bytes, "window");     e = d;
+    e.n_sink = 3;               refuses(&s, &e, &bytes, "n_sink");     e = d;
+    e.block = 128;              refuses(&s, &e, &bytes, "block");      e = d;
+    e.policy = LCTX_WINDOW; e.n_sink = 0;
+    refuses(&s, &e, &bytes, "policy");
+    check(lctx_session_save(NULL, stream_write, &bytes) == LCTX_E_NULL
+          && lctx_session_save(from, NULL, NULL) == LCTX_E_NULL
+          && lctx_session_restore(NULL, stream_read, &bytes) == LCTX_E_NULL
+          && lctx_session_restore(from, NULL, NULL) == LCTX_E_NULL,
+          "save and restore need a session and a callback");
+    lctx_session_free(from);
+    free(bytes.data);
+    free(tokens);
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------------------- feeds that fail */
+
+typedef struct watch {
+    int64_t calls, stop_at;    /* the call that cancels, from 1; 0 = none */
+    int64_t last, total;
+    int ordered;
+} watch;
+
+static int watching(void *user, int64_t done, int64_t total)
+{
+    watch *p = (watch *)user;
+    p->ordered &= done > p->last && done <= total;
+    p->last = done;
+    p->total = total;
+    return ++p->calls == p->stop_at;
+}
+
+static void test_cancel(lctx_policy policy, int64_t n, int64_t more, int64_t stop_at)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, n, 14), *next = random_tokens(w, more, 15);
+    lctx_session_desc d = policy_desc(policy, 77, 4), plain;
+    float *logits = (float *)zeroed(w->m.n_vocab, sizeof *logits);
+    lctx_session *s;
+    lctx_session_info before;
+    watch p;
+    d.chunk = 32;
+    plain = d;
+    memset(&p, 0, sizeof p);
+    d.progress = watching;
+    d.progress_user = &p;
+    s = session_new(w, &d);
+    p.ordered = 1;
+    lctx_session_feed(s, tokens, n, LCTX_LOGITS_NONE, NULL);
+    check(p.ordered && p.last == n && p.total == n && p.calls == (n + 31) / 32,
+          "progress is told after each chunk of a feed, up to its end");
+    memset(&p, 0, sizeof p);
+    p.stop_at = stop_at;
+    before = info_of(s);
+    check(lctx_session_feed(s, next, more, LCTX_LOGITS_LAST, logits) == LCTX_E_CANCELLED
+          && p.calls == stop_at, "%s: chunk %d of a feed of %d cancels it", policy_names[policy],
+          (int)stop_at, (int)more);
+    check(same_info(s, &before), "%s: the cancelled session has its numbers, chunk %d of a feed of %d",
+          policy_names[policy], (int)stop_at, (int)more);
+    check(goes_on(s, w, &plain, tokens, n, next, more), "%s: and goes on with equal bits",
+          policy_names[policy]);
+    lctx_session_free(s);
+    free(logits);
+    free(tokens);
+    free(next);
+    world_free(w);
+}
+
+/* Poisons one value of a tensor for as long as a feed runs; the feed must fail. */
+static void poisoned(lctx_policy policy, int where, int64_t n_bad, uint32_t bits)
+{
+    static const char *const names[] = { "an embedding", "a key weight", "a value weight",
+                                         "a norm", "the output norm", "a down weight" };
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 128, 14), *bad = random_tokens(w, n_bad, 15);
+    lctx_session_desc d = policy_desc(policy, 33, 2);
+    lctx_tensor *t[6];
+    float *logits = (float *)zeroed(w->m.n_vocab, sizeof *logits), *value, old, poison;
+    lctx_session *s;
+    lctx_session_info before;
+    lctx_status st;
+    t[0] = &w->m.tok_embd; t[1] = &w->layers[0].wk; t[2] = &w->layers[0].wv;
+    t[3] = &w->layers[0].ffn_norm; t[4] = &w->m.output_norm; t[5] = &w->layers[0].w_down;
+    d.chunk = 64;
+    memcpy(&poison, &bits, sizeof poison);
+    s = session_new(w, &d);
+    lctx_session_feed(s, tokens, 128, LCTX_LOGITS_NONE, NULL);
+    before = info_of(s);
+    value = (float *)(uintptr_t)t[where]->data + (where ? 0 : bad[n_bad - 1] * w->m.d_model);
+    old = *value;
+    *value = poison;
+    st = lctx_session_feed(s, bad, n_bad, LCTX_LOGITS_LAST, logits);
+    *value = old;
+    check(st == LCTX_E_NAN, "%s: %s that is %s is found in a feed of %d (%s)", policy_names[policy],
+          names[where], bits == 0x7f800000u ? "infinite" : "NaN", (int)n_bad, lctx_status_text(st));
+    check(same_info(s, &before), "%s: the session has its numbers after %s in a feed of %d",
+          policy_names[policy], names[where], (int)n_bad);
+    check(goes_on(s, w, &d, tokens, 128, bad, n_bad), "%s: and goes on with equal bits",
+          policy_names[policy]);
+    lctx_session_free(s);
+    free(logits);
+    free(tokens);
+    free(bad);
+    world_free(w);
+}
+
+static void test_nan(lctx_policy policy)
+{
+    int where;
+    for (where = 0; where < 6; where++) {
+        poisoned(policy, where, 1, 0x7fc00000u);
+        poisoned(policy, where, 40, 0x7fc00000u);
+        poisoned(policy, where, 150, 0x7fc00000u);
+    }
+    poisoned(policy, 3, 20, 0x7f800000u);
+}
+
+static void test_bad_feeds(void)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 100, 14), bad[3] = { 1, 2, 3 };
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    float *logits = (float *)zeroed(100 * w->m.n_vocab, sizeof *logits);
+    lctx_session *s;
+    lctx_session_info before;
+    d.max_tokens = 150;
+    d.chunk = 16;
+    s = session_new(w, &d);
+    lctx_session_feed(s, tokens, 100, LCTX_LOGITS_NONE, NULL);
+    before = info_of(s);
+#define REFUSED(call, status, why) check((call) == (status) && same_info(s, &before), why)
+#define FEED(t, n, which, out) lctx_session_feed(s, t, n, (lctx_logits)(which), out)
+    bad[2] = -1;
+    REFUSED(FEED(bad, 3, 0, logits), LCTX_E_TOKEN, "a negative token is refused");
+    bad[2] = w->m.n_vocab;
+    REFUSED(FEED(bad, 3, 0, logits), LCTX_E_TOKEN, "a token beyond the vocabulary is refused");
+    bad[2] = INT32_MIN;
+    REFUSED(FEED(bad, 3, 0, logits), LCTX_E_TOKEN, "the least token is refused");
+    REFUSED(FEED(bad, 0, 0, logits), LCTX_E_COUNT, "no tokens at all are refused");
+    REFUSED(FEED(bad, -1, 0, logits), LCTX_E_COUNT, "a negative number of tokens is refused");
+    REFUSED(FEED(bad, 2, LCTX_LOGITS_COUNT, logits), LCTX_E_ENUM, "unknown logits are refused");
+    REFUSED(FEED(bad, 2, -1, logits), LCTX_E_ENUM, "negative logits are refused");
+    REFUSED(FEED(NULL, 2, 0, logits), LCTX_E_NULL, "a feed needs tokens");
+    REFUSED(FEED(bad, 2, LCTX_LOGITS_LAST, NULL), LCTX_E_NULL, "the last logits need a place");
+    REFUSED(FEED(bad, 2, LCTX_LOGITS_ALL, NULL), LCTX_E_NULL, "all logits need a place");
+    REFUSED(lctx_session_feed(NULL, bad, 2, LCTX_LOGITS_LAST, logits), LCTX_E_NULL,
+            "a feed needs a session");
+    REFUSED(FEED(tokens, 51, 0, logits), LCTX_E_FULL, "more than max_tokens are refused");
+    REFUSED(lctx_session_get_info(s, NULL), LCTX_E_NULL, "numbers need a place");
+    REFUSED(lctx_session_get_info(NULL, &before), LCTX_E_NULL, "numbers need a session");
+    REFUSED(lctx_session_fork(s, NULL), LCTX_E_NULL, "a fork needs a place");
+    REFUSED(lctx_session_fork(NULL, &s), LCTX_E_NULL, "a fork needs a session");
+#undef FEED
+#undef REFUSED
+    check(goes_on(s, w, &d, tokens, 100, tokens, 50), "after all these, max_tokens itself has room");
+    check(lctx_session_feed(s, tokens, 1, LCTX_LOGITS_NONE, NULL) == LCTX_E_FULL,
+          "a full session takes no token");
+    lctx_session_free(s);
+    lctx_session_free(NULL);
+    free(logits);
+    free(tokens);
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------------------- bad models */
+
+static const shape bad_shape = {
+    "to be spoilt", 2, 4, 2, 12, 48, 100, 37, 12, 1, 0, 3, 0, 0, 1, 1, 0, 0, 0, 0, 0, 9, 0, 0
+};
+
+/* The model as it now stands must be refused by the check and by the creation alike. */
+static void refused(const world *w, lctx_status status, const char *what)
+{
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_session *s = NULL;
+    lctx_status st = lctx_model_check(&w->m), made = lctx_session_create(&w->m, &d, &s);
+    check(st == status && made == status && !s, "a model with %s: %s (%s)", what,
+          lctx_status_text(status), lctx_status_text(st));
+    if (made == LCTX_OK) lctx_session_free(s);
+}
+
+/* Sets a field for one check and sets it back. */
+#define SPOILT(type, field, value, status) do { \
+        type was_ = (field); \
+        (field) = (value); \
+        refused(w, status, #field " = " #value); \
+        (field) = was_; \
+    } while (0)
+
+static void test_bad_dimensions(world *w)
+{
+    lctx_model *m = &w->m;
+    SPOILT(int32_t, m->n_layer, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_layer, -1, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_head, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_head, -4, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_head, 5, LCTX_E_HEADS);
+    SPOILT(int32_t, m->n_head_kv, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_head_kv, -2, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_head_kv, 3, LCTX_E_HEADS);
+    SPOILT(int32_t, m->n_head_kv, 8, LCTX_E_HEADS);
+    SPOILT(int32_t, m->head_dim, -1, LCTX_E_HEAD_DIM);
+    SPOILT(int32_t, m->head_dim, 65537, LCTX_E_HEAD_DIM);
+    SPOILT(int32_t, m->d_model, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->d_model, -1, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->d_ff, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->d_ff, -1, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_vocab, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, m->n_vocab, -1, LCTX_E_SHAPE);
+    SPOILT(float, m->norm_eps, -1e-5f, LCTX_E_SHAPE);
+    SPOILT(float, m->norm_eps, (float)NAN, LCTX_E_SHAPE);
+    SPOILT(float, m->norm_eps, (float)INFINITY, LCTX_E_SHAPE);
+    SPOILT(float, m->embd_scale, (float)NAN, LCTX_E_SHAPE);
+    SPOILT(float, m->attn_scale, -1.0f, LCTX_E_SOFTCAP);
+    SPOILT(float, m->attn_scale, (float)NAN, LCTX_E_SOFTCAP);
+    SPOILT(float, m->softcap, -1.0f, LCTX_E_SOFTCAP);
+    SPOILT(float, m->softcap, (float)INFINITY, LCTX_E_SOFTCAP);
+    SPOILT(float, m->logit_softcap, -1.0f, LCTX_E_SOFTCAP);
+    SPOILT(float, m->logit_softcap, (float)NAN, LCTX_E_SOFTCAP);
+}
+
+static void test_bad_parts(world *w)
+{
+    lctx_model *m = &w->m;
+    lctx_layer *l = &w->layers[1];
+    SPOILT(const lctx_layer *, m->layers, NULL, LCTX_E_NULL);
+    SPOILT(int64_t, l->window, -1, LCTX_E_WINDOW);
+    SPOILT(int32_t, w->rope[0].n_rot, 14, LCTX_E_N_ROT);
+    SPOILT(int32_t, w->rope[0].n_rot, 11, LCTX_E_N_ROT);
+    SPOILT(int32_t, w->rope[0].n_rot, 0, LCTX_E_N_ROT);
+    SPOILT(int32_t, w->rope[0].n_rot, -2, LCTX_E_N_ROT);
+    SPOILT(int32_t, w->rope[0].n_rot, LCTX_MAX_ROT + 2, LCTX_E_N_ROT);
+    l->rope = &w->rope[1];
+    SPOILT(int32_t, w->rope[1].n_rot, 14, LCTX_E_N_ROT);
+    l->rope = NULL;
+}
+
+static void test_bad_tensors(world *w)
+{
+    lctx_layer *l = &w->layers[1];
+    struct { lctx_tensor *t; int needed, matrix; const char *name; } all[] = {
+        { &w->m.tok_embd, 1, 1, "tok_embd" }, { &w->m.output_norm, 1, 0, "output_norm" },
+        { &w->m.output, 0, 1, "output" }, { &l->attn_norm, 1, 0, "attn_norm" },
+        { &l->wq, 1, 1, "wq" }, { &l->wk, 1, 1, "wk" }, { &l->wv, 1, 1, "wv" },
+        { &l->wo, 1, 1, "wo" }, { &l->bq, 0, 0, "bq" }, { &l->bk, 0, 0, "bk" },
+        { &l->bv, 0, 0, "bv" }, { &l->q_norm, 0, 0, "q_norm" }, { &l->k_norm, 0, 0, "k_norm" },
+        { &l->ffn_norm, 1, 0, "ffn_norm" }, { &l->w_gate, 1, 1, "w_gate" },
+        { &l->w_up, 1, 1, "w_up" }, { &l->w_down, 1, 1, "w_down" }
+    };
+    size_t i;
+    char what[80];
+    for (i = 0; i < sizeof all / sizeof *all; i++) {
+        lctx_tensor was = *all[i].t;
+        snprintf(what, sizeof what, "%s without data", all[i].name);
+        all[i].t->data = NULL;
+        if (all[i].needed) refused(w, LCTX_E_WEIGHT, what);
+        else check(lctx_model_check(&w->m) == LCTX_OK, "a model may go %s", what);
+        *all[i].t = was;
+        snprintf(what, sizeof what, "%s of an unknown type", all[i].name);
+        all[i].t->type = LCTX_TYPE_COUNT;
+        refused(w, LCTX_E_TYPE, what);
+        all[i].t->type = -1;
+        refused(w, LCTX_E_TYPE, what);
+        all[i].t->type = LCTX_I8;
+        all[i].t->scale = NULL;
+        snprintf(what, sizeof what, "%s in int8%s", all[i].name, all[i].matrix ? " without scales" : "");
+        refused(w, all[i].matrix ? LCTX_E_SCALE : LCTX_E_TYPE, what);
+        *all[i].t = was;
+    }
+}
+
+static void test_bad_models(void)
+{
+    world *w = world_new(&bad_shape);
+    check(lctx_model_check(NULL) == LCTX_E_NULL, "no model at all is refused");
+    check(lctx_model_check(&w->m) == LCTX_OK, "the model to be spoilt is valid");
+    test_bad_dimensions(w);
+    test_bad_parts(w);
+    test_bad_tensors(w);
+    check(lctx_model_check(&w->m) == LCTX_OK, "and valid again afterwards");
+    world_free(w);
+}
+
+static void session_refused(const world *w, const lctx_session_desc *d, lctx_status status,
+                            const char *what)
+{
+    lctx_session *s = NULL;
+    lctx_status st = lctx_session_create(&w->m, d, &s);
+    check(st == status && !s, "a session with %s: %s (%s)", what, lctx_status_text(status),
+          lctx_status_text(st));
+    if (st == LCTX_OK) lctx_session_free(s);
+}
+
+static void test_bad_sessions(void)
+{
+    world *w = world_new(&small_shape);
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 33, 2), zero;
+    lctx_session *s = NULL;
+    lctx_parallel par;
+    memset(&par, 0, sizeof par);
+#define BAD(field, value, status) do { \
+        lctx_session_desc was_ = d; \
+        d.field = (value); \
+        session_refused(w, &d, status, #field " = " #value); \
+        d = was_; \
+    } while (0)
+    BAD(k_type, LCTX_TYPE_COUNT, LCTX_E_TYPE);
+    BAD(v_type, -1, LCTX_E_TYPE);
+    BAD(policy, LCTX_POLICY_COUNT, LCTX_E_ENUM);
+    BAD(policy, -1, LCTX_E_ENUM);
+    BAD(policy, LCTX_WINDOW, LCTX_E_WINDOW);        /* with n_sink */
+    BAD(policy, LCTX_FULL, LCTX_E_WINDOW);          /* with a window */
+    BAD(n_sink, 0, LCTX_E_WINDOW);
+    BAD(n_sink, -1, LCTX_E_WINDOW);
+    BAD(window, 0, LCTX_E_WINDOW);
+    BAD(window, -5, LCTX_E_WINDOW);
+    BAD(max_tokens, -1, LCTX_E_COUNT);
+    BAD(block, 65, LCTX_E_COUNT);
+    BAD(block, -64, LCTX_E_COUNT);
+    BAD(chunk, -1, LCTX_E_COUNT);
+    BAD(chunk, INT32_MAX, LCTX_E_COUNT);
+    par.n_threads = -1;
+    BAD(par, &par, LCTX_E_THREADS);
+    par.n_threads = LCTX_MAX_THREADS + 1;
+    BAD(par, &par, LCTX_E_THREADS);
+#undef BAD
+    check(lctx_session_create(NULL, &d, &s) == LCTX_E_NULL
+          && lctx_session_create(&w->m, NULL, &s) == LCTX_E_NULL
+          && lctx_session_create(&w->m, &d, NULL) == LCTX_E_NULL,
+          "a session needs a model, a description and a place");
+    memset(&zero, 0, sizeof zero);
+    check(lctx_session_create(&w->m, &zero, &s) == LCTX_OK, "a zeroed description is valid");
+    lctx_session_free(s);
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------------------- memory */
+
+/* An allocator that counts, fails on demand and knows the size of each piece. */
+typedef struct heap {
+    int64_t calls, fail_at;    /* the call that gives nothing, from 1; 0 = none */
+    int64_t live, bytes, peak;
+    int wrong;                 /* sizes at free that are not those at alloc; bad alignments */
+} heap;
+typedef struct heap_head { void *raw; size_t size; } heap_head;
+
+static void *heap_alloc(void *user, size_t size, size_t align)
+{
+    heap *h = (heap *)user;
+    char *raw, *p;
+    heap_head head;
+    if (++h->calls == h->fail_at) return NULL;
+    h->wrong += !align || (align & (align - 1));
+    raw = (char *)malloc(size + align + sizeof head);
+    p = raw + sizeof head;
+    p += (align - (uintptr_t)p % align) % align;
+    head.raw = raw;
+    head.size = size;
+    memcpy(p - sizeof head, &head, sizeof head);
+    memset(p, 0xa5, size);
+    h->live++;
+    h->bytes += (int64_t)size;
+    if (h->bytes > h->peak) h->peak = h->bytes;
+    return p;
+}
+
+static void heap_free(void *user, void *p, size_t size)
+{
+    heap *h = (heap *)user;
+    heap_head head;
+    memcpy(&head, (char *)p - sizeof head, sizeof head);
+    h->wrong += head.size != size;
+    h->live--;
+    h->bytes -= (int64_t)head.size;
+    free(head.raw);
+}
+
+static lctx_allocator heap_allocator(heap *h)
+{
+    lctx_allocator a;
+    memset(h, 0, sizeof *h);
+    a.alloc = heap_alloc;
+    a.free = heap_free;
+    a.user = h;
+    return a;
+}
+
+typedef enum action { CREATE, FEED_ONE, FEED_CHUNKS, FORK, SAVE, RESTORE, REWIND, ACTIONS } action;
+static const char *const action_names[] = { "create", "feed of one chunk", "feed of many chunks",
+                                            "fork", "save", "restore", "rewind" };
+
+typedef struct stage {
+    const world *w;
+    const int32_t *tokens;     /* 200, of which 100 are fed */
+    lctx_session_desc d;
+    lctx_session *s;           /* null until created */
+    lctx_session *fork;
+    stream saved;
+} stage;
+
+static lctx_status act(stage *t, action what)
+{
+    switch (what) {
+    case CREATE:      return lctx_session_create(&t->w->m, &t->d, &t->s);
+    case FEED_ONE:    return lctx_session_feed(t->s, t->tokens + 100, 30, LCTX_LOGITS_NONE, NULL);
+    case FEED_CHUNKS: return lctx_session_feed(t->s, t->tokens + 100, 100, LCTX_LOGITS_NONE, NULL);
+    case FORK:        return lctx_session_fork(t->s, &t->fork);
+    case SAVE:        t->saved.n = 0; return lctx_session_save(t->s, stream_write, &t->saved);
+    case RESTORE:     return restore(t->s, &t->saved, SIZE_MAX);
+    default:          return lctx_session_rewind(t->s, 98);
+    }
+}
+
+/* What the session must hold after the action. */
+static int64_t fed_after(action what)
+{
+    return what == CREATE ? 0 : what == FEED_ONE ? 130 : what == FEED_CHUNKS ? 200
+           : what == REWIND ? 98 : 100;
+}
+
+static void test_no_memory(action what, lctx_policy policy)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 200, 16), *next = random_tokens(w, 70, 17);
+    lctx_session_info before;
+    lctx_status st = LCTX_E_MEMORY;
+    lctx_allocator a;
+    int64_t k, alive = 0;
+    int kept = 1;
+    stage t;
+    heap h;
+    memset(&t, 0, sizeof t);
+    memset(&before, 0, sizeof before);
+    a = heap_allocator(&h);
+    t.w = w; t.tokens = tokens;
+    t.d = policy_desc(policy, 33, 2);
+    t.d.alloc = &a; t.d.chunk = 32;
+    t.saved.limit = SIZE_MAX;
+    if (what != CREATE) {
+        act(&t, CREATE);
+        lctx_session_feed(t.s, tokens, 100, LCTX_LOGITS_NONE, NULL);
+        act(&t, SAVE);
+        before = info_of(t.s);
+        alive = h.live;
+    }
+    for (k = 1; st == LCTX_E_MEMORY && k < 1000; k++) {
+        h.fail_at = h.calls + k;
+        st = act(&t, what);
+        if (st == LCTX_E_MEMORY && t.s) kept &= same_info(t.s, &before);
+        if (st == LCTX_E_MEMORY) kept &= h.live == alive || (h.live == alive + 1 && what != CREATE);
+    }
+    h.fail_at = 0;
+    check(st == LCTX_OK, "%s, %s: works once there is memory (%d failures)", policy_names[policy],
+          action_names[what], (int)k - 2);
+    check(what == SAVE || what == REWIND ? k == 2 : k > 2, "%s, %s: asks for memory as it should",
+          policy_names[policy], action_names[what]);
+    check(kept, "%s, %s: each failure leaves the session as it was and nothing behind",
+          policy_names[policy], action_names[what]);
+    check(goes_on(t.s, w, &t.d, tokens, fed_after(what), next, 70), "%s, %s: equal bits afterwards",
+          policy_names[policy], action_names[what]);
+    if (what == FORK) check(goes_on(t.fork, w, &t.d, tokens, 100, next, 70), "and in the fork");
+    lctx_session_free(t.s);
+    lctx_session_free(t.fork);
+    check(h.live == 0 && h.bytes == 0 && !h.wrong, "%s, %s: all memory is given back with its size",
+          policy_names[policy], action_names[what]);
+    free(t.saved.data);
+    free(tokens);
+    free(next);
+    world_free(w);
+}
+
+static void test_numbers(void)
+{
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, 300, 18);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_session *s = session_new(w, &d);
+    lctx_session_info info = info_of(s);
+    lctx_tiles tiles;
+    size_t block;
+    memset(&tiles, 0, sizeof tiles);
+    tiles.n_head_kv = 2; tiles.d_k = 12; tiles.cap = 64;
+    lctx_tiles_size(&tiles, &block);
+    check(info.n == 0 && info.cache_bytes == 0 && info.n_dropped == 0 && info.rewind_min == 0,
+          "an empty session holds nothing");
+    lctx_session_feed(s, tokens, 64, LCTX_LOGITS_NONE, NULL);
+    info = info_of(s);
+    check(info.n == 64 && info.cache_bytes >= 2 * (int64_t)block
+          && info.cache_bytes <= 2 * (int64_t)block + 1024, "one block a layer holds 64 tokens");
+    check(info.scratch_bytes > 0, "scratch is counted");
+    lctx_session_feed(s, tokens, 65, LCTX_LOGITS_NONE, NULL);
+    lctx_session_feed(s, tokens, 1, LCTX_LOGITS_NONE, NULL);
+    info = info_of(s);
+    check(info.n == 130 && info.n_dropped > 0 && info.rewind_min > 0,
+          "the layer with a window drops tokens, and that bounds going back");
+    lctx_session_free(s);
+    d = policy_desc(LCTX_SINKS, 33, 2);
+    s = session_new(w, &d);
+    lctx_session_feed(s, tokens, 300, LCTX_LOGITS_NONE, NULL);
+    lctx_session_feed(s, tokens, 1, LCTX_LOGITS_NONE, NULL);
+    info = info_of(s);
+    /* held: the sinks' block 0 .. 63, and from the block of 301 - 33 = 268 on, 256 .. 300 */
+    check(info.n == 301 && info.n_dropped == 256 - 64, "what was dropped is counted (%d)",
+          (int)info.n_dropped);
+    check(info.rewind_min == 256 + 33 - 1 || info.rewind_min == 301 - 13,
+          "the lowest way back is where a window is whole (%d)", (int)info.rewind_min);
+    lctx_session_free(s);
+    free(tokens);
+    world_free(w);
+}
+
+/* 20000 tokens by a window of 60 and 4 sinks: after the first thousands nothing grows but, with the
+   logarithm of the length, attention's scratch. */
+static void test_constant_memory(void)
+{
+    const int64_t n = full() ? 200000 : 20000, step = 500;
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, step, 19);
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 60, 4);
+    lctx_allocator a;
+    heap h;
+    lctx_session *s;
+    lctx_session_info early, now;
+    int64_t at, others = 0;
+    int constant = 1;
+    a = heap_allocator(&h);
+    d.alloc = &a;
+    s = session_new(w, &d);
+    memset(&early, 0, sizeof early);
+    now = early;
+    for (at = 0; at < n; at += step) {
+        if (lctx_session_feed(s, tokens, step, LCTX_LOGITS_NONE, NULL) != LCTX_OK) break;
+        now = info_of(s);
+        if (at == 4000) early = now, others = h.bytes - now.scratch_bytes - now.cache_bytes;
+        if (at <= 4000) continue;
+        constant &= now.cache_bytes <= early.cache_bytes;
+        constant &= h.bytes - now.scratch_bytes - now.cache_bytes <= others;
+    }
+    check(at == n && now.n == n, "sinks: a stream of %d tokens is read", (int)n);
+    check(constant, "sinks: neither the cache nor anything but scratch grows with it");
+    check(now.scratch_bytes < early.scratch_bytes + early.scratch_bytes / 4,
+          "sinks: scratch grows by the logarithm (%d, then %d bytes)", (int)early.scratch_bytes,
+          (int)now.scratch_bytes);
+    lctx_session_free(s);
+    check(h.live == 0 && !h.wrong, "sinks: and all of it comes back");
+    free(tokens);
+    world_free(w);
+}
+
+int main(void)
+{
+    int policy, type, what;
+    test_shapes();
+    test_policies();
+    test_which_logits();
+    test_shared_model();
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        lctx_policy p = (lctx_policy)policy;
+        for (type = 0; type < 4; type++) test_chunkings(p, type);
+        for (type = 0; type < 4; type++) test_round_trip(p, type, type * 100);
+        test_threads(p);
+        test_fork(p, 100);
+        test_fork(p, 128);
+        test_forks_on_threads(p);
+        test_rewind(p);
+        test_damaged(p);
+        test_cancel(p, 200, 150, 1);
+        test_cancel(p, 200, 150, 3);
+        test_cancel(p, 200, 150, 5);
+        test_cancel(p, 192, 20, 1);
+        test_nan(p);
+        for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, p);
+    }
+    test_mismatch();
+    test_bad_feeds();
+    test_bad_models();
+    test_bad_sessions();
+    test_numbers();
+    test_constant_memory();
+    return test_report("model", lctx_isa_name(lctx_isa_get()));
+}
