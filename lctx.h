@@ -36,8 +36,9 @@
        leaf        8 tiles; the unit whose softmax is accumulated in one go (see PROMISES).
        span        a run of keys and values in memory, as attention sees them.
        sink        two things in the field. n_sink: the first tokens, that a window keeps
-                   (StreamingLLM). sink_logit: a learned logit per head in the denominator
-       (gpt-oss). lse         log-sum-exp: log of a row's softmax denominator.
+                   (StreamingLLM). sink_logit: a learned logit per head in the softmax
+                   denominator (gpt-oss).
+       lse         log-sum-exp: log of a row's softmax denominator.
 
    THE FLOORS (each calls only those below; move in on any of them)
        4 model step   lctx_session_*     weights by pointer, tokens in, logits out
@@ -76,27 +77,31 @@
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
                    any chunking of the prompt, on one instruction set. Every score is one chain of
-                   fused multiply-adds over the dimensions, every output one chain over the keys of
-                   a leaf, and leaves are merged along a binary tree fixed by the keys' indices.
-                   What is masked or evicted is the identity of that merge, so windows do not
-                   disturb it. (Cutting keys into spans keeps the bits too if the cuts fall between
-       tiles.) f32         Scores and values are accumulated in f32, whatever the stored type.
+                   multiply-adds over the dimensions, every output one chain over the keys of a
+                   leaf, and leaves are merged along a binary tree fixed by the keys' indices. What
+                   is masked or evicted is the identity of that merge, so windows do not disturb
+                   it. (Cuts between spans keep the bits too where they fall between tiles.) The
+                   model step keeps them from tokens to logits.
+       f32         Scores and values are accumulated in f32, whatever the stored type.
        Angles      position * frequency, cos and sin are computed in double: right to float rounding
                    at position 2^24, and to about position * 2^-53 radians beyond.
        Masks       A row that sees nothing gives zeros and lse = -inf. What is masked is never read
                    into a sum: NaN or infinity there does not reach the output. Softcap comes before
                    masks. A window of W counts the query's own key.
        Errors      Arguments are checked at the edge; a failed call leaves its objects as they were.
-       Memory      Kernels allocate nothing: scratch is yours, its size by a query, O(threads x
-                   tile) and the logarithm of the context. Caches grow by blocks, never copy to
-grow. 
+       Memory      Kernels allocate nothing: scratch is yours, its size by a query: O(threads x
+                   tile) and the logarithm of the context. Caches grow by blocks and never copy to
+                   grow.
+
    MEMORY: THE NATIVE LAYOUT
        Per KV head, tiles of T = 64 tokens; a tile holds its keys, then its values.
-         keys    f32, f16   [d_k][T]              one vector = one dimension of neighbouring tokens
-                 bf16       [d_k/2][T][2]           pairs of dimensions, d_k rounded up to 2
-                 int8       [d_k/4][T][4], f32 scale[T]   quads, d_k rounded up to 4
-         values  any        [T][d_v rounded up to 16], int8: then f32 scale[T]
-         key = int8 * scale, one scale per token and head (amax / 127).
+         keys    f32, f16   [d_k][T]                       one vector = one dimension of
+                                                           neighbouring tokens
+                 bf16       [d_k/2][T][2]                  pairs of dimensions
+                 int8       [d_k/4][T][4], f32 scale[T]    quads of dimensions
+         values  any        [T][d_v]                       int8: then f32 scale[T]
+       d_k is rounded up to a multiple of 4, d_v to 16, with zeros. An int8 stands for
+       int8 * scale, one scale per token and head (amax / 127), keys and values apart.
        So decoding has no horizontal sums and no strided reads, and one loaded key vector serves all
        query heads of its group.
                  tile 0            tile 1
@@ -151,8 +156,8 @@ extern "C" {
 /* ============================================================================ >>api
    Every descriptor is valid when zeroed: 0 means the default that its comment names. Pointers in
    descriptors are borrowed for the call unless said otherwise. Sizes of arrays are in brackets,
-   outermost first; strides are in bytes, and 0 means packed. No function but the allocator's may
-   be called back with a lock held; all functions may be called from any thread (see THREADS). */
+   outermost first; strides are in bytes, and 0 means packed. All
+   functions may be called from any thread (see THREADS); callbacks run with no lock held. */
 
 /* ---------------------------------------------------------------------------- >>api-ground */
 #define LCTX_VERSION 0x000100u             /* 0xMMmmpp */
@@ -374,8 +379,7 @@ typedef struct lctx_span {
     const void *k, *v;
     int32_t k_type, v_type;              /* lctx_type */
     int32_t layout;                      /* lctx_layout */
-    int32_t skip;                        /* TILES: keys of the first tile that are before the
-    span */
+    int32_t skip;                        /* TILES: keys of the first tile before the span */
     int64_t n;                           /* keys; 0 is allowed */
     int64_t pos;                         /* position of the first key; the next follow by one */
     int64_t index;                       /* number of the first key in the sequence, which fixes its
@@ -429,19 +433,17 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
    _SCALE, _SPAN, _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
-/* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, with their
-       lse. m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln
-   sum w_p out[i] and lse[i] may be those of a part (in place). Parts with lse = -inf count
-   nothing. Use sink_logit in one part only. lse_out may be null. Errors: LCTX_E_NULL, _COUNT,
-   _HEAD_DIM. */
+/* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
+       m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
+   out and lse_out may be those of a part (in place); lse_out may be null. Parts with lse = -inf
+   count nothing. Use sink_logit in one part only. Errors: LCTX_E_NULL, _COUNT, _HEAD_DIM. */
 LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
                                 const float *const *out_parts,   /* [n_parts] -> [n_rows][d_v] */
                                 const float *const *lse_parts,   /* [n_parts] -> [n_rows] */
                                 float *out, float *lse_out);     /* [n_rows][d_v], [n_rows] */
 
 /* ALiBi slopes: 2^(-8(h+1)/n) for n a power of two; else those of the power of two below, then
-   every second one of twice that power (2108.12409, the authors' code). Errors: LCTX_E_NULL,
-   _HEADS. */
+   every second one of twice that power (2108.12409, authors' code). Errors: LCTX_E_NULL, _HEADS. */
 LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
 
 /* The native layout as memory of yours (the cache keeps its own). A store holds tokens 0 .. cap-1
@@ -463,8 +465,7 @@ typedef struct lctx_rows {
     int64_t k_token, k_head, v_token, v_head;
 } lctx_rows;
 
-/* Bytes of a store (mem need not be set). Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
-   _OVERFLOW. */
+/* Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes);
 /* Packs rows as tokens first .. first+n-1; others are untouched. Errors: as size, _NULL, _SPAN,
    _STRIDE. */
@@ -502,8 +503,7 @@ typedef struct lctx_cache_desc {
 typedef struct lctx_cache lctx_cache;
 
 typedef struct lctx_cache_info {
-    int64_t n;                /* tokens appended since the start, less those rewound: next
-    position */
+    int64_t n;                /* tokens appended, less those rewound: the next position */
     int64_t n_held;           /* tokens in memory */
     int64_t n_dropped;        /* tokens no longer in memory */
     int64_t rewind_min;       /* lctx_cache_rewind can go back to any n from here on; and to 0 */
