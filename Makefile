@@ -32,7 +32,9 @@ help:
 	@echo 'make run         a small model answers from 16 times its trained context'
 	@echo 'make test        tests, under 90 seconds; test-full: the long grids as well'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
-	@echo 'make bench       measurements; bench-quick: a few of them'
+	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
+	@echo '                 GGML=PREFIX compares with an installed ggml'
+	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
 	@echo 'make clean       removes $(B)/'
 	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) OPENMP=$(OPENMP) Q= (shows commands)'
 
@@ -55,6 +57,10 @@ bench: $(B)/bench
 
 bench-quick: $(B)/bench
 	$(B)/bench --quick
+
+plots: $(B)/bench
+	$(B)/bench --scaling
+	sh bench/plots.sh $(B)/bench.json bench/plots
 
 lib: $(B)/liblctx.so $(B)/liblctx.a
 
@@ -108,10 +114,23 @@ $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lc
 	@echo 'CC  $@'
 	$(Q)$(C99) -pthread $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
-# BENCH_FLAGS: what a comparison needs, e.g. -DBENCH_GGML with its -I, -L and -l.
-$(B)/bench: $(wildcard bench/*.c bench/*.h) $(B)/lctx.o
+# The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
+# can do for it.
+BENCH_C   = $(filter-out bench/baseline.c,$(wildcard bench/*.c))
+ifdef GGML
+BENCH_GGML = -DBENCH_GGML -isystem $(GGML)/include
+BENCH_LIBS = -L$(GGML)/lib -lggml -lggml-cpu -lggml-base -lstdc++ -fopenmp -Wl,-rpath,$(GGML)/lib
+endif
+
+$(B)/baseline.o: bench/baseline.c bench/baseline.h $(B)/flags
 	@echo 'CC  $@'
-	$(Q)$(C99) -pthread $(LDFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS) -ldl $(BENCH_FLAGS)
+	$(Q)$(C99) -O3 -march=native -ffast-math -c $< -o $@
+
+$(B)/bench: $(BENCH_C) $(wildcard bench/*.h) $(B)/baseline.o $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) $(BENCH_GGML) -pthread $(LDFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS) -ldl \
+	    $(BENCH_LIBS)
 
 -include $(wildcard $(B)/*.d)
-.PHONY: all help examples run test test-full bench bench-quick lib clean FORCE
+
+.PHONY: all help examples run test test-full bench bench-quick plots lib clean FORCE

@@ -700,7 +700,9 @@ enum {
     LCTX__LEAF = 8 * LCTX_TILE,     /* keys accumulated in one go */
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
-    LCTX__ROWS = 128                /* rows of one attention task, about */
+    LCTX__ROWS = 128,               /* rows of one attention task, about */
+    LCTX__FEW_ROWS = 16             /* up to here stored elements are used as they are; for more
+                                       rows it pays to convert a tile first */
 };
 #define LCTX__HUGE    ((int64_t)1 << 62)   /* what sizes saturate at: an overflow */
 #define LCTX__MAX_POS ((int64_t)1 << 48)
@@ -1672,9 +1674,6 @@ static int64_t lctx__count_parts(const lctx__plan *p, int shift)
 
 /* Tasks that keep so many threads evenly busy. */
 #define LCTX__WANT_TASKS(p) (4 * (int64_t)(p)->threads)
-
-/* Up to so many rows use stored elements as they are; for more it pays to convert a tile first. */
-#define LCTX__FEW_ROWS 16
 
 /* How the work is cut: query blocks of about LCTX__ROWS rows, and, where these and the heads are
    too few for the threads, sets of leaves that are whole subtrees of the merge. A task has one KV
@@ -3675,6 +3674,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     int64_t c, d, ld = t->d_k, fetched = row || !t->soon_v.rows ? LCTX_TILE : 0;
     int r, e, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
+        float *to = t->s + row * LCTX_TILE + c;
         vf s[MAX_R][4], k[4];
         _Pragma("GCC unroll 8")
         for (r = 0; r < R; r++)
@@ -3697,15 +3697,11 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
         _Pragma("GCC unroll 8")
         for (r = 0; r < R; r++)
             _Pragma("GCC unroll 4")
-            for (i = 0; i < C; i++) {
-                float *to = t->s + (row + r) * LCTX_TILE + c + i * VL;
-                vf_store(to, t->k_scale ? vf_mul(s[r][i], vf_load(t->k_scale + c + i * VL))
-                                        : s[r][i]);
-            }
+            for (i = 0; i < C; i++) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
     }
 }
 
-/* One row's scores to weights: cap, biases, mask, running maximum m and sum l, exp. */
+/* One row's scores to weights: int8's scales, cap, biases, mask, running maximum m and sum l, exp. */
 LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
 {
     const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
@@ -3715,6 +3711,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     if (!see) return;
     for (c = 0; c < LCTX_TILE; c += VL) {
         vf x = vf_load(s + c);
+        if (t->k_scale) x = vf_mul(x, vf_load(t->k_scale + c));
         if (t->softcap > 0)
             x = vf_mul(FN(tanh1)(vf_div(x, vf_set1(t->softcap))), vf_set1(t->softcap));
         if (t->slope) {
@@ -3778,12 +3775,13 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
 LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
                                 uint64_t see)
 {
-    const int C = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2, keys = R < MAX_R ? 16 : LCTX_TILE;
+    const int C = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2;
+    const int64_t step = R < MAX_R ? 16 : LCTX_TILE;
     int64_t c, j;
-    for (j = 0; j < LCTX_TILE; j += keys) {
+    for (j = 0; j < LCTX_TILE; j += step) {
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_at)(t, row, c, R, C, type, see, j, j + keys);
-        for (; c < t->d_v; c += VL) FN(values_at)(t, row, c, R, 1, type, see, j, j + keys);
+            FN(values_at)(t, row, c, R, C, type, see, j, j + step);
+        for (; c < t->d_v; c += VL) FN(values_at)(t, row, c, R, 1, type, see, j, j + step);
     }
 }
 
@@ -3913,18 +3911,27 @@ LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *
                               float *out)
 {
     const int64_t padded = (d + 3) / 4 * 4;
-    int64_t i, j, c;
+    int64_t i, c, m;
+    int j;
     for (i = 0; i < LCTX_TILE; i += VL)
         for (c = 0; c < padded; c += VL) {
+            float *to = out + c * LCTX_TILE + i;
             vf x[VL];
-            for (j = 0; j < VL; j++) {
-                const char *row = src + (i + j) * stride;
-                if (i + j >= n || c >= d) x[j] = vf_set1(0.0f);
-                else x[j] = c + VL <= d ? FN(row)(type, row, c) : FN(row_end)(type, row, c, d - c);
-            }
+            if (i + VL <= n && c + VL <= d) {
+                _Pragma("GCC unroll 16")
+                for (j = 0; j < VL; j++) x[j] = FN(row)(type, src + (i + j) * stride, c);
+            } else
+                for (j = 0, m = d - c; j < VL; j++) {
+                    const char *row = src + (i + j) * stride;
+                    if (i + j >= n || m <= 0) x[j] = vf_set1(0.0f);
+                    else x[j] = m >= VL ? FN(row)(type, row, c) : FN(row_end)(type, row, c, m);
+                }
             FN(transpose)(x);
-            for (j = 0; j < VL && c + j < padded; j++)
-                vf_store(out + (c + j) * LCTX_TILE + i, x[j]);
+            if (c + VL <= padded) {
+                _Pragma("GCC unroll 16")
+                for (j = 0; j < VL; j++) vf_store(to + j * LCTX_TILE, x[j]);
+            } else
+                for (j = 0; c + j < padded; j++) vf_store(to + j * LCTX_TILE, x[j]);
         }
 }
 LCTX__ENTRY void FN(pack)(int type, int64_t n, int64_t d, const char *src, int64_t stride,

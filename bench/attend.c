@@ -1,0 +1,285 @@
+#include "attend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *type_name(int32_t type)
+{
+    static const char *const names[] = { "f32", "f16", "bf16", "int8" };
+    return names[type];
+}
+
+const char *isa_name(void) { return lctx_isa_name(lctx_isa_get()); }
+
+peak peak_of_products(int32_t type)
+{
+    const char *isa = isa_name();
+    if (!strcmp(isa, "neon")) return PEAK_FMA_NEON;
+    if (!strcmp(isa, "avx2")) return PEAK_FMA_AVX2;
+    if (strncmp(isa, "avx512", 6)) return PEAK_FMA_BASE;
+    if (type == LCTX_BF16 && peak_present(PEAK_BF16)) return PEAK_BF16;
+    if (type == LCTX_I8 && peak_present(PEAK_INT8)) return PEAK_INT8;
+    return PEAK_FMA_AVX512;
+}
+
+static void must(lctx_status st, const char *what)
+{
+    if (st) machine_fail("%s: %s", what, lctx_status_text(st));
+}
+
+/* ---- the store */
+static struct {
+    char  *mem;
+    size_t bytes;
+    setting filled;            /* with keys and values of this kind; head_dim 0: something else */
+} store;
+
+void store_start(size_t bytes)
+{
+    store.mem = machine_alloc(bytes), store.bytes = bytes;
+    memset(&store.filled, 0, sizeof store.filled);
+}
+void store_stop(void) { machine_free(store.mem, store.bytes); }
+
+void *store_memory(size_t bytes)
+{
+    if (bytes > store.bytes) machine_fail("the store is too small for %zu MiB", bytes >> 20);
+    store.filled.head_dim = 0;
+    return store.mem;
+}
+
+typedef struct filling { char *mem; const char *pattern; size_t bytes, pattern_bytes; } filling;
+
+static void fill_piece(void *arg, int64_t i, int32_t thread)
+{
+    const filling *f = arg;
+    const size_t at = (size_t)i * f->pattern_bytes, left = f->bytes - at;
+    (void)thread;
+    memcpy(f->mem + at, f->pattern, left < f->pattern_bytes ? left : f->pattern_bytes);
+}
+
+void fill_with(void *mem, size_t bytes, const void *pattern, size_t pattern_bytes)
+{
+    filling f = { mem, pattern, bytes, pattern_bytes };
+    machine_run((int64_t)((bytes + pattern_bytes - 1) / pattern_bytes), fill_piece, &f);
+}
+
+/* Bytes of one token's key and value of one head. */
+static size_t token_bytes(const setting *s)
+{
+    const size_t scales = s->type == LCTX_I8 ? 2 * sizeof(float) : 0;
+    return 2 * (size_t)s->head_dim * lctx_type_size((lctx_type)s->type) + scales;
+}
+static int64_t store_tokens(const setting *s)
+{
+    const int64_t heads_tokens = (int64_t)(store.bytes / token_bytes(s));
+    const int64_t n = heads_tokens / s->n_head_kv / LCTX_TILE * LCTX_TILE;
+    if (n < s->n_kv) machine_fail("the store is too small for %lld tokens", (long long)s->n_kv);
+    return n;
+}
+static lctx_tiles store_tiles(const setting *s)
+{
+    lctx_tiles t = { 0 };
+    t.n_head_kv = s->n_head_kv, t.d_k = s->head_dim, t.k_type = t.v_type = s->type;
+    t.cap = store_tokens(s), t.mem = store.mem;
+    return t;
+}
+
+/* 32 tiles of one head, or so many rows, are made from random numbers; the store repeats them. */
+enum { PATTERN = 32 * LCTX_TILE };
+
+static void fill_tiles(const setting *s, const float *k, const float *v)
+{
+    lctx_tiles t = store_tiles(s);
+    const size_t bytes = PATTERN * token_bytes(s);
+    lctx_rows rows = { 0 };
+    void *pattern = machine_alloc(bytes);
+    t.n_head_kv = 1, t.cap = PATTERN, t.mem = pattern;
+    rows.n = PATTERN, rows.k = k, rows.v = v;
+    must(lctx_tiles_write(&t, 0, &rows), "lctx_tiles_write");
+    fill_with(store.mem, store.bytes, pattern, bytes);
+    machine_free(pattern, bytes);
+}
+
+static void fill_rows(const setting *s, const float *x)
+{
+    const int64_t n = (int64_t)PATTERN * s->head_dim;
+    const size_t bytes = (size_t)n * lctx_type_size((lctx_type)s->type);
+    void *pattern = machine_alloc(bytes);
+    must(lctx_from_f32((lctx_type)s->type, n, x, pattern, NULL), "lctx_from_f32");
+    fill_with(store.mem, store.bytes, pattern, bytes);
+    machine_free(pattern, bytes);
+}
+
+static void store_fill(const setting *s)
+{
+    const setting *f = &store.filled;
+    const int64_t n = (int64_t)PATTERN * s->head_dim;
+    float *x;
+    if (f->head_dim == s->head_dim && f->type == s->type && f->layout == s->layout) return;
+    x = machine_alloc(2 * (size_t)n * sizeof *x);
+    machine_random(x, 2 * n, 1, 1);
+    if (s->layout == LCTX_TILES) fill_tiles(s, x, x + n);
+    else fill_rows(s, x);
+    machine_free(x, 2 * (size_t)n * sizeof *x);
+    store.filled = *s;
+}
+
+/* Slice `at` of the store as a span. Rows: all keys in the first half, all values in the second. */
+static lctx_span store_span(const setting *s, int64_t at)
+{
+    const int64_t cap = store_tokens(s), row = s->n_head_kv * s->head_dim;
+    const size_t e = lctx_type_size((lctx_type)s->type);
+    lctx_span span = { 0 };
+    lctx_tiles t = store_tiles(s);
+    if (s->layout == LCTX_TILES) {
+        must(lctx_tiles_span(&t, at * s->n_kv, s->n_kv, 0, &span), "lctx_tiles_span");
+        return span;
+    }
+    span.k = store.mem + (size_t)(at * s->n_kv * row) * e;
+    span.v = (const char *)span.k + (size_t)(cap * row) * e;
+    span.k_type = span.v_type = s->type, span.layout = LCTX_ROWS, span.n = s->n_kv;
+    return span;
+}
+
+/* ---- a setting */
+static size_t query_bytes(const setting *s)
+{
+    return (size_t)s->n_q * (size_t)s->n_head * (size_t)s->head_dim * sizeof(float);
+}
+
+void attend_open(attend *w, const setting *s)
+{
+    lctx_attn *a = &w->a;
+    memset(w, 0, sizeof *w);
+    w->s = *s;
+    store_fill(s);
+    w->slices = store_tokens(s) / s->n_kv;
+    if (s->n_kv % LCTX_TILE && s->layout == LCTX_TILES) w->slices = 1;
+    w->span = store_span(s, 0);
+    w->par = machine_parallel();
+    w->q = machine_alloc(query_bytes(s)), w->out = machine_alloc(query_bytes(s));
+    machine_random(w->q, (int64_t)(query_bytes(s) / sizeof *w->q), 1, 2);
+    a->n_q = s->n_q, a->n_head = s->n_head, a->n_head_kv = s->n_head_kv, a->d_k = s->head_dim;
+    a->q = w->q, a->q_pos0 = s->n_kv - s->n_q, a->out = w->out;
+    a->spans = &w->span, a->n_spans = 1, a->par = &w->par;
+    must(lctx_attend_size(a, &w->scratch_bytes), "lctx_attend_size");
+    w->scratch = machine_alloc(w->scratch_bytes);
+}
+
+void attend_close(attend *w)
+{
+    machine_free(w->q, query_bytes(&w->s));
+    machine_free(w->out, query_bytes(&w->s));
+    machine_free(w->scratch, w->scratch_bytes);
+}
+
+void attend_run(void *attend_)
+{
+    attend *w = attend_;
+    w->span = store_span(&w->s, w->turn++ % w->slices);
+    must(lctx_attend(&w->a, w->scratch, w->scratch_bytes), "lctx_attend");
+}
+
+double attend_bytes(const setting *s)
+{
+    return (double)s->n_kv * s->n_head_kv * (double)token_bytes(s);
+}
+
+double attend_flops(const setting *s)
+{
+    const double n_q = (double)s->n_q, before = (double)(s->n_kv - s->n_q);
+    return 4.0 * s->head_dim * s->n_head * n_q * (before + (n_q + 1) / 2);
+}
+
+shape attend_shape(const setting *s)
+{
+    shape what = { 0 };
+    what.name = s->name, what.n_q = s->n_q, what.n_kv = s->n_kv;
+    what.head_dim = s->head_dim, what.n_head = s->n_head, what.n_head_kv = s->n_head_kv;
+    what.type = type_name(s->type), what.layout = s->layout == LCTX_TILES ? "tiles" : "rows";
+    return what;
+}
+
+/* ---- the reference: one row in double, over keys and values as they are stored */
+enum { CHUNK = 512 };
+
+static void read_chunk(const setting *s, int64_t g, int64_t at, int64_t n, float *k, float *v)
+{
+    const int64_t d = s->head_dim;
+    const size_t e = lctx_type_size((lctx_type)s->type);
+    lctx_span span = store_span(s, 0);
+    int64_t i;
+    if (s->layout == LCTX_TILES) {             /* a store of one head, where head g begins */
+        lctx_tiles t = store_tiles(s);
+        t.mem = (char *)t.mem + g * span.k_head;
+        t.n_head_kv = 1;
+        must(lctx_tiles_read(&t, at, n, k, v), "lctx_tiles_read");
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        const size_t row = (size_t)(((at + i) * s->n_head_kv + g) * d) * e;
+        must(lctx_to_f32((lctx_type)s->type, d, (const char *)span.k + row, NULL, k + i * d), "k");
+        must(lctx_to_f32((lctx_type)s->type, d, (const char *)span.v + row, NULL, v + i * d), "v");
+    }
+}
+
+/* Adds n keys and values to a running softmax {max, sum, acc}. */
+static void reference_chunk(int64_t n, int64_t d, const float *q, const float *k, const float *v,
+                            double *max, double *sum, double *acc)
+{
+    int64_t i, c;
+    for (i = 0; i < n; i++) {
+        double score = 0, p, shrink;
+        for (c = 0; c < d; c++) score += (double)q[c] * (double)k[i * d + c];
+        score /= sqrt((double)d);
+        shrink = score > *max ? exp(*max - score) : 1;
+        *max = score > *max ? score : *max;
+        p = exp(score - *max);
+        *sum = *sum * shrink + p;
+        for (c = 0; c < d; c++) acc[c] = acc[c] * shrink + p * (double)v[i * d + c];
+    }
+}
+
+static void reference(const attend *w, int64_t t, int64_t h, double *out)
+{
+    const setting *s = &w->s;
+    const int64_t d = s->head_dim, seen = s->n_kv - s->n_q + t + 1;
+    const size_t bytes = CHUNK * (size_t)d * sizeof(float);
+    float *k = machine_alloc(2 * bytes), *v = k + CHUNK * d;
+    double max = -HUGE_VAL, sum = 0;
+    int64_t at, c, n;
+    for (c = 0; c < d; c++) out[c] = 0;
+    for (at = 0; at < seen; at += n) {
+        n = seen - at < CHUNK ? seen - at : CHUNK;
+        read_chunk(s, h / (s->n_head / s->n_head_kv), at, n, k, v);
+        reference_chunk(n, d, w->q + (t * s->n_head + h) * d, k, v, &max, &sum, out);
+    }
+    for (c = 0; c < d; c++) out[c] /= sum;
+    machine_free(k, 2 * bytes);
+}
+
+double attend_check(attend *w)
+{
+    static const double most[] = { 1e-10, 1e-10, 1e-4, 1e-3 };
+    const setting *s = &w->s;
+    double ref[1024], wrong = 0, all = 0;
+    int64_t i, c;
+    if (s->head_dim > 1024) machine_fail("head_dim above 1024");
+    w->turn = 0;
+    attend_run(w);
+    for (i = 0; i < 2; i++) {                  /* the first row and the last */
+        const int64_t t = i ? s->n_q - 1 : 0, h = i ? s->n_head - 1 : 0;
+        const float *out = w->out + (t * s->n_head + h) * s->head_dim;
+        reference(w, t, h, ref);
+        for (c = 0; c < s->head_dim; c++) {
+            const double e = (double)out[c] - ref[c];
+            wrong += e * e, all += ref[c] * ref[c];
+        }
+    }
+    if (!(wrong <= most[s->type] * all))
+        machine_fail("%s of %lld keys of %s under %s is wrong: normalised squared error %.2g",
+                     s->name, (long long)s->n_kv, type_name(s->type), isa_name(), wrong / all);
+    return wrong / all;
+}

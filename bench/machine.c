@@ -1,0 +1,318 @@
+#define _DEFAULT_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#include "machine.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+void machine_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fflush(stdout);
+    fputs("bench: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(1);
+}
+
+static clockid_t clock_in_use = CLOCK_MONOTONIC;
+
+void machine_count_cpu(void) { clock_in_use = CLOCK_THREAD_CPUTIME_ID; }
+
+double machine_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(clock_in_use, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- sizes */
+static size_t config(int name)
+{
+    long value = sysconf(name);
+    return value > 0 ? (size_t)value : 0;
+}
+
+int machine_cores(void)
+{
+    size_t n = config(_SC_NPROCESSORS_ONLN);
+    return n ? (int)n : 1;
+}
+
+size_t machine_l3_bytes(void)
+{
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    return config(_SC_LEVEL3_CACHE_SIZE);
+#else
+    return 0;
+#endif
+}
+
+size_t machine_free_bytes(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    char line[128];
+    unsigned long long kib = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %llu", &kib) == 1) break;
+    if (f) fclose(f);
+    return (size_t)kib * 1024;
+}
+
+size_t machine_resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long long total, pages = 0;
+    if (f && fscanf(f, "%llu %llu", &total, &pages) != 2) pages = 0;
+    if (f) fclose(f);
+    return (size_t)pages * config(_SC_PAGESIZE);
+}
+
+/* ---- memory */
+#define HUGE ((size_t)2 << 20)
+
+static size_t whole_pages(size_t bytes) { return (bytes + HUGE - 1) / HUGE * HUGE; }
+
+void *machine_alloc(size_t bytes)
+{
+    const size_t size = whole_pages(bytes);
+    char *raw = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t before;
+    if (raw == MAP_FAILED) machine_fail("no memory: %zu MiB", bytes >> 20);
+    before = (HUGE - (uintptr_t)raw % HUGE) % HUGE;
+    if (before) munmap(raw, before);
+    if (before < HUGE) munmap(raw + before + size, HUGE - before);
+#ifdef MADV_HUGEPAGE
+    madvise(raw + before, size, MADV_HUGEPAGE);
+#endif
+    memset(raw + before, 0, size);
+    return raw + before;
+}
+
+void machine_free(void *mem, size_t bytes)
+{
+    if (mem) munmap(mem, whole_pages(bytes));
+}
+
+/* ---- the pool. A call is announced by a new number; workers watch it for a while before they
+   sleep, so that short calls one after another cost no wake-up and idle workers cost no time. */
+enum { MAX_THREADS = 256, WATCH = 4000 };
+
+typedef struct call {
+    lctx_task task;
+    void     *arg;
+    int64_t   n, next;         /* next: taken one by one by all threads */
+    int32_t   threads, busy;   /* busy: workers that have not finished */
+} call;
+
+static struct {
+    pthread_t       thread[MAX_THREADS];
+    pthread_mutex_t lock;
+    pthread_cond_t  wake;
+    call            now;
+    unsigned        number;    /* of the call */
+    int             started, used, stop;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER,
+           .started = 1, .used = 1 };
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("pause");
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void take_tasks(int32_t thread)
+{
+    int64_t i;
+    while ((i = __atomic_fetch_add(&pool.now.next, 1, __ATOMIC_RELAXED)) < pool.now.n)
+        pool.now.task(pool.now.arg, i, thread);
+}
+
+static unsigned wait_for_call(unsigned seen)
+{
+    unsigned number;
+    int i;
+    for (i = 0; i < WATCH; i++) {
+        number = __atomic_load_n(&pool.number, __ATOMIC_ACQUIRE);
+        if (number != seen) return number;
+        relax();
+    }
+    pthread_mutex_lock(&pool.lock);
+    while (pool.number == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+    number = pool.number;
+    pthread_mutex_unlock(&pool.lock);
+    return number;
+}
+
+static void *worker(void *arg)
+{
+    const int32_t thread = (int32_t)(intptr_t)arg;
+    unsigned seen = 0;
+    for (;;) {
+        seen = wait_for_call(seen);
+        if (pool.stop) return NULL;
+        if (thread < pool.now.threads) take_tasks(thread);
+        __atomic_sub_fetch(&pool.now.busy, 1, __ATOMIC_RELEASE);
+    }
+}
+
+static void announce(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    __atomic_store_n(&pool.number, pool.number + 1, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void run_call(int32_t threads, int64_t n, lctx_task task, void *arg)
+{
+    int64_t i;
+    if (threads <= 1 || pool.started <= 1) {
+        for (i = 0; i < n; i++) task(arg, i, 0);
+        return;
+    }
+    pool.now.task = task, pool.now.arg = arg, pool.now.n = n, pool.now.next = 0;
+    pool.now.threads = threads;
+    __atomic_store_n(&pool.now.busy, pool.started - 1, __ATOMIC_RELEASE);
+    announce();
+    take_tasks(0);
+    for (i = 0; __atomic_load_n(&pool.now.busy, __ATOMIC_ACQUIRE); i++) {
+        if (i < WATCH) relax();
+        else sched_yield();
+    }
+}
+
+static void lent(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
+{
+    (void)user;
+    run_call(n_threads, n, task, arg);
+}
+
+void machine_start(int n_threads)
+{
+    const int most = n_threads < MAX_THREADS ? n_threads : MAX_THREADS;
+    for (; pool.started < most; pool.started++)
+        if (pthread_create(&pool.thread[pool.started], NULL, worker,
+                           (void *)(intptr_t)pool.started))
+            machine_fail("thread %d of %d does not start", pool.started, most);
+    pool.used = pool.started;
+}
+
+void machine_stop(void)
+{
+    int i;
+    pool.stop = 1;
+    announce();
+    for (i = 1; i < pool.started; i++) pthread_join(pool.thread[i], NULL);
+    pool.started = pool.used = 1, pool.stop = 0, pool.number = 0;
+}
+
+int machine_threads(void) { return pool.used; }
+
+void machine_use(int n_threads)
+{
+    pool.used = n_threads < 1 ? 1 : n_threads < pool.started ? n_threads : pool.started;
+}
+
+void machine_run(int64_t n, lctx_task task, void *arg) { run_call(pool.used, n, task, arg); }
+
+lctx_parallel machine_parallel(void)
+{
+    lctx_parallel par = { 0 };
+    par.run = lent;
+    par.n_threads = pool.used;
+    return par;
+}
+
+/* ---- timing */
+enum { MAX_ROUNDS = 200, MAX_LIMITS = 8 * MAX_ROUNDS };
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile(const double *sorted, int n, double q)
+{
+    const double at = q * (n - 1);
+    const int i = (int)at;
+    return i + 1 < n ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
+/* Seconds of one run, out of `repeat` in a row. */
+static double run_seconds(const job *j, int repeat)
+{
+    const double start = machine_seconds();
+    int i;
+    for (i = 0; i < repeat; i++) j->run(j->arg);
+    return (machine_seconds() - start) / repeat;
+}
+
+static int within(double x, int lo, int hi) { return x < lo ? lo : x > hi ? hi : (int)x; }
+
+timing machine_time(const job *limit, const job *work, double seconds, int min_rounds)
+{
+    double took[MAX_ROUNDS], bound[MAX_LIMITS], one, other = 0;
+    timing t = { 0 };
+    int repeat, limits = 0, n_bound = 0, i;
+    one = run_seconds(work, 1);
+    if (one < 0.25) one = run_seconds(work, 1);     /* once more, warm */
+    if (one > 2 && min_rounds > 3) min_rounds = 3;
+    repeat = within(0.010 / one, 1, 1000);          /* samples of 10 ms at least */
+    if (limit) {
+        other = run_seconds(limit, 1);
+        limits = within(one * repeat / other / 8, 1, 8);    /* more beside long work */
+    }
+    t.rounds = within(seconds / (one * repeat + other * limits), min_rounds, MAX_ROUNDS);
+    for (i = 0; i < t.rounds; i++) {
+        int k;
+        for (k = 0; k < limits; k++) bound[n_bound++] = run_seconds(limit, 1);
+        took[i] = run_seconds(work, repeat);
+    }
+    qsort(took, (size_t)t.rounds, sizeof *took, by_value);
+    qsort(bound, (size_t)n_bound, sizeof *bound, by_value);
+    t.ms = 1e3 * quantile(took, t.rounds, 0.5);
+    t.spread = 1e3 * (quantile(took, t.rounds, 0.75) - quantile(took, t.rounds, 0.25)) / t.ms;
+    t.rate = work->amount / t.ms * 1e3;
+    if (n_bound) {
+        t.limit_ms = 1e3 * quantile(bound, n_bound, 0.5);
+        t.limit = limit->amount / t.limit_ms * 1e3;
+    }
+    return t;
+}
+
+/* ---- random numbers: splitmix64, twelve uniforms to a normal */
+static uint64_t random_bits(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+void machine_random(float *x, int64_t n, float deviation, uint64_t seed)
+{
+    uint64_t state = seed;
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        double sum = -6;
+        int k;
+        for (k = 0; k < 4; k++) {
+            uint64_t r = random_bits(&state);
+            sum += (double)((r & 0x1fffff) + (r >> 21 & 0x1fffff) + (r >> 42 & 0x1fffff)) / 2097152;
+        }
+        x[i] = deviation * (float)sum;
+    }
+}

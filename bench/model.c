@@ -1,0 +1,216 @@
+/* model.c - the products with weights, through the model step: one layer whose seven matrices are
+   all 4096 x 4096, under a window of one token, so that attention is next to nothing. */
+#include "bench.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { WIDTH = 4096, MATRICES = 7, VOCAB = 64, PROMPT = 512, PATTERN_ROWS = 128 };
+
+typedef struct layer {
+    int32_t       type;
+    lctx_layer    weights;
+    lctx_model    model;
+    lctx_parallel par;
+    lctx_session *session;
+    float        *ones, *embd, *scale;     /* [WIDTH], [VOCAB][WIDTH], [WIDTH] */
+    int32_t       tokens[PROMPT];
+    int64_t       n;                       /* tokens of one run */
+    float         logits[VOCAB];
+} layer;
+
+static void must(lctx_status st, const char *what)
+{
+    if (st) machine_fail("%s: %s", what, lctx_status_text(st));
+}
+
+static lctx_tensor tensor(const void *data, int32_t type, const float *scale)
+{
+    lctx_tensor t = { 0 };
+    t.data = data, t.type = type, t.scale = type == LCTX_I8 ? scale : NULL;
+    return t;
+}
+
+static size_t row_bytes(int32_t type) { return WIDTH * lctx_type_size((lctx_type)type); }
+
+/* All matrices repeat PATTERN_ROWS random rows; as many scales repeat with them. */
+static char *fill_weights(layer *l)
+{
+    const size_t pattern = PATTERN_ROWS * row_bytes(l->type);
+    const size_t bytes = MATRICES * (size_t)WIDTH * row_bytes(l->type);
+    char *mem = store_memory(bytes), *rows = machine_alloc(pattern);
+    float *x = machine_alloc(row_bytes(LCTX_F32));
+    int64_t i;
+    for (i = 0; i < PATTERN_ROWS; i++) {
+        machine_random(x, WIDTH, 1.0f / 64, (uint64_t)(10 + i));
+        must(lctx_from_f32((lctx_type)l->type, WIDTH, x, rows + (size_t)i * row_bytes(l->type),
+                           l->scale + i), "lctx_from_f32");
+    }
+    for (; i < WIDTH; i++) l->scale[i] = l->scale[i % PATTERN_ROWS];
+    fill_with(mem, bytes, rows, pattern);
+    machine_free(rows, pattern);
+    machine_free(x, row_bytes(LCTX_F32));
+    return mem;
+}
+
+static void layer_weights(layer *l)
+{
+    char *mem = fill_weights(l);
+    lctx_tensor *const all[MATRICES] = { &l->weights.wq, &l->weights.wk, &l->weights.wv,
+                                         &l->weights.wo, &l->weights.w_gate, &l->weights.w_up,
+                                         &l->weights.w_down };
+    int i;
+    for (i = 0; i < MATRICES; i++)
+        *all[i] = tensor(mem + (size_t)i * WIDTH * row_bytes(l->type), l->type, l->scale);
+    l->weights.attn_norm = l->weights.ffn_norm = tensor(l->ones, LCTX_F32, NULL);
+}
+
+static void layer_session(layer *l)
+{
+    lctx_model *m = &l->model;
+    lctx_session_desc d = { 0 };
+    m->n_layer = 1, m->n_head = m->n_head_kv = WIDTH / 128, m->head_dim = 128;
+    m->d_model = m->d_ff = WIDTH, m->n_vocab = VOCAB;
+    m->tok_embd = tensor(l->embd, LCTX_F32, NULL);
+    m->output_norm = tensor(l->ones, LCTX_F32, NULL);
+    m->layers = &l->weights;
+    l->par = machine_parallel();
+    d.k_type = d.v_type = LCTX_F32, d.policy = LCTX_WINDOW, d.window = 1, d.par = &l->par;
+    must(lctx_session_create(m, &d, &l->session), "lctx_session_create");
+}
+
+enum { SMALL = WIDTH + VOCAB * WIDTH + WIDTH };    /* floats beside the matrices */
+
+static void layer_open(layer *l, int32_t type, int64_t n)
+{
+    int64_t i;
+    memset(l, 0, sizeof *l);
+    l->type = type, l->n = n;
+    l->ones = machine_alloc(SMALL * sizeof(float));
+    l->embd = l->ones + WIDTH, l->scale = l->embd + VOCAB * WIDTH;
+    for (i = 0; i < WIDTH; i++) l->ones[i] = 1;
+    for (i = 0; i < PROMPT; i++) l->tokens[i] = (int32_t)(i % VOCAB);
+    machine_random(l->embd, VOCAB * WIDTH, 1, 6);
+    layer_weights(l);
+    layer_session(l);
+}
+
+static void layer_close(layer *l)
+{
+    lctx_session_free(l->session);
+    machine_free(l->ones, SMALL * sizeof(float));
+}
+
+static void layer_run(void *arg)
+{
+    layer *l = arg;
+    must(lctx_session_feed(l->session, l->tokens, l->n, LCTX_LOGITS_LAST, l->logits), "feed");
+}
+
+/* ---- the reference, in double */
+static void normalise(const double *x, double *out)
+{
+    double sum = 0;
+    int i;
+    for (i = 0; i < WIDTH; i++) sum += x[i] * x[i];
+    for (i = 0; i < WIDTH; i++) out[i] = x[i] / sqrt(sum / WIDTH + 1e-5);
+}
+
+static void multiply(const lctx_tensor *w, const double *x, double *out)
+{
+    float row[WIDTH];
+    int i, c;
+    for (i = 0; i < WIDTH; i++) {
+        const char *at = (const char *)w->data + (size_t)i * row_bytes(w->type);
+        double sum = 0;
+        must(lctx_to_f32((lctx_type)w->type, WIDTH, at, w->scale ? w->scale + i : NULL, row), "w");
+        for (c = 0; c < WIDTH; c++) sum += (double)row[c] * x[c];
+        out[i] = sum;
+    }
+}
+
+/* Logits of the last token: under a window of one, attention hands its value through. */
+static void reference(const layer *l, double *logits)
+{
+    const float *token = l->embd + (size_t)l->tokens[l->n - 1] * WIDTH;
+    double *x = machine_alloc(4 * WIDTH * sizeof *x);
+    double *h = x + WIDTH, *a = h + WIDTH, *b = a + WIDTH;
+    int i, c;
+    for (i = 0; i < WIDTH; i++) x[i] = (double)token[i];
+    normalise(x, h);
+    multiply(&l->weights.wv, h, a);
+    multiply(&l->weights.wo, a, b);
+    for (i = 0; i < WIDTH; i++) x[i] += b[i];
+    normalise(x, h);
+    multiply(&l->weights.w_gate, h, a);
+    multiply(&l->weights.w_up, h, b);
+    for (i = 0; i < WIDTH; i++) a[i] = a[i] / (1 + exp(-a[i])) * b[i];
+    multiply(&l->weights.w_down, a, b);
+    for (i = 0; i < WIDTH; i++) x[i] += b[i];
+    normalise(x, h);
+    for (i = 0; i < VOCAB; i++) {
+        logits[i] = 0;
+        for (c = 0; c < WIDTH; c++) logits[i] += (double)l->embd[i * WIDTH + c] * h[c];
+    }
+    machine_free(x, 4 * WIDTH * sizeof *x);
+}
+
+static double layer_check(layer *l)
+{
+    static const double most[] = { 1e-9, 1e-9, 1e-4, 1e-3 };
+    double ref[VOCAB], wrong = 0, all = 0;
+    int i;
+    layer_run(l);
+    reference(l, ref);
+    for (i = 0; i < VOCAB; i++) {
+        const double e = (double)l->logits[i] - ref[i];
+        wrong += e * e, all += ref[i] * ref[i];
+    }
+    if (!(wrong <= most[l->type] * all))
+        machine_fail("products with %s weights under %s are wrong: %.2g", type_name(l->type),
+                     isa_name(), wrong / all);
+    return wrong / all;
+}
+
+/* ---- the rows */
+static void layer_row(const options *o, int32_t type, int64_t n, double aim)
+{
+    const int decode = n == 1;
+    shape what = { "matvec", 0, 0, 0, 0, 0, NULL, "4096x4096" };
+    job work = { layer_run, NULL, 0 };
+    double error;
+    layer l;
+    result r;
+    layer_open(&l, type, n);
+    error = layer_check(&l);
+    what.name = decode ? "matvec" : "matmul", what.n_q = n, what.type = type_name(type);
+    work.arg = &l;
+    work.amount = decode ? MATRICES * (double)WIDTH * (double)row_bytes(type)
+                         : 2.0 * MATRICES * WIDTH * WIDTH * (double)n;
+    r = measure(o, &what, decode ? PEAK_READ : peak_of_products(type), &work);
+    r.aim = aim, r.error = error, r.checked = 1;
+    report_add(&r);
+    layer_close(&l);
+}
+
+static void layer_rows(const options *o)
+{
+    static const int32_t types[] = { LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_F32 };
+    int i;
+    for (i = 0; i < 4; i++) {
+        const int product_type = types[i] == LCTX_F16 || types[i] == LCTX_F32;
+        if (wanted(o, "matvec")) layer_row(o, types[i], 1, 0.85);
+        if (wanted(o, "matmul") && (!o->quick || i == 0))
+            layer_row(o, types[i], PROMPT, product_type ? 0.60 : 0);
+    }
+}
+
+void model_section(const options *o)
+{
+    if (!wanted(o, "matvec") && !wanted(o, "matmul")) return;
+    report_heading("PRODUCTS WITH WEIGHTS (seven matrices of 4096 x 4096, by the model step)");
+    layer_rows(o);
+    if (o->quick || o->best == LCTX_ISA_AVX2 || lctx_isa_set(LCTX_ISA_AVX2)) return;
+    layer_rows(o);
+    lctx_isa_set((lctx_isa)o->best);
+}
