@@ -690,10 +690,12 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
 #  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
 #  define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
+#  define LCTX__RARELY(x) __builtin_expect((x) != 0, 0)    /* out of the way of the loop's body */
 #else
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
 #  define LCTX__FETCH(p) ((void)(p))
+#  define LCTX__RARELY(x) ((x) != 0)
 #endif
 
 enum {
@@ -910,8 +912,9 @@ static float lctx__i8_scale(int64_t n, const float *x)
 
 /* ---- what the kernel pass provides, per instruction set */
 
-/* Rows that the next steps will read: where they are, a stride apart; null = nothing to fetch. */
-typedef struct lctx__soon { const char *rows; int64_t stride, bytes; } lctx__soon;
+/* LCTX_TILE rows of memory that will be read soon (null: none), asked for evenly over a kernel's
+   steps: `at` have been asked for, `due` should have been, in 2^-16 of a row. */
+typedef struct lctx__soon { const char *rows; int64_t stride, bytes, at, due; } lctx__soon;
 
 /* One tile of keys and values against the rows of a task. Rows of one query are neighbours. */
 typedef struct lctx__tile {
@@ -1969,12 +1972,20 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
-    w->t.soon_v.rows = w->t.soon_k.rows = NULL;
+    lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;
     w->t.k = k, w->t.k_type = s->k_type;
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = d_v * lctx__esize(s->v_type);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
-    if (w->t.rows <= LCTX__FEW_ROWS) return;
+    sv->rows = sk->rows = NULL;
+    if (w->t.rows <= LCTX__FEW_ROWS) {
+        /* one or two rows only read, which the hardware foresees; more compute, and fall behind */
+        if (w->t.rows > 2) sv->rows = v;
+        if (w->t.rows > 2 && i + 1 < lctx__span_tiles(s)) sk->rows = k + s->k_token;
+        sv->stride = sv->bytes = w->t.v_stride;
+        sk->stride = sk->bytes = d_k * lctx__esize(s->k_type);
+        return;
+    }
     if (s->k_type != LCTX_F32) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
@@ -3657,13 +3668,13 @@ LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
     return FN(row)(type, buf, 0);
 }
 
-/* Asks for rows *at .. end-1 that will be wanted soon. Only foreign rows, a stride apart, need it:
-   what lies in order the hardware fetches better. */
-LCTX__INLINE void FN(fetch)(const lctx__soon *soon, int64_t *at, int64_t end)
+/* One step of many: asks for as many of the rows that are wanted soon as are due by now. */
+LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t rate)
 {
     int64_t i;
-    for (; *at < end; ++*at)
-        for (i = 0; i < soon->bytes; i += 64) LCTX__FETCH(soon->rows + *at * soon->stride + i);
+    for (soon->due += rate; soon->at < soon->due >> 16; soon->at++)
+        for (i = 0; i < soon->bytes; i += 64)
+            LCTX__FETCH(soon->rows + soon->at * soon->stride + i);
 }
 
 /* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
@@ -3671,7 +3682,9 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    int64_t c, d, ld = t->d_k, fetched = row || !t->soon_v.rows ? LCTX_TILE : 0;
+    lctx__soon soon = t->soon_v;
+    const int64_t ld = t->d_k, rate = row || !soon.rows ? 0 : ((int64_t)4 << 16) * C * VL / ld;
+    int64_t c, d;
     int r, e, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
@@ -3681,7 +3694,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
             _Pragma("GCC unroll 4")
             for (i = 0; i < C; i++) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += 4) {
-            if (fetched < LCTX_TILE) FN(fetch)(&t->soon_v, &fetched, LCTX_TILE * (d + 4) / ld);
+            if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
             _Pragma("GCC unroll 4")
             for (e = 0; e < 4; e++) {
                 _Pragma("GCC unroll 4")
@@ -3701,7 +3714,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     }
 }
 
-/* One row's scores to weights: int8's scales, cap, biases, mask, running maximum m and sum l, exp. */
+/* One row's scores to weights: int8's scales, cap, biases, mask, running maximum m and sum l. */
 LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
 {
     const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
@@ -3740,12 +3753,12 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
 
 /* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order, if in see. */
 LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                const int C, const int type, uint64_t see, int64_t j, int64_t end)
+                                const int C, const int type, uint64_t see, int64_t j, int64_t end,
+                                lctx__soon *soon, int64_t rate)
 {
     float *acc = t->acc + row * t->d_v + c;
     const float *p = t->s + row * LCTX_TILE;
     const int all = see == ~(uint64_t)0;
-    int64_t fetched = row || c || !t->soon_k.rows ? LCTX_TILE : j;
     vf a[MAX_R][8];
     int r, i;
     _Pragma("GCC unroll 8")
@@ -3755,7 +3768,7 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
     for (; j < end; j++) {
         const char *v = (const char *)t->v + j * t->v_stride;
         vf x[8];
-        if (fetched < LCTX_TILE) FN(fetch)(&t->soon_k, &fetched, j + 1);
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
         if (!all && !(see >> j & 1)) continue;
         _Pragma("GCC unroll 8")
         for (i = 0; i < C; i++) x[i] = FN(row)(type, v, c + i * VL);
@@ -3777,11 +3790,14 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
 {
     const int C = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2;
     const int64_t step = R < MAX_R ? 16 : LCTX_TILE;
+    const int64_t rate = row || !t->soon_k.rows ? 0 : ((int64_t)1 << 16) * C * VL / t->d_v;
+    lctx__soon soon = t->soon_k;
     int64_t c, j;
     for (j = 0; j < LCTX_TILE; j += step) {
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_at)(t, row, c, R, C, type, see, j, j + step);
-        for (; c < t->d_v; c += VL) FN(values_at)(t, row, c, R, 1, type, see, j, j + step);
+            FN(values_at)(t, row, c, R, C, type, see, j, j + step, &soon, rate);
+        for (; c < t->d_v; c += VL)
+            FN(values_at)(t, row, c, R, 1, type, see, j, j + step, &soon, rate);
     }
 }
 
