@@ -57,7 +57,7 @@ typedef struct scene {
 } scene;
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
-static int scalar(void) { return lctx_isa_get() == LCTX_ISA_SCALAR; }
+static int slow(void)   { return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_QUICK"); }
 
 /* Variance 1, cheap. */
 static float noise(void) { return (float)((test_uniform() - 0.5) * 3.4641016151377544); }
@@ -436,7 +436,7 @@ static void test_head_sizes(void)
         for (t = 0; t < 4; t++)
             for (l = 0; l < STORES; l++) {
                 problem p = plain(4, 2, 32, 3, 77, every_type[t]);
-                if (!full() && (i + t + l) % (scalar() ? 5 : 2) != 0) continue;
+                if (!full() && (i + t + l) % (slow() ? 5 : 2) != 0) continue;
                 p.d_k = i < COUNT(head_sizes) ? head_sizes[i] : pairs[i - COUNT(head_sizes)][0];
                 p.d_v = i < COUNT(head_sizes) ? head_sizes[i] : pairs[i - COUNT(head_sizes)][1];
                 p.store = (store)l;
@@ -450,7 +450,7 @@ static void test_groups(void)
     for (i = 0; i < COUNT(groups); i++)
         for (k = 0; k < COUNT(queries); k++) {
             problem p = plain(groups[i], 1, 40, queries[k], 130, every_type[(i + k) % 4]);
-            if (!full() && scalar() && (i + k) % 3 != 0) continue;
+            if (!full() && slow() && (i + k) % 3 != 0) continue;
             if (groups[i] <= 4) { p.n_head *= 3; p.n_head_kv = 3; }
             p.store = (store)((i * 3 + k) % STORES);
             p.k_type = (int32_t)every_type[(i + k / 2) % 4];
@@ -465,7 +465,7 @@ static void test_lengths(void)
         for (k = 0; k < 4; k++) {
             problem p = plain(2, 1, 32, k % 2 ? 5 : 1, lengths[i], every_type[(i + k) % 4]);
             if (!full() && lengths[i] > 6000 && k > 0) continue;
-            if (!full() && scalar() && (i + k) % 2) continue;
+            if (!full() && slow() && (i + k) % 2) continue;
             p.store = k < 2 ? TILES : (store)(i % STORES);
             p.cut = k == 3 ? MANY : k == 2 ? FEW : ONE;
             agrees(&p, "every length");
@@ -479,7 +479,7 @@ static void test_windows(void)
     for (i = 0; i < COUNT(windows); i++)
         for (k = 0; k < 3; k++) {
             problem p = plain(2, 1, 32, 16, 700, every_type[(i + k) % 4]);
-            if (!full() && scalar() && (i + k) % 3) continue;
+            if (!full() && slow() && (i + k) % 3) continue;
             p.window = windows[i]; p.n_sink = sinks[k];
             p.store = (store)((i + k) % STORES);
             agrees(&p, "a window");
@@ -517,8 +517,8 @@ static problem random_problem(void)
 /* All options at once, in combinations that the generator fixes. */
 static void test_random_problems(void)
 {
-    int cases = full() ? 1200 : scalar() ? 150 : 400;
-    double most = full() ? 5e7 : scalar() ? 3e6 : 6e6;
+    int cases = full() ? 1200 : slow() ? 150 : 400;
+    double most = full() ? 5e7 : slow() ? 3e6 : 6e6;
     while (cases > 0) {
         problem p = random_problem();
         double work = (double)p.n_q * (double)p.n_head * (double)p.n_kv * (p.d_k + p.d_v);
@@ -781,7 +781,7 @@ static void test_poison(void)
 
 static problem bits_problem(lctx_type type, store how, int options)
 {
-    problem p = plain(6, 2, 40, scalar() ? 66 : 75, 1100, type);
+    problem p = plain(6, 2, 40, slow() ? 66 : 75, 1100, type);
     p.d_v = 24;
     p.store = how;
     if (!options) return p;
@@ -847,7 +847,7 @@ static void bits_over_chunks(scene *s, const outcome *want, const char *what)
 /* Each row again, when only the keys up to its own existed: decoding, as against prefill. */
 static void bits_as_keys_come(scene *s, const outcome *want, const char *what)
 {
-    int64_t t, ok = 1, step = scalar() ? 7 : 3;
+    int64_t t, ok = 1, step = slow() ? 7 : 3;
     lctx_span span;
     if (s->attn.bias) return;
     memset(s->out, 0x77, (size_t)want->n_out * 4);
@@ -933,7 +933,7 @@ static void test_bits(void)
                 problem p = bits_problem(every_type[t], (store)l, options == 1);
                 scene *s;
                 outcome want;
-                if (!full() && (t + l + options) % (scalar() ? 6 : 2)) continue;
+                if (!full() && (t + l + options) % (slow() ? 6 : 2)) continue;
                 if (options == 2) { p.window = 533; p.n_sink = 4; }
                 s = scene_new(&p);
                 want = outcome_of(s);

@@ -14,7 +14,7 @@ static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
 static const char *const policy_names[] = { "full", "window", "sinks" };
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
-static int scalar(void) { return lctx_isa_get() == LCTX_ISA_SCALAR; }
+static int slow(void)   { return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_QUICK"); }
 
 static void *zeroed(int64_t n, size_t size)
 {
@@ -319,12 +319,12 @@ static const int64_t windows[] = { 3, 13, 23, 33, 37, 43, 533 };
 
 static void test_policies(void)
 {
-    int64_t total = full() ? 6000 : scalar() ? 1500 : 2300;
+    int64_t total = full() ? 6000 : slow() ? 1500 : 2300;
     size_t i, k;
     for (i = 0; i < 4; i++) {
         lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, (lctx_type)i, (lctx_type)((i * 3 + 1) % 4));
         d.block = i % 2 ? 64 : 0;
-        test_appends(&d, full() ? 3000 : scalar() ? 400 : 1500);
+        test_appends(&d, full() ? 3000 : slow() ? 400 : 1500);
     }
     for (i = 0; i < COUNT(windows); i++)
         for (k = 0; k < 3; k++) {
@@ -332,7 +332,7 @@ static void test_policies(void)
                                         ? (int32_t)(k * 3 - 2) : 0,
                                         (lctx_type)((i + k) % 4), (lctx_type)((i * 3 + k) % 4));
             d.block = (i + k) % 2 ? 64 : 256;
-            if (scalar() && !full() && (i + k) % 2) continue;
+            if (slow() && !full() && (i + k) % 2) continue;
             test_appends(&d, total);
         }
 }
@@ -440,7 +440,7 @@ static float *outputs_in_chunks(const lctx_cache_desc *d, int64_t total, int64_t
 static void test_chunks(lctx_policy policy, lctx_type type)
 {
     static const int64_t chunks[] = { 1, 7, 64, 300 };
-    int64_t total = scalar() ? 330 : 700;
+    int64_t total = slow() ? 330 : 700;
     lctx_cache_desc d = desc_of(policy, policy ? 43 : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
     float *want = outputs_in_chunks(&d, total, total);
     size_t i;
@@ -664,7 +664,7 @@ static void test_rewind(lctx_policy policy, lctx_type type)
     for (n = 0; n < 37; n++) seq_append(&s, 1);
     info = info_of(&s);
     before = snapshot_of(&s);
-    step = full() ? 1 : scalar() ? 23 : 7;
+    step = full() ? 1 : slow() ? 23 : 7;
     for (n = info.n; ; n = n - step > info.rewind_min ? n - step : info.rewind_min) {
         allowed++;
         right += rewinds_to(&s, n);
@@ -952,7 +952,7 @@ static void test_round_trip(lctx_policy policy, lctx_type k, lctx_type v, int64_
 /* Every byte of the head and the end, and some between. */
 static size_t next_place(size_t i, size_t n, size_t head)
 {
-    size_t step = full() ? 61 : scalar() ? 1999 : 499;
+    size_t step = full() ? 61 : slow() ? 1999 : 499;
     return i < head || i + 40 >= n ? i + 1 : i + step < n - 40 ? i + step : n - 40;
 }
 
@@ -1305,7 +1305,7 @@ int main(void)
     if (full()) test_streaming(LCTX_F16, 533, 4, 3000);
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
         for (type = 0; type < 4; type++) {
-            if (!scalar() || full() || (policy + type) % 2) test_chunks((lctx_policy)policy,
+            if (!slow() || full() || (policy + type) % 2) test_chunks((lctx_policy)policy,
                     (lctx_type)type);
             test_rewind((lctx_policy)policy, (lctx_type)type);
             test_fork((lctx_policy)policy, (lctx_type)type, type % 2);
