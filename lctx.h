@@ -132,8 +132,10 @@
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
        settle on one length when the schedule is made.
-       Forking, saving and the checksum assume a little-endian machine. SIMD needs gcc or clang.
+       Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
+       clang.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
+       Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost.
 */
 #include <stddef.h>
 #include <stdint.h>
@@ -649,9 +651,21 @@ LCTX_API void        lctx_session_free(lctx_session *session);
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
 
-LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);   /* as the cache's */
+/* Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
+   _EVICTED (below info.rewind_min: some layer's window that ends there is gone). */
+LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
+
+/* A second session with the same contents over the same model; cached blocks are shared until one
+   side writes into them. It has its own scratch and may live on another thread.
+   Errors: LCTX_E_NULL, _MEMORY. */
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork);
+
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
+
+/* Writes what the session has cached to a stream (no weights), and reads it back into a session
+   over a model of the same shape with the same cache settings: it then goes on with the same bits.
+   On any error the session stays as it was. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL,
+   _MEMORY. */
 LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user);
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user);
 
@@ -1225,30 +1239,66 @@ static lctx_status lctx__rope_valid(const lctx_rope *rope)
     return bad ? LCTX_E_N_ROT : LCTX_OK;
 }
 
-/* The tables that lctx__turn reads, for one position; each [n_rot] at most. */
-static void lctx__angles(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
+/* cos and sin of all pairs at one position, in double. They are computed afresh at every 64th
+   position and turned on by one position at a time from there, which is far cheaper; 63 turns err by
+   less than 2^-46, and a position's angles do not depend on where a call begins. */
+typedef struct lctx__angles {
+    const lctx_rope *rope;
+    int64_t pos;                 /* -1: none yet */
+    double c[LCTX_MAX_ROT / 2], s[LCTX_MAX_ROT / 2];      /* at pos */
+    double c1[LCTX_MAX_ROT / 2], s1[LCTX_MAX_ROT / 2];    /* of one position */
+} lctx__angles;
+enum { LCTX__ANCHOR = 64 };
+
+static void lctx__angles_at(const lctx_rope *rope, double pos, double *c, double *s)
 {
-    const int pair = rope->pairing == LCTX_ROPE_INTERLEAVED;
     int32_t i;
     for (i = 0; i < rope->n_rot / 2; i++) {
-        double angle = (double)pos * rope->freq[i];
-        float c = (float)(cos(angle) * rope->attn_factor);
-        float s = (float)(sin(angle) * rope->attn_factor);
-        if (pair) cos_[2 * i] = cos_[2 * i + 1] = c, sin_[2 * i] = -s, sin_[2 * i + 1] = s;
-        else cos_[i] = c, sin_[i] = s;
+        double angle = pos * rope->freq[i];
+        c[i] = cos(angle), s[i] = sin(angle);
+    }
+}
+static void lctx__angles_begin(lctx__angles *a, const lctx_rope *rope)
+{
+    a->rope = rope, a->pos = -1;
+    lctx__angles_at(rope, 1, a->c1, a->s1);
+}
+static void lctx__angles_move(lctx__angles *a, int64_t pos)
+{
+    int32_t i, n = a->rope->n_rot / 2;
+    if (a->pos < 0 || a->pos > pos || a->pos / LCTX__ANCHOR != pos / LCTX__ANCHOR) {
+        a->pos = pos / LCTX__ANCHOR * LCTX__ANCHOR;
+        lctx__angles_at(a->rope, (double)a->pos, a->c, a->s);
+    }
+    for (; a->pos < pos; a->pos++)
+        for (i = 0; i < n; i++) {
+            double c = a->c[i] * a->c1[i] - a->s[i] * a->s1[i];
+            a->s[i] = a->s[i] * a->c1[i] + a->c[i] * a->s1[i];
+            a->c[i] = c;
+        }
+}
+/* The tables that lctx__turn reads; each [n_rot] at most. */
+static void lctx__angles_tables(const lctx__angles *a, int pairing, float *cos_, float *sin_)
+{
+    const double factor = a->rope->attn_factor;
+    int32_t i;
+    for (i = 0; i < a->rope->n_rot / 2; i++) {
+        float c = (float)(a->c[i] * factor), s = (float)(a->s[i] * factor);
+        if (pairing == LCTX_ROPE_HALF) cos_[i] = c, sin_[i] = s;
+        else cos_[2 * i] = cos_[2 * i + 1] = c, sin_[2 * i] = -s, sin_[2 * i + 1] = s;
     }
 }
 
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
 {
-    lctx_rope half;
+    lctx__angles a;
     lctx_status st;
     if (!rope || !cos_ || !sin_) return LCTX_E_NULL;
     if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
-    half = *rope;
-    half.pairing = LCTX_ROPE_HALF;
-    lctx__angles(&half, pos, cos_, sin_);
+    lctx__angles_begin(&a, rope);
+    lctx__angles_move(&a, pos);
+    lctx__angles_tables(&a, LCTX_ROPE_HALF, cos_, sin_);
     return LCTX_OK;
 }
 
@@ -1264,20 +1314,29 @@ typedef struct lctx__rope_task {
     const lctx_rope_job *job;
     lctx__turn turn;
     int64_t x_token, out_token;
+    int64_t offset;              /* tokens that the first one stands after an anchor */
 } lctx__rope_task;
 
-static void lctx__rope_token(void *arg, int64_t t, int32_t thread)
+/* Tokens between two anchors; of a list of positions, any LCTX__ANCHOR of them. */
+static void lctx__rope_tokens(void *arg, int64_t i, int32_t thread)
 {
     const lctx__rope_task *k = (const lctx__rope_task *)arg;
     const lctx_rope_job *j = k->job;
+    const int64_t begin = i * LCTX__ANCHOR - k->offset;
+    int64_t t, end = lctx__min(begin + LCTX__ANCHOR, j->n_tok);
     float c[LCTX_MAX_ROT], s[LCTX_MAX_ROT];
     lctx__turn turn = k->turn;
+    lctx__angles a;
     (void)thread;
-    lctx__angles(k->rope, j->pos ? j->pos[t] : j->pos0 + t, c, s);
     turn.cos = c, turn.sin = s;
-    turn.x = (const char *)j->x + t * k->x_token;
-    turn.out = (char *)j->out + t * k->out_token;
-    lctx__use()->turn(&turn);
+    lctx__angles_begin(&a, k->rope);
+    for (t = lctx__max(begin, 0); t < end; t++) {
+        lctx__angles_move(&a, j->pos ? j->pos[t] : j->pos0 + t);
+        lctx__angles_tables(&a, k->rope->pairing, c, s);
+        turn.x = (const char *)j->x + t * k->x_token;
+        turn.out = (char *)j->out + t * k->out_token;
+        lctx__use()->turn(&turn);
+    }
 }
 
 LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job)
@@ -1304,7 +1363,9 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
     for (t = 0; job->pos && t < job->n_tok; t++)
         if (job->pos[t] < 0 || job->pos[t] >= LCTX__MAX_POS) return LCTX_E_POS;
     if (!job->pos && (job->pos0 < 0 || job->pos0 > LCTX__MAX_POS - job->n_tok)) return LCTX_E_POS;
-    lctx__for(job->par, job->n_tok * heads * job->head_dim, job->n_tok, lctx__rope_token, &k);
+    k.offset = job->pos ? 0 : job->pos0 % LCTX__ANCHOR;
+    lctx__for(job->par, lctx__mul(job->n_tok, heads * job->head_dim),
+              (job->n_tok + k.offset + LCTX__ANCHOR - 1) / LCTX__ANCHOR, lctx__rope_tokens, &k);
     return LCTX_OK;
 }
 
