@@ -1240,8 +1240,8 @@ static lctx_status lctx__rope_valid(const lctx_rope *rope)
 }
 
 /* cos and sin of all pairs at one position, in double. They are computed afresh at every 64th
-   position and turned on by one position at a time from there, which is far cheaper; 63 turns err by
-   less than 2^-46, and a position's angles do not depend on where a call begins. */
+   position and turned on by one position at a time from there, which is far cheaper. 63 turns err
+   by less than 2^-46, and a position's angles do not depend on where a call begins. */
 typedef struct lctx__angles {
     const lctx_rope *rope;
     int64_t pos;                 /* -1: none yet */
@@ -3412,12 +3412,14 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_swap(x)          neighbours exchanged (not used with VL 1)
        vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
-       MAX_R, WIDE_R       rows of a register tile of two vectors, of four */
+       MAX_R, WIDE_R       rows of a register tile of two vectors, of four
+       MAX_N               tokens of a register tile with four rows of weights */
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
 #  define VL               1
 #  define MAX_R            4
 #  define WIDE_R           2
+#  define MAX_N            2
 #  define vf               float
 #  define vf_load(p)       FN(load)(p)
 #  define vf_store(p, x)   FN(store)(p, x)
@@ -3480,6 +3482,7 @@ LCTX__INLINE float FN(round)(float x)
 #  define VL               8
 #  define MAX_R            6
 #  define WIDE_R           2
+#  define MAX_N            2
 #  define vf               __m256
 #  define vf_load(p)       _mm256_loadu_ps((const float *)(p))
 #  define vf_store(p, x)   _mm256_storeu_ps((float *)(p), x)
@@ -3561,6 +3564,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define VL               16
 #  define MAX_R            8
 #  define WIDE_R           4
+#  define MAX_N            6
 #  define vf               __m512
 #  define vf_load(p)       _mm512_loadu_ps(p)
 #  define vf_store(p, x)   _mm512_storeu_ps(p, x)
@@ -3615,6 +3619,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define VL               4
 #  define MAX_R            8
 #  define WIDE_R           4
+#  define MAX_N            4
 #  define vf               float32x4_t
 #  define vf_load(p)       vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)(p)))
 #  define vf_store(p, x)   vst1q_f32(p, x)
@@ -4148,51 +4153,71 @@ LCTX__ENTRY void FN(tanh)(int64_t n, float cap, float *x)
         x[i] = vf_first(FN(tanh1)(vf_set1(x[i] / cap))) * cap;
 }
 
-/* R rows of W with N tokens: R*N chains along the columns, the vector summed at the end. */
+/* R rows of W with N tokens: R*N chains along the columns, a step of which is this. */
+LCTX__INLINE void FN(product_step)(vf s[4][MAX_N], const vf a[4], const float *x, int64_t ldx,
+                                   const int R, const int N)
+{
+    int r, n;
+    _Pragma("GCC unroll 8")
+    for (n = 0; n < N; n++) {
+        vf b = vf_load(x + n * ldx);
+        _Pragma("GCC unroll 4")
+        for (r = 0; r < R; r++) s[r][n] = vf_fma(a[r], b, s[r][n]);
+    }
+}
 LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t tok, const int R,
                                  const int N, const int type)
 {
     static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
-    const char *w = (const char *)p->w + row * p->cols * size[type];
-    const float *x = p->x + tok * p->ldx;
     const int64_t stride = p->cols * size[type];
-    vf s[4][4], a[4];
+    const char *w = (const char *)p->w + row * stride;
+    const float *x = p->x + tok * p->ldx;
+    vf s[4][MAX_N], a[4];
     int64_t c = 0;
     int r, n;
     _Pragma("GCC unroll 4")
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 4")
+        _Pragma("GCC unroll 8")
         for (n = 0; n < N; n++) s[r][n] = vf_set1(0.0f);
-    for (; c < p->cols; c += VL) {
-        const int64_t left = p->cols - c;
+    for (; c + VL <= p->cols; c += VL) {
         _Pragma("GCC unroll 4")
-        for (r = 0; r < R; r++)
-            a[r] = left >= VL ? FN(row)(type, w + r * stride, c)
-                              : FN(row_end)(type, w + r * stride, c, left);
-        _Pragma("GCC unroll 4")
-        for (n = 0; n < N; n++) {
-            vf b = vf_load(x + n * p->ldx + c);
-            _Pragma("GCC unroll 4")
-            for (r = 0; r < R; r++) s[r][n] = vf_fma(a[r], b, s[r][n]);
+        for (r = 0; r < R; r++) {
+            a[r] = FN(row)(type, w + r * stride, c);
+            /* one token waits for memory: ask for the rows that come next */
+            if (N == 1) LCTX__FETCH(w + (R + r) * stride + c * size[type]);
         }
+        FN(product_step)(s, a, x + c, p->ldx, R, N);
     }
+    if (c < p->cols) {
+        for (r = 0; r < R; r++) a[r] = FN(row_end)(type, w + r * stride, c, p->cols - c);
+        FN(product_step)(s, a, x + c, p->ldx, R, N);
+    }
+    _Pragma("GCC unroll 4")
     for (r = 0; r < R; r++)
-        for (n = 0; n < N; n++) {
+        _Pragma("GCC unroll 8")
+        for (n = 0; n < N; n++) {    /* the vector summed at the end */
             float *y = p->y + (tok + n) * p->ldy + row + r, sum = vf_hsum(s[r][n]);
             if (p->w_scale) sum *= p->w_scale[row + r];
             if (p->bias) sum += p->bias[row + r];
             *y = p->add ? *y + sum : sum;
         }
 }
+/* A block of tokens at a time, so that it stays in the cache while all rows pass it. */
 LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
 {
-    int64_t row = p->row0, tok;
-    for (; row < p->row1; row += p->row1 - row >= 4 ? 4 : 1) {
-        for (tok = 0; tok < p->n; tok += p->n - tok >= 4 ? 4 : 1) {
-            if (p->row1 - row >= 4 && p->n - tok >= 4) FN(product_at)(p, row, tok, 4, 4, type);
-            else if (p->row1 - row >= 4) FN(product_at)(p, row, tok, 4, 1, type);
-            else if (p->n - tok >= 4) FN(product_at)(p, row, tok, 1, 4, type);
-            else FN(product_at)(p, row, tok, 1, 1, type);
+    const int64_t block = 24;       /* a multiple of every MAX_N */
+    int64_t t0, tok, end, row, rows, n;
+    for (t0 = 0; t0 < p->n; t0 = end) {
+        end = p->n - t0 < block ? p->n : t0 + block;
+        for (row = p->row0; row < p->row1; row += rows) {
+            rows = p->row1 - row >= 4 ? 4 : 1;
+            for (tok = t0; tok < end; tok += n) {
+                n = end - tok >= MAX_N ? MAX_N : 1;
+                if (rows == 4 && n == MAX_N) FN(product_at)(p, row, tok, 4, MAX_N, type);
+                else if (rows == 4) FN(product_at)(p, row, tok, 4, 1, type);
+                else if (n == MAX_N) FN(product_at)(p, row, tok, 1, MAX_N, type);
+                else FN(product_at)(p, row, tok, 1, 1, type);
+            }
         }
     }
 }
@@ -4221,6 +4246,7 @@ static const lctx__ops FN(ops) = {
 #undef FN
 #undef VL
 #undef MAX_R
+#undef MAX_N
 #undef WIDE_R
 #undef vf
 #undef vf_load
