@@ -3737,8 +3737,10 @@ LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
 /* One step of many: asks for as many of the rows that are wanted soon as are due by now. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t rate)
 {
-    int64_t i;
-    for (soon->due += rate; soon->at < soon->due >> 16; soon->at++)
+    int64_t i, end;
+    soon->due += rate;
+    end = soon->due >> 16 < LCTX_TILE ? soon->due >> 16 : LCTX_TILE;
+    for (; soon->at < end; soon->at++)
         for (i = 0; i < soon->bytes; i += 64)
             LCTX__FETCH(soon->rows + soon->at * soon->stride + i);
 }
