@@ -238,9 +238,9 @@ typedef struct lctx_parallel {
     int32_t  reserved;
 } lctx_parallel;
 
-/* Called at the start, now and then during, and at the end of a long call, by one thread at a time
-   (number 0 of the loop); done rises to total, in units of that call. Return nonzero to cancel: the
-   call ends with LCTX_E_CANCELLED. */
+/* Called now and then during a long call and at its end, by one thread at a time (number 0 of the
+   loop); done rises to total, in units of that call. Return nonzero to cancel: the call ends with
+   LCTX_E_CANCELLED. */
 typedef int (*lctx_progress)(void *user, int64_t done, int64_t total);
 
 /* Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure. */
@@ -1610,10 +1610,11 @@ static int64_t lctx__span_tiles(const lctx_span *s)
 {
     return s->n ? (s->skip + s->n + LCTX_TILE - 1) / LCTX_TILE : 0;
 }
-/* Leaf of tile i of a span. Rows need not start at a tile's index. */
+/* Leaf of tile i of a span: where the tile begins, but for keys that stand before the span, so that
+   leaves never go back from one span to the next. */
 static int64_t lctx__leaf(const lctx_span *s, int64_t i)
 {
-    return lctx__max(s->index - s->skip + i * LCTX_TILE, 0) / LCTX__LEAF;
+    return lctx__max(s->index - s->skip + i * LCTX_TILE, s->index) / LCTX__LEAF;
 }
 
 /* Span i with its defaults: strides, index. *next is the index after the span before. */
@@ -1720,20 +1721,23 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     return a->bias_query < 0 || a->bias_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
 }
 
-/* In how many sets does leaf >> shift cut the spans' leaves? */
-static int64_t lctx__count_parts(const lctx__plan *p, int shift)
+/* In how many sets does leaf >> shift cut the spans' leaves? *nth, if given, gets the number of set
+   n in their order. */
+static int64_t lctx__parts(const lctx__plan *p, int shift, int64_t n, int64_t *nth)
 {
-    int64_t i, next = 0, last = -1, n = 0;
+    int64_t i, next = 0, last = -1, count = 0;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
         int64_t lo, hi;
         if (!s.n) continue;
         lo = lctx__leaf(&s, 0) >> shift;
         hi = lctx__leaf(&s, lctx__span_tiles(&s) - 1) >> shift;
-        n += hi - lo + (lo != last);
+        lo += lo == last;      /* counted with the span before */
+        if (nth && n >= count && n <= count + hi - lo) *nth = lo + n - count;
+        count += hi - lo + 1;
         last = hi;
     }
-    return n;
+    return count;
 }
 
 /* Tasks that keep so many threads evenly busy. */
@@ -1745,31 +1749,30 @@ static int64_t lctx__count_parts(const lctx__plan *p, int shift)
    order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
-    int64_t i, next = 0, n_leaf = 0, top = 0, base;
+    int64_t i, next = 0, top = 0, base;
     int tokens_first = 0;
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
     p->rows = p->q_block * p->group;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
-        int64_t first;
         if (!s.n) continue;
-        first = lctx__leaf(&s, 0);
-        n_leaf += lctx__leaf(&s, lctx__span_tiles(&s) - 1) - first + (!n_leaf || first != top);
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
         p->has_far |= s.query;
         tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
     }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
-    p->depth = lctx__min(p->depth, lctx__max(n_leaf, 1));
+    p->depth = lctx__min(p->depth, lctx__max(lctx__parts(p, 0, 0, NULL), 1));
     p->heads = tokens_first && p->rows <= LCTX__FEW_ROWS ? p->a.n_head_kv : 1;
     p->head_tasks = p->a.n_head_kv / p->heads;
     base = p->n_block * p->head_tasks;
     p->shift = 48, p->n_part = 1;
     p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
     if (!p->split) return;
-    for (p->shift = 0; p->shift < 48; p->shift++)
-        if ((p->n_part = lctx__count_parts(p, p->shift)) * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    for (p->shift = 0; p->shift < 48; p->shift++) {
+        p->n_part = lctx__parts(p, p->shift, 0, NULL);
+        if (p->n_part * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    }
     p->n_part = lctx__max(p->n_part, 1);
 }
 
@@ -2206,22 +2209,12 @@ static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t th
     w->t.dist = w->dist;
 }
 
-/* Where the plan cuts leaves into sets, set number n of them, in order of leaves. */
+/* Number, as leaf >> shift, of set n of the plan's leaves. */
 static int64_t lctx__nth_part(const lctx__plan *p, int64_t n)
 {
-    int64_t i, next = 0, last = -1;
-    for (i = 0; i < p->a.n_spans; i++) {
-        lctx_span s = lctx__span(p, i, &next);
-        int64_t lo, hi;
-        if (!s.n) continue;
-        lo = lctx__leaf(&s, 0) >> p->shift;
-        hi = lctx__leaf(&s, lctx__span_tiles(&s) - 1) >> p->shift;
-        if (lo == last) lo++;
-        if (lo <= hi && n <= hi - lo) return lo + n;
-        n -= lctx__max(hi - lo + 1, 0);
-        last = hi;
-    }
-    return -1;
+    int64_t part = 0;
+    (void)lctx__parts(p, p->shift, n, &part);
+    return part;
 }
 
 static float *lctx__kept(const lctx__plan *p, int64_t i)
@@ -2422,13 +2415,18 @@ static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
     c->n_slot -= to - from;
 }
 
+static void lctx__slots_free(lctx_cache *c)
+{
+    if (c->n_slot) lctx__slots_drop(c, 0, c->n_slot);
+    lctx__delete(&c->alloc, c->slot, c->cap_slot * (int64_t)sizeof *c->slot);
+}
+
 LCTX_API void lctx_cache_free(lctx_cache *cache)
 {
     lctx_allocator alloc;
     if (!cache) return;
     alloc = cache->alloc;
-    if (cache->n_slot) lctx__slots_drop(cache, 0, cache->n_slot);
-    lctx__delete(&alloc, cache->slot, cache->cap_slot * (int64_t)sizeof *cache->slot);
+    lctx__slots_free(cache);
     lctx__delete(&alloc, cache, (int64_t)sizeof *cache);
 }
 
@@ -2830,8 +2828,7 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     old = *cache;
     if (!st) *cache = fresh;
     else old = fresh;
-    if (old.n_slot) lctx__slots_drop(&old, 0, old.n_slot);
-    lctx__delete(&old.alloc, old.slot, old.cap_slot * (int64_t)sizeof *old.slot);
+    lctx__slots_free(&old);
     return st;
 }
 

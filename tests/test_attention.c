@@ -1594,6 +1594,54 @@ static void test_progress(void)
     scene_free(s);
 }
 
+/* Spans that end in the middle of tiles, rows and native tiles by turns across a leaf's bound: the
+   leaves of the pieces must never go back, or the fold would hold more parts than scratch has room. */
+static void test_pieces(void)
+{
+    enum { D = 16, N = 576, WHOLE = 512, PIECES = N - WHOLE };
+    static float k[N * D], v[N * D];
+    static lctx_span pieces[1 + PIECES];
+    float q[D], out[2][D];
+    lctx_tiles store = { 1, D, D, LCTX_F32, LCTX_F32, 0, LCTX_TILE, NULL };
+    lctx_attn a = {0};
+    size_t bytes = 0, i, unharmed = 0;
+    char *mem, *scratch;
+    lctx_rows row = {0};
+    lctx_status st;
+    int j;
+    for (j = 0; j < N * D; j++) k[j] = test_normal(), v[j] = test_normal();
+    for (j = 0; j < D; j++) q[j] = test_normal();
+    check(lctx_tiles_size(&store, &bytes) == LCTX_OK, "a store of one tile has a size");
+    mem = malloc(bytes * PIECES + 64);
+    for (j = 0; j <= PIECES; j++) {
+        lctx_span *s = &pieces[j];
+        int first = j ? WHOLE + j - 1 : 0;
+        memset(s, 0, sizeof *s);
+        s->k = k + first * D, s->v = v + first * D, s->n = j ? 1 : WHOLE, s->pos = first;
+        if (j % 2 || !j) continue;
+        store.mem = mem + 64 - (uintptr_t)mem % 64 + (size_t)(j - 1) * bytes;
+        row.n = 1, row.k = k + first * D, row.v = v + first * D;
+        check(lctx_tiles_write(&store, 63, &row) == LCTX_OK
+              && lctx_tiles_span(&store, 63, 1, first, s) == LCTX_OK, "a tile's last key is a span");
+    }
+    a.n_q = 1, a.n_head = a.n_head_kv = 1, a.d_k = D, a.q = q, a.q_pos0 = N;
+    for (j = 0; j < 2; j++) {
+        lctx_span whole = {0};
+        whole.k = k, whole.v = v, whole.n = N;
+        a.spans = j ? pieces : &whole, a.n_spans = j ? 1 + PIECES : 1, a.out = out[j];
+        check(lctx_attend_size(&a, &bytes) == LCTX_OK, "spans in pieces have a size of scratch");
+        scratch = malloc(bytes + 65536);
+        memset(scratch, 0x5a, bytes + 65536);
+        st = lctx_attend(&a, scratch, bytes);
+        for (i = 0, unharmed = 1; i < 65536; i++) unharmed &= scratch[bytes + i] == 0x5a;
+        check(st == LCTX_OK && unharmed, "%s: nothing beyond scratch is written", j ? "pieces" : "whole");
+        free(scratch);
+    }
+    for (j = 0, unharmed = 1; j < D; j++) unharmed &= fabs((double)out[0][j] - out[1][j]) < 1e-6;
+    check(unharmed != 0, "keys in pieces across a leaf's bound give what the whole gives");
+    free(mem);
+}
+
 int main(void)
 {
     int t;
@@ -1620,6 +1668,7 @@ int main(void)
     test_output_gaps();
     test_query_strides();
     test_scratch_size();
+    test_pieces();
     test_progress();
     return test_report("attention", lctx_isa_name(lctx_isa_get()));
 }
