@@ -1,6 +1,6 @@
 # lctx: `make help` lists what can be made. Everything made goes to build/.
 CFLAGS   ?= -O2
-WARNINGS ?= -Wall -Wextra -pedantic
+WARNINGS ?= -Wall -Wextra -pedantic -Wshadow -Wconversion
 B         = build
 C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples
 CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.

@@ -1602,7 +1602,7 @@ static void test_pieces(void)
     static float k[N * D], v[N * D];
     static lctx_span pieces[1 + PIECES];
     float q[D], out[2][D];
-    lctx_tiles store = { 1, D, D, LCTX_F32, LCTX_F32, 0, LCTX_TILE, NULL };
+    lctx_tiles tile = { 1, D, D, LCTX_F32, LCTX_F32, 0, LCTX_TILE, NULL };
     lctx_attn a = {0};
     size_t bytes = 0, i, unharmed = 0;
     char *mem, *scratch;
@@ -1611,7 +1611,7 @@ static void test_pieces(void)
     int j;
     for (j = 0; j < N * D; j++) k[j] = test_normal(), v[j] = test_normal();
     for (j = 0; j < D; j++) q[j] = test_normal();
-    check(lctx_tiles_size(&store, &bytes) == LCTX_OK, "a store of one tile has a size");
+    check(lctx_tiles_size(&tile, &bytes) == LCTX_OK, "a store of one tile has a size");
     mem = malloc(bytes * PIECES + 64);
     for (j = 0; j <= PIECES; j++) {
         lctx_span *s = &pieces[j];
@@ -1619,10 +1619,10 @@ static void test_pieces(void)
         memset(s, 0, sizeof *s);
         s->k = k + first * D, s->v = v + first * D, s->n = j ? 1 : WHOLE, s->pos = first;
         if (j % 2 || !j) continue;
-        store.mem = mem + 64 - (uintptr_t)mem % 64 + (size_t)(j - 1) * bytes;
+        tile.mem = mem + 64 - (uintptr_t)mem % 64 + (size_t)(j - 1) * bytes;
         row.n = 1, row.k = k + first * D, row.v = v + first * D;
-        check(lctx_tiles_write(&store, 63, &row) == LCTX_OK
-              && lctx_tiles_span(&store, 63, 1, first, s) == LCTX_OK, "a tile's last key is a span");
+        check(lctx_tiles_write(&tile, 63, &row) == LCTX_OK
+              && lctx_tiles_span(&tile, 63, 1, first, s) == LCTX_OK, "a tile's last key is a span");
     }
     a.n_q = 1, a.n_head = a.n_head_kv = 1, a.d_k = D, a.q = q, a.q_pos0 = N;
     for (j = 0; j < 2; j++) {
