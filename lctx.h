@@ -82,7 +82,8 @@
                    is masked or evicted is the identity of that merge, so windows do not disturb
                    it. (Cuts between spans keep the bits too where they fall between tiles.) The
                    model step keeps them from tokens to logits.
-       f32         Scores and values are accumulated in f32, whatever the stored type.
+       f32         Scores and values are accumulated in f32, whatever the stored type; sums of
+                   int8 products exactly, a tile at a time, then in f32 (see ARITHMETIC).
        Angles      position * frequency, cos and sin are computed in double: right to float rounding
                    at position 2^24, and to about position * 2^-53 radians beyond.
        Masks       A row that sees nothing gives zeros and lse = -inf. What is masked is never read
@@ -93,13 +94,32 @@
                    tile) and the logarithm of the context. Caches grow by blocks and never copy to
                    grow.
 
+   ARITHMETIC
+       f32 and f16 keys and values are multiplied in f32. So are bf16 and int8 where the instruction
+       set has no dot products for them, or where lctx_attn.precise is set. Otherwise dot products
+       round the other side to the stored type, too:
+         bf16 keys     the scaled query to bf16
+         bf16 values   the weights p to bf16; the denominator sums the rounded ones
+         int8 keys     the scaled query to int8, one scale (amax / 127) a row
+         int8 values   p times the value's scale to a whole number of 16 bits (14 on NEON), of which
+                       the most is what weight 1 on the largest visible scale in the tile makes
+       Against a double oracle that is fed the stored keys and the unrounded queries, at 128 K keys:
+                              diffuse     peaked (scores of standard deviation 4)
+         f32, f16, precise    NMSE 1e-12  1e-11
+         bf16                 1e-5        2e-4
+         int8                 1e-5        2e-3
+       (upper bounds; a test prints what it finds). That is of the size of what storing the keys in
+       that type cost in the first place; ask for precise where you would not pay it twice.
+
    MEMORY: THE NATIVE LAYOUT
        Per KV head, tiles of T = 64 tokens; a tile holds its keys, then its values.
          keys    f32, f16   [d_k][T]                       one vector = one dimension of
                                                            neighbouring tokens
                  bf16       [d_k/2][T][2]                  pairs of dimensions
                  int8       [d_k/4][T][4], f32 scale[T]    quads of dimensions
-         values  any        [T][d_v]                       int8: then f32 scale[T]
+         values  f32, f16   [T][d_v]
+                 bf16       [T/2][d_v][2]                  pairs of tokens
+                 int8       [T/4][d_v][4], f32 scale[T]    quads of tokens
        d_k is rounded up to a multiple of 4, d_v to 16, with zeros. An int8 stands for
        int8 * scale, one scale per token and head (amax / 127), keys and values apart.
        So decoding has no horizontal sums and no strided reads, and one loaded key vector serves all
@@ -126,7 +146,8 @@
        LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
-   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|neon caps the instruction set (read once).
+   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|avx512dot|neon|neondot caps the instruction set (read
+   once).
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
@@ -213,7 +234,13 @@ typedef enum lctx_status {
 typedef enum lctx_type { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_TYPE_COUNT } lctx_type;
 
 typedef enum lctx_isa {
-    LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_NEON, LCTX_ISA_COUNT
+    LCTX_ISA_SCALAR,
+    LCTX_ISA_AVX2,          /* with FMA and F16C */
+    LCTX_ISA_AVX512,        /* F, BW, DQ, VL */
+    LCTX_ISA_AVX512_DOT,    /* and the dot products of BF16 and VNNI */
+    LCTX_ISA_NEON,
+    LCTX_ISA_NEON_DOT,      /* and int8 dot products */
+    LCTX_ISA_COUNT
 } lctx_isa;
 
 /* Memory for objects. alloc returns size bytes aligned to align (a power of two), or null.
@@ -420,6 +447,8 @@ typedef struct lctx_attn {
     const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys
                                       of all spans in order. Or null */
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
+    int32_t precise;               /* nonzero: f32 arithmetic for bf16 and int8 too (ARITHMETIC) */
+    int32_t reserved;
     const lctx_parallel *par;      /* null = default */
     lctx_progress progress;        /* null = none; on cancelling, out and lse are unspecified */
     void   *progress_user;
@@ -615,6 +644,8 @@ typedef struct lctx_session_desc {
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256 */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
+    int32_t precise;              /* as in lctx_attn */
+    int32_t reserved;
     const lctx_allocator *alloc;  /* copied; null = malloc */
     const lctx_parallel  *par;    /* copied; null = default */
     lctx_progress progress;       /* after each chunk of a feed: tokens done, tokens in all */
@@ -689,6 +720,9 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #elif defined(__GNUC__) && defined(__aarch64__) && !defined(LCTX_NO_SIMD)
 #  define LCTX__ARM 1
 #  include <arm_neon.h>
+#  ifdef __linux__
+#    include <sys/auxv.h>
+#  endif
 #endif
 #if defined(_OPENMP) && !defined(LCTX_NO_OPENMP)
 #  define LCTX__OMP 1
@@ -699,6 +733,13 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #endif
 #ifndef LCTX_FILE
 #  define LCTX_FILE "lctx.h"    /* by name: __FILE__ breaks under -Isub and prefix maps */
+#endif
+#ifdef __clang__
+#  define LCTX__UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#  define LCTX__UNROLL _Pragma("GCC unroll 16")
+#else
+#  define LCTX__UNROLL
 #endif
 #ifdef __GNUC__
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
@@ -717,8 +758,9 @@ enum {
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
-    LCTX__FEW_ROWS = 16             /* up to here stored elements are used as they are; for more
+    LCTX__FEW_ROWS = 16,            /* up to here stored elements are used as they are; for more
                                        rows it pays to convert a tile first */
+    LCTX__WORDS = LCTX_TILE / 2     /* of a row's weights in a tile: bf16, or int8 twice */
 };
 #define LCTX__HUGE    ((int64_t)1 << 62)   /* what sizes saturate at: an overflow */
 #define LCTX__MAX_POS ((int64_t)1 << 48)
@@ -765,6 +807,7 @@ static int64_t lctx__round_up(int64_t a, int64_t to) { return lctx__add(a, to - 
 static int lctx__fits(int64_t a) { return a < LCTX__HUGE && (uint64_t)a <= SIZE_MAX / 2; }
 static int64_t lctx__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t lctx__max(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t lctx__clip(int64_t a, int64_t top) { return a < 0 ? 0 : a > top ? top : a; }
 
 /* ---- memory: carving a caller's buffer, and the allocator */
 static void *lctx__carve(char **at, int64_t bytes)
@@ -930,14 +973,24 @@ static float lctx__i8_scale(int64_t n, const float *x)
    steps: `at` have been asked for, `due` should have been, in 2^-16 of a row. */
 typedef struct lctx__soon { const char *rows; int64_t stride, bytes, at, due; } lctx__soon;
 
+/* Queries rounded for dot products with keys of one type: words of two bf16 or four int8. */
+typedef struct lctx__dots {
+    int type;                        /* whose dot products; -1: none yet */
+    uint32_t *words;                 /* [rows][d_k / 2 or / 4] */
+    float *scale;                    /* [rows] of int8 */
+    int32_t *start;                  /* [rows] what an int8 sum begins with */
+} lctx__dots;
+
 /* One tile of keys and values against the rows of a task. Rows of one query are neighbours. */
 typedef struct lctx__tile {
     int64_t rows, d_k, d_v;          /* d_k a multiple of 4, d_v of 16 */
     const float *q;                  /* [rows][d_k], scaled */
+    const lctx__dots *q_dot;         /* the same for dot products with keys of k_type; or null */
+    int64_t row0;                    /* where in q_dot the rows begin */
     const void *k;                   /* native key tile */
-    const void *v;                   /* value rows, v_stride bytes apart */
-    int64_t v_stride;
-    int k_type, v_type;
+    const void *v;                   /* value tile; f32 and f16: rows v_stride bytes apart */
+    int64_t v_stride;                /* of a native tile: bytes a token */
+    int k_type, v_type, v_dot;       /* v_dot: by dot products */
     const float *k_scale, *v_scale;  /* [LCTX_TILE] or null */
     const uint64_t *see;             /* [rows] visible keys, bit by bit; null = all of them */
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
@@ -945,6 +998,9 @@ typedef struct lctx__tile {
     float softcap;
     lctx__soon soon_v, soon_k;       /* this tile's values, the next tile's keys */
     float *s;                        /* [rows][LCTX_TILE] work */
+    uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
+    float *w_scale, *share;          /* of int8 values: [rows] what a whole weight of 1 is worth;
+                                        [LCTX_TILE] what a weight of 1 is as a whole number */
     float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
 } lctx__tile;
 
@@ -972,7 +1028,11 @@ typedef struct lctx__ops {
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
+    unsigned dots;                   /* bit by bit: key and value types with dot products */
+    void (*queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out);
+    void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
     void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
+    void (*values)(int type, int64_t d, const void *tile, float *out);
     void (*pack)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, float *out);
     void (*to_f32)(int type, int64_t n, const void *src, float *out);
     void (*to_f16)(int64_t n, const float *src, uint16_t *out);
@@ -991,16 +1051,20 @@ static const float lctx__lane[LCTX_TILE] = {
     48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
 };
 
-#define LCTX__ISA 0
+#define LCTX__ISA 0         /* numbers as in lctx_isa */
 #include LCTX_FILE
 #ifdef LCTX__X86
 #  define LCTX__ISA 1
 #  include LCTX_FILE
 #  define LCTX__ISA 2
 #  include LCTX_FILE
+#  define LCTX__ISA 3
+#  include LCTX_FILE
 #endif
 #ifdef LCTX__ARM
-#  define LCTX__ISA 3
+#  define LCTX__ISA 4
+#  include LCTX_FILE
+#  define LCTX__ISA 5
 #  include LCTX_FILE
 #endif
 
@@ -1008,28 +1072,48 @@ static const float lctx__lane[LCTX_TILE] = {
 static const lctx__ops *const lctx__all[LCTX_ISA_COUNT] = {
     &lctx__ops_scalar,
 #ifdef LCTX__X86
-    &lctx__ops_avx2, &lctx__ops_avx512, NULL
+    &lctx__ops_avx2, &lctx__ops_avx512, &lctx__ops_avx512dot, NULL, NULL
 #elif defined(LCTX__ARM)
-    NULL, NULL, &lctx__ops_neon
+    NULL, NULL, NULL, &lctx__ops_neon, &lctx__ops_neondot
 #else
-    NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL
 #endif
 };
-static const char *const lctx__isa_names[LCTX_ISA_COUNT] = { "scalar", "avx2", "avx512", "neon" };
+static const char *const lctx__isa_names[LCTX_ISA_COUNT] = {
+    "scalar", "avx2", "avx512", "avx512dot", "neon", "neondot"
+};
 static const lctx__ops *lctx__current;     /* the only global state */
 
+#ifdef LCTX__ARM
+static int lctx__arm_dot(void)
+{
+#  if defined(__ARM_FEATURE_DOTPROD)
+    return 1;
+#  elif defined(__linux__)
+    return (getauxval(AT_HWCAP) >> 20 & 1) != 0;      /* HWCAP_ASIMDDP */
+#  else
+    return 0;
+#  endif
+}
+#endif
 /* Built in, and the CPU and the system allow it. */
 static int lctx__has(int isa)
 {
 #ifdef LCTX__X86
-    unsigned a, b = 0, c = 0, d, f = 0, x = 0, hi;
+    unsigned a, b = 0, c = 0, d, f = 0, x = 0, hi, e = 0, wide;
     if (isa == LCTX_ISA_SCALAR) return 1;
     if (!__get_cpuid(1, &a, &b, &f, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
     if (!(f & 1u << 27)) return 0;                                           /* OSXSAVE */
     __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(x), "=d"(hi) : "c"(0)); /* xgetbv */
     if ((f & 0x30001000u) != 0x30001000u || !(b & 1u << 5) || (x & 6u) != 6u) return 0;
+    wide = (b & 0xc0030000u) == 0xc0030000u && (x & 0xe6u) == 0xe6u;         /* F DQ BW VL */
+    if (!__get_cpuid_count(7, 1, &e, &a, &f, &d)) e = 0;
     return isa == LCTX_ISA_AVX2 ||                                  /* AVX F16C FMA AVX2 */
-           (isa == LCTX_ISA_AVX512 && (b & 0xc0030000u) == 0xc0030000u && (x & 0xe6u) == 0xe6u);
+           (isa == LCTX_ISA_AVX512 && wide) ||
+           (isa == LCTX_ISA_AVX512_DOT && wide && c & 1u << 11 && e & 1u << 5);  /* VNNI BF16 */
+#elif defined(LCTX__ARM)
+    if (isa == LCTX_ISA_NEON_DOT) return lctx__arm_dot();
+    return lctx__all[isa] != NULL;
 #else
     return lctx__all[isa] != NULL;
 #endif
@@ -1421,37 +1505,57 @@ LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes)
     return LCTX_OK;
 }
 
-/* Byte of element d of token lane in a key tile. */
-static int64_t lctx__key_offset(int type, int64_t d, int64_t lane)
+/* Where a token's row stands in a tile: element i at  at + i / group * step + i % group * size. */
+typedef struct lctx__place {
+    char *at, *scale;            /* scale: of int8 */
+    int64_t size, group, step, padded;
+} lctx__place;
+
+static lctx__place lctx__place_of(int type, int64_t padded, char *tile, int64_t lane)
 {
-    const int64_t e = lctx__esize(type), group = type == LCTX_I8 ? 4 : type == LCTX_BF16 ? 2 : 1;
-    return (d / group * LCTX_TILE * group + lane * group + d % group) * e;
+    lctx__place p;
+    p.size = lctx__esize(type), p.padded = padded;
+    p.group = type == LCTX_I8 ? 4 : type == LCTX_BF16 ? 2 : 1;      /* what a dot product takes */
+    p.scale = tile + LCTX_TILE * padded * p.size + lane * 4;
+    p.at = tile, p.step = 0;
+    return p;
+}
+/* Groups of dimensions of one token, tokens side by side. */
+static lctx__place lctx__key_place(int type, int64_t d, char *tile, int64_t lane)
+{
+    lctx__place p = lctx__place_of(type, lctx__pad_k(d), tile, lane);
+    p.at += lane * p.group * p.size;
+    p.step = LCTX_TILE * p.group * p.size;
+    return p;
+}
+/* One dimension of a group of tokens, dimensions side by side. */
+static lctx__place lctx__value_place(int type, int64_t d, char *tile, int64_t lane)
+{
+    lctx__place p = lctx__place_of(type, lctx__pad_v(d), tile, lane);
+    p.at += (lane / p.group * p.padded * p.group + lane % p.group) * p.size;
+    p.step = p.group * p.size;
+    p.group = 1;
+    return p;
+}
+static char *lctx__place_at(const lctx__place *p, int64_t i)
+{
+    return p->at + i / p->group * p->step + i % p->group * p->size;
 }
 
-/* One token's key, f32 to its lane of a tile: converted a piece at a time, then scattered. Like its
-   value, it ends in zeros up to the padded dimension. */
-static void lctx__put_key(int type, int64_t d, const float *src, char *tile, int64_t lane)
+/* One row, f32 to its place: converted a piece at a time, then scattered; zeros up to the padded
+   dimension. */
+static void lctx__put(int type, int64_t d, const float *src, lctx__place p)
 {
-    const int64_t e = lctx__esize(type), padded = lctx__pad_k(d);
     float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f, piece[64];
     int64_t at, i, n;
-    for (at = 0; at < padded; at += n) {
-        n = lctx__min(padded - at, 64);
+    for (at = 0; at < p.padded; at += n) {
+        n = lctx__min(p.padded - at, 64);
         memset(piece, 0, sizeof piece);
-        lctx__from_row(type, lctx__min(n, d - at), src + at, scale, piece);
+        lctx__from_row(type, lctx__clip(d - at, n), src + at, scale, piece);
         for (i = 0; i < n; i++)
-            memcpy(tile + lctx__key_offset(type, at + i, lane), (char *)piece + i * e, (size_t)e);
+            memcpy(lctx__place_at(&p, at + i), (char *)piece + i * p.size, (size_t)p.size);
     }
-    if (type == LCTX_I8) memcpy(tile + LCTX_TILE * padded + lane * 4, &scale, 4);
-}
-static void lctx__put_value(int type, int64_t d, const float *src, char *tile, int64_t lane)
-{
-    const int64_t e = lctx__esize(type), padded = lctx__pad_v(d);
-    float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f;
-    char *row = tile + lane * padded * e;
-    lctx__from_row(type, d, src, scale, row);
-    memset(row + d * e, 0, (size_t)((padded - d) * e));
-    if (type == LCTX_I8) memcpy(tile + LCTX_TILE * padded + lane * 4, &scale, 4);
+    if (type == LCTX_I8) memcpy(p.scale, &scale, 4);
 }
 
 static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64_t d_k, int64_t d_v,
@@ -1480,9 +1584,11 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
             char *tile = lctx__tile_at(t, g, first + i);
             int64_t lane = (first + i) % LCTX_TILE;
             const void *key = k + (at + i) * r->k_token, *value = v + (at + i) * r->v_token;
-            lctx__put_key(t->k_type, t->d_k, (const float *)key, tile, lane);
-            lctx__put_value(t->v_type, lctx__d_v(t), (const float *)value,
-                            tile + lctx__key_bytes(t->k_type, t->d_k), lane);
+            lctx__put(t->k_type, t->d_k, (const float *)key,
+                      lctx__key_place(t->k_type, t->d_k, tile, lane));
+            tile += lctx__key_bytes(t->k_type, t->d_k);
+            lctx__put(t->v_type, lctx__d_v(t), (const float *)value,
+                      lctx__value_place(t->v_type, lctx__d_v(t), tile, lane));
         }
     }
 }
@@ -1508,25 +1614,20 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     return LCTX_OK;
 }
 
-/* The other way: one token's key, without its scale. */
-static void lctx__get_key(int type, int64_t d, const char *tile, int64_t lane, float *out)
+/* The other way. */
+static void lctx__get(int type, int64_t d, lctx__place p, float *out)
 {
     char piece[64 * 4];
-    int64_t e = lctx__esize(type), at, i, n;
+    float scale = 1;
+    int64_t at, i, n;
     for (at = 0; at < d; at += n) {
         n = lctx__min(d - at, 64);
         for (i = 0; i < n; i++)
-            memcpy(piece + i * e, tile + lctx__key_offset(type, at + i, lane), (size_t)e);
+            memcpy(piece + i * p.size, lctx__place_at(&p, at + i), (size_t)p.size);
         lctx__use()->to_f32(type, n, piece, out + at);
     }
-}
-static void lctx__times_scale(int type, int64_t n, const char *scales, int64_t lane, float *x)
-{
-    float s;
-    int64_t i;
-    if (type != LCTX_I8) return;
-    memcpy(&s, scales + lane * 4, 4);
-    for (i = 0; i < n; i++) x[i] *= s;
+    if (type == LCTX_I8) memcpy(&scale, p.scale, 4);
+    for (i = 0; type == LCTX_I8 && i < d; i++) out[i] *= scale;
 }
 
 LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
@@ -1538,20 +1639,13 @@ LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int
     d_k = tiles->d_k, d_v = lctx__d_v(tiles);
     for (i = 0; i < n; i++)
         for (g = 0; g < tiles->n_head_kv; g++) {
-            const char *tile = lctx__tile_at(tiles, g, first + i);
-            const char *vals = tile + lctx__key_bytes(tiles->k_type, d_k);
+            char *tile = lctx__tile_at(tiles, g, first + i);
+            char *vals = tile + lctx__key_bytes(tiles->k_type, d_k);
             int64_t lane = (first + i) % LCTX_TILE, row = i * tiles->n_head_kv + g;
-            if (k) {
-                lctx__get_key(tiles->k_type, d_k, tile, lane, k + row * d_k);
-                lctx__times_scale(tiles->k_type, d_k, tile + LCTX_TILE * lctx__pad_k(d_k), lane,
-                                  k + row * d_k);
-            }
-            if (v) {
-                lctx__use()->to_f32(tiles->v_type, d_v, vals + lane * lctx__pad_v(d_v) *
-                                    lctx__esize(tiles->v_type), v + row * d_v);
-                lctx__times_scale(tiles->v_type, d_v, vals + LCTX_TILE * lctx__pad_v(d_v), lane,
-                                  v + row * d_v);
-            }
+            if (k) lctx__get(tiles->k_type, d_k, lctx__key_place(tiles->k_type, d_k, tile, lane),
+                             k + row * d_k);
+            if (v) lctx__get(tiles->v_type, d_v, lctx__value_place(tiles->v_type, d_v, vals, lane),
+                             v + row * d_v);
         }
     return LCTX_OK;
 }
@@ -1599,6 +1693,8 @@ typedef struct lctx__plan {
     int64_t n_task;
     int32_t threads;
     int has_far;
+    unsigned dots;               /* bit by bit: types multiplied by dot products */
+    int any_dots;                /* among the spans' */
     int64_t part_floats;         /* of one lctx__part */
     int64_t thread_bytes, total_bytes;
     char *scratch;
@@ -1759,6 +1855,7 @@ static void lctx__plan_cut(lctx__plan *p)
         if (!s.n) continue;
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
         p->has_far |= s.query;
+        p->any_dots |= (int)(p->dots >> s.k_type | p->dots >> s.v_type) & 1;
         tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
     }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
@@ -1786,9 +1883,13 @@ static void lctx__plan_sizes(lctx__plan *p)
     n = lctx__mul(all, p->d_k * 4 * (1 + p->has_far) + 4);              /* queries, slope */
     n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
     n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
+    if (p->any_dots) {
+        n = lctx__add(n, lctx__mul(all, (p->d_k * 2 + 8) * (1 + p->has_far)));   /* lctx__dots */
+        n = lctx__add(n, lctx__mul(p->rows, LCTX__WORDS * 4 + 4) + LCTX_TILE * 4);  /* weights */
+    }
     n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
     n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
-    n = lctx__add(n, 16 * LCTX__ALIGN);
+    n = lctx__add(n, 24 * LCTX__ALIGN);
     p->thread_bytes = lctx__round_up(n, LCTX__ALIGN);
     p->total_bytes = lctx__mul(p->thread_bytes, p->threads);
     if (p->split)          /* one result a task, for the last fold; as many as there may be */
@@ -1821,6 +1922,7 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if ((st = lctx__attn_strides(&p->a, p->n_kv)) != LCTX_OK) return st;
     p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
     p->group = p->a.n_head / p->a.n_head_kv;
+    p->dots = p->a.precise ? 0 : lctx__use()->dots;
     work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
     lctx__plan_cut(p);
@@ -1844,10 +1946,12 @@ typedef struct lctx__work {
     const lctx__ops *ops;
     int64_t head0, q0, n_q;        /* first KV head, first query, queries */
     int64_t head;                  /* KV head in hand */
+    int far;                       /* copy of the queries in hand */
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
     int64_t pos_lo, pos_hi;        /* of these queries */
     float *q[2];                   /* [all][d_k] near and far, scaled */
+    lctx__dots dots[2];            /* the same for dot products */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
     uint64_t *see;
@@ -1878,6 +1982,15 @@ static void lctx__work_carve(lctx__work *w, char *at)
     w->v_tile = (float *)lctx__carve(&at, p->d_v * LCTX_TILE * 4);
     w->k_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
     w->v_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
+    for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
+        w->dots[i].type = -1;
+        w->dots[i].words = (uint32_t *)lctx__carve(&at, all * p->d_k * 2);
+        w->dots[i].scale = (float *)lctx__carve(&at, all * 4);
+        w->dots[i].start = (int32_t *)lctx__carve(&at, all * 4);
+    }
+    w->t.w = p->any_dots ? (uint32_t *)lctx__carve(&at, p->rows * LCTX__WORDS * 4) : NULL;
+    w->t.w_scale = p->any_dots ? (float *)lctx__carve(&at, p->rows * 4) : NULL;
+    w->t.share = p->any_dots ? (float *)lctx__carve(&at, LCTX_TILE * 4) : NULL;
     w->stack = (lctx__part *)lctx__carve(&at, p->depth * (int64_t)sizeof(lctx__part));
     for (i = 0; i < p->depth; i++) {
         float *f = (float *)lctx__carve(&at, p->part_floats * 4);
@@ -1987,58 +2100,115 @@ static void lctx__gather_scales(const float *base, int64_t token, int64_t head, 
     }
 }
 
-static void lctx__pack_values(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
+/* Multiplied by dot products? */
+static int lctx__by_dots(const lctx__work *w, int type) { return w->p->dots >> type & 1; }
+
+/* The queries in hand, rounded for keys of a type; once for all tiles of a span. */
+static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
 {
-    const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
+    lctx__dots *dots = &w->dots[w->far];
+    if (!lctx__by_dots(w, type)) return NULL;
+    if (dots->type != type) {
+        dots->type = type;
+        w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
+    }
+    return dots;
+}
+
+/* Foreign rows to a native tile of their own type, where dot products want that. */
+static void lctx__pack_dots(lctx__work *w, int type, int64_t n, const char *k, int64_t stride)
+{
+    const int64_t d = w->p->a.d_k, bytes = d * lctx__esize(type);
+    int64_t i, e;
+    if (bytes % 4 == 0) {        /* words are moved whole */
+        w->ops->pack(LCTX_F32, n, bytes / 4, k, stride, w->k_tile);
+        return;
+    }
+    memset(w->k_tile, 0, (size_t)(lctx__key_bytes(type, d)));
+    for (i = 0; i < n; i++) {
+        lctx__place p = lctx__key_place(type, d, (char *)w->k_tile, i);
+        for (e = 0; e < d; e++)
+            memcpy(lctx__place_at(&p, e), k + i * stride + e * p.size, (size_t)p.size);
+    }
+}
+static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
+{
+    const int64_t d = w->p->a.d_v;
+    int64_t i = 0, e;
+    if (n < LCTX_TILE || d != w->p->d_v)
+        memset(w->v_tile, 0, (size_t)(lctx__value_bytes(type, d)));
+    if (d == w->p->d_v) i = n / 4 * 4, w->ops->weave(type, i, d, v, stride, w->v_tile);
+    for (; i < n; i++) {
+        lctx__place p = lctx__value_place(type, d, (char *)w->v_tile, i);
+        for (e = 0; e < d; e++)
+            memcpy(lctx__place_at(&p, e), v + i * stride + e * p.size, (size_t)p.size);
+    }
+}
+static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
+{
     int64_t i;
     memset(w->v_tile, 0, (size_t)(LCTX_TILE * w->p->d_v) * sizeof(float));
     for (i = 0; i < n; i++)
-        w->ops->to_f32(s->v_type, w->p->a.d_v, v + i * s->v_token, w->v_tile + i * w->p->d_v);
+        w->ops->to_f32(type, w->p->a.d_v, v + i * stride, w->v_tile + i * w->p->d_v);
 }
 
-/* Points the kernel's tile at keys and values of a foreign span: keys packed; values as they stand
-   where whole vectors can be read. */
+/* Keys and values of a foreign span as the kernel wants them: keys packed, to f32 or for dot
+   products; values as they stand where whole vectors can be read. */
+static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, int64_t first,
+                            int64_t n)
+{
+    w->t.k = w->k_tile, w->t.k_scale = NULL;
+    w->t.q_dot = lctx__work_dots(w, s->k_type);
+    w->t.k_type = w->t.q_dot ? s->k_type : LCTX_F32;
+    if (w->t.q_dot) lctx__pack_dots(w, s->k_type, n, k, s->k_token);
+    else w->ops->pack(s->k_type, n, w->p->a.d_k, k, s->k_token, w->k_tile);
+    if (s->k_type != LCTX_I8) return;
+    lctx__gather_scales(s->k_scale, s->k_scale_token, w->head * s->k_scale_head, first, n,
+                        w->k_scale);
+    w->t.k_scale = w->k_scale;
+}
+static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, int64_t first,
+                              int64_t n)
+{
+    const int plain = s->v_type == LCTX_F32 || s->v_type == LCTX_F16;
+    w->t.v = w->v_tile, w->t.v_scale = NULL, w->t.v_dot = lctx__by_dots(w, s->v_type);
+    w->t.v_type = w->t.v_dot ? s->v_type : LCTX_F32;
+    w->t.v_stride = w->p->d_v * lctx__esize(w->t.v_type);
+    if (plain && w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS)
+        w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
+    else if (w->t.v_dot) lctx__weave_dots(w, s->v_type, n, v, s->v_token);
+    else lctx__pack_values(w, s->v_type, n, v, s->v_token);
+    if (s->v_type != LCTX_I8) return;
+    lctx__gather_scales(s->v_scale, s->v_scale_token, w->head * s->v_scale_head, first, n,
+                        w->v_scale);
+    w->t.v_scale = w->v_scale;
+}
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
     const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
     lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;    /* these values; the keys packed next */
-    w->ops->pack(s->k_type, n, w->p->a.d_k, k, s->k_token, w->k_tile);
-    w->t.k = w->k_tile, w->t.k_type = LCTX_F32, w->t.k_scale = NULL, w->t.v_scale = NULL;
-    sv->rows = v, sv->stride = s->v_token, sv->bytes = w->p->a.d_v * lctx__esize(s->v_type);
+    lctx__rows_keys(w, s, k, first, n);
+    lctx__rows_values(w, s, v, first, n);
+    sv->rows = n == LCTX_TILE && w->t.v == (const void *)v ? v : NULL;
+    sv->stride = s->v_token, sv->bytes = w->p->a.d_v * lctx__esize(s->v_type);
     if (w->head + 1 < w->head0 + w->p->heads) sk->rows = k + s->k_head;
     else if (first + 2 * LCTX_TILE > s->n) sk->rows = NULL;
     else sk->rows = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
     sk->stride = s->k_token, sk->bytes = w->p->a.d_k * lctx__esize(s->k_type);
-    if (s->k_type == LCTX_I8) {
-        lctx__gather_scales(s->k_scale, s->k_scale_token, w->head * s->k_scale_head, first, n,
-                            w->k_scale);
-        w->t.k_scale = w->k_scale;
-    }
-    if (s->v_type == LCTX_I8) {
-        lctx__gather_scales(s->v_scale, s->v_scale_token, w->head * s->v_scale_head, first, n,
-                            w->v_scale);
-        w->t.v_scale = w->v_scale;
-    }
-    if (w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS) {
-        w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
-        if (n < LCTX_TILE) sv->rows = NULL;
-        return;
-    }
-    sv->rows = NULL;
-    lctx__pack_values(w, s, first, n);
-    w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
 }
 
-/* The same of a native tile: as it is for a few rows; unpacked to f32 once for many. */
+/* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
+   once for all rows. */
 static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;
-    w->t.k = k, w->t.k_type = s->k_type;
-    w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = d_v * lctx__esize(s->v_type);
+    w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
+    w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = lctx__by_dots(w, s->v_type);
+    w->t.v_stride = d_v * lctx__esize(s->v_type);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
     sv->rows = sk->rows = NULL;
@@ -2050,12 +2220,12 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
         sk->stride = sk->bytes = d_k * lctx__esize(s->k_type);
         return;
     }
-    if (s->k_type != LCTX_F32) {
+    if (!w->t.q_dot && s->k_type != LCTX_F32) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
     }
-    if (s->v_type != LCTX_F32) {
-        w->ops->to_f32(s->v_type, LCTX_TILE * d_v, v, w->v_tile);
+    if (!w->t.v_dot && s->v_type != LCTX_F32) {
+        w->ops->values(s->v_type, d_v, v, w->v_tile);
         w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
     }
 }
@@ -2109,8 +2279,8 @@ static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
 {
     const int64_t row = (head - w->head0) * w->t.rows;
     const lctx__part *part = &w->stack[w->top - 1];
-    w->head = head;
-    w->t.q = w->q[far] + row * w->p->d_k;
+    w->head = head, w->far = far;
+    w->t.q = w->q[far] + row * w->p->d_k, w->t.row0 = row;
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
     w->t.acc = part->mla[2] + row * w->p->d_v;
@@ -2762,7 +2932,7 @@ enum { LCTX__HEAD_WORDS = 13 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
-    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 1 };
+    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 2 };
     h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
     h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->block;
     h[11] = c->n, h[12] = c->n_slot;
@@ -3091,7 +3261,7 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     t.q_pos0 = s->n, t.out = a->att, t.out_token = a->ld_q * 4, t.softcap = s->m.softcap;
     t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
     if (rope) t.scale = (float)(t.scale * rope->scale_mul);
-    t.par = &s->par;
+    t.par = &s->par, t.precise = s->d.precise;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);
@@ -3403,14 +3573,22 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_max(a, b)        a > b ? a : b, so b where either is NaN
        vf_lt(a, b, x, y)   a < b ? x : y
        vf_keep(bits, x, y) lane i: x if bit i of bits, else y
-       vf_pow2(n)          2^n for whole n in -126 .. 127
+       vf_scale(x, n)      x 2^n for whole n in -126 .. 127
        vf_even/odd(p)      VL pairs of bf16 at p: the first, the second of each
        vf_quad(p, e)       VL quads of int8 at p: number e of each
        vf_swap(x)          neighbours exchanged (not used with VL 1)
        vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
-       MAX_N               tokens of a register tile with four rows of weights */
+       MAX_N               tokens of a register tile with four rows of weights
+   Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
+       vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
+       vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
+       vw_put_bytes(p, x)  low bytes of words
+       vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
+       vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
+                              times the sum of the row's b
+       vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights a, int8 values b */
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
 #  define VL               1
@@ -3434,7 +3612,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define vf_lt(a, b, x, y) ((a) < (b) ? (x) : (y))
 #  define vf_keep(m, x, y) ((m) & 1u ? (x) : (y))
 #  define vf_round(x)      FN(round)(x)
-#  define vf_pow2(n)       lctx__float((uint32_t)((int32_t)(n) + 127) << 23)
+#  define vf_scale(x, n)   ((x) * lctx__float((uint32_t)((int32_t)(n) + 127) << 23))
 #  define vf_hsum(x)       (x)
 #  define vf_hmax(x)       (x)
 #  define vf_first(x)      (x)
@@ -3454,7 +3632,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 LCTX__INLINE float FN(load)(const void *p) { float x; memcpy(&x, p, 4); return x; }
 LCTX__INLINE void FN(store)(void *p, float x) { memcpy(p, &x, 4); }
 LCTX__INLINE uint16_t FN(half)(const void *p) { uint16_t x; memcpy(&x, p, 2); return x; }
-/* nearest even for |x| < 2^22; NaN gives 0, which vf_pow2 can take (the NaN lives on in the rest).
+/* nearest even for |x| < 2^22; NaN gives 0, which scaling can take (the NaN lives on in the rest).
    Through integers, so that -ffast-math cannot fold it away. */
 LCTX__INLINE float FN(round)(float x)
 {
@@ -3493,8 +3671,8 @@ LCTX__INLINE float FN(round)(float x)
 #  define vf_lt(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
 #  define vf_keep(m, x, y) FN(keep)((int)((m) & 255u), x, y)
 #  define vf_round(x)      _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#  define vf_pow2(n)       _mm256_castsi256_ps(_mm256_slli_epi32( \
-                               _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23))
+#  define vf_scale(x, n)   _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32( \
+                               _mm256_cvtps_epi32(_mm256_add_ps(n, _mm256_set1_ps(127))), 23)))
 #  define vf_hsum(x)       FN(hsum)(x)
 #  define vf_hmax(x)       FN(hmax)(x)
 #  define vf_first(x)      _mm256_cvtss_f32(x)
@@ -3538,7 +3716,7 @@ LCTX__INLINE float FN(hmax)(vf v)
 LCTX__INLINE void FN(lanes)(vf x[8])
 {
     int i;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL
     for (i = 0; i < 4; i++) {
         vf a = x[i], b = x[i + 4];
         x[i] = _mm256_permute2f128_ps(a, b, 0x20);
@@ -3546,18 +3724,31 @@ LCTX__INLINE void FN(lanes)(vf x[8])
     }
 }
 
-#elif LCTX__ISA == 2
-#  ifdef __clang__
-#    pragma clang attribute push(__attribute__((target( \
-         "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#elif LCTX__ISA == 2 || LCTX__ISA == 3
+#  if defined(__clang__) && LCTX__ISA == 3
+#    pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw," \
+         "avx512dq,avx512vl,avx512vnni,avx512bf16"))), apply_to = function)
+#  elif defined(__clang__)
+#    pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw," \
+         "avx512dq,avx512vl"))), apply_to = function)
 #  else
 #    pragma GCC diagnostic push      /* GCC bug 105593: g++ 12 warns about its own headers */
 #    pragma GCC diagnostic ignored "-Wuninitialized"
 #    pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #    pragma GCC push_options
 #    pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")
+#    if LCTX__ISA == 3
+#      pragma GCC target("avx512vnni,avx512bf16")
+#    endif
 #  endif
-#  define FN(f)            lctx__##f##_avx512
+#  if LCTX__ISA == 3
+#    define FN(f)          lctx__##f##_avx512dot
+#    define DOTS           (1u << LCTX_BF16 | 1u << LCTX_I8)
+#    define vw_dot_bf16(s, a, b) _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(s), \
+                               (__m512bh)(a), (__m512bh)(b)))
+#  else
+#    define FN(f)          lctx__##f##_avx512
+#  endif
 #  define VL               16
 #  define MAX_R            8
 #  define WIDE_R           4
@@ -3575,8 +3766,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_lt(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
 #  define vf_keep(m, x, y) _mm512_mask_blend_ps((__mmask16)(m), y, x)
 #  define vf_round(x)      _mm512_roundscale_ps(x, 0x08)
-#  define vf_pow2(n)       _mm512_castsi512_ps(_mm512_slli_epi32( \
-                               _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23))
+#  define vf_scale(x, n)   _mm512_scalef_ps(x, n)
 #  define vf_hsum(x)       _mm512_reduce_add_ps(x)
 #  define vf_hmax(x)       _mm512_reduce_max_ps(x)
 #  define vf_first(x)      _mm512_cvtss_f32(x)
@@ -3597,10 +3787,30 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_quad(p, e)    _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32( \
                                _mm512_loadu_si512(p), _mm512_set1_epi32(24 - 8 * (e))), 24))
 #  define vf_put_f16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(x, 0))
+#  define vw               __m512i
+#  define vw_load(p)       _mm512_loadu_si512(p)
+#  define vw_store(p, x)   _mm512_storeu_si512(p, x)
+#  define vw_set1(s)       _mm512_set1_epi32((int)(s))
+#  define vw_add(a, b)     _mm512_add_epi32(a, b)
+#  define vw_and(a, b)     _mm512_and_si512(a, b)
+#  define vw_or(a, b)      _mm512_or_si512(a, b)
+#  define vw_shl(x, n)     _mm512_slli_epi32(x, (unsigned)(n))
+#  define vw_shr(x, n)     _mm512_srli_epi32(x, (unsigned)(n))
+#  define vw_bytes(p)      _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#  define vw_halves(p)     _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(x))
+#  define vw_float(x)      _mm512_cvtepi32_ps(x)
+#  define vw_int(x)        _mm512_cvtps_epi32(x)
+#  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
+#  define vw_dot_key(s, a, b) _mm512_dpbusd_epi32(s, \
+                               _mm512_xor_si512(a, _mm512_set1_epi8(-128)), b)    /* a + 128 */
+#  define vw_dot_value(s, a, b) _mm512_dpbusd_epi32(s, a, b)
+#  define KEY_START        (-128)
+#  define WEIGHT_BITS      8
 LCTX__INLINE void FN(lanes)(vf x[16])
 {
     int i;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL
     for (i = 0; i < 4; i++) {
         vf a = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);            /* lanes 0, 2 of both */
         vf b = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
@@ -3612,7 +3822,18 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 }
 
 #else
-#  define FN(f)            lctx__##f##_neon
+#  if LCTX__ISA == 5
+#    ifdef __clang__
+#      pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#    else
+#      pragma GCC push_options
+#      pragma GCC target("arch=armv8.2-a+dotprod")
+#    endif
+#    define FN(f)          lctx__##f##_neondot
+#    define DOTS           (1u << LCTX_I8)
+#  else
+#    define FN(f)          lctx__##f##_neon
+#  endif
 #  define VL               4
 #  define MAX_R            8
 #  define WIDE_R           4
@@ -3630,8 +3851,8 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vf_lt(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
 #  define vf_keep(m, x, y) FN(keep)((uint32_t)((m) & 15u), x, y)
 #  define vf_round(x)      vrndnq_f32(x)
-#  define vf_pow2(n)       vreinterpretq_f32_s32(vshlq_n_s32( \
-                               vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23))
+#  define vf_scale(x, n)   vmulq_f32(x, vreinterpretq_f32_s32(vshlq_n_s32( \
+                               vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23)))
 #  define vf_hsum(x)       vaddvq_f32(x)
 #  define vf_hmax(x)       vmaxvq_f32(x)
 #  define vf_first(x)      vgetq_lane_f32(x, 0)
@@ -3650,6 +3871,24 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vf_quad(p, e)    vcvtq_f32_s32(vshrq_n_s32(vshlq_s32( \
                                vreinterpretq_s32_u32(FN(words)(p)), vdupq_n_s32(24 - 8 * (e))), 24))
 #  define vf_put_f16(p, x) vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)))
+#  define vw               int32x4_t
+#  define vw_load(p)       vreinterpretq_s32_u32(FN(words)(p))
+#  define vw_store(p, x)   vst1q_s32((int32_t *)(p), x)
+#  define vw_set1(s)       vdupq_n_s32((int32_t)(s))
+#  define vw_add(a, b)     vaddq_s32(a, b)
+#  define vw_and(a, b)     vandq_s32(a, b)
+#  define vw_or(a, b)      vorrq_s32(a, b)
+#  define vw_shl(x, n)     vshlq_s32(x, vdupq_n_s32(n))
+#  define vw_shr(x, n)     vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), \
+                               vdupq_n_s32(-(n))))
+#  define vw_bytes(p)      FN(bytes)(p)
+#  define vw_put_bytes(p, x) FN(put_bytes)(p, x)
+#  define vw_float(x)      vcvtq_f32_s32(x)
+#  define vw_int(x)        vcvtnq_s32_f32(x)
+#  define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+#  define vw_dot_value(s, a, b) vw_dot_key(s, a, b)
+#  define KEY_START        0
+#  define WEIGHT_BITS      7
 LCTX__INLINE uint32x4_t FN(words)(const void *p)
 {
     return vreinterpretq_u32_u8(vld1q_u8((const uint8_t *)p));
@@ -3667,13 +3906,27 @@ LCTX__INLINE vf FN(i8)(const int8_t *p)
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(
         vreinterpret_s8_s32(vdup_n_s32(word))))));
 }
+LCTX__INLINE int32x4_t FN(bytes)(const void *p)
+{
+    uint32_t word;
+    memcpy(&word, p, 4);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(
+        vreinterpret_u8_u32(vdup_n_u32(word))))));
+}
+LCTX__INLINE void FN(put_bytes)(void *p, int32x4_t x)
+{
+    uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(x));
+    uint32_t word = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(half, half))), 0);
+    memcpy(p, &word, 4);
+}
 #endif
 
-/* e^x: Cody and Waite's reduction, Cephes' polynomial, about 1 ulp; 0 below -87.33; NaN stays. */
-LCTX__INLINE vf FN(exp)(vf x)
+/* e^x for x <= 0: Cody and Waite's reduction, Cephes' polynomial, about 1 ulp; 0 below -87.33; NaN
+   stays. */
+LCTX__INLINE vf FN(exp_down)(vf x)
 {
-    const vf lo = vf_set1(-87.33f), hi = vf_set1(88.37f);
-    vf y = vf_lt(hi, x, hi, vf_max(lo, x)), n, r, p;
+    const vf lo = vf_set1(-87.33f);
+    vf y = vf_max(lo, x), n, r, p;
     n = vf_round(vf_mul(y, vf_set1(1.44269504f)));
     r = vf_fma(n, vf_set1(-0.693359375f), y);
     r = vf_fma(n, vf_set1(2.12194440e-4f), r);
@@ -3683,7 +3936,13 @@ LCTX__INLINE vf FN(exp)(vf x)
     p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
     p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
     p = vf_fma(vf_mul(p, r), r, vf_add(r, vf_set1(1.0f)));
-    return vf_lt(x, lo, vf_set1(0.0f), vf_mul(p, vf_pow2(n)));
+    return vf_lt(x, lo, vf_set1(0.0f), vf_scale(p, n));
+}
+/* e^x for any x; e^88.37 above that. */
+LCTX__INLINE vf FN(exp)(vf x)
+{
+    const vf hi = vf_set1(88.37f);
+    return FN(exp_down)(vf_lt(hi, x, hi, x));
 }
 
 /* tanh: 1 - 2/(e^2|x| + 1) with the sign of x; near 0 Cephes' odd polynomial. */
@@ -3722,6 +3981,18 @@ LCTX__INLINE vf FN(row)(const int type, const void *p, int64_t i)
     default:        return vf_i8((const char *)p + i);
     }
 }
+/* Dimensions c .. c+VL-1 of token j + e of a value tile; j a multiple of the type's group. */
+LCTX__INLINE vf FN(value)(const int type, const void *v, int64_t stride, int64_t j, int e,
+                          int64_t c)
+{
+    const char *p = (const char *)v + j * stride;
+    switch (type) {
+    case LCTX_BF16: return e ? vf_odd(p + 4 * c) : vf_even(p + 4 * c);
+    case LCTX_I8:   return vf_quad(p + 4 * c, e);
+    default:        return FN(row)(type, p + e * stride, c);
+    }
+}
+#define LCTX__GROUP(type) ((type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
 /* The last n < VL elements of a row, zeros after them. */
 LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
 {
@@ -3754,30 +4025,228 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         vf s[MAX_R][4], k[4];
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL
         for (r = 0; r < R; r++)
-            _Pragma("GCC unroll 4")
+            LCTX__UNROLL
             for (i = 0; i < C; i++) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += 4) {
             if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
-            _Pragma("GCC unroll 4")
+            LCTX__UNROLL
             for (e = 0; e < 4; e++) {
-                _Pragma("GCC unroll 4")
+                LCTX__UNROLL
                 for (i = 0; i < C; i++) k[i] = FN(key)(type, t->k, d, e, c + i * VL);
-                _Pragma("GCC unroll 8")
+                LCTX__UNROLL
                 for (r = 0; r < R; r++) {
                     vf x = vf_set1(q[r * ld + d + e]);
-                    _Pragma("GCC unroll 4")
+                    LCTX__UNROLL
                     for (i = 0; i < C; i++) s[r][i] = vf_fma(x, k[i], s[r][i]);
                 }
             }
         }
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL
         for (r = 0; r < R; r++)
-            _Pragma("GCC unroll 4")
+            LCTX__UNROLL
             for (i = 0; i < C; i++) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
     }
 }
+
+#ifdef DOTS
+/* ---- dot products. Queries are rounded to the keys' type once; a weight to bf16, or, for int8
+   values, to 2 WEIGHT_BITS bits of its row's largest in the tile, in two parts. Sums of int8
+   products are exact. */
+LCTX__INLINE vw FN(dot_key)(const int type, vw s, vw k, vw q)
+{
+#ifdef vw_dot_bf16
+    if (type == LCTX_BF16) return vw_dot_bf16(s, k, q);
+#endif
+    (void)type;
+    return vw_dot_key(s, k, q);
+}
+LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, const int type)
+{
+    const int C = R <= WIDE_R ? 4 : 2;
+    const int64_t n = t->d_k / LCTX__GROUP(type), r0 = t->row0 + row;      /* words a row */
+    const uint32_t *q = t->q_dot->words + r0 * n;
+    lctx__soon soon = t->soon_v;
+    const int64_t rate = row || !soon.rows ? 0 : ((int64_t)1 << 16) * C * VL / n;
+    int64_t c, w;
+    int r, i;
+    for (c = 0; c < LCTX_TILE; c += C * VL) {
+        float *to = t->s + row * LCTX_TILE + c;
+        const char *from = (const char *)t->k + 4 * c;
+        vw s[MAX_R][4], k[4];
+        LCTX__UNROLL
+        for (r = 0; r < R; r++)
+            LCTX__UNROLL
+            for (i = 0; i < C; i++)
+                s[r][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
+        for (w = 0; w < n; w++) {
+            if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) k[i] = vw_load(from + 4 * (w * LCTX_TILE + i * VL));
+            LCTX__UNROLL
+            for (r = 0; r < R; r++) {
+                vw x = vw_set1(q[r * n + w]);
+                LCTX__UNROLL
+                for (i = 0; i < C; i++) s[r][i] = FN(dot_key)(type, s[r][i], k[i], x);
+            }
+        }
+        LCTX__UNROLL
+        for (r = 0; r < R; r++)
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) {
+                if (type == LCTX_I8)
+                    vf_store(to + r * LCTX_TILE + i * VL,
+                             vf_mul(vw_float(s[r][i]), vf_set1(t->q_dot->scale[r0 + r])));
+                else vw_store(to + r * LCTX_TILE + i * VL, s[r][i]);
+            }
+    }
+}
+
+/* Weights of tokens c .. c+VL-1 stored as they will be multiplied, and what is left of them: bf16,
+   two a word; or, for int8 values, whole numbers, the high halves of all and then the low ones. */
+LCTX__INLINE vf FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p)
+{
+    char *to = (char *)(t->w + row * LCTX__WORDS) + c;
+    vw x;
+#ifdef vw_dot_bf16
+    if (t->v_type == LCTX_BF16) {
+        vw_put_bf16(to + c, p);
+        return vf_bf16(to + c);
+    }
+#endif
+    x = vw_int(vf_mul(p, vf_load(t->share + c)));
+    vw_put_bytes(to, vw_shr(x, WEIGHT_BITS));
+    vw_put_bytes(to + LCTX_TILE, vw_and(x, vw_set1((1 << WEIGHT_BITS) - 1)));
+    return p;
+}
+
+/* What a weight of 1 is as a whole number, for each token in see: its value's scale over the
+   largest of them, times the most that 2 WEIGHT_BITS hold. Returns what a whole 1 is worth; NaN
+   where a scale is. */
+LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
+{
+    const float most = (float)((1 << 2 * WEIGHT_BITS) - 1);
+    const vf zero = vf_set1(0.0f);
+    vf top = zero, bad = zero, inv;
+    float max;
+    int64_t c;
+    for (c = 0; c < LCTX_TILE; c += VL) {
+        vf x = vf_keep(see >> c, vf_load(t->v_scale + c), zero);
+        top = vf_max(x, top), bad = vf_fma(x, zero, bad);
+        vf_store(t->share + c, x);
+    }
+    max = vf_hmax(top);
+    inv = vf_set1(max > 1e-30f ? most / max : 0.0f);      /* finite */
+    for (c = 0; c < LCTX_TILE; c += VL)
+        vf_store(t->share + c, vf_mul(vf_load(t->share + c), inv));
+    return max / most + vf_hsum(bad);
+}
+
+#ifdef vw_dot_bf16
+LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, const int R,
+                                  const int C, uint64_t see, int64_t j, int64_t end,
+                                  lctx__soon *soon, int64_t rate)
+{
+    float *acc = t->acc + row * t->d_v + c;
+    const uint32_t *p = t->w + row * LCTX__WORDS;
+    const char *v = (const char *)t->v + 4 * c;
+    vw a[MAX_R][8], x[8];
+    int r, i;
+    LCTX__UNROLL
+    for (r = 0; r < R; r++)
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) a[r][i] = vw_load(acc + r * t->d_v + i * VL);
+    for (; j < end; j += 2) {
+        const uint64_t both = see >> j & 3;
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, 2 * rate);
+        if (LCTX__RARELY(both != 3) && !both) continue;
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) x[i] = vw_load(v + j * t->v_stride + 4 * i * VL);
+        if (LCTX__RARELY(both != 3))       /* a masked NaN times zero would be NaN */
+            for (i = 0; i < C; i++) x[i] = vw_and(x[i], vw_set1(both == 1 ? 0xffff : 0xffff0000u));
+        LCTX__UNROLL
+        for (r = 0; r < R; r++) {
+            vw w = vw_set1(p[r * LCTX__WORDS + j / 2]);
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
+        }
+    }
+    LCTX__UNROLL
+    for (r = 0; r < R; r++)
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) vw_store(acc + r * t->d_v + i * VL, a[r][i]);
+}
+#endif
+/* The tile's int8 values in one go; masked ones have weight 0, and no int8 is NaN. */
+LCTX__INLINE void FN(values_i8)(const lctx__tile *t, int64_t row, int64_t c, const int R,
+                                const int C, lctx__soon *soon, int64_t rate)
+{
+    const uint32_t *p = t->w + row * LCTX__WORDS;
+    const char *v = (const char *)t->v + 4 * c;
+    vw hi[MAX_R][8], lo[MAX_R][8], x[8];
+    int64_t j;
+    int r, i;
+    LCTX__UNROLL
+    for (r = 0; r < R; r++)
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) hi[r][i] = lo[r][i] = vw_set1(0);
+    for (j = 0; j < LCTX_TILE / 4; j++) {
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, 4 * rate);
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) x[i] = vw_load(v + j * 4 * t->v_stride + 4 * i * VL);
+        LCTX__UNROLL
+        for (r = 0; r < R; r++) {
+            vw h = vw_set1(p[r * LCTX__WORDS + j]);
+            vw l = vw_set1(p[r * LCTX__WORDS + LCTX_TILE / 4 + j]);
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) {
+                hi[r][i] = vw_dot_value(hi[r][i], h, x[i]);
+                lo[r][i] = vw_dot_value(lo[r][i], l, x[i]);
+            }
+        }
+    }
+    LCTX__UNROLL
+    for (r = 0; r < R; r++) {
+        const vf scale = vf_set1(t->w_scale[row + r]);
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) {
+            float *acc = t->acc + (row + r) * t->d_v + c + i * VL;
+            vw sum = vw_add(vw_shl(hi[r][i], WEIGHT_BITS), lo[r][i]);
+            vf_store(acc, vf_fma(vw_float(sum), scale, vf_load(acc)));
+        }
+    }
+}
+LCTX__INLINE void FN(values_dot_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
+                                    const int C, const int type, uint64_t see, int64_t j,
+                                    int64_t end, lctx__soon *soon, int64_t rate)
+{
+#ifdef vw_dot_bf16
+    if (type == LCTX_BF16) FN(values_bf16)(t, row, c, R, C, see, j, end, soon, rate);
+#endif
+    if (type == LCTX_I8) FN(values_i8)(t, row, c, R, C, soon, rate);
+    (void)see, (void)j, (void)end;
+}
+LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, const int type,
+                                 uint64_t see)
+{
+    const int wide = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2;
+    const int two = type == LCTX_I8;       /* sums a product: half the rows, or half the columns */
+    const int S = two && R == MAX_R ? R / 2 : R, C = two && R < MAX_R ? wide / 2 : wide;
+    const int64_t step = two || R == MAX_R ? LCTX_TILE : 16;
+    const int64_t rate = row || !t->soon_k.rows ? 0 : ((int64_t)1 << 16) * C * VL / t->d_v;
+    const int64_t end = row + R;
+    lctx__soon soon = t->soon_k;
+    int64_t c, j;
+    for (; row < end; row += S)
+        for (j = 0; j < LCTX_TILE; j += step) {
+            for (c = 0; c + C * VL <= t->d_v; c += C * VL)
+                FN(values_dot_at)(t, row, c, S, C, type, see, j, j + step, &soon, rate);
+            for (; c < t->d_v; c += VL)
+                FN(values_dot_at)(t, row, c, S, 1, type, see, j, j + step, &soon, rate);
+        }
+}
+#endif /* DOTS */
 
 /* One row's scores to weights: int8's scales, cap, biases, mask, running maximum m and sum l. */
 LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
@@ -3802,51 +4271,64 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     }
     vm = vf_set1(vf_hmax(top));
     if (vf_first(vm) > m) {                       /* a new maximum: rescale what there is */
-        vf w = FN(exp)(vf_sub(vf_set1(m), vm));
+        vf w = FN(exp_down)(vf_sub(vf_set1(m), vm));
         t->m[row] = vf_first(vm);
         t->l[row] *= vf_first(w);
         for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
     }
     vm = vf_set1(t->m[row]);
     for (c = 0; c < LCTX_TILE; c += VL) {
-        vf p = vf_keep(see >> c, FN(exp)(vf_sub(vf_load(s + c), vm)), vf_set1(0.0f));
+        vf p = vf_keep(see >> c, FN(exp_down)(vf_sub(vf_load(s + c), vm)), vf_set1(0.0f));
+        if (t->v_scale && !t->v_dot) vf_store(s + c, vf_mul(p, vf_load(t->v_scale + c)));
+#ifdef DOTS
+        else if (t->v_dot) p = FN(weigh)(t, row, c, p);
+#endif
+        else vf_store(s + c, p);
         sum = vf_add(sum, p);
-        vf_store(s + c, t->v_scale ? vf_mul(p, vf_load(t->v_scale + c)) : p);
     }
     t->l[row] += vf_hsum(sum);
 }
 
-/* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order, if in see. */
+/* a[R rows][C vectors from c on] += weights * values of key j + e, if in see. */
+LCTX__INLINE void FN(values_step)(const lctx__tile *t, const float *p, int64_t j, const int e,
+                                  int64_t c, const int R, const int C, const int type,
+                                  uint64_t see, vf a[MAX_R][8])
+{
+    vf x[8];
+    int r, i;
+    if (see != ~(uint64_t)0 && !(see >> (j + e) & 1)) return;
+    LCTX__UNROLL
+    for (i = 0; i < C; i++) x[i] = FN(value)(type, t->v, t->v_stride, j, e, c + i * VL);
+    LCTX__UNROLL
+    for (r = 0; r < R; r++) {
+        vf w = vf_set1(p[r * LCTX_TILE + j + e]);
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
+    }
+}
+/* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order. */
 LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
                                 const int C, const int type, uint64_t see, int64_t j, int64_t end,
                                 lctx__soon *soon, int64_t rate)
 {
     float *acc = t->acc + row * t->d_v + c;
     const float *p = t->s + row * LCTX_TILE;
-    const int all = see == ~(uint64_t)0;
     vf a[MAX_R][8];
     int r, i;
-    _Pragma("GCC unroll 8")
+    LCTX__UNROLL
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL
         for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
-    for (; j < end; j++) {
-        const char *v = (const char *)t->v + j * t->v_stride;
-        vf x[8];
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
-        if (!all && !(see >> j & 1)) continue;
-        _Pragma("GCC unroll 8")
-        for (i = 0; i < C; i++) x[i] = FN(row)(type, v, c + i * VL);
-        _Pragma("GCC unroll 8")
-        for (r = 0; r < R; r++) {
-            vf w = vf_set1(p[r * LCTX_TILE + j]);
-            _Pragma("GCC unroll 8")
-            for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
-        }
+    for (; j < end; j += LCTX__GROUP(type)) {
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate * LCTX__GROUP(type));
+        FN(values_step)(t, p, j, 0, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 1) FN(values_step)(t, p, j, 1, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 2) FN(values_step)(t, p, j, 2, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 2) FN(values_step)(t, p, j, 3, c, R, C, type, see, a);
     }
-    _Pragma("GCC unroll 8")
+    LCTX__UNROLL
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL
         for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
 }
 /* Few rows wait for memory: some keys at a time, so that it is read in order. Many do not. */
@@ -3874,23 +4356,35 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     case LCTX_BF16: f(R, LCTX_BF16); break;              \
     default:        f(R, LCTX_I8); break;                \
     }
-#define LCTX__BY_ROWS(n, type, f)                        \
-    if ((n) == MAX_R)  LCTX__BY_TYPE(type, f, MAX_R)     \
-    else if ((n) == 4) LCTX__BY_TYPE(type, f, 4)         \
-    else if ((n) == 3) LCTX__BY_TYPE(type, f, 3)         \
-    else if ((n) == 2) LCTX__BY_TYPE(type, f, 2)         \
-    else               LCTX__BY_TYPE(type, f, 1)
+#define LCTX__BY_ROWS(by, n, type, f)                    \
+    if ((n) == MAX_R)  { by(type, f, MAX_R) }            \
+    else if ((n) == 4) { by(type, f, 4) }                \
+    else if ((n) == 3) { by(type, f, 3) }                \
+    else if ((n) == 2) { by(type, f, 2) }                \
+    else               { by(type, f, 1) }
 /* How many of n rows the next block takes. */
 LCTX__INLINE int64_t FN(block)(int64_t n) { return n >= MAX_R ? MAX_R : n >= 4 ? 4 : n; }
 
+#ifdef vw_dot_bf16
+#  define LCTX__BY_DOTS(type, f, R)                      \
+    if ((type) == LCTX_BF16) f(R, LCTX_BF16); else f(R, LCTX_I8);
+#else
+#  define LCTX__BY_DOTS(type, f, R) f(R, LCTX_I8);
+#endif
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
     int64_t row = 0, n;
     for (; row < t->rows; row += n) {
         n = FN(block)(t->rows - row);
 #define LCTX__SCORES(R, T) FN(scores_of)(t, row, R, T)
-        LCTX__BY_ROWS(n, t->k_type, LCTX__SCORES)
+#define LCTX__SCORES_DOT(R, T) FN(scores_dot)(t, row, R, T)
+#ifdef DOTS
+        if (t->q_dot) { LCTX__BY_ROWS(LCTX__BY_DOTS, n, t->k_type, LCTX__SCORES_DOT) }
+        else
+#endif
+        LCTX__BY_ROWS(LCTX__BY_TYPE, n, t->k_type, LCTX__SCORES)
 #undef LCTX__SCORES
+#undef LCTX__SCORES_DOT
     }
 }
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
@@ -3899,8 +4393,14 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     for (; row < end; row += n) {
         n = FN(block)(end - row);
 #define LCTX__VALUES(R, T) FN(values_of)(t, row, R, T, see)
-        LCTX__BY_ROWS(n, t->v_type, LCTX__VALUES)
+#define LCTX__VALUES_DOT(R, T) FN(values_dot)(t, row, R, T, see)
+#ifdef DOTS
+        if (t->v_dot) { LCTX__BY_ROWS(LCTX__BY_DOTS, n, t->v_type, LCTX__VALUES_DOT) }
+        else
+#endif
+        LCTX__BY_ROWS(LCTX__BY_TYPE, n, t->v_type, LCTX__VALUES)
 #undef LCTX__VALUES
+#undef LCTX__VALUES_DOT
     }
 }
 
@@ -3910,7 +4410,16 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
 {
     int64_t row, end;
     FN(scores)(t);
-    for (row = 0; row < t->rows; row++) FN(softmax)(t, row);
+    for (row = 0; row < t->rows; row++) {
+#ifdef DOTS
+        if (t->v_dot && t->v_type == LCTX_I8) {
+            const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
+            const int same = row && (!t->see || see == t->see[row - 1]);
+            t->w_scale[row] = same ? t->w_scale[row - 1] : FN(shares)(t, see);
+        }
+#endif
+        FN(softmax)(t, row);
+    }
     if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
     for (row = 0; t->see && row < t->rows; row = end) {
         for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
@@ -3931,8 +4440,8 @@ LCTX__ENTRY void FN(fold)(int64_t rows, int64_t d, float *const a[3], float *con
             memcpy(x, y, (size_t)d * sizeof *x);
             continue;
         }
-        wa = FN(exp)(vf_set1(a[0][r] - m));
-        wb = FN(exp)(vf_set1(b[0][r] - m));
+        wa = FN(exp_down)(vf_set1(a[0][r] - m));
+        wb = FN(exp_down)(vf_set1(b[0][r] - m));
         a[0][r] = m;
         a[1][r] = vf_first(vf_fma(vf_set1(b[1][r]), wb, vf_mul(vf_set1(a[1][r]), wa)));
         for (c = 0; c < d; c += VL)
@@ -3962,7 +4471,7 @@ LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, flo
     int64_t d, c;
     int e;
     for (d = 0; d < d_k; d += 4)
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL
         for (e = 0; e < 4; e++)
             for (c = 0; c < LCTX_TILE; c += VL)
                 vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d, e, c));
@@ -3974,11 +4483,28 @@ LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
 #undef LCTX__CALL
 }
 
+LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, float *out)
+{
+    const int64_t stride = d * (type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2);
+    int64_t j, c;
+    int e;
+    for (j = 0; j < LCTX_TILE; j += LCTX__GROUP(type))
+        for (c = 0; c < d; c += VL)
+            for (e = 0; e < LCTX__GROUP(type); e++)
+                vf_store(out + (j + e) * d + c, FN(value)(type, tile, stride, j, e, c));
+}
+LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
+{
+#define LCTX__CALL(R, T) FN(unpack_of)(T, d, tile, out)
+    LCTX__BY_TYPE(type, LCTX__CALL, 1)
+#undef LCTX__CALL
+}
+
 /* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
 LCTX__INLINE void FN(transpose)(vf x[VL])
 {
     int i;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL
     for (i = 0; i + 4 <= VL; i += 4) {
         vf a = vf_zip1(x[i], x[i + 1]), b = vf_zip2(x[i], x[i + 1]);
         vf c = vf_zip1(x[i + 2], x[i + 3]), d = vf_zip2(x[i + 2], x[i + 3]);
@@ -3999,7 +4525,7 @@ LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *
             float *to = out + c * LCTX_TILE + i;
             vf x[VL];
             if (i + VL <= n && c + VL <= d) {
-                _Pragma("GCC unroll 16")
+                LCTX__UNROLL
                 for (j = 0; j < VL; j++) x[j] = FN(row)(type, src + (i + j) * stride, c);
             } else
                 for (j = 0, m = d - c; j < VL; j++) {
@@ -4009,7 +4535,7 @@ LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *
                 }
             FN(transpose)(x);
             if (c + VL <= padded) {
-                _Pragma("GCC unroll 16")
+                LCTX__UNROLL
                 for (j = 0; j < VL; j++) vf_store(to + j * LCTX_TILE, x[j]);
             } else
                 for (j = 0; c + j < padded; j++) vf_store(to + j * LCTX_TILE, x[j]);
@@ -4064,6 +4590,53 @@ LCTX__ENTRY void FN(to_i8)(int64_t n, const float *src, float scale, int8_t *out
         for (j = 0; j < m; j++) out[i + j] = (int8_t)buf[j];
     }
 }
+
+#ifdef DOTS
+/* Rows rounded for dot products, with what int8 needs. */
+LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
+{
+    int64_t r, i;
+    for (r = 0; r < rows; r++, q += d) {
+#ifdef vw_dot_bf16
+        if (out->type == LCTX_BF16) {
+            uint16_t *to = (uint16_t *)(void *)out->words + r * d;
+            for (i = 0; i + VL <= d; i += VL) vw_put_bf16(to + i, vf_load(q + i));
+            for (; i < d; i++) to[i] = lctx__to_bf16(q[i]);
+            continue;
+        }
+#endif
+        {
+            int8_t *to = (int8_t *)(void *)out->words + r * d;
+            int32_t sum = 0;
+            out->scale[r] = lctx__i8_scale(d, q);
+            FN(to_i8)(d, q, out->scale[r], to);
+            for (i = 0; i < d; i++) sum += to[i];
+            out->start[r] = KEY_START * sum;
+        }
+    }
+}
+
+/* n rows of d values, n a multiple of 4 and d of 16, to a native value tile. */
+LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride,
+                           void *out)
+{
+    uint32_t *to = (uint32_t *)out;
+    int64_t j, c;
+    int e;
+    for (j = 0; j < n; j += LCTX__GROUP(type))
+        for (c = 0; c < d; c += VL, to += VL) {
+            const char *p = rows + j * stride + c * (type == LCTX_I8 ? 1 : 2);
+            vw x = vw_set1(0);
+#ifdef vw_dot_bf16
+            if (type == LCTX_BF16)
+                x = vw_or(vw_halves(p), vw_shl(vw_halves(p + stride), 16));
+            else
+#endif
+            for (e = 0; e < 4; e++) x = vw_or(x, vw_shl(vw_bytes(p + e * stride), 8 * e));
+            vw_store(to, x);
+        }
+}
+#endif
 
 /* (a, b) turned; also how the rests that fill no vector are turned, with the same bits. */
 LCTX__INLINE void FN(turn_pair)(vf *a, vf *b, vf c, vf s)
@@ -4157,10 +4730,10 @@ LCTX__INLINE void FN(product_step)(vf s[4][MAX_N], const vf a[4], const float *x
                                    const int R, const int N)
 {
     int r, n;
-    _Pragma("GCC unroll 8")
+    LCTX__UNROLL
     for (n = 0; n < N; n++) {
         vf b = vf_load(x + n * ldx);
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL
         for (r = 0; r < R; r++) s[r][n] = vf_fma(a[r], b, s[r][n]);
     }
 }
@@ -4174,12 +4747,12 @@ LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t to
     vf s[4][MAX_N], a[4];
     int64_t c = 0;
     int r, n;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL
         for (n = 0; n < N; n++) s[r][n] = vf_set1(0.0f);
     for (; c + VL <= p->cols; c += VL) {
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL
         for (r = 0; r < R; r++) {
             a[r] = FN(row)(type, w + r * stride, c);
             /* one token waits for memory: ask for the rows that come next */
@@ -4191,9 +4764,9 @@ LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t to
         for (r = 0; r < R; r++) a[r] = FN(row_end)(type, w + r * stride, c, p->cols - c);
         FN(product_step)(s, a, x + c, p->ldx, R, N);
     }
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL
         for (n = 0; n < N; n++) {    /* the vector summed at the end */
             float *y = p->y + (tok + n) * p->ldy + row + r, sum = vf_hsum(s[r][n]);
             if (p->w_scale) sum *= p->w_scale[row + r];
@@ -4228,17 +4801,23 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 }
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(fold), FN(finish), FN(blend), FN(keys), FN(pack), FN(to_f32), FN(to_f16),
-    FN(to_i8), FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+    FN(tile), FN(fold), FN(finish), FN(blend),
+#ifdef DOTS
+    DOTS, FN(queries), FN(weave),
+#else
+    0, NULL, NULL,
+#endif
+    FN(keys), FN(unpack), FN(pack), FN(to_f32), FN(to_f16), FN(to_i8),
+    FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 
 #ifdef __clang__
-#  if LCTX__ISA == 1 || LCTX__ISA == 2
+#  if LCTX__ISA != 0 && LCTX__ISA != 4
 #    pragma clang attribute pop
 #  endif
-#elif LCTX__ISA == 1 || LCTX__ISA == 2
+#elif LCTX__ISA != 0 && LCTX__ISA != 4
 #  pragma GCC pop_options
-#  if LCTX__ISA == 2
+#  if LCTX__ISA == 2 || LCTX__ISA == 3
 #    pragma GCC diagnostic pop
 #  endif
 #endif
@@ -4260,7 +4839,7 @@ static const lctx__ops FN(ops) = {
 #undef vf_lt
 #undef vf_keep
 #undef vf_round
-#undef vf_pow2
+#undef vf_scale
 #undef vf_hsum
 #undef vf_hmax
 #undef vf_first
@@ -4277,6 +4856,29 @@ static const lctx__ops FN(ops) = {
 #undef vf_i8
 #undef vf_quad
 #undef vf_put_f16
+#undef vw
+#undef vw_load
+#undef vw_store
+#undef vw_set1
+#undef vw_add
+#undef vw_and
+#undef vw_or
+#undef vw_shl
+#undef vw_shr
+#undef vw_bytes
+#undef vw_halves
+#undef vw_put_bytes
+#undef vw_float
+#undef vw_int
+#undef vw_put_bf16
+#undef vw_dot_bf16
+#undef vw_dot_key
+#undef vw_dot_value
+#undef KEY_START
+#undef WEIGHT_BITS
+#undef DOTS
+#undef LCTX__GROUP
+#undef LCTX__BY_DOTS
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_ROWS
 #undef LCTX__ISA

@@ -34,7 +34,8 @@ Attn = struct(
     "lctx_attn", n_q=I64, n_head=I32, n_head_kv=I32, d_k=I32, d_v=I32, q=P, q_far=P, q_token=I64,
     q_head=I64, q_pos=P, q_pos0=I64, spans=c.POINTER(Span), n_spans=I64, out=P, out_token=I64,
     out_head=I64, lse=P, scale=F32, softcap=F32, mask=I32, n_sink=I32, window=I64, alibi=P,
-    sink_logit=P, bias=P, bias_head=I64, bias_query=I64, par=P, progress=P, progress_user=P)
+    sink_logit=P, bias=P, bias_head=I64, bias_query=I64,
+    precise=I32, reserved=I32, par=P, progress=P, progress_user=P)
 YARN = 5
 
 

@@ -186,7 +186,7 @@ static lctx_status seq_attend(const seq *s, int64_t pos, int64_t n, float *out, 
     lctx_status st;
     memset(&a, 0, sizeof a);
     seq_queries(s, pos, n, q, q + n * QROW);
-    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = pos; a.out = out; a.lse = lse;
+    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = pos; a.out = out; a.lse = lse; a.precise = 1;
     if (s->d.policy == LCTX_SINKS) a.q_far = q + n * QROW;
     st = attend(s->c, &a);
     if (!qs) free(q);
@@ -570,7 +570,7 @@ static void test_spans(lctx_policy policy)
     a.n_q = 1; a.n_head = H; a.n_head_kv = G; a.d_k = DK; a.d_v = DV;
     a.q = q; a.q_far = q + QROW; a.q_pos0 = s.n - 1;
     a.spans = spans; a.n_spans = n; a.out = again;
-    a.window = d.window; a.n_sink = d.n_sink;
+    a.window = d.window; a.n_sink = d.n_sink; a.precise = 1;
     check(lctx_attend_size(&a, &bytes) == LCTX_OK, "a cache's spans are sized");
     scratch = malloc(bytes);
     check(lctx_attend(&a, scratch, bytes) == LCTX_OK && memcmp(out, again, sizeof out) == 0,

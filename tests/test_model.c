@@ -307,7 +307,7 @@ static void test_shapes(void)
 static void test_policy(const shape *s, lctx_policy policy, int64_t window, int32_t n_sink)
 {
     static const char *const names[] = { "full", "window", "sinks" };
-    static const double bound[] = { 1e-4, 0.02, 0.15, 0.15 };
+    static const double bound[] = { 1e-4, 0.02, 0.15, 0.15, 1e-4, 0.02, 0.2, 0.4 };
     const int64_t n = full() ? 500 : quick() ? 40 : 120;
     world *w = world_new(s);
     lctx_session_desc d = policy_desc(policy, window, n_sink);
@@ -317,9 +317,9 @@ static void test_policy(const shape *s, lctx_policy policy, int64_t window, int3
     w->o.window = d.window;
     w->o.n_sink = d.n_sink;
     oracle_model_logits(&w->o, n, tokens, want);
-    for (type = 0; type < 4; type++) {
+    for (type = 0; type < 8; type++) {
         double worst;
-        d.k_type = d.v_type = type;
+        d.k_type = d.v_type = type % 4, d.precise = type < 4;
         worst = worst_error(w, &d, n, tokens, want);
         check(worst < bound[type], "%s, %s %d/%d, cache type %d: the oracle's logits (%.1e)", s->name,
               names[policy], (int)d.window, (int)d.n_sink, type, worst);
