@@ -315,9 +315,9 @@ static void test_bad_descs(void)
             d.scheme = LCTX_ROPE_BY_PARTS; d.orig_ctx = 0);
     REFUSED(LCTX_E_ORIG_CTX, "no trained context under LLAMA3",
             d.scheme = LCTX_ROPE_LLAMA3; d.orig_ctx = 0);
-    REFUSED(LCTX_E_ORIG_CTX, "a negative length under DYNAMIC",
+    REFUSED(LCTX_E_CTX, "a negative length under DYNAMIC",
             d.scheme = LCTX_ROPE_DYNAMIC; d.ctx = -1);
-    REFUSED(LCTX_E_ORIG_CTX, "a length NaN under DYNAMIC",
+    REFUSED(LCTX_E_CTX, "a length NaN under DYNAMIC",
             d.scheme = LCTX_ROPE_DYNAMIC; d.ctx = nan);
     REFUSED(LCTX_E_BETA, "beta_fast below beta_slow", d.beta_fast = 1; d.beta_slow = 32);
     REFUSED(LCTX_E_BETA, "equal betas", d.beta_fast = 4; d.beta_slow = 4);
