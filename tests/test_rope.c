@@ -129,7 +129,8 @@ static const config configs[] = {
     { "LongRoPE of factor 1",
       { .scheme = LCTX_ROPE_LONGROPE, .n_rot = 16, .orig_ctx = 4096, .short_factor = shorter,
         .long_factor = longer } },
-    { "LongRoPE, short mscale", { LONGROPE, .ctx = 4096, .short_mscale = 1.1, .long_mscale = 1.2 } },
+    { "LongRoPE, short mscale",
+      { LONGROPE, .ctx = 4096, .short_mscale = 1.1, .long_mscale = 1.2 } },
     { "LongRoPE, long mscale", { LONGROPE, .short_mscale = 1.1, .long_mscale = 1.2 } },
     { "LongRoPE, attn_factor", { LONGROPE, .attn_factor = 0.9, .long_mscale = 1.2 } },
     { "LongRoPE, n_hat 100", { LONGROPE, .n_hat = 100 } },
@@ -317,8 +318,8 @@ static void test_yarn_disagreements(void)
     check(!same_freq(&a, &b) && a.attn_factor != b.attn_factor,
           "the factor counts where the original context is given");
     a = made(config_named("YaRN, all pairs fast"));
-    check(a.freq[31 / 2] == a.plain[31 / 2], "pairs faster than beta_fast are kept, though the whole"
-          " ramp lies behind them");
+    check(a.freq[15] == a.plain[15],
+          "pairs faster than beta_fast are kept, though the whole ramp lies behind them");
 }
 
 /* The switch: dynamic NTK and LongRoPE choose once, by ctx. */
@@ -333,7 +334,8 @@ static void test_one_length(void)
     d = *config_named("dynamic at L + 1");
     d.ctx = 16384;
     c = made(&d);
-    check(!same_freq(&b, &c), "dynamic differs between two lengths: keys of one do not fit the other");
+    check(!same_freq(&b, &c),
+          "dynamic differs between two lengths: keys of one do not fit the other");
     a = made(config_named("LongRoPE at L"));
     b = made(config_named("LongRoPE at L + 1"));
     c = made(config_named("LongRoPE"));
@@ -617,7 +619,7 @@ static double angle_slack(const lctx_rope *rope, int64_t pos, int i)
 
 static void vector_turn(vectors *v, int64_t pos, int i, double c, double s)
 {
-    float got_c[LCTX_MAX_ROT / 2], got_s[LCTX_MAX_ROT / 2];
+    float got_c[LCTX_MAX_ROT / 2] = { 0 }, got_s[LCTX_MAX_ROT / 2] = { 0 };
     double allowed = v->rope.attn_factor * ldexp(1, -24);
     if (pos > (1 << 24) + 1) allowed += v->rope.attn_factor * angle_slack(&v->rope, pos, i);
     if (lctx_rope_cos_sin(&v->rope, pos, got_c, got_s) != LCTX_OK) allowed = 0;
@@ -627,7 +629,7 @@ static void vector_turn(vectors *v, int64_t pos, int i, double c, double s)
 
 static void vector_grow(vectors *v, int64_t pos, int i, double want)
 {
-    float q[LCTX_MAX_ROT / 2], k[LCTX_MAX_ROT / 2];
+    float q[LCTX_MAX_ROT / 2] = { 0 }, k[LCTX_MAX_ROT / 2] = { 0 };
     double allowed = ldexp(1, -24);
     if (lctx_rope_xpos(&v->rope, LCTX_ROPE_QUERY, pos, q) != LCTX_OK
         || lctx_rope_xpos(&v->rope, LCTX_ROPE_KEY, pos, k) != LCTX_OK)
@@ -641,7 +643,7 @@ static void vector_logit(vectors *v, int64_t m, int64_t n, double want)
 {
     float x[2][512];
     double scale = v->rope.scale_mul / sqrt(v->head_dim), sum = 0, size = 0;
-    double slack = ldexp(1, -22) + (m > (1 << 24) + 1 ? 2 * angle_slack(&v->rope, m, 0) : 0);
+    double slack = ldexp(1, -24) + (m > (1 << 24) + 1 ? 2 * angle_slack(&v->rope, m, 0) : 0);
     int64_t pos[2];
     lctx_rope_job job;
     int i;
@@ -988,7 +990,8 @@ static void test_n_hat(int32_t pairing)
 }
 
 /* Scores of a query at m and a key at n under xPos, from the formula: in long double, unrotated. */
-static double xpos_score(const lctx_rope *rope, const float *q, const float *k, int64_t m, int64_t n)
+static double xpos_score(const lctx_rope *rope, const float *q, const float *k, int64_t m,
+                         int64_t n)
 {
     oracle_rope o = oracle_like(rope);
     double x[64], y[64];
@@ -1042,9 +1045,10 @@ static void test_xpos(int32_t pairing)
             }
         }
     }
-    check(worst < 2e-5, "scores under xPos depend on the difference of positions alone, as the paper"
-          " has it (%.1e off)", worst);
-    check(tables < 2e-6, "xPos's rotation is cos_sin's times the growth of its side (%.1e)", tables);
+    check(worst < 2e-5, "scores under xPos depend on the difference of positions alone, as the"
+          " paper has it (%.1e off)", worst);
+    check(tables < 2e-6, "xPos's rotation is cos_sin's times the growth of its side (%.1e)",
+          tables);
 }
 
 static void test_xpos_range(void)
@@ -1081,7 +1085,8 @@ static void test_xpos_range(void)
     check(lctx_rope_xpos(NULL, LCTX_ROPE_KEY, 1, q) == LCTX_E_NULL
           && lctx_rope_xpos(&rope, LCTX_ROPE_KEY, 1, NULL) == LCTX_E_NULL, "xPos refuses null");
     rope.n_rot = 3;
-    check(lctx_rope_xpos(&rope, LCTX_ROPE_KEY, 1, q) == LCTX_E_N_ROT, "xPos refuses an odd schedule");
+    check(lctx_rope_xpos(&rope, LCTX_ROPE_KEY, 1, q) == LCTX_E_N_ROT,
+          "xPos refuses an odd schedule");
     rope = made(config_named("Llama 2"));
     check(lctx_rope_xpos(&rope, LCTX_ROPE_KEY, (int64_t)1 << 47, q) == LCTX_OK && q[0] == 1
           && q[31] == 1, "without xPos nothing grows, anywhere");
@@ -1153,8 +1158,8 @@ static void test_plan(void)
     check(lctx_rope_advise(128, 1e6, 32768, 131072, &b, &factor, &ntk_factor) == LCTX_OK
           && fabs(b - 9370821) < 1 && factor == 4, "the base for Mistral Large at 128 K is 9370821"
           " (got %.0f)", b);
-    check(lctx_rope_reach(128, 1e6, 32768, b, &ctx) == LCTX_OK && ctx >= 131072 && ctx < 131072 * 1.3,
-          "the base advised carries what was asked (%.0f)", ctx);
+    check(lctx_rope_reach(128, 1e6, 32768, b, &ctx) == LCTX_OK && ctx >= 131072
+          && ctx < 131072 * 1.3, "the base advised carries what was asked (%.0f)", ctx);
     d.theta = 1e6; d.factor = ntk_factor;
     ntk = made(&d);
     d.scheme = LCTX_ROPE_PLAIN; d.theta = b;
@@ -1162,7 +1167,8 @@ static void test_plan(void)
     check(off(ntk.freq[63], larger.freq[63]) < 1e-12, "NTK by ntk_factor is the base advised");
     check(lctx_rope_advise(128, 1e6, 32768, 32768, &b, NULL, NULL) == LCTX_OK
           && off(b, 1e6) < 1e-12, "for the trained context the base stays");
-    check(lctx_rope_small_thetas(4096, small) == LCTX_OK && off(small[0], 8192 / (long double)pi) < 1e-15
+    check(lctx_rope_small_thetas(4096, small) == LCTX_OK
+          && off(small[0], 8192 / (long double)pi) < 1e-15
           && off(small[1], 4096 / (long double)pi) < 1e-15
           && off(small[2], 2048 / (long double)pi) < 1e-15,
           "the small bases for 4 K are 2608, 1304 and 652 (got %.0f, %.0f, %.0f)", small[0],
