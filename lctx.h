@@ -191,7 +191,7 @@ extern "C" {
     X(LCTX_E_MSCALE,      "an attn_factor or mscale is negative or not finite")           \
     X(LCTX_E_TABLE,       "freq, short_factor or long_factor is missing or has bad values") \
     X(LCTX_E_TABLE_SIZE,  "n_freq, n_short or n_long is not n_rot / 2")                   \
-    X(LCTX_E_N_HAT,       "n_hat is negative or too large")                               \
+    X(LCTX_E_N_HAT,       "n_hat is negative, too large, or above n_sink under LCTX_SINKS") \
     X(LCTX_E_XPOS,        "xpos_base or xpos_center is invalid")                          \
     X(LCTX_E_XPOS_FAR,    "a position is too far from xpos_center for f32")               \
     X(LCTX_E_POS,         "a position is negative, too large or goes back")               \
@@ -740,7 +740,7 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check and
-   lctx_cache_create, LCTX_E_THREADS, _COUNT. free takes null too. */
+   lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT. free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -3157,6 +3157,11 @@ static lctx_status lctx__weight(const lctx_tensor *t, int needed, int matrix)
     return t->type == LCTX_I8 && !t->scale ? LCTX_E_SCALE : LCTX_OK;
 }
 
+static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
+{
+    return l->no_rope ? NULL : l->rope ? l->rope : m->rope;
+}
+
 static lctx_status lctx__layer_check(const lctx_layer *l, const lctx_model *m)
 {
     const struct { const lctx_tensor *t; int needed, matrix; } all[] = {
@@ -3165,13 +3170,13 @@ static lctx_status lctx__layer_check(const lctx_layer *l, const lctx_model *m)
         { &l->q_norm, 0, 0 }, { &l->k_norm, 0, 0 }, { &l->ffn_norm, 1, 0 },
         { &l->w_gate, 1, 1 }, { &l->w_up, 1, 1 }, { &l->w_down, 1, 1 }
     };
-    const lctx_rope *rope = l->rope ? l->rope : m->rope;
+    const lctx_rope *rope = lctx__layer_rope(l, m);
     lctx_status st;
     size_t i;
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if ((st = lctx__weight(all[i].t, all[i].needed, all[i].matrix)) != LCTX_OK) return st;
     if (l->window < 0) return LCTX_E_WINDOW;
-    if (rope && !l->no_rope) {
+    if (rope) {
         if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
         if (rope->n_rot > m->head_dim) return LCTX_E_N_ROT;
     }
@@ -3299,6 +3304,11 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if ((st = lctx_model_check(model)) != LCTX_OK) return st;
     if (desc->chunk < 0 || desc->chunk > 1 << 20) return LCTX_E_COUNT;
     if ((st = lctx__parallel_check(desc->par)) != LCTX_OK) return st;
+    for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
+        const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
+        /* keys moved closer than n_hat would have turned otherwise */
+        if (rope && rope->n_hat > lctx__max(desc->n_sink, 0)) return LCTX_E_N_HAT;
+    }
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
@@ -3396,7 +3406,7 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
 {
     const lctx_model *m = &s->m;
     const lctx_layer *l = &m->layers[i];
-    const lctx_rope *rope = l->no_rope ? NULL : l->rope ? l->rope : m->rope;
+    const lctx_rope *rope = lctx__layer_rope(l, m);
     const int64_t nq = (int64_t)m->n_head * m->head_dim, nk = (int64_t)m->n_head_kv * m->head_dim;
     const int sinks = s->d.policy == LCTX_SINKS;
     const float *far = sinks ? a->q : NULL;

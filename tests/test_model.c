@@ -375,7 +375,14 @@ static void test_rope(lctx_policy policy, double xpos_base, int64_t n_hat)
 
 static void test_ropes(void)
 {
+    world *w = world_new(&rope_shape);
+    lctx_session_desc d = policy_desc(LCTX_SINKS, 13, 4);
+    lctx_session *s = NULL;
     int policy;
+    w->rope[0].n_hat = 5;
+    check(lctx_session_create(&w->m, &d, &s) == LCTX_E_N_HAT && !s,
+          "sinks that do not hold all of the first n_hat positions are refused");
+    world_free(w);
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
         test_rope((lctx_policy)policy, 16, 0);
         test_rope((lctx_policy)policy, 0, 4);

@@ -1054,7 +1054,7 @@ static void test_xpos(int32_t pairing)
 static void test_xpos_range(void)
 {
     lctx_rope rope = made(config_named("xPos"));
-    float q[32], k[32];
+    float q[64], k[64];
     float inverse = 0;
     int64_t reach = LCTX_XPOS_REACH * 512, pos;
     int i, finite = 1;
@@ -1135,42 +1135,59 @@ static void test_tables(int32_t pairing)
 
 /* Liu et al. give the critical dimension of Llama 2 as 92; the base for Mistral Large from 32 K to
    128 K was worked out in public as 9370821. */
+static int32_t critical_dim(int32_t n_rot, double theta, double orig_ctx)
+{
+    int32_t dim = -1;
+    check(lctx_rope_critical_dim(n_rot, theta, orig_ctx, &dim) == LCTX_OK,
+          "base %g over %g tokens has a critical dimension", theta, orig_ctx);
+    return dim;
+}
+
+static double reach(int32_t n_rot, double theta, double orig_ctx, double new_theta)
+{
+    double ctx = -1;
+    check(lctx_rope_reach(n_rot, theta, orig_ctx, new_theta, &ctx) == LCTX_OK,
+          "base %g, tuned from %g, has a reach", new_theta, theta);
+    return ctx;
+}
+
 static void test_plan(void)
 {
+    const long double pi = acosl(-1);
+    double b = 0, factor = 0, ntk_factor = 0, small[3] = { 0, 0, 0 }, ctx;
     lctx_rope_desc d = *config_named("NTK 8");
     lctx_rope ntk, larger;
-    double b = 0, ctx = 0, factor = 0, ntk_factor = 0, small[3];
-    const double pi = acos(-1);
-    int32_t dim = 0;
-    check(lctx_rope_critical_dim(128, 0, 4096, &dim) == LCTX_OK && dim == 92,
-          "the critical dimension of Llama 2 is 92 (got %d)", (int)dim);
-    check(lctx_rope_critical_dim(128, 1e6, 16384, &dim) == LCTX_OK && dim == 74,
-          "that of base 1e6 tuned on 16 K is 74 (got %d)", (int)dim);
-    check(lctx_rope_critical_dim(64, 500, 4096, &dim) == LCTX_OK && dim == 64,
-          "a base of 500 has turned every dimension within 4 K (got %d)", (int)dim);
-    check(lctx_rope_reach(128, 0, 4096, 1e6, &ctx) == LCTX_OK
-          && off(ctx, 2 * (long double)pi * powl(10, 6 * 92 / 128.0L)) < 1e-14,
+    int32_t dim = critical_dim(128, 0, 4096);
+    check(dim == 92, "the critical dimension of Llama 2 is 92 (got %d)", (int)dim);
+    dim = critical_dim(128, 1e6, 16384);
+    check(dim == 74, "that of base 1e6 tuned on 16 K is 74 (got %d)", (int)dim);
+    dim = critical_dim(64, 500, 4096);
+    check(dim == 64, "a base of 500 has turned every dimension within 4 K (got %d)", (int)dim);
+    ctx = reach(128, 0, 4096, 1e6);
+    check(off(ctx, 2 * pi * powl(10, 6 * 92 / 128.0L)) < 1e-14,
           "base 1e6 carries Llama 2 to 129 K (got %.0f)", ctx);
-    check(lctx_rope_reach(128, 0, 4096, 0, &ctx) == LCTX_OK && ctx > 4096 && ctx < 4096 * 1.2,
-          "its own base carries it a little beyond 4 K (got %.0f)", ctx);
-    check(lctx_rope_reach(64, 500, 4096, 1000, &ctx) == LCTX_OK && isinf(ctx),
+    ctx = reach(128, 0, 4096, 0);
+    check(ctx > 4096 && ctx < 4096 * 1.2, "its own base carries it a little beyond 4 K (got %.0f)",
+          ctx);
+    check(isinf(reach(64, 500, 4096, 1000)),
           "where every dimension has turned, no pair bounds the context");
-    check(lctx_rope_advise(128, 1e6, 32768, 131072, &b, &factor, &ntk_factor) == LCTX_OK
-          && fabs(b - 9370821) < 1 && factor == 4, "the base for Mistral Large at 128 K is 9370821"
+    check(lctx_rope_advise(128, 1e6, 32768, 131072, &b, &factor, &ntk_factor) == LCTX_OK,
+          "a base is advised");
+    check(fabs(b - 9370821) < 1 && factor == 4, "the base for Mistral Large at 128 K is 9370821"
           " (got %.0f)", b);
-    check(lctx_rope_reach(128, 1e6, 32768, b, &ctx) == LCTX_OK && ctx >= 131072
-          && ctx < 131072 * 1.3, "the base advised carries what was asked (%.0f)", ctx);
+    ctx = reach(128, 1e6, 32768, b);
+    check(ctx >= 131072 && ctx < 131072 * 1.3, "the base advised carries what was asked (%.0f)",
+          ctx);
     d.theta = 1e6; d.factor = ntk_factor;
     ntk = made(&d);
     d.scheme = LCTX_ROPE_PLAIN; d.theta = b;
     larger = made(&d);
     check(off(ntk.freq[63], larger.freq[63]) < 1e-12, "NTK by ntk_factor is the base advised");
-    check(lctx_rope_advise(128, 1e6, 32768, 32768, &b, NULL, NULL) == LCTX_OK
-          && off(b, 1e6) < 1e-12, "for the trained context the base stays");
-    check(lctx_rope_small_thetas(4096, small) == LCTX_OK
-          && off(small[0], 8192 / (long double)pi) < 1e-15
-          && off(small[1], 4096 / (long double)pi) < 1e-15
-          && off(small[2], 2048 / (long double)pi) < 1e-15,
+    lctx_rope_advise(128, 1e6, 32768, 32768, &b, NULL, NULL);
+    check(off(b, 1e6) < 1e-12, "for the trained context the base stays");
+    check(lctx_rope_small_thetas(4096, small) == LCTX_OK, "small bases are told");
+    check(off(small[0], 8192 / pi) < 1e-15 && off(small[1], 4096 / pi) < 1e-15
+          && off(small[2], 2048 / pi) < 1e-15,
           "the small bases for 4 K are 2608, 1304 and 652 (got %.0f, %.0f, %.0f)", small[0],
           small[1], small[2]);
 }
