@@ -183,7 +183,7 @@ extern "C" {
     X(LCTX_E_THREADS,     "n_threads is out of range")                                    \
     X(LCTX_E_N_ROT,       "n_rot is odd, zero, above head_dim or above LCTX_MAX_ROT")     \
     X(LCTX_E_THETA,       "theta (the RoPE base) must be above 1 and finite")             \
-    X(LCTX_E_FACTOR,      "factor must be at least 1 and finite")                         \
+    X(LCTX_E_FACTOR,      "factor must be at least 1 and finite, the base it gives finite")  \
     X(LCTX_E_ORIG_CTX,    "orig_ctx is missing or invalid for this scheme")               \
     X(LCTX_E_CTX,         "ctx is not positive and finite, or a plan's is below orig_ctx")  \
     X(LCTX_E_BETA,        "beta_fast must be above beta_slow, both positive")             \
@@ -311,9 +311,10 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
    zeta_i^((c - n)/xpos_base), so that their product fades with their distance. The centre c is
    yours: halfway through the positions in use, the same for queries and keys.
 
-   A schedule is for one length. DYNAMIC and LONGROPE choose by ctx, once: HF chooses anew as the
-   text grows, which leaves cached keys turned by frequencies that no longer hold. To follow it,
-   make a schedule per length and rotate all keys afresh. */
+   A schedule is for one length. DYNAMIC and LONGROPE choose by ctx, once, as llama.cpp and vLLM do
+   by the context they are opened with. HF chooses anew as the text grows, which leaves cached keys
+   turned by frequencies that no longer hold: to follow it exactly, make a schedule per length and
+   rotate all keys afresh. */
 #define LCTX_MAX_ROT 512
 #define LCTX_XPOS_REACH 64     /* xPos holds up to this many xpos_base away from the centre */
 typedef enum lctx_rope_scheme {
@@ -345,15 +346,17 @@ typedef struct lctx_rope_desc {
     double  ctx;             /* DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx.
                                 l = L is still plain, or short; l = L + 1 is not */
     double  beta_fast;       /* BY_PARTS, YARN; 0 = 32 */
-    double  beta_slow;       /* 0 = 1 */
+    double  beta_slow;       /* 0 = 1. Where all of YaRN's ramp lies behind the last pair, all are
+                                kept, as in ggml; HF, which clamps low from below and high from
+                                above only, interpolates all of them: LINEAR */
     double  attn_factor;     /* overrides the computed attention factor, any scheme; 0 = computed.
                                 It stands alone: ggml multiplies its own by 0.1 ln s + 1, so that a
                                 factor from GGUF is to be multiplied by that first */
     double  mscale;          /* YARN; 0 = not given. Alone it changes nothing, as in HF; DeepSeek's
                                 own code then has attn_factor = 0.1 mscale ln s + 1 */
     double  mscale_all_dim;  /* YARN; 0 = not given. Equal to mscale, the attention factor is 1 and
-                                the whole effect is scale_mul; HF before 2025 lacks that: ignore
-                                scale_mul */
+                                the whole effect is scale_mul. Where that was left out (some
+                                versions of HF, exllamav3), ignore scale_mul */
     double  low_freq;        /* LLAMA3 low_freq_factor; 0 = 1 */
     double  high_freq;       /* LLAMA3 high_freq_factor; 0 = 4 */
     const double *freq;      /* RAW: [n_rot/2] radians per position, finite */
@@ -1256,23 +1259,29 @@ static double lctx__plain(double b, int32_t i, double d) { return pow(b, -2.0 * 
 /* What the schemes of one length ask: is it beyond the trained context? */
 static int lctx__beyond(const lctx_rope_desc *r) { return r->ctx > r->orig_ctx; }
 
+/* b' of the schemes that change the base, b of all others. */
+static double lctx__base(const lctx_rope_desc *r)
+{
+    const double d = r->n_rot, s = r->factor;
+    double grow = 1;
+    if (r->scheme == LCTX_ROPE_NTK) grow = s;
+    if (r->scheme == LCTX_ROPE_DYNAMIC && lctx__beyond(r))
+        grow = s * r->ctx / r->orig_ctx - (s - 1);
+    return grow == 1 ? r->theta : r->theta * pow(grow, d / (d - 2));
+}
+
 static double lctx__frequency(const lctx_rope_desc *r, int32_t i)
 {
-    const double d = r->n_rot, s = r->factor, f = lctx__plain(r->theta, i, d);
-    double grow, g;
+    const double s = r->factor, f = lctx__plain(lctx__base(r), i, r->n_rot);
+    double g;
     switch (r->scheme) {
-    case LCTX_ROPE_PLAIN:    return f;
-    case LCTX_ROPE_LINEAR:   return f / s;
     case LCTX_ROPE_RAW:      return r->freq[i];
+    case LCTX_ROPE_LINEAR:   return f / s;
     case LCTX_ROPE_LONGROPE: return f / (lctx__beyond(r) ? r->long_factor : r->short_factor)[i];
-    case LCTX_ROPE_NTK:
-    case LCTX_ROPE_DYNAMIC:
-        grow = r->scheme == LCTX_ROPE_NTK ? s
-             : lctx__beyond(r) ? s * r->ctx / r->orig_ctx - (s - 1) : 1;
-        return lctx__plain(r->theta * pow(grow, d / (d - 2)), i, d);
-    default:
-        g = lctx__keep_share(r, i, f);
-        return g * f + (1 - g) * (f / s);
+    case LCTX_ROPE_BY_PARTS:
+    case LCTX_ROPE_YARN:
+    case LCTX_ROPE_LLAMA3:   g = lctx__keep_share(r, i, f); return g * f + (1 - g) * (f / s);
+    default:                 return f;
     }
 }
 
@@ -1338,6 +1347,7 @@ static lctx_status lctx__rope_check(lctx_rope_desc *r)
         !lctx__above(r->orig_ctx, scheme == LCTX_ROPE_LONGROPE ? 1 : 0))    /* ln L */
         return LCTX_E_ORIG_CTX;
     if (one_length && !lctx__above(r->ctx, 0)) return LCTX_E_CTX;
+    if (!lctx__finite_d(lctx__base(r))) return LCTX_E_FACTOR;
     if (parts && !(lctx__above(r->beta_fast, r->beta_slow) && r->beta_slow > 0)) return LCTX_E_BETA;
     if (scheme == LCTX_ROPE_LLAMA3 && !(lctx__above(r->high_freq, r->low_freq) && r->low_freq > 0))
         return LCTX_E_FREQ_FACTOR;

@@ -317,7 +317,11 @@ static void test_yarn_disagreements(void)
     b = made(&d);
     check(!same_freq(&a, &b) && a.attn_factor != b.attn_factor,
           "the factor counts where the original context is given");
-    a = made(config_named("YaRN, all pairs fast"));
+    d = *config_named("YaRN, all pairs fast");
+    a = made(&d);
+    d.scheme = LCTX_ROPE_LINEAR;
+    b = made(&d);
+    check(off(b.freq[15], a.freq[15] / 4) < 1e-15, "LINEAR interpolates them all, as HF would");
     check(a.freq[15] == a.plain[15],
           "pairs faster than beta_fast are kept, though the whole ramp lies behind them");
 }
@@ -402,6 +406,10 @@ static void test_bad_descs(void)
     REFUSED(LCTX_E_FACTOR, "a negative factor", d.factor = -4);
     REFUSED(LCTX_E_FACTOR, "an infinite factor", d.factor = inf);
     REFUSED(LCTX_E_FACTOR, "factor NaN", d.factor = nan);
+    REFUSED(LCTX_E_FACTOR, "a factor that makes NTK's base overflow",
+            d.scheme = LCTX_ROPE_NTK; d.factor = 1e308);
+    REFUSED(LCTX_E_FACTOR, "a factor that makes DYNAMIC's base overflow",
+            d.scheme = LCTX_ROPE_DYNAMIC; d.factor = 1e200; d.ctx = 1e150);
     REFUSED(LCTX_E_ORIG_CTX, "no trained context under YaRN", d.orig_ctx = 0);
     REFUSED(LCTX_E_ORIG_CTX, "a negative trained context", d.orig_ctx = -4096);
     REFUSED(LCTX_E_ORIG_CTX, "a trained context NaN", d.orig_ctx = nan);
