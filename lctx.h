@@ -15,7 +15,7 @@
                      macros, limits
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
-       >>rope        schedules, angles, rotation
+       >>rope        schedules, angles, rotation, planning
        >>attention   native tiles, spans, visibility, the fold over leaves, merge
        >>cache       blocks, append, eviction, rewind, fork, save and restore
        >>model       projections, the layer, feed, save and restore

@@ -1,4 +1,5 @@
-/* test_rope.c - floor 1: frequency schedules, the angles' precision, rotation. */
+/* test_rope.c - floor 1: frequency schedules, the angles' precision, reference vectors, rotation,
+   planning. */
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
