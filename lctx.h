@@ -1628,7 +1628,7 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     if (s.layout == LCTX_TILES) {
         int64_t tile = lctx__key_bytes(s.k_type, a->d_k) + lctx__value_bytes(s.v_type, a->d_v);
         s.k_token = s.v_token = tile;      /* here: from tile to tile */
-        if (!s.k_head) s.k_head = lctx__span_tiles(&s) * tile;
+        if (!s.k_head) s.k_head = lctx__mul(lctx__span_tiles(&s), tile);
         s.v_head = s.k_head;
         return s;
     }
@@ -1810,9 +1810,11 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s;
+        int64_t steps;
         if ((st = lctx__span_check(&p->a, &p->a.spans[i], next)) != LCTX_OK) return st;
         s = lctx__span(p, i, &next);
-        if (!lctx__fits(lctx__mul(s.n, lctx__max(s.k_token, s.v_token))) ||
+        steps = s.layout == LCTX_TILES ? lctx__span_tiles(&s) : s.n;
+        if (!lctx__fits(lctx__mul(steps, lctx__max(s.k_token, s.v_token))) ||
             !lctx__fits(lctx__mul(p->a.n_head_kv, lctx__max(s.k_head, s.v_head))))
             return LCTX_E_OVERFLOW;
         p->n_kv += s.n;
