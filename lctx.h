@@ -126,14 +126,14 @@
        LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
-   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|neon caps the instruction set (read once).
+   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|neon|wasm caps the instruction set (read once).
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
        settle on one length when the schedule is made.
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
-       clang.
+       clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost.
 */
@@ -213,7 +213,9 @@ typedef enum lctx_status {
 typedef enum lctx_type { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_TYPE_COUNT } lctx_type;
 
 typedef enum lctx_isa {
-    LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_NEON, LCTX_ISA_COUNT
+    LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_NEON,
+    LCTX_ISA_WASM,    /* WebAssembly's 128 bits, where the build has them (-msimd128) */
+    LCTX_ISA_COUNT
 } lctx_isa;
 
 /* Memory for objects. alloc returns size bytes aligned to align (a power of two), or null.
@@ -689,6 +691,9 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #elif defined(__GNUC__) && defined(__aarch64__) && !defined(LCTX_NO_SIMD)
 #  define LCTX__ARM 1
 #  include <arm_neon.h>
+#elif defined(__GNUC__) && defined(__wasm_simd128__) && !defined(LCTX_NO_SIMD)
+#  define LCTX__WASM 1
+#  include <wasm_simd128.h>
 #endif
 #if defined(_OPENMP) && !defined(LCTX_NO_OPENMP)
 #  define LCTX__OMP 1
@@ -1003,19 +1008,27 @@ static const float lctx__lane[LCTX_TILE] = {
 #  define LCTX__ISA 3
 #  include LCTX_FILE
 #endif
+#ifdef LCTX__WASM
+#  define LCTX__ISA 4
+#  include LCTX_FILE
+#endif
 
 /* ---- dispatch */
 static const lctx__ops *const lctx__all[LCTX_ISA_COUNT] = {
     &lctx__ops_scalar,
 #ifdef LCTX__X86
-    &lctx__ops_avx2, &lctx__ops_avx512, NULL
+    &lctx__ops_avx2, &lctx__ops_avx512, NULL, NULL
 #elif defined(LCTX__ARM)
-    NULL, NULL, &lctx__ops_neon
+    NULL, NULL, &lctx__ops_neon, NULL
+#elif defined(LCTX__WASM)
+    NULL, NULL, NULL, &lctx__ops_wasm
 #else
-    NULL, NULL, NULL
+    NULL, NULL, NULL, NULL
 #endif
 };
-static const char *const lctx__isa_names[LCTX_ISA_COUNT] = { "scalar", "avx2", "avx512", "neon" };
+static const char *const lctx__isa_names[LCTX_ISA_COUNT] = {
+    "scalar", "avx2", "avx512", "neon", "wasm"
+};
 static const lctx__ops *lctx__current;     /* the only global state */
 
 /* Built in, and the CPU and the system allow it. */
@@ -3402,6 +3415,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    written out wherever a product is added; no OpenMP and no #include in here.
 
        VL                  floats in a vector; divides 16
+       vf_fma(a, b, c)     a * b + c, rounded once where the instruction set can, else twice; one
+                           way throughout a set
        vf_max(a, b)        a > b ? a : b, so b where either is NaN
        vf_lt(a, b, x, y)   a < b ? x : y
        vf_keep(bits, x, y) lane i: x if bit i of bits, else y
@@ -3613,7 +3628,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
     }
 }
 
-#else
+#elif LCTX__ISA == 3
 #  define FN(f)            lctx__##f##_neon
 #  define VL               4
 #  define MAX_R            8
@@ -3668,6 +3683,91 @@ LCTX__INLINE vf FN(i8)(const int8_t *p)
     memcpy(&word, p, 4);
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(
         vreinterpret_s8_s32(vdup_n_s32(word))))));
+}
+
+#else
+#  define FN(f)            lctx__##f##_wasm
+#  define VL               4
+#  define MAX_R            4
+#  define WIDE_R           2
+#  define MAX_N            2
+#  define vf               v128_t
+#  define vf_load(p)       wasm_v128_load(p)
+#  define vf_store(p, x)   wasm_v128_store(p, x)
+#  define vf_set1(s)       wasm_f32x4_splat(s)
+#  define vf_add(a, b)     wasm_f32x4_add(a, b)
+#  define vf_sub(a, b)     wasm_f32x4_sub(a, b)
+#  define vf_mul(a, b)     wasm_f32x4_mul(a, b)
+#  define vf_div(a, b)     wasm_f32x4_div(a, b)
+/* Rounded twice: relaxed SIMD's madd rounds once or twice as the engine likes, and the same module
+   would give other bits on another machine. */
+#  define vf_fma(a, b, c)  wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
+#  define vf_max(a, b)     wasm_f32x4_pmax(b, a)      /* pmax(b, a): b < a ? a : b */
+#  define vf_lt(a, b, x, y) wasm_v128_bitselect(x, y, wasm_f32x4_lt(a, b))
+#  define vf_keep(m, x, y) FN(keep)((int32_t)((m) & 15u), x, y)
+#  define vf_round(x)      wasm_f32x4_nearest(x)
+#  define vf_pow2(n)       wasm_i32x4_shl(wasm_i32x4_add( \
+                               wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127)), 23)
+#  define vf_hsum(x)       FN(hsum)(x)
+#  define vf_hmax(x)       FN(hmax)(x)
+#  define vf_first(x)      wasm_f32x4_extract_lane(x, 0)
+#  define vf_swap(x)       wasm_i32x4_shuffle(x, x, 1, 0, 3, 2)
+#  define vf_zip1(a, b)    wasm_i32x4_shuffle(a, b, 0, 4, 1, 5)
+#  define vf_zip2(a, b)    wasm_i32x4_shuffle(a, b, 2, 6, 3, 7)
+#  define vf_zip1d(a, b)   wasm_i64x2_shuffle(a, b, 0, 2)
+#  define vf_zip2d(a, b)   wasm_i64x2_shuffle(a, b, 1, 3)
+#  define vf_lanes(x)      ((void)(x))
+#  define vf_f16(p)        FN(from_half)(wasm_u32x4_load16x4(p))
+#  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
+#  define vf_even(p)       wasm_i32x4_shl(wasm_v128_load(p), 16)
+#  define vf_odd(p)        wasm_v128_and(wasm_v128_load(p), wasm_i32x4_splat(-65536))
+#  define vf_i8(p)         wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8( \
+                               wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))))
+#  define vf_quad(p, e)    wasm_f32x4_convert_i32x4(wasm_i32x4_shr( \
+                               wasm_i32x4_shl(wasm_v128_load(p), 24u - 8u * (uint32_t)(e)), 24))
+#  define vf_put_f16(p, x) FN(put_half)(p, x)
+LCTX__INLINE vf FN(keep)(int32_t bits, vf x, vf y)
+{
+    const vf lane = wasm_i32x4_make(1, 2, 4, 8);
+    vf on = wasm_v128_and(wasm_i32x4_splat(bits), lane);
+    return wasm_v128_bitselect(x, y, wasm_i32x4_eq(on, lane));
+}
+LCTX__INLINE float FN(hsum)(vf x)
+{
+    x = wasm_f32x4_add(x, wasm_i64x2_shuffle(x, x, 1, 0));
+    return vf_first(wasm_f32x4_add(x, vf_swap(x)));
+}
+LCTX__INLINE float FN(hmax)(vf x)
+{
+    x = vf_max(x, wasm_i64x2_shuffle(x, x, 1, 0));
+    return vf_first(vf_max(x, vf_swap(x)));
+}
+/* Four f16, a word each. The magnitude becomes that of an f32 2^112 times too small, subnormals
+   included; the exponent of infinities and NaN is filled up. The product is exact, and quiets. */
+LCTX__INLINE vf FN(from_half)(vf h)
+{
+    const vf sign = wasm_v128_and(wasm_i32x4_shl(h, 16), wasm_i32x4_splat(INT32_MIN));
+    vf x = wasm_v128_and(wasm_i32x4_shl(h, 13), wasm_i32x4_splat(0x0fffe000));
+    vf top = wasm_i32x4_gt(x, wasm_i32x4_splat(0x0f7fffff));
+    x = wasm_v128_or(x, wasm_v128_and(top, wasm_i32x4_splat(0x70000000)));
+    return wasm_v128_or(wasm_f32x4_mul(x, vf_set1(5.192296858534828e33f)), sign);
+}
+/* As lctx__to_f16. Subnormals: to x + 0.5 the bits of 0.5 are what 2^-24 is to x, so that the sum
+   rounds to them. */
+LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
+{
+    const vf a = wasm_v128_and(x, wasm_i32x4_splat(0x7fffffff)), m = wasm_u32x4_shr(a, 13);
+    vf odd = wasm_v128_and(m, wasm_i32x4_splat(1));
+    vf h = wasm_u32x4_shr(wasm_i32x4_add(wasm_i32x4_add(a, odd),
+                                         wasm_i32x4_splat(0xfff - 0x38000000)), 13);
+    vf tiny = wasm_i32x4_sub(wasm_f32x4_add(a, vf_set1(0.5f)), vf_set1(0.5f));
+    vf quiet = wasm_v128_or(wasm_v128_and(m, wasm_i32x4_splat(0x1ff)), wasm_i32x4_splat(0x7e00));
+    h = wasm_v128_bitselect(tiny, h, wasm_i32x4_lt(a, wasm_i32x4_splat(0x38800000)));
+    h = wasm_v128_bitselect(wasm_i32x4_splat(0x7c00), h,
+                            wasm_i32x4_gt(a, wasm_i32x4_splat(0x477fefff)));
+    h = wasm_v128_bitselect(quiet, h, wasm_i32x4_gt(a, wasm_i32x4_splat(0x7f800000)));
+    h = wasm_v128_or(h, wasm_u32x4_shr(wasm_v128_andnot(x, wasm_i32x4_splat(0x7fffffff)), 16));
+    wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(h, h), 0);
 }
 #endif
 

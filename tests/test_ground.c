@@ -8,7 +8,7 @@
 #include <math.h>
 
 static const lctx_isa every_isa[] = {
-    LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_NEON
+    LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_NEON, LCTX_ISA_WASM
 };
 
 static uint32_t float_bits(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -60,7 +60,7 @@ static void test_sizes(void)
 
 static void test_isa(void)
 {
-    static const char *const names[] = { "scalar", "avx2", "avx512", "neon" };
+    static const char *const names[] = { "scalar", "avx2", "avx512", "neon", "wasm" };
     lctx_isa first = lctx_isa_get();
     int i, here = 0;
     for (i = 0; i < LCTX_ISA_COUNT; i++) {
