@@ -3690,7 +3690,7 @@ LCTX__INLINE vf FN(i8)(const int8_t *p)
 #  define VL               4
 #  define MAX_R            4
 #  define WIDE_R           2
-#  define MAX_N            2
+#  define MAX_N            4
 #  define vf               v128_t
 #  define vf_load(p)       wasm_v128_load(p)
 #  define vf_store(p, x)   wasm_v128_store(p, x)
@@ -3717,12 +3717,11 @@ LCTX__INLINE vf FN(i8)(const int8_t *p)
 #  define vf_zip1d(a, b)   wasm_i64x2_shuffle(a, b, 0, 2)
 #  define vf_zip2d(a, b)   wasm_i64x2_shuffle(a, b, 1, 3)
 #  define vf_lanes(x)      ((void)(x))
-#  define vf_f16(p)        FN(from_half)(wasm_u32x4_load16x4(p))
+#  define vf_f16(p)        FN(from_half)(wasm_i32x4_load16x4(p))
 #  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
 #  define vf_even(p)       wasm_i32x4_shl(wasm_v128_load(p), 16)
 #  define vf_odd(p)        wasm_v128_and(wasm_v128_load(p), wasm_i32x4_splat(-65536))
-#  define vf_i8(p)         wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8( \
-                               wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))))
+#  define vf_i8(p)         FN(from_bytes)(wasm_v128_load32_splat(p))
 #  define vf_quad(p, e)    wasm_f32x4_convert_i32x4(wasm_i32x4_shr( \
                                wasm_i32x4_shl(wasm_v128_load(p), 24u - 8u * (uint32_t)(e)), 24))
 #  define vf_put_f16(p, x) FN(put_half)(p, x)
@@ -3742,13 +3741,20 @@ LCTX__INLINE float FN(hmax)(vf x)
     x = vf_max(x, wasm_i64x2_shuffle(x, x, 1, 0));
     return vf_first(vf_max(x, vf_swap(x)));
 }
-/* Four f16, a word each. The magnitude becomes that of an f32 2^112 times too small, subnormals
-   included; the exponent of infinities and NaN is filled up. The product is exact, and quiets. */
+/* Byte i goes to the top of word i (clang takes the lanes of a plain extension apart). */
+LCTX__INLINE vf FN(from_bytes)(vf b)
+{
+    b = wasm_i8x16_shuffle(b, b, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return wasm_f32x4_convert_i32x4(wasm_i32x4_shr(b, 24));
+}
+/* Four f16 with their signs extended. The magnitude becomes an f32 2^112 times too small, subnormals
+   included; the exponent of infinities and NaN (2^-96 and above) is filled up. The product is
+   exact, and quiets. */
 LCTX__INLINE vf FN(from_half)(vf h)
 {
-    const vf sign = wasm_v128_and(wasm_i32x4_shl(h, 16), wasm_i32x4_splat(INT32_MIN));
+    const vf sign = wasm_v128_and(h, wasm_i32x4_splat(INT32_MIN));
     vf x = wasm_v128_and(wasm_i32x4_shl(h, 13), wasm_i32x4_splat(0x0fffe000));
-    vf top = wasm_i32x4_gt(x, wasm_i32x4_splat(0x0f7fffff));
+    vf top = wasm_f32x4_ge(x, vf_set1(1.262177448e-29f));
     x = wasm_v128_or(x, wasm_v128_and(top, wasm_i32x4_splat(0x70000000)));
     return wasm_v128_or(wasm_f32x4_mul(x, vf_set1(5.192296858534828e33f)), sign);
 }
