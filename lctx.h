@@ -710,11 +710,18 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
 #  define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
 #  define LCTX__RARELY(x) __builtin_expect((x) != 0, 0)    /* out of the way of the loop's body */
+#  define LCTX__PRAGMA(x)  _Pragma(#x)
+#  ifdef __clang__    /* which would unroll by a count while R is not known yet, and never again */
+#    define LCTX__UNROLL(n) LCTX__PRAGMA(clang loop unroll(full))
+#  else
+#    define LCTX__UNROLL(n) LCTX__PRAGMA(GCC unroll n)    /* all of at most n */
+#  endif
 #else
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
 #  define LCTX__FETCH(p) ((void)(p))
 #  define LCTX__RARELY(x) ((x) != 0)
+#  define LCTX__UNROLL(n)
 #endif
 
 enum {
@@ -3555,7 +3562,7 @@ LCTX__INLINE float FN(hmax)(vf v)
 LCTX__INLINE void FN(lanes)(vf x[8])
 {
     int i;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL(4)
     for (i = 0; i < 4; i++) {
         vf a = x[i], b = x[i + 4];
         x[i] = _mm256_permute2f128_ps(a, b, 0x20);
@@ -3617,7 +3624,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 LCTX__INLINE void FN(lanes)(vf x[16])
 {
     int i;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL(4)
     for (i = 0; i < 4; i++) {
         vf a = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);            /* lanes 0, 2 of both */
         vf b = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
@@ -3862,27 +3869,27 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         vf s[MAX_R][4], k[4];
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (r = 0; r < R; r++)
-            _Pragma("GCC unroll 4")
+            LCTX__UNROLL(4)
             for (i = 0; i < C; i++) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += 4) {
             if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
-            _Pragma("GCC unroll 4")
+            LCTX__UNROLL(4)
             for (e = 0; e < 4; e++) {
-                _Pragma("GCC unroll 4")
+                LCTX__UNROLL(4)
                 for (i = 0; i < C; i++) k[i] = FN(key)(type, t->k, d, e, c + i * VL);
-                _Pragma("GCC unroll 8")
+                LCTX__UNROLL(8)
                 for (r = 0; r < R; r++) {
                     vf x = vf_set1(q[r * ld + d + e]);
-                    _Pragma("GCC unroll 4")
+                    LCTX__UNROLL(4)
                     for (i = 0; i < C; i++) s[r][i] = vf_fma(x, k[i], s[r][i]);
                 }
             }
         }
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (r = 0; r < R; r++)
-            _Pragma("GCC unroll 4")
+            LCTX__UNROLL(4)
             for (i = 0; i < C; i++) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
     }
 }
@@ -3934,27 +3941,27 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
     const int all = see == ~(uint64_t)0;
     vf a[MAX_R][8];
     int r, i;
-    _Pragma("GCC unroll 8")
+    LCTX__UNROLL(8)
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
     for (; j < end; j++) {
         const char *v = (const char *)t->v + j * t->v_stride;
         vf x[8];
         if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
         if (!all && !(see >> j & 1)) continue;
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (i = 0; i < C; i++) x[i] = FN(row)(type, v, c + i * VL);
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (r = 0; r < R; r++) {
             vf w = vf_set1(p[r * LCTX_TILE + j]);
-            _Pragma("GCC unroll 8")
+            LCTX__UNROLL(8)
             for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
         }
     }
-    _Pragma("GCC unroll 8")
+    LCTX__UNROLL(8)
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
 }
 /* Few rows wait for memory: some keys at a time, so that it is read in order. Many do not. */
@@ -4070,7 +4077,7 @@ LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, flo
     int64_t d, c;
     int e;
     for (d = 0; d < d_k; d += 4)
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL(4)
         for (e = 0; e < 4; e++)
             for (c = 0; c < LCTX_TILE; c += VL)
                 vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d, e, c));
@@ -4086,7 +4093,7 @@ LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
 LCTX__INLINE void FN(transpose)(vf x[VL])
 {
     int i;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL(4)
     for (i = 0; i + 4 <= VL; i += 4) {
         vf a = vf_zip1(x[i], x[i + 1]), b = vf_zip2(x[i], x[i + 1]);
         vf c = vf_zip1(x[i + 2], x[i + 3]), d = vf_zip2(x[i + 2], x[i + 3]);
@@ -4107,7 +4114,7 @@ LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *
             float *to = out + c * LCTX_TILE + i;
             vf x[VL];
             if (i + VL <= n && c + VL <= d) {
-                _Pragma("GCC unroll 16")
+                LCTX__UNROLL(16)
                 for (j = 0; j < VL; j++) x[j] = FN(row)(type, src + (i + j) * stride, c);
             } else
                 for (j = 0, m = d - c; j < VL; j++) {
@@ -4117,7 +4124,7 @@ LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *
                 }
             FN(transpose)(x);
             if (c + VL <= padded) {
-                _Pragma("GCC unroll 16")
+                LCTX__UNROLL(16)
                 for (j = 0; j < VL; j++) vf_store(to + j * LCTX_TILE, x[j]);
             } else
                 for (j = 0; c + j < padded; j++) vf_store(to + j * LCTX_TILE, x[j]);
@@ -4265,10 +4272,10 @@ LCTX__INLINE void FN(product_step)(vf s[4][MAX_N], const vf a[4], const float *x
                                    const int R, const int N)
 {
     int r, n;
-    _Pragma("GCC unroll 8")
+    LCTX__UNROLL(8)
     for (n = 0; n < N; n++) {
         vf b = vf_load(x + n * ldx);
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL(4)
         for (r = 0; r < R; r++) s[r][n] = vf_fma(a[r], b, s[r][n]);
     }
 }
@@ -4282,12 +4289,12 @@ LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t to
     vf s[4][MAX_N], a[4];
     int64_t c = 0;
     int r, n;
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL(4)
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (n = 0; n < N; n++) s[r][n] = vf_set1(0.0f);
     for (; c + VL <= p->cols; c += VL) {
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL(4)
         for (r = 0; r < R; r++) {
             a[r] = FN(row)(type, w + r * stride, c);
             /* one token waits for memory: ask for the rows that come next */
@@ -4299,9 +4306,9 @@ LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t to
         for (r = 0; r < R; r++) a[r] = FN(row_end)(type, w + r * stride, c, p->cols - c);
         FN(product_step)(s, a, x + c, p->ldx, R, N);
     }
-    _Pragma("GCC unroll 4")
+    LCTX__UNROLL(4)
     for (r = 0; r < R; r++)
-        _Pragma("GCC unroll 8")
+        LCTX__UNROLL(8)
         for (n = 0; n < N; n++) {    /* the vector summed at the end */
             float *y = p->y + (tok + n) * p->ldy + row + r, sum = vf_hsum(s[r][n]);
             if (p->w_scale) sum *= p->w_scale[row + r];
