@@ -708,7 +708,11 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #ifdef __GNUC__
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
 #  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
-#  define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
+#  ifdef __wasm__    /* knows no such thing; its loops would stay, empty */
+#    define LCTX__FETCH(p) ((void)(p))
+#  else
+#    define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
+#  endif
 #  define LCTX__RARELY(x) __builtin_expect((x) != 0, 0)    /* out of the way of the loop's body */
 #  define LCTX__PRAGMA(x)  _Pragma(#x)
 #  ifdef __clang__    /* which would unroll by a count while R is not known yet, and never again */
