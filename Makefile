@@ -4,6 +4,8 @@ WARNINGS ?= -Wall -Wextra -pedantic -Wshadow -Wconversion
 B         = build
 C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples
 CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.
+WASM      = clang --target=wasm32-wasi -std=c99 -O2 -msimd128 $(WARNINGS)
+PTHREAD   = -pthread
 Q        ?= @
 
 # OpenMP if the compiler has it; `make OPENMP=` goes without.
@@ -32,6 +34,7 @@ help:
 	@echo 'make run         a small model answers from 16 times its trained context'
 	@echo 'make test        tests, under 90 seconds; test-full: the long grids as well'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
+	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld and wasi-libc)'
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
@@ -64,13 +67,16 @@ plots: $(B)/bench
 
 lib: $(B)/liblctx.so $(B)/liblctx.a
 
+wasm: $(B)/lctx.wasm
+
 clean:
 	rm -rf $(B)
 
 # A file that changes when the compiler or its flags do: what was made with others is made again.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(C99) $(CXX17) $(LIBS)' | cmp -s - $@ || echo '$(C99) $(CXX17) $(LIBS)' > $@
+	@echo '$(C99) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
+	    echo '$(C99) $(CXX17) $(LIBS) $(WASM)' > $@
 
 # The implementation, compiled once; lctx.h is the source file.
 $(B)/lctx.o: lctx.h $(B)/flags
@@ -89,6 +95,13 @@ $(B)/liblctx.so: $(B)/lctx_pic.o
 $(B)/liblctx.a: $(B)/lctx_pic.o
 	@echo 'AR  $@'
 	$(Q)rm -f $@ && $(AR) rcs $@ $<
+
+# A library of calls, without main, with malloc and free for what is handed to them.
+$(B)/lctx.wasm: lctx.h $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(WASM) -mexec-model=reactor -DLCTX_IMPLEMENTATION \
+	    '-DLCTX_API=__attribute__((visibility("default")))' -x c $< -o $@ \
+	    -Wl,--export-dynamic,--export=malloc,--export=free
 
 $(B)/%.o: examples/%.c $(B)/flags
 	@echo 'CC  $@'
@@ -112,7 +125,7 @@ $(TEST_SHARED): $(B)/tests_%.o: tests/%.c $(TEST_HEADERS) $(B)/flags
 
 $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
-	$(Q)$(C99) -pthread $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+	$(Q)$(C99) $(PTHREAD) $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
@@ -133,4 +146,4 @@ $(B)/bench: $(BENCH_C) $(wildcard bench/*.h) $(B)/baseline.o $(B)/lctx.o
 
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full bench bench-quick plots lib clean FORCE
+.PHONY: all help examples run test test-full bench bench-quick plots lib wasm clean FORCE

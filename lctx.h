@@ -146,15 +146,15 @@
        LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
-   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|avx512dot|neon|neondot caps the instruction set (read
-   once).
+   ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|avx512dot|neon|neondot|wasm caps the instruction set
+   (read once).
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
        settle on one length when the schedule is made.
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
-       clang.
+       clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost.
 */
@@ -245,6 +245,7 @@ typedef enum lctx_isa {
     LCTX_ISA_AVX512_DOT,    /* and the dot products of BF16 and VNNI */
     LCTX_ISA_NEON,
     LCTX_ISA_NEON_DOT,      /* and int8 dot products */
+    LCTX_ISA_WASM,          /* WebAssembly's 128 bits, where the build has them (-msimd128) */
     LCTX_ISA_COUNT
 } lctx_isa;
 
@@ -827,6 +828,9 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  ifdef __linux__
 #    include <sys/auxv.h>
 #  endif
+#elif defined(__GNUC__) && defined(__wasm_simd128__) && !defined(LCTX_NO_SIMD)
+#  define LCTX__WASM 1
+#  include <wasm_simd128.h>
 #endif
 #if defined(_OPENMP) && !defined(LCTX_NO_OPENMP)
 #  define LCTX__OMP 1
@@ -838,23 +842,26 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #ifndef LCTX_FILE
 #  define LCTX_FILE "lctx.h"    /* by name: __FILE__ breaks under -Isub and prefix maps */
 #endif
-#ifdef __clang__
-#  define LCTX__UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#  define LCTX__UNROLL _Pragma("GCC unroll 16")
-#else
-#  define LCTX__UNROLL
-#endif
 #ifdef __GNUC__
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
 #  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
-#  define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
+#  ifdef __wasm__    /* knows no such thing; its loops would stay, empty */
+#    define LCTX__FETCH(p) ((void)(p))
+#  else
+#    define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
+#  endif
 #  define LCTX__RARELY(x) __builtin_expect((x) != 0, 0)    /* out of the way of the loop's body */
+#  ifdef __clang__    /* which would unroll by a count while R is not known yet, and never again */
+#    define LCTX__UNROLL   _Pragma("clang loop unroll(full)")
+#  else
+#    define LCTX__UNROLL   _Pragma("GCC unroll 16")    /* all of at most 16 */
+#  endif
 #else
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
 #  define LCTX__FETCH(p) ((void)(p))
 #  define LCTX__RARELY(x) ((x) != 0)
+#  define LCTX__UNROLL
 #endif
 
 enum {
@@ -1171,20 +1178,26 @@ static const float lctx__lane[LCTX_TILE] = {
 #  define LCTX__ISA 5
 #  include LCTX_FILE
 #endif
+#ifdef LCTX__WASM
+#  define LCTX__ISA 6
+#  include LCTX_FILE
+#endif
 
 /* ---- dispatch */
 static const lctx__ops *const lctx__all[LCTX_ISA_COUNT] = {
     &lctx__ops_scalar,
 #ifdef LCTX__X86
-    &lctx__ops_avx2, &lctx__ops_avx512, &lctx__ops_avx512dot, NULL, NULL
+    &lctx__ops_avx2, &lctx__ops_avx512, &lctx__ops_avx512dot, NULL, NULL, NULL
 #elif defined(LCTX__ARM)
-    NULL, NULL, NULL, &lctx__ops_neon, &lctx__ops_neondot
+    NULL, NULL, NULL, &lctx__ops_neon, &lctx__ops_neondot, NULL
+#elif defined(LCTX__WASM)
+    NULL, NULL, NULL, NULL, NULL, &lctx__ops_wasm
 #else
-    NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL
 #endif
 };
 static const char *const lctx__isa_names[LCTX_ISA_COUNT] = {
-    "scalar", "avx2", "avx512", "avx512dot", "neon", "neondot"
+    "scalar", "avx2", "avx512", "avx512dot", "neon", "neondot", "wasm"
 };
 static const lctx__ops *lctx__current;     /* the only global state */
 
@@ -2025,7 +2038,7 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     if (s.layout == LCTX_TILES) {
         int64_t tile = lctx__key_bytes(s.k_type, a->d_k) + lctx__value_bytes(s.v_type, a->d_v);
         s.k_token = s.v_token = tile;      /* here: from tile to tile */
-        if (!s.k_head) s.k_head = lctx__span_tiles(&s) * tile;
+        if (!s.k_head) s.k_head = lctx__mul(lctx__span_tiles(&s), tile);
         s.v_head = s.k_head;
         return s;
     }
@@ -2212,9 +2225,11 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s;
+        int64_t steps;
         if ((st = lctx__span_check(&p->a, &p->a.spans[i], next)) != LCTX_OK) return st;
         s = lctx__span(p, i, &next);
-        if (!lctx__fits(lctx__mul(s.n, lctx__max(s.k_token, s.v_token))) ||
+        steps = s.layout == LCTX_TILES ? lctx__span_tiles(&s) : s.n;
+        if (!lctx__fits(lctx__mul(steps, lctx__max(s.k_token, s.v_token))) ||
             !lctx__fits(lctx__mul(p->a.n_head_kv, lctx__max(s.k_head, s.v_head))))
             return LCTX_E_OVERFLOW;
         p->n_kv += s.n;
@@ -3883,6 +3898,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    written out wherever a product is added; no OpenMP and no #include in here.
 
        VL                  floats in a vector; divides 16
+       vf_fma(a, b, c)     a * b + c, rounded once where the instruction set can, else twice; one
+                           way throughout a set
        vf_max(a, b)        a > b ? a : b, so b where either is NaN
        vf_lt(a, b, x, y)   a < b ? x : y
        vf_keep(bits, x, y) lane i: x if bit i of bits, else y
@@ -4134,7 +4151,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
     }
 }
 
-#else
+#elif LCTX__ISA == 4 || LCTX__ISA == 5
 #  if LCTX__ISA == 5
 #    ifdef __clang__
 #      pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
@@ -4231,6 +4248,97 @@ LCTX__INLINE void FN(put_bytes)(void *p, int32x4_t x)
     uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(x));
     uint32_t word = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(half, half))), 0);
     memcpy(p, &word, 4);
+}
+
+#else
+#  define FN(f)            lctx__##f##_wasm
+#  define VL               4
+#  define MAX_R            4
+#  define WIDE_R           2
+#  define MAX_N            4
+#  define vf               v128_t
+#  define vf_load(p)       wasm_v128_load(p)
+#  define vf_store(p, x)   wasm_v128_store(p, x)
+#  define vf_set1(s)       wasm_f32x4_splat(s)
+#  define vf_add(a, b)     wasm_f32x4_add(a, b)
+#  define vf_sub(a, b)     wasm_f32x4_sub(a, b)
+#  define vf_mul(a, b)     wasm_f32x4_mul(a, b)
+#  define vf_div(a, b)     wasm_f32x4_div(a, b)
+/* Rounded twice: relaxed SIMD's madd rounds once or twice as the engine likes, and the same module
+   would give other bits on another machine. */
+#  define vf_fma(a, b, c)  wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
+#  define vf_max(a, b)     wasm_f32x4_pmax(b, a)      /* pmax(b, a): b < a ? a : b */
+#  define vf_lt(a, b, x, y) wasm_v128_bitselect(x, y, wasm_f32x4_lt(a, b))
+#  define vf_keep(m, x, y) FN(keep)((int32_t)((m) & 15u), x, y)
+#  define vf_round(x)      wasm_f32x4_nearest(x)
+#  define vf_scale(x, n)   wasm_f32x4_mul(x, wasm_i32x4_shl(wasm_i32x4_add( \
+                               wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127)), 23))
+#  define vf_hsum(x)       FN(hsum)(x)
+#  define vf_hmax(x)       FN(hmax)(x)
+#  define vf_first(x)      wasm_f32x4_extract_lane(x, 0)
+#  define vf_swap(x)       wasm_i32x4_shuffle(x, x, 1, 0, 3, 2)
+#  define vf_zip1(a, b)    wasm_i32x4_shuffle(a, b, 0, 4, 1, 5)
+#  define vf_zip2(a, b)    wasm_i32x4_shuffle(a, b, 2, 6, 3, 7)
+#  define vf_zip1d(a, b)   wasm_i64x2_shuffle(a, b, 0, 2)
+#  define vf_zip2d(a, b)   wasm_i64x2_shuffle(a, b, 1, 3)
+#  define vf_lanes(x)      ((void)(x))
+#  define vf_f16(p)        FN(from_half)(wasm_i32x4_load16x4(p))
+#  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
+#  define vf_even(p)       wasm_i32x4_shl(wasm_v128_load(p), 16)
+#  define vf_odd(p)        wasm_v128_and(wasm_v128_load(p), wasm_i32x4_splat(-65536))
+#  define vf_i8(p)         FN(from_bytes)(wasm_v128_load32_splat(p))
+#  define vf_quad(p, e)    wasm_f32x4_convert_i32x4(wasm_i32x4_shr( \
+                               wasm_i32x4_shl(wasm_v128_load(p), 24u - 8u * (uint32_t)(e)), 24))
+#  define vf_put_f16(p, x) FN(put_half)(p, x)
+LCTX__INLINE vf FN(keep)(int32_t bits, vf x, vf y)
+{
+    const vf lane = wasm_i32x4_make(1, 2, 4, 8);
+    vf on = wasm_v128_and(wasm_i32x4_splat(bits), lane);
+    return wasm_v128_bitselect(x, y, wasm_i32x4_eq(on, lane));
+}
+LCTX__INLINE float FN(hsum)(vf x)
+{
+    x = wasm_f32x4_add(x, wasm_i64x2_shuffle(x, x, 1, 0));
+    return vf_first(wasm_f32x4_add(x, vf_swap(x)));
+}
+LCTX__INLINE float FN(hmax)(vf x)
+{
+    x = vf_max(x, wasm_i64x2_shuffle(x, x, 1, 0));
+    return vf_first(vf_max(x, vf_swap(x)));
+}
+/* Byte i goes to the top of word i (clang takes the lanes of a plain extension apart). */
+LCTX__INLINE vf FN(from_bytes)(vf b)
+{
+    b = wasm_i8x16_shuffle(b, b, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return wasm_f32x4_convert_i32x4(wasm_i32x4_shr(b, 24));
+}
+/* Four f16 with their signs extended. The magnitude becomes an f32 2^112 times too small,
+   subnormals included; the exponent of infinities and NaN (2^-96 and above) is filled up. The
+   product is exact, and quiets. */
+LCTX__INLINE vf FN(from_half)(vf h)
+{
+    const vf sign = wasm_v128_and(h, wasm_i32x4_splat(INT32_MIN));
+    vf x = wasm_v128_and(wasm_i32x4_shl(h, 13), wasm_i32x4_splat(0x0fffe000));
+    vf top = wasm_f32x4_ge(x, vf_set1(1.262177448e-29f));
+    x = wasm_v128_or(x, wasm_v128_and(top, wasm_i32x4_splat(0x70000000)));
+    return wasm_v128_or(wasm_f32x4_mul(x, vf_set1(5.192296858534828e33f)), sign);
+}
+/* As lctx__to_f16. Subnormals: to x + 0.5 the bits of 0.5 are what 2^-24 is to x, so that the sum
+   rounds to them. */
+LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
+{
+    const vf a = wasm_v128_and(x, wasm_i32x4_splat(0x7fffffff)), m = wasm_u32x4_shr(a, 13);
+    vf odd = wasm_v128_and(m, wasm_i32x4_splat(1));
+    vf h = wasm_u32x4_shr(wasm_i32x4_add(wasm_i32x4_add(a, odd),
+                                         wasm_i32x4_splat(0xfff - 0x38000000)), 13);
+    vf tiny = wasm_i32x4_sub(wasm_f32x4_add(a, vf_set1(0.5f)), vf_set1(0.5f));
+    vf quiet = wasm_v128_or(wasm_v128_and(m, wasm_i32x4_splat(0x1ff)), wasm_i32x4_splat(0x7e00));
+    h = wasm_v128_bitselect(tiny, h, wasm_i32x4_lt(a, wasm_i32x4_splat(0x38800000)));
+    h = wasm_v128_bitselect(wasm_i32x4_splat(0x7c00), h,
+                            wasm_i32x4_gt(a, wasm_i32x4_splat(0x477fefff)));
+    h = wasm_v128_bitselect(quiet, h, wasm_i32x4_gt(a, wasm_i32x4_splat(0x7f800000)));
+    h = wasm_v128_or(h, wasm_u32x4_shr(wasm_v128_andnot(x, wasm_i32x4_splat(0x7fffffff)), 16));
+    wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(h, h), 0);
 }
 #endif
 
@@ -5124,14 +5232,14 @@ static const lctx__ops FN(ops) = {
     FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 
-#ifdef __clang__
-#  if LCTX__ISA != 0 && LCTX__ISA != 4
+#if LCTX__ISA == 1 || LCTX__ISA == 2 || LCTX__ISA == 3 || LCTX__ISA == 5
+#  ifdef __clang__
 #    pragma clang attribute pop
-#  endif
-#elif LCTX__ISA != 0 && LCTX__ISA != 4
-#  pragma GCC pop_options
-#  if LCTX__ISA == 2 || LCTX__ISA == 3
-#    pragma GCC diagnostic pop
+#  else
+#    pragma GCC pop_options
+#    if LCTX__ISA == 2 || LCTX__ISA == 3
+#      pragma GCC diagnostic pop
+#    endif
 #  endif
 #endif
 #undef FN

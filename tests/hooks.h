@@ -1,16 +1,30 @@
 /* hooks.h - parallel hooks as a host may bring them: a pool of POSIX threads, and one thread that
-   takes the tasks out of order under changing thread numbers. Both note what they were given. */
+   takes the tasks out of order under changing thread numbers. Both note what they were given.
+   WebAssembly has no threads: there HOOK_THREADS is 0, and the pool is its caller alone. */
 #ifndef HOOKS_H
 #define HOOKS_H
 #include "lctx.h"
 
-#include <pthread.h>
+#ifdef __wasm__
+#  define HOOK_THREADS 0
+#else
+#  define HOOK_THREADS 1
+#  include <pthread.h>
+#endif
 
 typedef struct hook {
     int64_t calls, tasks;
     int32_t n_threads;         /* of the last call */
 } hook;
 
+static void hook_note(hook *h, int32_t n_threads, int64_t n)
+{
+    h->calls++;
+    h->tasks += n;
+    h->n_threads = n_threads;
+}
+
+#if HOOK_THREADS
 typedef struct hook_loop {
     pthread_mutex_t lock;
     int64_t next, n;
@@ -37,13 +51,6 @@ static void *hook_work(void *user)
     }
 }
 
-static void hook_note(hook *h, int32_t n_threads, int64_t n)
-{
-    h->calls++;
-    h->tasks += n;
-    h->n_threads = n_threads;
-}
-
 /* Thread 0 is the caller's. */
 static void hook_run_pool(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
 {
@@ -61,6 +68,43 @@ static void hook_run_pool(void *user, int32_t n_threads, int64_t n, lctx_task ta
     hook_work(&workers[0]);
     for (i = 1; i < used; i++) pthread_join(workers[i].handle, NULL);
     pthread_mutex_destroy(&loop.lock);
+}
+#else
+static void hook_run_pool(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
+{
+    int64_t i;
+    hook_note((hook *)user, n_threads, n);
+    for (i = 0; i < n; i++) task(arg, i, 0);
+}
+#endif
+
+/* Whether there are threads to try this on; named as skipped where there are none. */
+#ifdef __GNUC__
+__attribute__((unused))
+#endif
+static int hook_threads(const char *what)
+{
+    if (!HOOK_THREADS) printf("  SKIPPED: %s (no threads here)\n", what);
+    return HOOK_THREADS;
+}
+
+/* work(each of n items of size bytes), n <= 8, each on a thread of its own; 0 if one has none. */
+#ifdef __GNUC__
+__attribute__((unused))
+#endif
+static int hook_each(void *(*work)(void *), void *items, size_t size, int n)
+{
+#if HOOK_THREADS
+    pthread_t threads[8];
+    int i, started;
+    for (i = 0; i < n; i++)
+        if (pthread_create(&threads[i], NULL, work, (char *)items + (size_t)i * size) != 0) break;
+    for (started = i; i > 0; i--) pthread_join(threads[i - 1], NULL);
+    return started == n;
+#else
+    (void)work, (void)items, (void)size, (void)n;
+    return 0;
+#endif
 }
 
 static void hook_run_shuffled(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # test_build.sh [build-directory] - what compilers and linkers must find true of lctx.h: several
 # translation units, static copies, C++, what the libraries export and what the code calls. Wants
-# `make lib` done. CC and CXX name the compilers; without a C++ compiler or python3 their cases are
-# named as skipped. TEST_FULL=1 tries more macros and flags.
+# `make lib` done. CC and CXX name the compilers; without a C++ compiler, python3, or node and a clang
+# for WebAssembly, their cases are named as skipped. TEST_FULL=1 tries more macros and flags.
 build=${1:-build}
 cc=${CC:-cc}
 cxx=${CXX:-c++}
@@ -76,6 +76,7 @@ printf '#define LCTX_IMPLEMENTATION\n#include "lctx.h"\n' > "$dir/impl.c"
 printf '#include "lctx.h"\n#include "lctx.h"\n#define LCTX_IMPLEMENTATION\n#include "lctx.h"\n#include "lctx.h"\n' \
     > "$dir/often.c"
 sed 's/int use_a(void);/extern "C" int use_a(void);/' "$dir/a.c" > "$dir/a.cpp"
+printf '#include <stdlib.h>\nint main(void) { return !getenv("PATH"); }\n' > "$dir/wasm.c"
 cp "$dir/impl.c" "$dir/impl.cpp"
 cp "$dir/main.c" "$dir/main.cpp"
 mkdir "$dir/sub"
@@ -148,6 +149,17 @@ if command -v python3 > /dev/null; then
         'python3 "$0/examples/ffi.py" --lib "$0/no-such.so"; test $? -eq 2' "$here"
 else
     echo "  SKIPPED: ffi.py (python3 is not here)"
+fi
+if command -v node > /dev/null && clang --target=wasm32-wasi "$dir/wasm.c" -o "$dir/wasm" 2> /dev/null
+then
+    prove "make wasm builds a module" make -s -C "$here" wasm B="$dir"
+    prove "the module serves JavaScript" node "$here/examples/wasm.mjs" --lib "$dir/lctx.wasm"
+    prove "JavaScript's missing module has its exit code" sh -c \
+        'node "$0/examples/wasm.mjs" --lib "$0/no-such.wasm"; test $? -eq 2' "$here"
+    prove "another module is refused" sh -c \
+        'node "$0/examples/wasm.mjs" --lib "$1/wasm"; test $? -eq 2' "$here" "$dir"
+else
+    echo "  SKIPPED: wasm.mjs (node or a clang with wasi-libc is not here)"
 fi
 
 echo "build [$cc]: $passed passed, $failed failed"

@@ -826,10 +826,9 @@ static void test_fork_threads(lctx_policy policy)
     float *k = (float *)zeroed(STEPS * STEP * G * DK, 4);
     float *v = (float *)zeroed(STEPS * STEP * G * DV, 4);
     worker workers[FORKS], alone;
-    pthread_t threads[FORKS];
     snapshot want;
     seq s, forks[FORKS], serial;
-    int i, ok = 1;
+    int i, ok;
     d.block = 64;
     s = built(&d, 57, 300);
     noise_from(58, 0, k, STEPS * STEP * G * DK);
@@ -839,9 +838,8 @@ static void test_fork_threads(lctx_policy policy)
     seq_free(&s);
     for (i = 0; i < FORKS; i++) {
         workers[i].c = forks[i].c; workers[i].k = k; workers[i].v = v;
-        if (pthread_create(&threads[i], NULL, grow, &workers[i]) != 0) { ok = 0; break; }
     }
-    while (--i >= 0) pthread_join(threads[i], NULL);
+    ok = hook_each(grow, workers, sizeof *workers, FORKS);
     alone.c = serial.c; alone.k = k; alone.v = v;
     grow(&alone);
     serial.n += STEPS * STEP;
@@ -1298,6 +1296,7 @@ static void test_bad_attends(void)
 
 int main(void)
 {
+    const int threads = hook_threads("forks that grow on four threads");
     int policy, type, what;
     test_policies();
     test_long_prompts();
@@ -1314,7 +1313,7 @@ int main(void)
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1);
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1300);
         test_spans((lctx_policy)policy);
-        test_fork_threads((lctx_policy)policy);
+        if (threads) test_fork_threads((lctx_policy)policy);
         test_damaged((lctx_policy)policy);
         for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, (lctx_policy)policy);
     }

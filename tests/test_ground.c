@@ -9,7 +9,7 @@
 
 static const lctx_isa every_isa[] = {
     LCTX_ISA_SCALAR, LCTX_ISA_AVX2, LCTX_ISA_AVX512, LCTX_ISA_AVX512_DOT, LCTX_ISA_NEON,
-    LCTX_ISA_NEON_DOT
+    LCTX_ISA_NEON_DOT, LCTX_ISA_WASM
 };
 
 static uint32_t float_bits(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -62,7 +62,7 @@ static void test_sizes(void)
 static void test_isa(void)
 {
     static const char *const names[] = {
-        "scalar", "avx2", "avx512", "avx512dot", "neon", "neondot"
+        "scalar", "avx2", "avx512", "avx512dot", "neon", "neondot", "wasm"
     };
     lctx_isa first = lctx_isa_get();
     int i, here = 0;

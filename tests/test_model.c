@@ -7,7 +7,6 @@
 #include "oracle_model.h"
 
 #include <math.h>
-#include <pthread.h>
 
 enum { MAX_LAYER = 3, MAX_KEPT = 256 };
 
@@ -509,15 +508,6 @@ static void *play(void *user)
     return NULL;
 }
 
-/* Lets all play at once. */
-static void play_all(player *players, int n)
-{
-    pthread_t threads[8];
-    int i;
-    for (i = 0; i < n; i++) pthread_create(&threads[i], NULL, play, &players[i]);
-    for (i = 0; i < n; i++) pthread_join(threads[i], NULL);
-}
-
 static void test_shared_model(void)
 {
     world *w = world_new(&bits_shape);
@@ -531,7 +521,7 @@ static void test_shared_model(void)
         players[i].w = w; players[i].tokens = tokens; players[i].n = 150; players[i].number = i;
         players[i].logits = (float *)zeroed(150 * w->m.n_vocab, sizeof(float));
     }
-    play_all(players, 4);
+    hook_each(play, players, sizeof *players, 4);
     for (i = 0; i < 4; i++) {
         check(players[i].status == LCTX_OK && same(w, want, players[i].logits, 150),
               "session %d of four over one model, each on its thread: equal bits", i);
@@ -622,7 +612,7 @@ static void test_forks_on_threads(lctx_policy policy)
         forked &= lctx_session_fork(s, &players[i].session) == LCTX_OK;
     }
     lctx_session_free(s);
-    if (forked) play_all(players, 4);
+    if (forked) hook_each(play, players, sizeof *players, 4);
     for (i = 0; i < 4; i++) {
         equal &= same(w, want + 100 * w->m.n_vocab, players[i].logits, 100);
         free(players[i].logits);
@@ -1418,12 +1408,13 @@ static void test_constant_memory(void)
 
 int main(void)
 {
+    const int threads = hook_threads("sessions on four threads");
     int policy, type, what;
     test_shapes();
     test_policies();
     test_ropes();
     test_which_logits();
-    if (!quick()) test_shared_model();
+    if (!quick() && threads) test_shared_model();
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
         lctx_policy p = (lctx_policy)policy;
         for (type = 0; type < 4; type++) if (!quick() || type == policy) test_chunkings(p, type);
@@ -1432,7 +1423,7 @@ int main(void)
         test_threads(p);
         test_fork(p, 100);
         test_fork(p, 128);
-        test_forks_on_threads(p);
+        if (threads) test_forks_on_threads(p);
         test_rewind(p);
         test_damaged(p);
         test_cancel(p, 200, 150, 1);
