@@ -822,6 +822,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define LCTX__X86 1
 #  include <cpuid.h>
 #  include <immintrin.h>
+typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies __m512i sums */
 #elif defined(__GNUC__) && defined(__aarch64__) && !defined(LCTX_NO_SIMD)
 #  define LCTX__ARM 1
 #  include <arm_neon.h>
@@ -4074,8 +4075,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  if LCTX__ISA == 3
 #    define FN(f)          lctx__##f##_avx512dot
 #    define DOTS           (1u << LCTX_BF16 | 1u << LCTX_I8)
-#    define vw_dot_bf16(s, a, b) _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(s), \
-                               (__m512bh)(a), (__m512bh)(b)))
+#    define vw_dot_bf16(s, a, b) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
 #  else
 #    define FN(f)          lctx__##f##_avx512
 #  endif
@@ -4117,24 +4117,26 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_quad(p, e)    _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32( \
                                _mm512_loadu_si512(p), _mm512_set1_epi32(24 - 8 * (e))), 24))
 #  define vf_put_f16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(x, 0))
-#  define vw               __m512i
-#  define vw_load(p)       _mm512_loadu_si512(p)
-#  define vw_store(p, x)   _mm512_storeu_si512(p, x)
-#  define vw_set1(s)       _mm512_set1_epi32((int)(s))
-#  define vw_add(a, b)     _mm512_add_epi32(a, b)
-#  define vw_and(a, b)     _mm512_and_si512(a, b)
-#  define vw_or(a, b)      _mm512_or_si512(a, b)
-#  define vw_shl(x, n)     _mm512_slli_epi32(x, (unsigned)(n))
-#  define vw_shr(x, n)     _mm512_srli_epi32(x, (unsigned)(n))
-#  define vw_bytes(p)      _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
-#  define vw_halves(p)     _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
-#  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(x))
-#  define vw_float(x)      _mm512_cvtepi32_ps(x)
-#  define vw_int(x)        _mm512_cvtps_epi32(x)
+#  define vw               lctx__i32x16
+#  define vw_load(p)       ((vw)_mm512_loadu_si512(p))
+#  define vw_store(p, x)   _mm512_storeu_si512(p, (__m512i)(x))
+#  define vw_set1(s)       ((vw)_mm512_set1_epi32((int)(s)))
+#  define vw_add(a, b)     ((vw)_mm512_add_epi32((__m512i)(a), (__m512i)(b)))
+#  define vw_and(a, b)     ((vw)_mm512_and_si512((__m512i)(a), (__m512i)(b)))
+#  define vw_or(a, b)      ((vw)_mm512_or_si512((__m512i)(a), (__m512i)(b)))
+#  define vw_shl(x, n)     ((vw)_mm512_slli_epi32((__m512i)(x), (unsigned)(n)))
+#  define vw_shr(x, n)     ((vw)_mm512_srli_epi32((__m512i)(x), (unsigned)(n)))
+#  define vw_bytes(p)      ((vw)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p))))
+#  define vw_halves(p)     ((vw)_mm512_cvtepu16_epi32( \
+                               _mm256_loadu_si256((const __m256i *)(p))))
+#  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8((__m512i)(x)))
+#  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
+#  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
-#  define vw_dot_key(s, a, b) _mm512_dpbusd_epi32(s, \
-                               _mm512_xor_si512(a, _mm512_set1_epi8(-128)), b)    /* a + 128 */
-#  define vw_dot_value(s, a, b) _mm512_dpbusd_epi32(s, a, b)
+#  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), _mm512_xor_si512( \
+                               (__m512i)(a), _mm512_set1_epi8(-128)), (__m512i)(b)))    /* a + 128 */
+#  define vw_dot_value(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), (__m512i)(a), \
+                               (__m512i)(b)))
 #  define KEY_START        (-128)
 #  define WEIGHT_BITS      8
 LCTX__INLINE void FN(lanes)(vf x[16])
@@ -4475,14 +4477,6 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 /* ---- dot products. Queries are rounded to the keys' type once; a weight to bf16, or, for int8
    values, to 2 WEIGHT_BITS bits of its row's largest in the tile, in two parts. Sums of int8
    products are exact. */
-LCTX__INLINE vw FN(dot_key)(const int type, vw s, vw k, vw q)
-{
-#ifdef vw_dot_bf16
-    if (type == LCTX_BF16) return vw_dot_bf16(s, k, q);
-#endif
-    (void)type;
-    return vw_dot_key(s, k, q);
-}
 LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
     const int C = R <= WIDE_R ? 4 : 2;
@@ -4495,12 +4489,14 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
-        vw s[MAX_R][4], k[4];
+        vw s[MAX_R][4], k[4];      /* int8's sums */
+        vf f[MAX_R][4];            /* bf16's */
         LCTX__UNROLL
         for (r = 0; r < R; r++)
             LCTX__UNROLL
             for (i = 0; i < C; i++)
-                s[r][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
+                if (type == LCTX_I8) s[r][i] = vw_set1(t->q_dot->start[r0 + r]);
+                else f[r][i] = vf_set1(0.0f);
         for (w = 0; w < n; w++) {
             if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
             LCTX__UNROLL
@@ -4509,7 +4505,11 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
             for (r = 0; r < R; r++) {
                 vw x = vw_set1(q[r * n + w]);
                 LCTX__UNROLL
-                for (i = 0; i < C; i++) s[r][i] = FN(dot_key)(type, s[r][i], k[i], x);
+                for (i = 0; i < C; i++)
+                    if (type == LCTX_I8) s[r][i] = vw_dot_key(s[r][i], k[i], x);
+#ifdef vw_dot_bf16
+                    else f[r][i] = vw_dot_bf16(f[r][i], k[i], x);
+#endif
             }
         }
         LCTX__UNROLL
@@ -4517,9 +4517,8 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
             LCTX__UNROLL
             for (i = 0; i < C; i++) {
                 if (type == LCTX_I8)
-                    vf_store(to + r * LCTX_TILE + i * VL,
-                             vf_mul(vw_float(s[r][i]), vf_set1(t->q_dot->scale[r0 + r])));
-                else vw_store(to + r * LCTX_TILE + i * VL, s[r][i]);
+                    f[r][i] = vf_mul(vw_float(s[r][i]), vf_set1(t->q_dot->scale[r0 + r]));
+                vf_store(to + r * LCTX_TILE + i * VL, f[r][i]);
             }
     }
 }
@@ -4572,12 +4571,13 @@ LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, c
     float *acc = t->acc + row * t->d_v + c;
     const uint32_t *p = t->w + row * LCTX__WORDS;
     const char *v = (const char *)t->v + 4 * c;
-    vw a[MAX_R][8], x[8];
+    vf a[MAX_R][8];
+    vw x[8];
     int r, i;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
-        for (i = 0; i < C; i++) a[r][i] = vw_load(acc + r * t->d_v + i * VL);
+        for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
     for (; j < end; j += 2) {
         const uint64_t both = see >> j & 3;
         if (LCTX__RARELY(rate)) FN(fetch)(soon, 2 * rate);
@@ -4596,7 +4596,7 @@ LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, c
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
-        for (i = 0; i < C; i++) vw_store(acc + r * t->d_v + i * VL, a[r][i]);
+        for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
 }
 #endif
 /* The tile's int8 values in one go; masked ones have weight 0, and no int8 is NaN. */

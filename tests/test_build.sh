@@ -142,6 +142,17 @@ prove "nothing is called that prints, aborts or exits" quiet
 one_global() { test "$(nm "$build/lctx.o" | grep -c ' [bBC] ')" -eq 1; }
 prove "the dispatch table's pointer is the only variable" one_global
 
+loops() { ${OBJDUMP:-objdump} -d --no-show-raw-insn "$build/lctx.o" | awk -f "$here/tests/kernels.awk"; }
+case $(uname -m) in
+x86_64 | aarch64)
+    if command -v ${OBJDUMP:-objdump} > /dev/null; then
+        prove "the kernels' loops multiply vectors, never scalars" loops
+    else
+        echo "  SKIPPED: the kernels' loops (objdump is not here)"
+    fi ;;
+*)  echo "  SKIPPED: the kernels' loops (not x86-64 or aarch64)" ;;
+esac
+
 # ---------------------------------------------------------------- other languages
 if command -v python3 > /dev/null; then
     prove "the library serves Python" python3 "$here/examples/ffi.py" --lib "$build/liblctx.so"
