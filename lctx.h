@@ -170,7 +170,7 @@ extern "C" {
     X(LCTX_E_NULL,        "a required pointer is null")                                   \
     X(LCTX_E_COUNT,       "a count is negative or zero where it may not be")              \
     X(LCTX_E_OVERFLOW,    "a size or an offset overflows")                                \
-    X(LCTX_E_ENUM,        "a mask, policy, scheme, pairing, layout or mode is unknown")   \
+    X(LCTX_E_ENUM,        "a mask, pattern, policy, scheme, pairing, layout or mode is unknown") \
     X(LCTX_E_TYPE,        "an element type is unknown or not allowed here")               \
     X(LCTX_E_HEADS,       "n_head is not a multiple of n_head_kv")                        \
     X(LCTX_E_HEAD_DIM,    "a head dimension is out of range")                             \
@@ -178,6 +178,11 @@ extern "C" {
     X(LCTX_E_SCALE,       "int8 rows come without their scales")                          \
     X(LCTX_E_SPAN,        "a span's range, order or query copy is invalid")               \
     X(LCTX_E_WINDOW,      "window or n_sink is out of range")                             \
+    X(LCTX_E_LENGTH,      "a pattern's length (stride, segment or block) is out of range") \
+    X(LCTX_E_DILATION,    "a pattern's dilation is not in 1 .. length")                   \
+    X(LCTX_E_LOCAL,       "a pattern's local, summary or back is out of range")           \
+    X(LCTX_E_GLOBAL,      "a pattern's global positions are bad, unsorted or not kept")   \
+    X(LCTX_E_GROUP,       "the group of a span or of a query is negative")                \
     X(LCTX_E_SOFTCAP,     "softcap or scale is negative or not finite")                   \
     X(LCTX_E_SCRATCH,     "scratch is null or too small")                                 \
     X(LCTX_E_THREADS,     "n_threads is out of range")                                    \
@@ -364,7 +369,10 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
        s_j = scale * q_t . k_j           scale 0: 1/sqrt(d_k)
        s_j = softcap * tanh(s_j / softcap)                         if softcap > 0
        s_j = s_j - alibi[h] * |pos_t - pos_j| + bias[h][t][j]      if given
-       visible: pos_j <= pos_t (causal), and pos_t - pos_j < window or pos_j < n_sink
+       visible: pos_j <= pos_t (causal), and
+                  pos_t - pos_j < window and the pattern allows it, or
+                  pos_j < n_sink, or j or t is one of the pattern's global positions;
+                and the groups of t and of j's span agree, or one of them is 0
        p_j = exp(s_j) / (sum over visible j of exp(s_j) + exp(sink_logit[h]))
        out = sum of p_j v_j,    lse = log of the denominator
    Online softmax: Milakov & Gimelshein 1805.02867; tiling: Dao et al. 2205.14135; split keys:
@@ -387,7 +395,8 @@ typedef struct lctx_span {
     int64_t index;                       /* number of the first key in the sequence, which fixes its
                                             leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
-    int32_t reserved;
+    int32_t group;                       /* 0: seen by all queries; else by those of this group and
+                                            of group 0 */
     int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: only k_head, which then
                                                    serves both; 0 = packed */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
@@ -395,6 +404,38 @@ typedef struct lctx_span {
 } lctx_span;
 
 typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mask;
+
+/* Block patterns: which keys (at position n) a query (at m, head h) sees, from positions alone; "/"
+   rounds down. A pattern narrows the mask and the window, which hold beside it; sinks and global
+   positions are seen whatever it says. Tiles that no query of a task sees are never read.
+       ALL      every key; for global positions alone (with a window: Longformer)
+       STRIDED  |m - n| < local or (m - n) % length = 0            Sparse Transformer 1904.10509
+       FIXED    m / length = n / length or n % length >= length - summary            its "fixed"
+       DILATED  m / length = n / length and m % length % dilation = n % length % dilation
+                = h % dilation: one segment length and dilation of LongNet 2307.02486. Queries
+                that a head leaves out get zeros and lse = -inf, so that lctx_merge over several
+                calls, one per pair of length and dilation, weighs them as the paper does.
+       BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
+                trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
+                LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
+                no later one.
+   Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
+   again, are of group c, so are the queries inside it; task tokens and what all share are of 0. */
+typedef enum lctx_pattern_kind {
+    LCTX_PATTERN_ALL, LCTX_PATTERN_STRIDED, LCTX_PATTERN_FIXED, LCTX_PATTERN_DILATED,
+    LCTX_PATTERN_BLOCKS, LCTX_PATTERN_COUNT
+} lctx_pattern_kind;
+typedef struct lctx_pattern {
+    int32_t kind;                  /* lctx_pattern_kind */
+    int32_t dilation;              /* DILATED: 1 .. length */
+    int64_t length;                /* the stride, segment or block; >= 1 but for ALL */
+    int64_t local;                 /* STRIDED: keys nearer than this; 0 = length, 1 = own key */
+    int64_t summary;               /* FIXED: keys at each stride's end; 0 = 1, at most length */
+    int64_t back;                  /* BLOCKS: earlier blocks that are seen, >= 0 */
+    const int64_t *global;         /* [n_global] rising positions, or null: those from global0 on */
+    int64_t n_global, global0;     /* keys there are seen by all, queries there see all, as far as
+                                      causality and groups allow (Longformer 2004.05150) */
+} lctx_pattern;
 
 typedef struct lctx_attn {
     int64_t n_q;                   /* queries, >= 0 */
@@ -405,6 +446,7 @@ typedef struct lctx_attn {
     int64_t q_token, q_head;       /* strides of q and q_far, bytes; 0 = packed */
     const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t */
     int64_t q_pos0;
+    const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all */
     const lctx_span *spans;        /* [n_spans] */
     int64_t n_spans;
     float  *out;                   /* [n_q][n_head][d_v] */
@@ -415,6 +457,7 @@ typedef struct lctx_attn {
     int32_t mask;                  /* lctx_mask */
     int32_t n_sink;                /* with a window: keys at positions below stay visible */
     int64_t window;                /* keys a query sees, its own counted; 0 = all */
+    const lctx_pattern *pattern;   /* null = none */
     const float *alibi;            /* [n_head] slopes or null */
     const float *sink_logit;       /* [n_head] or null */
     const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys
@@ -432,7 +475,8 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
    run at once. Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE,
-   _SCALE, _SPAN, _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
+   _SCALE, _SPAN, _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _SOFTCAP, _POS, _THREADS,
+   _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -526,7 +570,8 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
    (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
-   must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED).
+   must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
+   and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
    Under LCTX_SINKS q_far is needed. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
@@ -742,6 +787,7 @@ LCTX_API size_t lctx_sizeof(const char *name)
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
         LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
+        LCTX__SIZEOF(lctx_pattern)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_tensor)
         LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
@@ -1650,6 +1696,7 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
     if (!lctx__type_ok(s->k_type) || !lctx__type_ok(s->v_type)) return LCTX_E_TYPE;
     if (s->layout < 0 || s->layout >= LCTX_LAYOUT_COUNT) return LCTX_E_ENUM;
     if (s->query < 0 || s->query > 1) return LCTX_E_SPAN;
+    if (s->group < 0) return LCTX_E_GROUP;
     if (s->layout == LCTX_TILES ? s->skip < 0 || s->skip >= LCTX_TILE : s->skip != 0)
         return LCTX_E_SPAN;
     if (s->index < 0 || (s->index && s->index < next) || s->index > LCTX__MAX_POS)
@@ -1682,8 +1729,31 @@ static lctx_status lctx__positions_check(const lctx_attn *a)
     return LCTX_OK;
 }
 
+static lctx_status lctx__pattern_check(const lctx_pattern *p)
+{
+    const int64_t top = LCTX__MAX_POS, local = p->kind == LCTX_PATTERN_STRIDED ? p->local : 0;
+    const int64_t summary = p->kind == LCTX_PATTERN_FIXED ? p->summary : 0;
+    const int64_t back = p->kind == LCTX_PATTERN_BLOCKS ? p->back : 0;
+    int64_t i;
+    if (p->kind < 0 || p->kind >= LCTX_PATTERN_COUNT) return LCTX_E_ENUM;
+    if (p->kind != LCTX_PATTERN_ALL && (p->length < 1 || p->length > top)) return LCTX_E_LENGTH;
+    if (p->kind == LCTX_PATTERN_DILATED && (p->dilation < 1 || p->dilation > p->length))
+        return LCTX_E_DILATION;
+    if (local < 0 || local > top || summary < 0 || (summary && summary > p->length) || back < 0 ||
+        back > top)
+        return LCTX_E_LOCAL;
+    if (p->n_global < 0 || p->n_global > top) return LCTX_E_GLOBAL;
+    if (!p->global)
+        return p->global0 < 0 || p->global0 > top - p->n_global ? LCTX_E_GLOBAL : LCTX_OK;
+    for (i = 0; i < p->n_global; i++)
+        if (p->global[i] < 0 || p->global[i] >= top || (i && p->global[i] <= p->global[i - 1]))
+            return LCTX_E_GLOBAL;
+    return LCTX_OK;
+}
+
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
+    int64_t t;
     lctx_status st;
     if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
     if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
@@ -1691,6 +1761,8 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     if (!lctx__dim_ok(a->d_k) || !lctx__dim_ok(a->d_v)) return LCTX_E_HEAD_DIM;
     if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
     if (a->window < 0 || a->n_sink < 0) return LCTX_E_WINDOW;
+    if (a->pattern && (st = lctx__pattern_check(a->pattern)) != LCTX_OK) return st;
+    for (t = 0; a->q_group && t < a->n_q; t++) if (a->q_group[t] < 0) return LCTX_E_GROUP;
     if (!lctx__finite(a->softcap) || a->softcap < 0) return LCTX_E_SOFTCAP;
     if (!lctx__finite(a->scale) || a->scale < 0) return LCTX_E_SOFTCAP;
     if (a->q_token < 0 || a->q_head < 0 || a->out_token < 0 || a->out_head < 0)
@@ -1846,7 +1918,6 @@ typedef struct lctx__work {
     int64_t head;                  /* KV head in hand */
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
-    int64_t pos_lo, pos_hi;        /* of these queries */
     float *q[2];                   /* [all][d_k] near and far, scaled */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
@@ -1901,12 +1972,8 @@ static void lctx__work_queries(lctx__work *w)
     const int64_t d = w->p->d_k;
     int64_t row, t, h, i, c;
     w->t.rows = w->n_q * w->p->group, w->all = w->t.rows * w->p->heads;
-    w->pos_lo = w->pos_hi = lctx__q_pos(a, w->q0);
     for (row = 0; row < w->all; row++) {
-        int64_t pos;
         lctx__row_is(w, row, &t, &h);
-        pos = lctx__q_pos(a, t);
-        w->pos_lo = lctx__min(w->pos_lo, pos), w->pos_hi = lctx__max(w->pos_hi, pos);
         w->slope[row] = a->alibi ? a->alibi[h] : 0;
         for (c = 0; c < 1 + w->p->has_far; c++) {
             const char *from = (const char *)(c ? a->q_far : a->q) + t * a->q_token + h * a->q_head;
@@ -1918,35 +1985,127 @@ static void lctx__work_queries(lctx__work *w)
     }
 }
 
+/* ---- visibility: what a query sees is a row of runs of key positions, of which the next one from
+   any position on is found at once. Masks are runs laid over a tile; tiles between runs are
+   skipped. All visibility is decided here. */
+typedef struct lctx__run { int64_t from, to; } lctx__run;    /* from .. to-1; none at LCTX__HUGE */
+
+static lctx__run lctx__run_of(int64_t from, int64_t to)
+{
+    lctx__run r;
+    r.from = from < to ? from : LCTX__HUGE, r.to = from < to ? to : LCTX__HUGE;
+    return r;
+}
+static lctx__run lctx__first_run(lctx__run a, lctx__run b) { return b.from < a.from ? b : a; }
+
+/* The first n >= from that is `rest` modulo step. */
+static int64_t lctx__congruent(int64_t from, int64_t step, int64_t rest)
+{
+    const int64_t over = (from - rest) % step;      /* negative where from < rest */
+    return over > 0 ? from + step - over : from - over;
+}
+
+/* The first run at or after from of what the pattern's kind lets a head of a query at pos see. */
+static lctx__run lctx__pattern_run(const lctx_pattern *p, int64_t head, int64_t pos, int64_t from)
+{
+    const int64_t len = lctx__max(p->length, 1), begin = pos / len * len, end = begin + len;
+    const int64_t r = lctx__max(p->dilation, 1);
+    int64_t at, n;
+    switch (p->kind) {
+    case LCTX_PATTERN_STRIDED:
+        at = lctx__congruent(from, len, pos), n = p->local ? p->local : len;
+        return lctx__first_run(lctx__run_of(lctx__max(from, pos - n + 1), pos + n),
+                               lctx__run_of(at, at + 1));
+    case LCTX_PATTERN_FIXED:
+        at = from / len * len + len, n = p->summary ? p->summary : 1;
+        return lctx__first_run(lctx__run_of(lctx__max(from, begin), end),
+                               lctx__run_of(lctx__max(from, at - n), at));
+    case LCTX_PATTERN_DILATED:
+        if (pos % len % r != head % r) return lctx__run_of(0, 0);
+        at = lctx__congruent(lctx__max(from, begin), r, begin + head % r);
+        return lctx__run_of(at, r == 1 ? end : lctx__min(at + 1, end));
+    case LCTX_PATTERN_BLOCKS:
+        return lctx__run_of(lctx__max(from, begin - lctx__mul(p->back, len)), end);
+    default:
+        return lctx__run_of(from, LCTX__HUGE);
+    }
+}
+
+/* The first run of global positions at or after from: the range, or one of the list. */
+static lctx__run lctx__global_run(const lctx_pattern *p, int64_t from)
+{
+    int64_t lo = 0, hi = p->n_global, mid;
+    if (!p->global) return lctx__run_of(lctx__max(from, p->global0), p->global0 + p->n_global);
+    while (lo < hi) {
+        mid = lo + (hi - lo) / 2;
+        if (p->global[mid] < from) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < p->n_global ? lctx__run_of(p->global[lo], p->global[lo] + 1) : lctx__run_of(0, 0);
+}
+
+/* The first run at or after from >= 0 that a head of a query at pos sees. */
+static lctx__run lctx__next_run(const lctx_attn *a, int64_t head, int64_t pos, int64_t from)
+{
+    const lctx_pattern *p = a->pattern;
+    const int64_t in = lctx__max(from, pos - a->window + 1);
+    const int64_t end = a->mask == LCTX_CAUSAL ? pos + 1 : LCTX__HUGE;
+    lctx__run r = p ? lctx__pattern_run(p, head, pos, in) : lctx__run_of(in, LCTX__HUGE);
+    if (from < a->n_sink) r = lctx__first_run(r, lctx__run_of(from, a->n_sink));
+    if (p && p->n_global) {
+        r = lctx__first_run(r, lctx__global_run(p, from));
+        if (lctx__global_run(p, pos).from == pos) r = lctx__run_of(from, LCTX__HUGE);
+    }
+    return lctx__run_of(r.from, lctx__min(r.to, end));
+}
+
+/* Do heads of one query see different keys? */
+static int lctx__by_head(const lctx_attn *a)
+{
+    return a->pattern && a->pattern->kind == LCTX_PATTERN_DILATED;
+}
+static int lctx__sees_span(const lctx_attn *a, int64_t t, const lctx_span *s)
+{
+    return !a->q_group || !s->group || !a->q_group[t] || a->q_group[t] == s->group;
+}
+
 /* Bits below n: which of 64 lanes are numbered less. */
 static uint64_t lctx__below(int64_t n)
 {
     return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* The keys of a tile that a query at pos sees; at is the position of lane 0, live the lanes that
-   hold keys of the span. All visibility is decided here. */
-static uint64_t lctx__visible(const lctx_attn *a, int64_t pos, int64_t at, uint64_t live)
+/* The keys of a tile that a head of a query at pos sees; at is the position of lane 0, live the
+   lanes that hold keys of the span. */
+static uint64_t lctx__visible(const lctx_attn *a, int64_t head, int64_t pos, int64_t at,
+                              uint64_t live)
 {
-    uint64_t see = live;
-    if (a->mask == LCTX_CAUSAL) see &= lctx__below(pos - at + 1);
-    if (a->window <= pos)
-        see &= ~lctx__below(pos - a->window + 1 - at) | lctx__below(a->n_sink - at);
-    return see;
+    uint64_t see = 0;
+    lctx__run r;
+    for (r.to = lctx__max(at, 0); r.to < at + LCTX_TILE; ) {
+        r = lctx__next_run(a, head, pos, r.to);
+        see |= lctx__below(r.to - at) & ~lctx__below(r.from - at);
+    }
+    return see & live;
 }
 
-/* Masks of the rows of one head. Returns 0 where no row sees anything; t.see is null where all rows
-   see all keys. */
-static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
+/* Masks of the rows of one KV head. Returns 0 where no row sees anything; t.see is null where all
+   rows see all keys. */
+static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t head, int64_t at,
+                            uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
-    uint64_t any = 0, all = ~(uint64_t)0;
+    const int64_t group = w->p->group;
+    uint64_t any = 0, all = ~(uint64_t)0, see = 0;
     int64_t t, g;
-    for (t = 0; t < w->n_q; t++) {
-        uint64_t see = lctx__visible(a, lctx__q_pos(a, w->q0 + t), at, live);
-        any |= see, all &= see;
-        for (g = 0; g < w->p->group; g++) w->see[t * w->p->group + g] = see;
-    }
+    for (t = 0; t < w->n_q; t++)
+        for (g = 0; g < group; g++) {
+            if (g == 0 || lctx__by_head(a))
+                see = lctx__sees_span(a, w->q0 + t, s)
+                    ? lctx__visible(a, head * group + g, lctx__q_pos(a, w->q0 + t), at, live) : 0;
+            w->see[t * group + g] = see;
+            any |= see, all &= see;
+        }
     w->t.see = all == ~(uint64_t)0 ? NULL : w->see;
     return any != 0;
 }
@@ -2122,33 +2281,40 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
     const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
     const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
+    const int fresh = w->bias || lctx__by_head(&w->p->a);    /* masks of one head only */
     int64_t row, head;
-    if (!lctx__work_masks(w, s->pos + lane0, live)) return;
+    int seen = 0;
     for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
         w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
-    lctx__work_leaf(w, lctx__leaf(s, i));
     for (head = w->head0; head < w->head0 + w->p->heads; head++) {
+        if (head == w->head0 || fresh) seen = lctx__work_masks(w, s, head, s->pos + lane0, live);
+        if (!seen) continue;
+        lctx__work_leaf(w, lctx__leaf(s, i));
         lctx__work_head(w, head, s->query);
-        if (w->bias) {
-            (void)lctx__work_masks(w, s->pos + lane0, live);
-            lctx__work_bias(w, key0 + lane0, live);
-        }
+        if (w->bias) lctx__work_bias(w, key0 + lane0, live);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
         w->ops->tile(&w->t);
     }
 }
 
-/* The first tile at or after i that any row of the task may see, or n. */
+/* The first tile at or after i that any row of the task sees, or n. Later queries see the most, and
+   are asked first. */
 static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t at = s->pos - s->skip;           /* position of tile 0's first lane */
-    int64_t from = w->pos_lo - a->window + 1;      /* windows begin here */
-    if (a->mask == LCTX_CAUSAL && at + i * LCTX_TILE > w->pos_hi) return n;
-    if (a->window > w->pos_lo || at + (i + 1) * LCTX_TILE > from) return i;
-    if (at + i * LCTX_TILE < a->n_sink) return i;
-    return lctx__min((from - at) / LCTX_TILE, n);
+    const int64_t h0 = w->head0 * w->p->group, h1 = h0 + w->p->heads * w->p->group;
+    const int64_t n_head = lctx__by_head(a) ? h1 - h0 : 1;
+    int64_t best = LCTX__HUGE, t, h;
+    for (t = w->n_q - 1; t >= 0 && i < n; t--)
+        for (h = h0; h < h0 + n_head && lctx__sees_span(a, w->q0 + t, s); h++) {
+            lctx__run r = lctx__next_run(a, h, lctx__q_pos(a, w->q0 + t),
+                                         lctx__max(at + i * LCTX_TILE, s->pos));
+            best = lctx__min(best, r.from);
+            if (best < at + (i + 1) * LCTX_TILE) return i;
+        }
+    return best < s->pos + s->n ? (best - at) / LCTX_TILE : n;
 }
 
 static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
@@ -2589,6 +2755,7 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     if (attn->spans || attn->n_spans) return LCTX_E_SPAN;
     out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
     if (d->policy == LCTX_FULL) return LCTX_OK;
+    if (attn->pattern && attn->pattern->n_global) return LCTX_E_GLOBAL;
     if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
         return LCTX_E_WINDOW;
     out->window = d->window, out->n_sink = d->n_sink;

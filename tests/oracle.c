@@ -199,11 +199,39 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
 
 /* ============================================================================ attention */
 
-static int visible(const oracle_attn *a, int64_t q_pos, int64_t k_pos)
+static int64_t apart(int64_t m, int64_t n) { return m > n ? m - n : n - m; }
+
+static int is_global(const oracle_pattern *p, int64_t pos)
 {
-    if (a->causal && k_pos > q_pos) return 0;
-    if (a->window == 0) return 1;
-    return q_pos - k_pos < a->window || k_pos < a->n_sink;
+    int64_t i;
+    for (i = 0; i < p->n_global; i++) if (p->global[i] == pos) return 1;
+    return 0;
+}
+
+/* The kind alone, of a query at m and a key at n. */
+static int allowed(const oracle_pattern *p, int h, int64_t m, int64_t n)
+{
+    int64_t len = p->length;
+    switch (p->kind) {
+    case ORACLE_STRIDED: return apart(m, n) < p->local || apart(m, n) % len == 0;
+    case ORACLE_FIXED:   return m / len == n / len || n % len >= len - p->summary;
+    case ORACLE_DILATED: return m / len == n / len && (m % len) % p->dilation == h % p->dilation
+                                && (n % len) % p->dilation == h % p->dilation;
+    case ORACLE_BLOCKS:  return n / len <= m / len && m / len - n / len <= p->back;
+    default:             return 1;
+    }
+}
+
+int oracle_sees(const oracle_attn *a, int64_t t, int h, int64_t j)
+{
+    int64_t m = a->q_pos[t], n = a->k_pos[j];
+    if (a->causal && n > m) return 0;
+    if (a->q_group && a->q_group[t] != 0 && a->k_group[j] != 0 && a->q_group[t] != a->k_group[j])
+        return 0;
+    if (n < a->n_sink) return 1;
+    if (a->pattern && (is_global(a->pattern, m) || is_global(a->pattern, n))) return 1;
+    if (a->window != 0 && m - n >= a->window) return 0;
+    return !a->pattern || allowed(a->pattern, h, m, n);
 }
 
 /* The final logit of key j, -infinity where it is not visible. */
@@ -214,7 +242,7 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     const float *k = a->k + row * a->d_k;
     double s = 0;
     int i;
-    if (!visible(a, a->q_pos[t], a->k_pos[j])) return -(double)INFINITY;
+    if (!oracle_sees(a, t, h, j)) return -(double)INFINITY;
     for (i = 0; i < a->d_k; i++) s += (double)q[i] * (double)k[i];
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;

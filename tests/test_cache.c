@@ -397,6 +397,49 @@ static void compare_afresh(const seq *s, oracle_error *e)
     seen_free(&v);
 }
 
+/* A pattern narrows what the policy keeps; sinks are seen whatever it says. */
+static void test_pattern(lctx_policy policy)
+{
+    enum { N = 700, LAST = 40 };
+    lctx_cache_desc d = desc_of(policy, policy == LCTX_FULL ? 0 : 150,
+                                policy == LCTX_SINKS ? 4 : 0, LCTX_F16, LCTX_I8);
+    static float q[LAST * QROW], q_far[LAST * QROW], out[LAST * OROW], lse[LAST * H];
+    lctx_pattern p;
+    oracle_pattern o_p;
+    oracle_error e;
+    lctx_attn a;
+    lctx_status st;
+    double want[DV];
+    seq s;
+    int i, h;
+    memset(&p, 0, sizeof p);
+    memset(&o_p, 0, sizeof o_p);
+    memset(&a, 0, sizeof a);
+    memset(&e, 0, sizeof e);
+    p.kind = LCTX_PATTERN_BLOCKS; o_p.kind = ORACLE_BLOCKS;
+    p.length = o_p.length = 90; p.back = o_p.back = 1;
+    s = seq_new(&d, 41, N);
+    while (s.n < N) if (seq_append(&s, s.n ? LAST : N - 10 * LAST) != LCTX_OK) break;
+    seq_queries(&s, N - LAST, LAST, q, q_far);
+    a.n_q = LAST; a.n_head = H; a.q = q; a.q_pos0 = N - LAST; a.out = out; a.lse = lse;
+    a.q_far = policy == LCTX_SINKS ? q_far : NULL; a.pattern = &p;
+    st = attend(s.c, &a);
+    for (i = 0; i < LAST; i++) {
+        int64_t pos = N - LAST + i;
+        seen v = seen_by(&s, pos);
+        oracle_attn o = oracle_over(&v, q + i * QROW, q_far + i * QROW, &pos);
+        o.pattern = &o_p; o.n_sink = d.n_sink;
+        for (h = 0; h < H; h++) {
+            (void)oracle_attn_row(&o, 0, h, want);
+            oracle_error_add(&e, DV, want, out + i * OROW + h * DV);
+        }
+        seen_free(&v);
+    }
+    if (st != LCTX_OK) check(0, "a pattern over a cache: %s", lctx_status_text(st));
+    check_error(&e, "a pattern over a cache", &d);
+    seq_free(&s);
+}
+
 static void test_streaming(lctx_type type, int64_t window, int32_t n_sink, int64_t evictions)
 {
     lctx_cache_desc d = desc_of(LCTX_SINKS, window, n_sink, type, type);
@@ -1250,9 +1293,12 @@ static void test_bad_attends(void)
 {
     lctx_cache_desc d = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_F16);
     static float q[QROW], out[OROW];
+    lctx_pattern global;
     lctx_attn good, a;
     size_t bytes = 0;
     seq s;
+    memset(&global, 0, sizeof global);
+    global.n_global = 1;
     d.block = 64;
     s = built(&d, 3, 900);                     /* the last append began at 600 */
     memset(&good, 0, sizeof good);
@@ -1274,6 +1320,7 @@ static void test_bad_attends(void)
     REFUSED(LCTX_E_HEAD_DIM, "another value size", a.d_v = 64);
     REFUSED(LCTX_E_WINDOW, "another window", a.window = 34);
     REFUSED(LCTX_E_WINDOW, "another sink count", a.n_sink = 3);
+    REFUSED(LCTX_E_GLOBAL, "global positions that it would evict", a.pattern = &global);
     REFUSED(LCTX_E_EVICTED, "a query before the last append", a.q_pos0 = 300);
     REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
     REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
@@ -1313,6 +1360,7 @@ int main(void)
         }
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1);
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1300);
+        test_pattern((lctx_policy)policy);
         test_spans((lctx_policy)policy);
         test_fork_threads((lctx_policy)policy);
         test_damaged((lctx_policy)policy);
