@@ -2275,6 +2275,29 @@ static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
     w->t.acc = part->mla[2] + row * w->p->d_v;
 }
 
+/* The kernel on the rows that see something, in runs; a few rows between that see nothing cost less
+   than a call of their own. What is asked for ahead is asked for once. */
+enum { LCTX__ROW_GAP = 6 };
+static void lctx__work_kernel(const lctx__work *w)
+{
+    const uint64_t *see = w->t.see;
+    lctx__tile t = w->t;
+    int64_t row, i, end;
+    if (!see) w->ops->tile(&t);
+    for (row = 0; see && row < w->t.rows; row = i) {
+        for (i = end = row; i < w->t.rows && i - end <= (end > row ? LCTX__ROW_GAP : 0); i++)
+            if (see[i]) end = i + 1;
+        if (end == row) continue;
+        t.rows = end - row, t.see = see + row;
+        t.q = w->t.q + row * t.d_k, t.s = w->t.s + row * LCTX_TILE;
+        t.slope = w->t.slope ? w->t.slope + row : NULL, t.dist = w->t.dist + row;
+        t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
+        t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
+        w->ops->tile(&t);
+        t.soon_v.rows = t.soon_k.rows = NULL;
+    }
+}
+
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
 {
@@ -2294,7 +2317,7 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
         if (w->bias) lctx__work_bias(w, key0 + lane0, live);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
-        w->ops->tile(&w->t);
+        lctx__work_kernel(w);
     }
 }
 

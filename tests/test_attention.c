@@ -1263,6 +1263,7 @@ static void test_unseen_runs(int kind, int64_t length, int64_t back)
     static const int64_t globals[] = { 3, (int64_t)1 << 20, ((int64_t)1 << 35) + 7 };
     const int64_t n_tile = (int64_t)1 << 30, last = n_tile * LCTX_TILE - 1;
     float q[2 * GUARD_D] = { 0 }, out[2 * GUARD_D];
+    lctx_parallel serial;
     lctx_pattern p;
     lctx_attn a;
     guarded g;
@@ -1273,6 +1274,9 @@ static void test_unseen_runs(int kind, int64_t length, int64_t back)
     if (!guarded_new(&g, n_tile)) return;       /* no room for it here */
     memset(&p, 0, sizeof p);
     memset(&a, 0, sizeof a);
+    memset(&serial, 0, sizeof serial);
+    serial.n_threads = 1;               /* so that a signal is this thread's */
+    a.par = &serial;
     p.kind = kind; p.length = length; p.back = back; p.local = 1; p.dilation = 3;
     p.global = globals; p.n_global = 3;
     a.n_q = 2; a.n_head = a.n_head_kv = 1; a.d_k = GUARD_D;
