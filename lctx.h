@@ -190,10 +190,15 @@ extern "C" {
     X(LCTX_E_THETA,       "theta (the RoPE base) must be above 1 and finite")             \
     X(LCTX_E_FACTOR,      "factor must be at least 1 and finite")                         \
     X(LCTX_E_ORIG_CTX,    "orig_ctx is missing or invalid for this scheme")               \
+    X(LCTX_E_CTX,         "ctx is not positive and finite, or a plan's is below orig_ctx")  \
     X(LCTX_E_BETA,        "beta_fast must be above beta_slow, both positive")             \
     X(LCTX_E_FREQ_FACTOR, "high_freq must be above low_freq, both positive")              \
-    X(LCTX_E_MSCALE,      "attn_factor, mscale or mscale_all_dim is not finite")          \
-    X(LCTX_E_TABLE,       "a raw frequency table is missing or holds a bad value")        \
+    X(LCTX_E_MSCALE,      "an attn_factor or mscale is negative or not finite")           \
+    X(LCTX_E_TABLE,       "freq, short_factor or long_factor is missing or has bad values") \
+    X(LCTX_E_TABLE_SIZE,  "n_freq, n_short or n_long is not n_rot / 2")                   \
+    X(LCTX_E_N_HAT,       "n_hat is negative or too large")                               \
+    X(LCTX_E_XPOS,        "xpos_base or xpos_center is invalid")                          \
+    X(LCTX_E_XPOS_FAR,    "a position is too far from xpos_center for f32")               \
     X(LCTX_E_POS,         "a position is negative, too large or goes back")               \
     X(LCTX_E_MEMORY,      "the allocator gave no memory")                                 \
     X(LCTX_E_FULL,        "the cache has no room for these tokens")                       \
@@ -292,45 +297,82 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
                   (1-g) f_i/s + g f_i                          YaRN paper 2309.00071, sec. 3.2
        YARN       the same with the ramp linear in i, as the YaRN code, HF, llama.cpp and vLLM have:
                   dim(r) = d ln(L / 2pi r) / (2 ln b); low = dim(beta_fast), high = dim(beta_slow),
-                  floored and ceiled unless no_truncate, clamped to [0, d-1];
-                  g_i = 1 - clamp((i - low)/(high - low), 0, 1); attention factor below
+                  floored and ceiled unless no_truncate, clamped to [0, d-1], high += 0.001 if
+                  equal; g_i = 1 - clamp((i - low)/(high - low), 0, 1)
        LLAMA3     wavelength w = 2pi/f_i: w < L/high_freq keep; w > L/low_freq f_i/s; between
                   t = (L/w - low_freq)/(high_freq - low_freq); (1-t) f_i/s + t f_i
+       LONGROPE   f_i / short_factor[i] for l = ctx <= L, f_i / long_factor[i] for l > L
+                                                          2402.13753, HF longrope, once "su"
        RAW        freq[] as given
-   Attention factor of YARN and BY_PARTS: attn_factor if given; else, with
-   m(a) = 0.1 a ln s + 1 (s > 1): m(mscale)/m(mscale_all_dim) when both are given, else m(1).
+   Attention factor, of any scheme: attn_factor if given. Else, of YARN and BY_PARTS, with
+   m(a) = 0.1 a ln s + 1 (s > 1): m(mscale)/m(mscale_all_dim) when both are given, else m(1); of
+   LONGROPE short_mscale or long_mscale, whichever list is used, if given, else
+   sqrt(1 + ln s / ln L) with either list; of all others 1.
    DeepSeek also multiplies the softmax scale by m(mscale_all_dim)^2: that is scale_mul, which you
    multiply into lctx_attn.scale yourself (the model step does). It is 1 unless mscale_all_dim is
-   set. */
+   set.
+   xPos (2212.10554) goes with any scheme: with zeta_i = (2i/d + 0.4)/1.4, pair i of a query at
+   position m is multiplied by zeta_i^((m - c)/xpos_base), that of a key at n by
+   zeta_i^((c - n)/xpos_base), so that their product fades with their distance. The centre c is
+   yours: halfway through the positions in use, the same for queries and keys.
+
+   A schedule is for one length. DYNAMIC and LONGROPE choose by ctx, once: HF chooses anew as the
+   text grows, which leaves cached keys turned by frequencies that no longer hold. To follow it,
+   make a schedule per length and rotate all keys afresh. */
 #define LCTX_MAX_ROT 512
+#define LCTX_XPOS_REACH 64     /* xPos holds up to this many xpos_base away from the centre */
 typedef enum lctx_rope_scheme {
     LCTX_ROPE_PLAIN, LCTX_ROPE_LINEAR, LCTX_ROPE_NTK, LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS,
-    LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3, LCTX_ROPE_RAW, LCTX_ROPE_SCHEME_COUNT
+    LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3, LCTX_ROPE_RAW, LCTX_ROPE_LONGROPE, LCTX_ROPE_SCHEME_COUNT
 } lctx_rope_scheme;
 typedef enum lctx_rope_pairing {
     LCTX_ROPE_HALF,          /* (i, i + n_rot/2): NeoX, Hugging Face */
     LCTX_ROPE_INTERLEAVED,   /* (2i, 2i + 1): GPT-J, llama2.c, GGUF's llama */
     LCTX_ROPE_PAIRING_COUNT
 } lctx_rope_pairing;
+typedef enum lctx_rope_side {    /* what is rotated; only xPos tells them apart */
+    LCTX_ROPE_QUERY, LCTX_ROPE_KEY, LCTX_ROPE_SIDE_COUNT
+} lctx_rope_side;
 
+/* Where implementations disagree, the comment says what ours does and how to get the other. */
 typedef struct lctx_rope_desc {
     int32_t scheme;          /* lctx_rope_scheme */
     int32_t pairing;         /* lctx_rope_pairing */
     int32_t n_rot;           /* dimensions that turn, even; the rest of the head passes through */
-    int32_t no_truncate;     /* YARN: nonzero = no floor and ceil of the ramp (HF truncate:
-    false) */
+    int32_t no_truncate;     /* YARN: nonzero = no floor and ceil of the ramp (HF truncate: false,
+                                gpt-oss). ggml always floors and ceils: 0 */
     double  theta;           /* base; 0 = 10000 */
-    double  factor;          /* s >= 1; 0 = 1 */
-    double  orig_ctx;        /* L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3 */
-    double  ctx;             /* DYNAMIC: the length l to settle on; 0 = factor * orig_ctx */
+    double  factor;          /* s >= 1; 0 = 1. Taken as it is: HF's ctx / orig_ctx, which replaces
+                                a factor where a config gives the original context, is yours to
+                                compute */
+    double  orig_ctx;        /* L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3,
+                                LONGROPE (there above 1) */
+    double  ctx;             /* DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx.
+                                l = L is still plain, or short; l = L + 1 is not */
     double  beta_fast;       /* BY_PARTS, YARN; 0 = 32 */
     double  beta_slow;       /* 0 = 1 */
-    double  attn_factor;     /* overrides the computed attention factor, any scheme; 0 = computed */
-    double  mscale;          /* YARN; 0 = not given */
-    double  mscale_all_dim;  /* YARN; 0 = not given */
+    double  attn_factor;     /* overrides the computed attention factor, any scheme; 0 = computed.
+                                It stands alone: ggml multiplies its own by 0.1 ln s + 1, so that a
+                                factor from GGUF is to be multiplied by that first */
+    double  mscale;          /* YARN; 0 = not given. Alone it changes nothing, as in HF; DeepSeek's
+                                own code then has attn_factor = 0.1 mscale ln s + 1 */
+    double  mscale_all_dim;  /* YARN; 0 = not given. Equal to mscale, the attention factor is 1 and
+                                the whole effect is scale_mul; HF before 2025 lacks that: ignore
+                                scale_mul */
     double  low_freq;        /* LLAMA3 low_freq_factor; 0 = 1 */
     double  high_freq;       /* LLAMA3 high_freq_factor; 0 = 4 */
     const double *freq;      /* RAW: [n_rot/2] radians per position, finite */
+    const double *short_factor;      /* LONGROPE: [n_rot/2] divisors up to orig_ctx, positive */
+    const double *long_factor;       /* LONGROPE: [n_rot/2] divisors beyond it, positive */
+    int32_t n_freq, n_short, n_long; /* lengths of these lists where you have them from, checked to
+                                        be n_rot/2; 0 = not checked */
+    int32_t reserved;
+    double  short_mscale;    /* LONGROPE: attention factor with the short list (Phi-3.5-MoE) */
+    double  long_mscale;     /* ... with the long list; 0 = computed */
+    int64_t n_hat;           /* positions below it turn by f_i: LONGROPE's first tokens, of any
+                                scheme; 0 = none, as in HF. Under LCTX_SINKS at most n_sink */
+    double  xpos_base;       /* xPos: 512 in the paper; 0 = no xPos */
+    int64_t xpos_center;     /* xPos: the position c that is not scaled */
 } lctx_rope_desc;
 
 /* A schedule. Plain data: copy it, keep it, compare it; filled by lctx_rope_init. */
@@ -339,20 +381,39 @@ typedef struct lctx_rope {
     double  attn_factor;               /* multiplied into cos and sin */
     double  scale_mul;                 /* to be multiplied into the softmax scale (DeepSeek) */
     double  freq[LCTX_MAX_ROT / 2];    /* [n_rot/2] radians per position */
+    double  plain[LCTX_MAX_ROT / 2];   /* [n_rot/2] f_i, in their place at positions below n_hat */
+    int64_t n_hat;
+    double  xpos_base;                 /* 0 = no xPos */
+    int64_t xpos_center;
 } lctx_rope;
 
-/* Computes a schedule, in double. Errors: LCTX_E_NULL, _ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX,
-   _BETA, _FREQ_FACTOR, _MSCALE, _TABLE; *rope is untouched then. Nothing is clamped silently. */
+/* Computes a schedule, in double: each frequency within 5e-15 of the formula's, relatively. Errors:
+   LCTX_E_NULL, _ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
+   _TABLE, _TABLE_SIZE, _N_HAT, _XPOS; *rope is untouched then. Nothing is clamped silently. */
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc);
 
-/* cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included.
+/* cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
+   float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
+   what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
    0 <= pos < 2^48. Errors: LCTX_E_NULL, _N_ROT, _POS. */
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos, float *sin);
+
+/* xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
+   inverse of a key's; all 1 without xPos. They stay within 2^+-116 up to LCTX_XPOS_REACH *
+   xpos_base positions from the centre (32768 for 512), so that elements of size 5000 do not
+   overflow in f32; positions farther out are refused. Keep keys as f32 or bf16: with base 512, f16
+   overflows from 4500 positions off the centre on, and int8 has one scale for a row whose pairs
+   grow apart. Errors: LCTX_E_NULL, _ENUM, _N_ROT, _POS, _XPOS_FAR. */
+LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, int64_t pos,
+                                    float *growth);
 
 /* Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
    may not overlap it otherwise. Strides in bytes; 0: packed. Token t stands at position pos[t], or
    pos0 + t where pos is null; positions may come in any order. Dimensions n_rot .. head_dim-1
-   are copied. Allocates nothing. Errors: LCTX_E_NULL, _COUNT, _N_ROT, _STRIDE, _POS, _THREADS. */
+   are copied. With tables of your own (several axes, learned angles), cos and sin [n_tok][n_rot/2],
+   those turn token t just as they are: of the schedule only n_rot and pairing are read, of the job
+   no position. Allocates nothing. Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _POS,
+   _XPOS_FAR, _THREADS; nothing is written then. */
 typedef struct lctx_rope_job {
     int64_t        n_tok;
     int32_t        n_head, head_dim;
@@ -361,8 +422,47 @@ typedef struct lctx_rope_job {
     const int64_t *pos;      /* [n_tok] or null */
     int64_t        pos0;
     const lctx_parallel *par;    /* null = default */
+    const float   *cos;      int64_t cos_token;              /* both or neither; strides */
+    const float   *sin;      int64_t sin_token;
+    int32_t        side;     /* lctx_rope_side, for xPos */
+    int32_t        reserved;
 } lctx_rope_job;
 LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job);
+
+/* Planning, by the scaling laws of Liu et al. 2310.05209. A pair whose wavelength exceeds the
+   trained context L has not been seen through a whole turn, and positions beyond L show it angles
+   it does not know. n_rot, theta (0 = 10000) and orig_ctx describe the model as trained.
+   Errors of all: LCTX_E_NULL, _N_ROT, _THETA, _ORIG_CTX (not above 2 pi, or not finite). */
+
+/* Critical dimension: the first dim of n_rot dimensions have turned once within L,
+       dim = 2 ceil(d/2 log_b(L / 2pi)), and n_rot where that is larger: all have. */
+LCTX_API lctx_status lctx_rope_critical_dim(int32_t n_rot, double theta, double orig_ctx,
+                                            int32_t *dim);
+
+/* The context that a larger base can carry after tuning, the period of the last dimension that had
+   turned once: ctx = 2pi new_theta^(dim/n_rot), dim as above; infinite where dim is n_rot: no pair
+   sets a bound then. new_theta 0 = theta, the model as it is: a little above L.
+   Errors also: LCTX_E_THETA where new_theta is below theta. */
+LCTX_API lctx_status lctx_rope_reach(int32_t n_rot, double theta, double orig_ctx,
+                                     double new_theta, double *ctx);
+
+/* What to change for a context of ctx >= L tokens. new_theta: the base to tune with (ABF),
+   b^(log(ctx/2pi) / log(L/2pi)); lctx_rope_reach of it is at least ctx. factor: ctx / L, for the
+   schemes that interpolate; ntk_factor: the factor that gives NTK that base. Outputs may be null.
+   Errors also: LCTX_E_CTX, LCTX_E_N_ROT (ntk_factor needs a second pair). */
+LCTX_API lctx_status lctx_rope_advise(int32_t n_rot, double theta, double orig_ctx, double ctx,
+                                      double *new_theta, double *factor, double *ntk_factor);
+
+/* Smaller bases extrapolate too, without a sharp bound, the better the more of a turn every pair
+   makes within the L tokens of tuning: theta[0] = 2L/pi a quarter, theta[1] = L/pi half,
+   theta[2] = L/2pi a whole one. Errors: LCTX_E_NULL, _ORIG_CTX. */
+LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3]);
+
+/* What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
+   2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
+   Errors: LCTX_E_NULL, _N_ROT, _CTX. */
+LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
+                                          double *wavelength);
 
 /* ---------------------------------------------------------------------------- >>api-attention
    For every row (query t of head h, KV head g = h / (n_head / n_head_kv)):
@@ -692,7 +792,8 @@ LCTX_API void        lctx_session_free(lctx_session *session);
 
 /* Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
    LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
-   _FULL, _POS, _MEMORY, _NAN, _CANCELLED; the session is as before then, logits unspecified. */
+   _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; the session is as before then, logits
+   unspecified. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
 
@@ -1187,8 +1288,7 @@ static double lctx__keep_share(const lctx_rope_desc *r, int32_t i, double f)
     case LCTX_ROPE_YARN:
         low = lctx__turns_dim(r, r->beta_fast), high = lctx__turns_dim(r, r->beta_slow);
         if (!r->no_truncate) low = floor(low), high = ceil(high);
-        low = low < 0 ? 0 : low;
-        high = high > r->n_rot - 1 ? r->n_rot - 1 : high;
+        low = lctx__clamp(low, 0, r->n_rot - 1), high = lctx__clamp(high, 0, r->n_rot - 1);
         if (low == high) high += 0.001;
         return 1 - lctx__clamp((i - low) / (high - low), 0, 1);
     default:    /* LLAMA3 */
@@ -1197,19 +1297,29 @@ static double lctx__keep_share(const lctx_rope_desc *r, int32_t i, double f)
     }
 }
 
+static double lctx__plain(double b, int32_t i, double d) { return pow(b, -2.0 * i / d); }
+
+/* What the schemes of one length ask: is it beyond the trained context? */
+static int lctx__beyond(const lctx_rope_desc *r) { return r->ctx > r->orig_ctx; }
+
 static double lctx__frequency(const lctx_rope_desc *r, int32_t i)
 {
-    const double d = r->n_rot, s = r->factor;
-    double b = r->theta, f, g;
-    if (r->scheme == LCTX_ROPE_RAW) return r->freq[i];
-    if (r->scheme == LCTX_ROPE_NTK) b *= pow(s, d / (d - 2));
-    if (r->scheme == LCTX_ROPE_DYNAMIC && r->ctx > r->orig_ctx)
-        b *= pow(s * r->ctx / r->orig_ctx - (s - 1), d / (d - 2));
-    f = pow(b, -2.0 * i / d);
-    if (r->scheme == LCTX_ROPE_LINEAR) return f / s;
-    if (r->scheme < LCTX_ROPE_BY_PARTS) return f;
-    g = lctx__keep_share(r, i, f);
-    return g * f + (1 - g) * (f / s);
+    const double d = r->n_rot, s = r->factor, f = lctx__plain(r->theta, i, d);
+    double grow, g;
+    switch (r->scheme) {
+    case LCTX_ROPE_PLAIN:    return f;
+    case LCTX_ROPE_LINEAR:   return f / s;
+    case LCTX_ROPE_RAW:      return r->freq[i];
+    case LCTX_ROPE_LONGROPE: return f / (lctx__beyond(r) ? r->long_factor : r->short_factor)[i];
+    case LCTX_ROPE_NTK:
+    case LCTX_ROPE_DYNAMIC:
+        grow = r->scheme == LCTX_ROPE_NTK ? s
+             : lctx__beyond(r) ? s * r->ctx / r->orig_ctx - (s - 1) : 1;
+        return lctx__plain(r->theta * pow(grow, d / (d - 2)), i, d);
+    default:
+        g = lctx__keep_share(r, i, f);
+        return g * f + (1 - g) * (f / s);
+    }
 }
 
 static double lctx__mscale(double s, double a) { return s > 1 ? 0.1 * a * log(s) + 1 : 1; }
@@ -1217,45 +1327,74 @@ static double lctx__mscale(double s, double a) { return s > 1 ? 0.1 * a * log(s)
 static double lctx__attn_factor(const lctx_rope_desc *r)
 {
     if (r->attn_factor != 0) return r->attn_factor;
+    if (r->scheme == LCTX_ROPE_LONGROPE)
+        return lctx__or(lctx__beyond(r) ? r->long_mscale : r->short_mscale,
+                        sqrt(1 + log(r->factor) / log(r->orig_ctx)));
     if (r->scheme != LCTX_ROPE_YARN && r->scheme != LCTX_ROPE_BY_PARTS) return 1;
     if (r->mscale != 0 && r->mscale_all_dim != 0)
         return lctx__mscale(r->factor, r->mscale) / lctx__mscale(r->factor, r->mscale_all_dim);
     return lctx__mscale(r->factor, 1);
 }
 
+static int lctx__above(double x, double least) { return lctx__finite_d(x) && x > least; }
+static int lctx__at_least(double x, double least) { return lctx__finite_d(x) && x >= least; }
+
+/* A list of n_rot/2 finite values, where `positive` above 0; n is its length if known. */
+static lctx_status lctx__list_check(const double *list, int32_t n, int32_t n_rot, int positive)
+{
+    int32_t i;
+    if (!list) return LCTX_E_TABLE;
+    if (n != 0 && n != n_rot / 2) return LCTX_E_TABLE_SIZE;
+    for (i = 0; i < n_rot / 2; i++)
+        if (!lctx__finite_d(list[i]) || (positive && !(list[i] > 0))) return LCTX_E_TABLE;
+    return LCTX_OK;
+}
+
+static lctx_status lctx__lists_check(const lctx_rope_desc *r)
+{
+    lctx_status st = LCTX_OK;
+    if (r->scheme == LCTX_ROPE_RAW) st = lctx__list_check(r->freq, r->n_freq, r->n_rot, 0);
+    if (r->scheme != LCTX_ROPE_LONGROPE) return st;
+    st = lctx__list_check(r->short_factor, r->n_short, r->n_rot, 1);
+    return st ? st : lctx__list_check(r->long_factor, r->n_long, r->n_rot, 1);
+}
+
+static lctx_status lctx__n_rot_check(int32_t n_rot)
+{
+    return n_rot < 2 || n_rot > LCTX_MAX_ROT || n_rot % 2 ? LCTX_E_N_ROT : LCTX_OK;
+}
+
 /* Fills in the defaults of *r and checks it. */
 static lctx_status lctx__rope_check(lctx_rope_desc *r)
 {
-    int32_t i;
     int scheme = r->scheme, parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
+    int one_length = scheme == LCTX_ROPE_DYNAMIC || scheme == LCTX_ROPE_LONGROPE;
+    int bases = scheme == LCTX_ROPE_NTK || scheme == LCTX_ROPE_DYNAMIC;
     if (scheme < 0 || scheme >= LCTX_ROPE_SCHEME_COUNT) return LCTX_E_ENUM;
     if (r->pairing < 0 || r->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
-    if (r->n_rot < 2 || r->n_rot > LCTX_MAX_ROT || r->n_rot % 2) return LCTX_E_N_ROT;
-    /* the exponent d/(d-2) needs a second pair */
-    if (r->n_rot < 4 && (scheme == LCTX_ROPE_NTK || scheme == LCTX_ROPE_DYNAMIC))
-        return LCTX_E_N_ROT;
+    if (lctx__n_rot_check(r->n_rot)) return LCTX_E_N_ROT;
+    if (bases && r->n_rot < 4) return LCTX_E_N_ROT;    /* d/(d-2) needs a second pair */
     r->theta = lctx__or(r->theta, 10000), r->factor = lctx__or(r->factor, 1);
     r->beta_fast = lctx__or(r->beta_fast, 32), r->beta_slow = lctx__or(r->beta_slow, 1);
     r->low_freq = lctx__or(r->low_freq, 1), r->high_freq = lctx__or(r->high_freq, 4);
     r->ctx = lctx__or(r->ctx, r->factor * r->orig_ctx);
-    if (!lctx__finite_d(r->theta) || !(r->theta > 1)) return LCTX_E_THETA;
-    if (!lctx__finite_d(r->factor) || !(r->factor >= 1)) return LCTX_E_FACTOR;
-    if (parts || scheme == LCTX_ROPE_LLAMA3 || scheme == LCTX_ROPE_DYNAMIC) {
-        if (!lctx__finite_d(r->orig_ctx) || !(r->orig_ctx > 0)) return LCTX_E_ORIG_CTX;
-        if (!lctx__finite_d(r->ctx) || !(r->ctx > 0)) return LCTX_E_ORIG_CTX;
-    }
-    if (parts && !(lctx__finite_d(r->beta_fast) && r->beta_fast > r->beta_slow && r->beta_slow > 0))
-        return LCTX_E_BETA;
-    if (scheme == LCTX_ROPE_LLAMA3 &&
-        !(lctx__finite_d(r->high_freq) && r->high_freq > r->low_freq && r->low_freq > 0))
+    if (!lctx__above(r->theta, 1)) return LCTX_E_THETA;
+    if (!lctx__at_least(r->factor, 1)) return LCTX_E_FACTOR;
+    if ((parts || one_length || scheme == LCTX_ROPE_LLAMA3) &&
+        !lctx__above(r->orig_ctx, scheme == LCTX_ROPE_LONGROPE ? 1 : 0))    /* ln L */
+        return LCTX_E_ORIG_CTX;
+    if (one_length && !lctx__above(r->ctx, 0)) return LCTX_E_CTX;
+    if (parts && !(lctx__above(r->beta_fast, r->beta_slow) && r->beta_slow > 0)) return LCTX_E_BETA;
+    if (scheme == LCTX_ROPE_LLAMA3 && !(lctx__above(r->high_freq, r->low_freq) && r->low_freq > 0))
         return LCTX_E_FREQ_FACTOR;
-    if (!lctx__finite_d(r->attn_factor) || !lctx__finite_d(r->mscale) ||
-        !lctx__finite_d(r->mscale_all_dim) || r->attn_factor < 0)
+    if (!lctx__at_least(r->attn_factor, 0) || !lctx__at_least(r->mscale, 0) ||
+        !lctx__at_least(r->mscale_all_dim, 0) || !lctx__at_least(r->short_mscale, 0) ||
+        !lctx__at_least(r->long_mscale, 0))
         return LCTX_E_MSCALE;
-    if (scheme == LCTX_ROPE_RAW && !r->freq) return LCTX_E_TABLE;
-    for (i = 0; scheme == LCTX_ROPE_RAW && i < r->n_rot / 2; i++)
-        if (!lctx__finite_d(r->freq[i])) return LCTX_E_TABLE;
-    return LCTX_OK;
+    if (r->n_hat < 0 || r->n_hat > LCTX__MAX_POS) return LCTX_E_N_HAT;
+    if (!lctx__at_least(r->xpos_base, 0) || r->xpos_center < 0 || r->xpos_center >= LCTX__MAX_POS)
+        return LCTX_E_XPOS;
+    return lctx__lists_check(r);
 }
 
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
@@ -1275,46 +1414,64 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
         double m = lctx__mscale(r.factor, r.mscale_all_dim);
         rope->scale_mul = m * m;
     }
-    for (i = 0; i < r.n_rot / 2; i++) rope->freq[i] = lctx__frequency(&r, i);
+    rope->n_hat = r.n_hat, rope->xpos_base = r.xpos_base, rope->xpos_center = r.xpos_center;
+    for (i = 0; i < r.n_rot / 2; i++) {
+        rope->freq[i] = lctx__frequency(&r, i);
+        rope->plain[i] = lctx__plain(r.theta, i, r.n_rot);
+    }
     return LCTX_OK;
 }
 
 static lctx_status lctx__rope_valid(const lctx_rope *rope)
 {
-    int bad = rope->n_rot < 2 || rope->n_rot > LCTX_MAX_ROT || rope->n_rot % 2;
-    return bad ? LCTX_E_N_ROT : LCTX_OK;
+    return lctx__n_rot_check(rope->n_rot);
+}
+
+/* May this position be rotated to? */
+static lctx_status lctx__pos_check(const lctx_rope *rope, int64_t pos)
+{
+    double off = (double)pos - (double)rope->xpos_center;
+    if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
+    if (rope->xpos_base != 0 && !(fabs(off) <= LCTX_XPOS_REACH * rope->xpos_base))
+        return LCTX_E_XPOS_FAR;
+    return LCTX_OK;
 }
 
 /* cos and sin of all pairs at one position, in double. They are computed afresh at every 64th
    position and turned on by one position at a time from there, which is far cheaper. 63 turns err
-   by less than 2^-46, and a position's angles do not depend on where a call begins. */
+   by less than 2^-46, and a position's angles do not depend on where a call begins: where n_hat
+   changes the frequencies between two anchors, each side counts from the anchor with its own. */
 typedef struct lctx__angles {
     const lctx_rope *rope;
-    int64_t pos;                 /* -1: none yet */
+    const double *freq;          /* the schedule's at pos; null: no position yet */
+    int64_t pos;
     double c[LCTX_MAX_ROT / 2], s[LCTX_MAX_ROT / 2];      /* at pos */
     double c1[LCTX_MAX_ROT / 2], s1[LCTX_MAX_ROT / 2];    /* of one position */
 } lctx__angles;
 enum { LCTX__ANCHOR = 64 };
 
-static void lctx__angles_at(const lctx_rope *rope, double pos, double *c, double *s)
+static void lctx__angles_at(const lctx__angles *a, double pos, double *c, double *s)
 {
     int32_t i;
-    for (i = 0; i < rope->n_rot / 2; i++) {
-        double angle = pos * rope->freq[i];
+    for (i = 0; i < a->rope->n_rot / 2; i++) {
+        double angle = pos * a->freq[i];
         c[i] = cos(angle), s[i] = sin(angle);
     }
 }
 static void lctx__angles_begin(lctx__angles *a, const lctx_rope *rope)
 {
-    a->rope = rope, a->pos = -1;
-    lctx__angles_at(rope, 1, a->c1, a->s1);
+    a->rope = rope, a->freq = NULL, a->pos = 0;
 }
 static void lctx__angles_move(lctx__angles *a, int64_t pos)
 {
+    const double *freq = pos < a->rope->n_hat ? a->rope->plain : a->rope->freq;
     int32_t i, n = a->rope->n_rot / 2;
-    if (a->pos < 0 || a->pos > pos || a->pos / LCTX__ANCHOR != pos / LCTX__ANCHOR) {
+    int other = a->freq != freq;
+    a->freq = freq;
+    if (other) lctx__angles_at(a, 1, a->c1, a->s1);
+    if (other || a->pos > pos || a->pos / LCTX__ANCHOR != pos / LCTX__ANCHOR) {
         a->pos = pos / LCTX__ANCHOR * LCTX__ANCHOR;
-        lctx__angles_at(a->rope, (double)a->pos, a->c, a->s);
+        lctx__angles_at(a, (double)a->pos, a->c, a->s);
     }
     for (; a->pos < pos; a->pos++)
         for (i = 0; i < n; i++) {
@@ -1323,16 +1480,12 @@ static void lctx__angles_move(lctx__angles *a, int64_t pos)
             a->c[i] = c;
         }
 }
-/* The tables that lctx__turn reads; each [n_rot] at most. */
-static void lctx__angles_tables(const lctx__angles *a, int pairing, float *cos_, float *sin_)
+static void lctx__angles_tables(const lctx__angles *a, float *cos_, float *sin_)
 {
     const double factor = a->rope->attn_factor;
     int32_t i;
-    for (i = 0; i < a->rope->n_rot / 2; i++) {
-        float c = (float)(a->c[i] * factor), s = (float)(a->s[i] * factor);
-        if (pairing == LCTX_ROPE_HALF) cos_[i] = c, sin_[i] = s;
-        else cos_[2 * i] = cos_[2 * i + 1] = c, sin_[2 * i] = -s, sin_[2 * i + 1] = s;
-    }
+    for (i = 0; i < a->rope->n_rot / 2; i++)
+        cos_[i] = (float)(a->c[i] * factor), sin_[i] = (float)(a->s[i] * factor);
 }
 
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
@@ -1344,7 +1497,28 @@ LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float
     if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
     lctx__angles_begin(&a, rope);
     lctx__angles_move(&a, pos);
-    lctx__angles_tables(&a, LCTX_ROPE_HALF, cos_, sin_);
+    lctx__angles_tables(&a, cos_, sin_);
+    return LCTX_OK;
+}
+
+/* Pair i's factor at pos. */
+static double lctx__xpos(const lctx_rope *rope, int32_t side, int64_t pos, int32_t i)
+{
+    double power = (double)(pos - rope->xpos_center) / rope->xpos_base;
+    return pow((2.0 * i / rope->n_rot + 0.4) / 1.4, side == LCTX_ROPE_KEY ? -power : power);
+}
+
+LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, int64_t pos,
+                                    float *growth)
+{
+    lctx_status st;
+    int32_t i;
+    if (!rope || !growth) return LCTX_E_NULL;
+    if ((unsigned)side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if ((st = lctx__pos_check(rope, pos)) != LCTX_OK) return st;
+    for (i = 0; i < rope->n_rot / 2; i++)
+        growth[i] = rope->xpos_base != 0 ? (float)lctx__xpos(rope, (int32_t)side, pos, i) : 1.0f;
     return LCTX_OK;
 }
 
@@ -1359,17 +1533,42 @@ typedef struct lctx__rope_task {
     const lctx_rope *rope;
     const lctx_rope_job *job;
     lctx__turn turn;
-    int64_t x_token, out_token;
+    int64_t x_token, out_token, cos_token, sin_token;
     int64_t offset;              /* tokens that the first one stands after an anchor */
 } lctx__rope_task;
+
+/* What turns token t, as lctx__turn reads it: c and s [n_rot] at most. */
+static void lctx__rope_tables(const lctx__rope_task *k, lctx__angles *a, int64_t t, float *c,
+                              float *s)
+{
+    const lctx_rope_job *j = k->job;
+    const int32_t n = k->rope->n_rot / 2;
+    const int64_t pos = j->pos ? j->pos[t] : j->pos0 + t;
+    int32_t i;
+    if (j->cos) {
+        memcpy(c, (const char *)j->cos + t * k->cos_token, (size_t)n * sizeof *c);
+        memcpy(s, (const char *)j->sin + t * k->sin_token, (size_t)n * sizeof *s);
+    } else {
+        lctx__angles_move(a, pos);
+        lctx__angles_tables(a, c, s);
+        for (i = 0; k->rope->xpos_base != 0 && i < n; i++) {
+            float g = (float)lctx__xpos(k->rope, j->side, pos, i);
+            c[i] *= g, s[i] *= g;
+        }
+    }
+    if (k->rope->pairing == LCTX_ROPE_INTERLEAVED)      /* in place, from the end */
+        for (i = n - 1; i >= 0; i--) {
+            c[2 * i + 1] = c[2 * i] = c[i];
+            s[2 * i + 1] = s[i], s[2 * i] = -s[i];
+        }
+}
 
 /* Tokens between two anchors; of a list of positions, any LCTX__ANCHOR of them. */
 static void lctx__rope_tokens(void *arg, int64_t i, int32_t thread)
 {
     const lctx__rope_task *k = (const lctx__rope_task *)arg;
-    const lctx_rope_job *j = k->job;
     const int64_t begin = i * LCTX__ANCHOR - k->offset;
-    int64_t t, end = lctx__min(begin + LCTX__ANCHOR, j->n_tok);
+    int64_t t, end = lctx__min(begin + LCTX__ANCHOR, k->job->n_tok);
     float c[LCTX_MAX_ROT], s[LCTX_MAX_ROT];
     lctx__turn turn = k->turn;
     lctx__angles a;
@@ -1377,26 +1576,42 @@ static void lctx__rope_tokens(void *arg, int64_t i, int32_t thread)
     turn.cos = c, turn.sin = s;
     lctx__angles_begin(&a, k->rope);
     for (t = lctx__max(begin, 0); t < end; t++) {
-        lctx__angles_move(&a, j->pos ? j->pos[t] : j->pos0 + t);
-        lctx__angles_tables(&a, k->rope->pairing, c, s);
-        turn.x = (const char *)j->x + t * k->x_token;
-        turn.out = (char *)j->out + t * k->out_token;
+        lctx__rope_tables(k, &a, t, c, s);
+        turn.x = (const char *)k->job->x + t * k->x_token;
+        turn.out = (char *)k->job->out + t * k->out_token;
         lctx__use()->turn(&turn);
     }
+}
+
+static lctx_status lctx__job_positions(const lctx_rope *rope, const lctx_rope_job *j)
+{
+    lctx_status st = LCTX_OK;
+    int64_t t;
+    if (j->cos) return LCTX_OK;
+    if (!j->pos) {    /* what holds at both ends holds between them */
+        if (j->pos0 < 0 || j->pos0 > LCTX__MAX_POS - j->n_tok) return LCTX_E_POS;
+        if (j->n_tok == 0) return LCTX_OK;
+        st = lctx__pos_check(rope, j->pos0);
+        return st ? st : lctx__pos_check(rope, j->pos0 + j->n_tok - 1);
+    }
+    for (t = 0; !st && t < j->n_tok; t++) st = lctx__pos_check(rope, j->pos[t]);
+    return st;
 }
 
 LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job)
 {
     lctx__rope_task k;
     lctx_status st;
-    int64_t t, dim, heads;
+    int64_t dim, heads, row;
     if (!rope || !job || (job->n_tok > 0 && (!job->x || !job->out))) return LCTX_E_NULL;
+    if (!job->cos != !job->sin) return LCTX_E_NULL;
     if (job->n_tok < 0 || job->n_head < 1) return LCTX_E_COUNT;
+    if (job->side < 0 || job->side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
     if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (rope->n_rot > job->head_dim) return LCTX_E_N_ROT;
     if ((st = lctx__parallel_check(job->par)) != LCTX_OK) return st;
     memset(&k, 0, sizeof k);
-    dim = (int64_t)job->head_dim * 4, heads = job->n_head;
+    dim = (int64_t)job->head_dim * 4, heads = job->n_head, row = (int64_t)rope->n_rot / 2 * 4;
     k.rope = rope, k.job = job;
     k.turn.n_head = job->n_head, k.turn.head_dim = job->head_dim;
     k.turn.n_rot = rope->n_rot, k.turn.pairing = rope->pairing;
@@ -1404,14 +1619,90 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
     k.turn.out_head = lctx__stride(job->out_head, dim, dim);
     k.x_token = lctx__stride(job->x_token, heads * dim, dim);
     k.out_token = lctx__stride(job->out_token, heads * dim, dim);
-    if (k.turn.x_head < 0 || k.turn.out_head < 0 || k.x_token < 0 || k.out_token < 0)
+    k.cos_token = lctx__stride(job->cos_token, row, row);
+    k.sin_token = lctx__stride(job->sin_token, row, row);
+    if (k.turn.x_head < 0 || k.turn.out_head < 0 || k.x_token < 0 || k.out_token < 0 ||
+        k.cos_token < 0 || k.sin_token < 0)
         return LCTX_E_STRIDE;
-    for (t = 0; job->pos && t < job->n_tok; t++)
-        if (job->pos[t] < 0 || job->pos[t] >= LCTX__MAX_POS) return LCTX_E_POS;
-    if (!job->pos && (job->pos0 < 0 || job->pos0 > LCTX__MAX_POS - job->n_tok)) return LCTX_E_POS;
-    k.offset = job->pos ? 0 : job->pos0 % LCTX__ANCHOR;
+    if ((st = lctx__job_positions(rope, job)) != LCTX_OK) return st;
+    k.offset = job->pos || job->cos ? 0 : job->pos0 % LCTX__ANCHOR;
     lctx__for(job->par, lctx__mul(job->n_tok, heads * job->head_dim),
               (job->n_tok + k.offset + LCTX__ANCHOR - 1) / LCTX__ANCHOR, lctx__rope_tokens, &k);
+    return LCTX_OK;
+}
+
+/* ---- planning */
+static lctx_status lctx__law_check(int32_t n_rot, double *theta, double orig_ctx)
+{
+    *theta = lctx__or(*theta, 10000);
+    if (lctx__n_rot_check(n_rot)) return LCTX_E_N_ROT;
+    if (!lctx__above(*theta, 1)) return LCTX_E_THETA;
+    return lctx__above(orig_ctx, 2 * lctx__pi) ? LCTX_OK : LCTX_E_ORIG_CTX;
+}
+
+LCTX_API lctx_status lctx_rope_critical_dim(int32_t n_rot, double theta, double orig_ctx,
+                                            int32_t *dim)
+{
+    lctx_status st;
+    double pairs;
+    if (!dim) return LCTX_E_NULL;
+    if ((st = lctx__law_check(n_rot, &theta, orig_ctx)) != LCTX_OK) return st;
+    pairs = ceil(n_rot / 2 * (log(orig_ctx / (2 * lctx__pi)) / log(theta)));
+    *dim = pairs < n_rot / 2 ? 2 * (int32_t)pairs : n_rot;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_rope_reach(int32_t n_rot, double theta, double orig_ctx,
+                                     double new_theta, double *ctx)
+{
+    lctx_status st;
+    int32_t dim;
+    if (!ctx) return LCTX_E_NULL;
+    if ((st = lctx_rope_critical_dim(n_rot, theta, orig_ctx, &dim)) != LCTX_OK) return st;
+    theta = lctx__or(theta, 10000), new_theta = lctx__or(new_theta, theta);
+    if (!lctx__at_least(new_theta, theta)) return LCTX_E_THETA;
+    *ctx = dim < n_rot ? 2 * lctx__pi * pow(new_theta, (double)dim / n_rot) : HUGE_VAL;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_rope_advise(int32_t n_rot, double theta, double orig_ctx, double ctx,
+                                      double *new_theta, double *factor, double *ntk_factor)
+{
+    lctx_status st = lctx__law_check(n_rot, &theta, orig_ctx);
+    double b;
+    if (st) return st;
+    if (ntk_factor && n_rot < 4) return LCTX_E_N_ROT;
+    if (!lctx__at_least(ctx, orig_ctx)) return LCTX_E_CTX;
+    b = pow(theta, log(ctx / (2 * lctx__pi)) / log(orig_ctx / (2 * lctx__pi)));
+    if (new_theta) *new_theta = b;
+    if (factor) *factor = ctx / orig_ctx;
+    if (ntk_factor) *ntk_factor = pow(b / theta, (n_rot - 2.0) / n_rot);
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3])
+{
+    if (!theta) return LCTX_E_NULL;
+    if (!lctx__above(orig_ctx, 2 * lctx__pi)) return LCTX_E_ORIG_CTX;
+    theta[0] = 2 * orig_ctx / lctx__pi;
+    theta[1] = orig_ctx / lctx__pi;
+    theta[2] = orig_ctx / (2 * lctx__pi);
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
+                                          double *wavelength)
+{
+    int32_t i;
+    if (!rope || !n_pairs) return LCTX_E_NULL;
+    if (lctx__rope_valid(rope)) return LCTX_E_N_ROT;
+    if (!lctx__above(ctx, 0)) return LCTX_E_CTX;
+    *n_pairs = 0;
+    for (i = 0; i < rope->n_rot / 2; i++) {
+        double f = fabs(rope->freq[i]), w = f > 0 ? 2 * lctx__pi / f : HUGE_VAL;
+        *n_pairs += w > ctx;
+        if (wavelength) wavelength[i] = w;
+    }
     return LCTX_OK;
 }
 
@@ -3255,18 +3546,16 @@ static void lctx__norm_rows(const lctx_session *s, const lctx_tensor *w, int64_t
         lctx__use()->rmsnorm(n, x + t * ldx, weights, s->m.norm_eps, out + t * ldx);
 }
 
-static void lctx__rotate(const lctx_session *s, const lctx_rope *rope, int64_t n, int32_t n_head,
-                         const float *x, float *out, int64_t ld, const int64_t *pos, int64_t pos0)
+static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, int64_t n,
+                                lctx_rope_side side, int32_t n_head, const float *x, float *out,
+                                int64_t ld, const int64_t *pos, int64_t pos0)
 {
     lctx_rope_job j;
-    lctx_status st;
     memset(&j, 0, sizeof j);
     j.n_tok = n, j.n_head = n_head, j.head_dim = s->m.head_dim;
     j.x = x, j.out = out, j.x_token = j.out_token = ld * 4;
-    j.pos = pos, j.pos0 = pos0, j.par = &s->par;
-    st = lctx_rope_apply(rope, &j);
-    (void)st;
-    LCTX_ASSERT(st == LCTX_OK);
+    j.pos = pos, j.pos0 = pos0, j.par = &s->par, j.side = (int32_t)side;
+    return lctx_rope_apply(rope, &j);      /* which xPos refuses far from its centre */
 }
 
 /* Attention over the layer's cache; the scratch grows when it must. */
@@ -3319,9 +3608,13 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
                         a->k + t * a->ld_k, a->vec);
     if (rope) {
         for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
-        if (sinks) lctx__rotate(s, rope, n, m->n_head, a->q, a->far, a->ld_q, a->pos, 0);
-        lctx__rotate(s, rope, n, m->n_head, a->q, a->q, a->ld_q, NULL, s->n);
-        lctx__rotate(s, rope, n, m->n_head_kv, a->k, a->k, a->ld_k, NULL, s->n);
+        st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
+                                  a->pos, 0) : LCTX_OK;
+        if (!st) st = lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->q, a->ld_q,
+                                   NULL, s->n);
+        if (!st) st = lctx__rotate(s, rope, n, LCTX_ROPE_KEY, m->n_head_kv, a->k, a->k, a->ld_k,
+                                   NULL, s->n);
+        if (st) return st;
         if (sinks) far = a->far;
     }
     memset(&rows, 0, sizeof rows);

@@ -24,8 +24,12 @@ def struct(name, **fields):
 RopeDesc = struct(
     "lctx_rope_desc", scheme=I32, pairing=I32, n_rot=I32, no_truncate=I32, theta=F64, factor=F64,
     orig_ctx=F64, ctx=F64, beta_fast=F64, beta_slow=F64, attn_factor=F64, mscale=F64,
-    mscale_all_dim=F64, low_freq=F64, high_freq=F64, freq=P)
-Rope = struct("lctx_rope", n_rot=I32, pairing=I32, attn_factor=F64, scale_mul=F64, freq=[F64, 256])
+    mscale_all_dim=F64, low_freq=F64, high_freq=F64, freq=P, short_factor=P, long_factor=P,
+    n_freq=I32, n_short=I32, n_long=I32, reserved=I32, short_mscale=F64, long_mscale=F64, n_hat=I64,
+    xpos_base=F64, xpos_center=I64)
+Rope = struct(
+    "lctx_rope", n_rot=I32, pairing=I32, attn_factor=F64, scale_mul=F64, freq=[F64, 256],
+    plain=[F64, 256], n_hat=I64, xpos_base=F64, xpos_center=I64)
 Span = struct(
     "lctx_span", k=P, v=P, k_type=I32, v_type=I32, layout=I32, skip=I32, n=I64, pos=I64, index=I64,
     query=I32, reserved=I32, k_token=I64, k_head=I64, v_token=I64, v_head=I64, k_scale=P,

@@ -141,12 +141,19 @@ static long double llama3_keeps(const oracle_rope_desc *d, long double freq)
     return (d->orig_ctx / wavelength - d->low_freq) / ((long double)d->high_freq - d->low_freq);
 }
 
+static long double plain(const oracle_rope_desc *d, int i)
+{
+    return powl(d->theta, -2.0L * i / d->n_rot);
+}
+
 static long double frequency(const oracle_rope_desc *d, int i)
 {
     long double freq = powl(base_of(d), -2.0L * i / d->n_rot), keep = 1;
     switch (d->scheme) {
     case ORACLE_RAW:      return d->freq[i];
     case ORACLE_LINEAR:   keep = 0; break;
+    case ORACLE_LONGROPE:
+        return plain(d, i) / (d->ctx > d->orig_ctx ? d->long_factor[i] : d->short_factor[i]);
     case ORACLE_BY_PARTS: keep = by_parts_keeps(d, freq); break;
     case ORACLE_YARN:     keep = yarn_keeps(d, i); break;
     case ORACLE_LLAMA3:   keep = llama3_keeps(d, freq); break;
@@ -165,7 +172,13 @@ void oracle_rope_schedule(const oracle_rope_desc *d, oracle_rope *rope)
     int i;
     memset(rope, 0, sizeof *rope);
     rope->n_rot = d->n_rot;
-    for (i = 0; i < d->n_rot / 2; i++) rope->freq[i] = frequency(d, i);
+    rope->n_hat = d->n_hat;
+    rope->xpos_base = d->xpos_base;
+    rope->xpos_center = d->xpos_center;
+    for (i = 0; i < d->n_rot / 2; i++) {
+        rope->freq[i] = frequency(d, i);
+        rope->plain[i] = plain(d, i);
+    }
     rope->attn_factor = 1;
     rope->scale_mul = 1;
     if (d->scheme == ORACLE_YARN || d->scheme == ORACLE_BY_PARTS) {
@@ -175,7 +188,19 @@ void oracle_rope_schedule(const oracle_rope_desc *d, oracle_rope *rope)
         if (d->mscale_all_dim != 0)
             rope->scale_mul = mscale(d, d->mscale_all_dim) * mscale(d, d->mscale_all_dim);
     }
+    if (d->scheme == ORACLE_LONGROPE) {
+        double given = d->ctx > d->orig_ctx ? d->long_mscale : d->short_mscale;
+        rope->attn_factor = sqrtl(1 + logl(d->factor) / logl(d->orig_ctx));
+        if (given != 0) rope->attn_factor = given;
+    }
     if (d->attn_factor != 0) rope->attn_factor = d->attn_factor;
+}
+
+long double oracle_rope_growth(const oracle_rope *rope, int64_t pos, int i)
+{
+    long double zeta = (2.0L * i / rope->n_rot + 0.4L) / 1.4L;
+    if (rope->xpos_base == 0) return 1;
+    return powl(zeta, (long double)(pos - rope->xpos_center) / rope->xpos_base);
 }
 
 void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, int head_dim,
@@ -187,7 +212,7 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
         for (i = rope->n_rot; i < head_dim; i++) out[h * head_dim + i] = x[h * head_dim + i];
     for (i = 0; i < half; i++) {
         int a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
-        long double angle = (long double)pos * rope->freq[i];
+        long double angle = (long double)pos * (pos < rope->n_hat ? rope->plain : rope->freq)[i];
         long double c = cosl(angle) * rope->attn_factor, s = sinl(angle) * rope->attn_factor;
         for (h = 0; h < n_head; h++) {
             long double xa = x[h * head_dim + a], xb = x[h * head_dim + b];

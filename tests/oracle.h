@@ -21,25 +21,34 @@ float oracle_store(int type, int64_t n, const float *x, void *dst, float *back);
 /* ---- RoPE */
 typedef enum oracle_scheme {
     ORACLE_PLAIN, ORACLE_LINEAR, ORACLE_NTK, ORACLE_DYNAMIC, ORACLE_BY_PARTS, ORACLE_YARN,
-    ORACLE_LLAMA3, ORACLE_RAW
+    ORACLE_LLAMA3, ORACLE_RAW, ORACLE_LONGROPE
 } oracle_scheme;
 
-/* Every number is meant as it stands; 0 means "not given" for attn_factor and the mscales. */
+/* Every number is meant as it stands; 0 means "not given" for attn_factor and the mscales, and no
+   xPos for xpos_base. */
 typedef struct oracle_rope_desc {
     int scheme, n_rot, truncate;
     double theta, factor, orig_ctx, ctx, beta_fast, beta_slow;
     double attn_factor, mscale, mscale_all_dim, low_freq, high_freq;
-    const double *freq;
+    const double *freq, *short_factor, *long_factor;
+    double short_mscale, long_mscale, xpos_base;
+    int64_t n_hat, xpos_center;
 } oracle_rope_desc;
 
 typedef struct oracle_rope {
     int n_rot;
-    long double attn_factor, scale_mul, freq[256];
+    long double attn_factor, scale_mul, freq[256], plain[256];
+    double xpos_base;
+    int64_t n_hat, xpos_center;
 } oracle_rope;
 
 void oracle_rope_schedule(const oracle_rope_desc *desc, oracle_rope *rope);
 
-/* One token, x[n_head][head_dim], turned to pos (which may be negative: turned back). */
+/* xPos's factor of pair i of a query at pos; a key's is its inverse. */
+long double oracle_rope_growth(const oracle_rope *rope, int64_t pos, int i);
+
+/* One token, x[n_head][head_dim], turned to pos (which may be negative: turned back), not scaled by
+   xPos. */
 void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, int head_dim,
                         int64_t pos,
                         const double *x, double *out);

@@ -36,12 +36,21 @@ static void heads_of(const oracle_model *m, int n_head, const double *w, const d
     for (i = 0; norm && i < n_head; i++) rms_norm(d, out + i * d, norm, m->norm_eps, out + i * d);
 }
 
-/* One token's heads, turned to pos. */
-static void rotated(const oracle_model *m, const oracle_layer *l, int n_head, int64_t pos,
+/* One token's heads, turned to pos, and scaled as xPos has it. */
+static void rotated(const oracle_model *m, const oracle_layer *l, int key, int n_head, int64_t pos,
                     const double *x, double *out)
 {
-    if (l->rope) oracle_rope_rotate(l->rope, l->interleaved, n_head, m->head_dim, pos, x, out);
-    else memcpy(out, x, sizeof *x * (size_t)(n_head * m->head_dim));
+    int h, i;
+    if (!l->rope) {
+        memcpy(out, x, sizeof *x * (size_t)(n_head * m->head_dim));
+        return;
+    }
+    oracle_rope_rotate(l->rope, l->interleaved, n_head, m->head_dim, pos, x, out);
+    for (i = 0; i < l->rope->n_rot; i++) {
+        int pair = l->interleaved ? i / 2 : i % (l->rope->n_rot / 2);
+        double g = (double)oracle_rope_growth(l->rope, pos, pair);
+        for (h = 0; h < n_head; h++) out[h * m->head_dim + i] *= key ? 1 / g : g;
+    }
 }
 
 static int64_t window_of(const oracle_model *m, const oracle_layer *l)
@@ -99,9 +108,9 @@ static void attend_token(const oracle_model *m, const oracle_layer *l, int64_t t
     int64_t n_seen = keys_seen(m, l, t, seen, pos), i;
     double *turned_q = doubles(nq), *turned_k = doubles(n_seen * nk);
     int h;
-    rotated(m, l, m->n_head, pos[n_seen - 1], q, turned_q);
+    rotated(m, l, 0, m->n_head, pos[n_seen - 1], q, turned_q);
     for (i = 0; i < n_seen; i++)
-        rotated(m, l, m->n_head_kv, pos[i], k + seen[i] * nk, turned_k + i * nk);
+        rotated(m, l, 1, m->n_head_kv, pos[i], k + seen[i] * nk, turned_k + i * nk);
     for (h = 0; h < m->n_head; h++)
         attend(m, l, n_seen, seen, h, turned_q + h * m->head_dim, turned_k, v,
                out + h * m->head_dim);

@@ -343,6 +343,46 @@ static void test_policies(void)
     }
 }
 
+/* What a schedule does beside its frequencies: xPos on both sides, and first positions of their
+   own, which sinks may hold. */
+static const shape rope_shape = {
+    "for ropes", 2, 4, 2, 12, 48, 60, 61, 8, 1, LCTX_ROPE_YARN, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
+};
+
+static void test_rope(lctx_policy policy, double xpos_base, int64_t n_hat)
+{
+    enum { N = 120 };
+    world *w = world_new(&rope_shape);
+    lctx_session_desc d = policy_desc(policy, 13, 4);
+    int32_t *tokens = random_tokens(w, N, 99);
+    double *want = (double *)zeroed(N * w->m.n_vocab, sizeof *want), with, without;
+    w->o.window = d.window;
+    w->o.n_sink = d.n_sink;
+    w->rope[0].xpos_base = w->o_rope[0].xpos_base = xpos_base;
+    w->rope[0].xpos_center = w->o_rope[0].xpos_center = 50;
+    w->rope[0].n_hat = w->o_rope[0].n_hat = n_hat;
+    oracle_model_logits(&w->o, N, tokens, want);
+    with = worst_error(w, &d, N, tokens, want);
+    w->rope[0].xpos_base = 0;
+    w->rope[0].n_hat = 0;
+    without = worst_error(w, &d, N, tokens, want);
+    check(with < 1e-4 && without > 1e-3, "a model with xPos %g and n_hat %d, policy %d: the oracle's"
+          " logits (%.1e; without them %.1e)", xpos_base, (int)n_hat, (int)policy, with, without);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_ropes(void)
+{
+    int policy;
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        test_rope((lctx_policy)policy, 16, 0);
+        test_rope((lctx_policy)policy, 0, 4);
+        test_rope((lctx_policy)policy, 5, 2);
+    }
+}
+
 /* ---------------------------------------------------------------------------- equal bits */
 
 /* Large enough for its products to be cut over threads. */
@@ -959,6 +999,31 @@ static void test_bad_feeds(void)
     world_free(w);
 }
 
+/* Reach 32 positions from 20: feeds end at 52, wherever in a feed that is. */
+static void test_out_of_reach(void)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 100, 14);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_session_info before;
+    lctx_session *s;
+    int64_t n;
+    d.chunk = 16;
+    w->rope[0].xpos_base = 0.5;
+    w->rope[0].xpos_center = 20;
+    s = session_new(w, &d);
+    check(lctx_session_feed(s, tokens, 40, LCTX_LOGITS_NONE, NULL) == LCTX_OK,
+          "xPos feeds within its reach");
+    before = info_of(s);
+    for (n = 14; n <= 60; n += 23)
+        check(lctx_session_feed(s, tokens, n, LCTX_LOGITS_NONE, NULL) == LCTX_E_XPOS_FAR
+              && same_info(s, &before), "%d tokens that leave xPos's reach change nothing", (int)n);
+    check(goes_on(s, w, &d, tokens, 40, tokens, 13), "up to its reach the session goes on");
+    lctx_session_free(s);
+    free(tokens);
+    world_free(w);
+}
+
 /* ---------------------------------------------------------------------------- bad models */
 
 static const shape bad_shape = {
@@ -1349,6 +1414,7 @@ int main(void)
     int policy, type, what;
     test_shapes();
     test_policies();
+    test_ropes();
     test_which_logits();
     if (!quick()) test_shared_model();
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
@@ -1372,6 +1438,7 @@ int main(void)
     if (quick()) return test_report("model", lctx_isa_name(lctx_isa_get()));
     test_mismatch();
     test_bad_feeds();
+    test_out_of_reach();
     test_bad_models();
     test_bad_sessions();
     test_numbers();
