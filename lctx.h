@@ -170,7 +170,7 @@ extern "C" {
     X(LCTX_E_NULL,        "a required pointer is null")                                   \
     X(LCTX_E_COUNT,       "a count is negative or zero where it may not be")              \
     X(LCTX_E_OVERFLOW,    "a size or an offset overflows")                                \
-    X(LCTX_E_ENUM,        "a mask, pattern, policy, scheme, pairing, layout or mode is unknown") \
+    X(LCTX_E_ENUM,        "a mask, pattern, rule, policy, scheme, pairing, layout ... is unknown") \
     X(LCTX_E_TYPE,        "an element type is unknown or not allowed here")               \
     X(LCTX_E_HEADS,       "n_head is not a multiple of n_head_kv")                        \
     X(LCTX_E_HEAD_DIM,    "a head dimension is out of range")                             \
@@ -183,6 +183,7 @@ extern "C" {
     X(LCTX_E_LOCAL,       "a pattern's local, summary or back is out of range")           \
     X(LCTX_E_GLOBAL,      "a pattern's global positions are bad, unsorted or not kept")   \
     X(LCTX_E_GROUP,       "the group of a span or of a query is negative")                \
+    X(LCTX_E_FAR_RULE,    "a far_rule's window, group or leak is below 1, or rope forbids one") \
     X(LCTX_E_SOFTCAP,     "softcap or scale is negative or not finite")                   \
     X(LCTX_E_SCRATCH,     "scratch is null or too small")                                 \
     X(LCTX_E_THREADS,     "n_threads is out of range")                                    \
@@ -469,6 +470,7 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
        s_j = scale * q_t . k_j           scale 0: 1/sqrt(d_k)
        s_j = softcap * tanh(s_j / softcap)                         if softcap > 0
        s_j = s_j - alibi[h] * |pos_t - pos_j| + bias[h][t][j]      if given
+       with rope, q_t and k_j are rotated to their positions first (see lctx_far_rule)
        visible: pos_j <= pos_t (causal), and
                   pos_t - pos_j < window and the pattern allows it, or
                   pos_j < n_sink, or j or t is one of the pattern's global positions;
@@ -537,22 +539,47 @@ typedef struct lctx_pattern {
                                       causality and groups allow (Longformer 2004.05150) */
 } lctx_pattern;
 
+/* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
+   they are read; one schedule holds for all of them, whatever held when the keys were stored. So
+   frequencies may change mid-sequence (DYNAMIC, LONGROPE: a schedule for each length), and so may
+   distances: a rule says at which distance a pair counts whose own, m - n, is `window` or more:
+       window + g(m) - g(window) - g(n)
+       CLAMP   g(x) = 0              min(m - n, window): ReRoPE (Su, kexue.fm 9708); with a window
+                                     and sinks LM-Infinite's cap (2308.16137)
+       LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
+       GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
+   A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
+   are used as they are stored. */
+typedef enum lctx_far_kind {
+    LCTX_FAR_NONE, LCTX_FAR_CLAMP, LCTX_FAR_LEAKY, LCTX_FAR_GROUP, LCTX_FAR_COUNT
+} lctx_far_kind;
+typedef struct lctx_far_rule {
+    int32_t kind;                  /* lctx_far_kind */
+    int32_t group;                 /* GROUP: positions that count as one, >= 1 */
+    int64_t window;                /* pairs nearer than this keep their distance, >= 1 */
+    double  leak;                  /* LEAKY: k >= 1 */
+} lctx_far_rule;
+
 typedef struct lctx_attn {
     int64_t n_q;                   /* queries, >= 0 */
     int32_t n_head, n_head_kv;
     int32_t d_k, d_v;              /* d_v 0 = d_k */
-    const float *q;                /* [n_q][n_head][d_k], rotated already */
+    const float *q;                /* [n_q][n_head][d_k], rotated already unless rope is given */
     const float *q_far;            /* the same rotated otherwise, for spans with query 1; or null */
     int64_t q_token, q_head;       /* strides of q and q_far, bytes; 0 = packed */
     const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t */
     int64_t q_pos0;
     const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all */
+    const lctx_rope *rope;         /* null: keys and queries are rotated already; else they are raw */
+    const lctx_far_rule *far_rule; /* with rope; null = distances as they are. Not with n_hat, xPos */
+    int64_t far_pos;               /* with rope: spans of query 1 are scored as if their queries stood
+                                      at min(position, far_pos), q_far is not read; 0 = no bound */
     const lctx_span *spans;        /* [n_spans] */
     int64_t n_spans;
     float  *out;                   /* [n_q][n_head][d_v] */
     int64_t out_token, out_head;   /* strides, bytes; 0 = packed */
     float  *lse;                   /* [n_q][n_head] or null */
-    float   scale;                 /* 0 = 1/sqrt(d_k) */
+    float   scale;                 /* 0 = 1/sqrt(d_k), with rope times its scale_mul */
     float   softcap;               /* 0 = none */
     int32_t mask;                  /* lctx_mask */
     int32_t n_sink;                /* with a window: keys at positions below stay visible */
@@ -575,8 +602,8 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
    run at once. Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE,
-   _SCALE, _SPAN, _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _SOFTCAP, _POS, _THREADS,
-   _SCRATCH, _CANCELLED. */
+   _SCALE, _SPAN, _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _N_ROT,
+   _XPOS_FAR, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -888,7 +915,7 @@ LCTX_API size_t lctx_sizeof(const char *name)
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
         LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
-        LCTX__SIZEOF(lctx_pattern)
+        LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_tensor)
         LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
@@ -1095,6 +1122,18 @@ typedef struct lctx__tile {
     float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
 } lctx__tile;
 
+/* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
+   (cos, sin)[i][j]. Only the lanes asked for are written. */
+typedef struct lctx__spin {
+    int32_t n_rot, pairing;
+    int64_t d_k;
+    uint64_t lanes;
+    const float *c, *s;              /* [n_rot/2] */
+    const float *cos, *sin;          /* [n_rot/2], 2 * LCTX_TILE apart, of one lane more each */
+    const float *k;                  /* native key tiles, f32: from, to; not the same */
+    float *out;
+} lctx__spin;
+
 /* Rotation of one token's heads. */
 typedef struct lctx__turn {
     int32_t n_head, head_dim, n_rot, pairing;
@@ -1125,6 +1164,7 @@ typedef struct lctx__ops {
     void (*to_f16)(int64_t n, const float *src, uint16_t *out);
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
     void (*turn)(const lctx__turn *);
+    void (*spin)(const lctx__spin *);
     void (*rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out);
     void (*silu)(int64_t n, const float *gate, const float *up, float *out);
     void (*tanh)(int64_t n, float cap, float *x);                     /* x = cap tanh(x / cap) */
@@ -1488,6 +1528,16 @@ static void lctx__angles_tables(const lctx__angles *a, float *cos_, float *sin_)
         cos_[i] = (float)(a->c[i] * factor), sin_[i] = (float)(a->s[i] * factor);
 }
 
+/* c and s [n_rot/2] as lctx__turn reads them, in place, from the end. */
+static void lctx__pair_tables(const lctx_rope *rope, float *c, float *s)
+{
+    int32_t i;
+    for (i = rope->n_rot / 2 - 1; i >= 0 && rope->pairing == LCTX_ROPE_INTERLEAVED; i--) {
+        c[2 * i + 1] = c[2 * i] = c[i];
+        s[2 * i + 1] = s[i], s[2 * i] = -s[i];
+    }
+}
+
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
 {
     lctx__angles a;
@@ -1556,11 +1606,7 @@ static void lctx__rope_tables(const lctx__rope_task *k, lctx__angles *a, int64_t
             c[i] *= g, s[i] *= g;
         }
     }
-    if (k->rope->pairing == LCTX_ROPE_INTERLEAVED)      /* in place, from the end */
-        for (i = n - 1; i >= 0; i--) {
-            c[2 * i + 1] = c[2 * i] = c[i];
-            s[2 * i + 1] = s[i], s[2 * i] = -s[i];
-        }
+    lctx__pair_tables(k->rope, c, s);
 }
 
 /* Tokens between two anchors; of a list of positions, any LCTX__ANCHOR of them. */
@@ -1920,6 +1966,16 @@ LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int
 /* One softmax in progress for all rows of a task: [rows] maxima, [rows] sums, [rows][d_v]. */
 typedef struct lctx__part { float *mla[3]; int64_t leaf; } lctx__part;
 
+/* How raw keys turn: a schedule's angles at its first positions, tabled once a call. `group` keys
+   share a position; column x of the f32 tables is that of key x of such a group's first. */
+typedef struct lctx__turns {
+    lctx_rope coarse;            /* the schedule, 64 positions at once */
+    int64_t group;
+    double *c, *s;               /* [LCTX_TILE][n_rot/2] positions 0 .. 63 */
+    float *cos, *sin;            /* [n_rot/2][2 * LCTX_TILE] */
+} lctx__turns;
+enum { LCTX__NEAR, LCTX__FAR, LCTX__HAT, LCTX__TURNS };    /* HAT: below the schedule's n_hat */
+
 typedef struct lctx__plan {
     lctx_attn a;                 /* with the defaults filled in */
     int64_t d_k, d_v;            /* padded */
@@ -1935,7 +1991,10 @@ typedef struct lctx__plan {
     int64_t depth;               /* partial results pending in a fold */
     int64_t n_task;
     int32_t threads;
-    int has_far;
+    int has_far;                 /* spans of query 1 */
+    int has_rule;                /* distances that are not their own */
+    lctx__turns *turns;          /* [LCTX__TURNS] with raw keys */
+    int64_t turns_bytes;         /* of these and their tables */
     int64_t part_floats;         /* of one lctx__part */
     int64_t thread_bytes, total_bytes;
     char *scratch;
@@ -1994,6 +2053,9 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
         return LCTX_E_SPAN;
     if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
     if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
+    if (a->rope && s->n && (lctx__pos_check(a->rope, s->pos) == LCTX_E_XPOS_FAR ||
+                            lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
+        return LCTX_E_XPOS_FAR;
     if (s->layout == LCTX_TILES) {
         if (s->k_token || s->v_token || s->v_head || s->k_head % 4) return LCTX_E_STRIDE;
         return s->k_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
@@ -2010,6 +2072,10 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
     return LCTX_OK;
 }
 
+static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
+{
+    return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
+}
 static lctx_status lctx__positions_check(const lctx_attn *a)
 {
     int64_t t;
@@ -2042,6 +2108,29 @@ static lctx_status lctx__pattern_check(const lctx_pattern *p)
     return LCTX_OK;
 }
 
+static lctx_status lctx__rope_check_raw(const lctx_attn *a)
+{
+    const lctx_far_rule *r = a->far_rule;
+    const lctx_rope *rope = a->rope;
+    lctx_status st;
+    int64_t t;
+    if (!rope) return r ? LCTX_E_NULL : LCTX_OK;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
+    if (rope->pairing < 0 || rope->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
+    if (a->far_pos < 0) return LCTX_E_POS;
+    for (t = 0; !st && t < a->n_q; t++) st = lctx__pos_check(rope, lctx__q_pos(a, t));
+    if (st || !r) return st;
+    if (r->kind < 0 || r->kind >= LCTX_FAR_COUNT) return LCTX_E_ENUM;
+    if (r->kind == LCTX_FAR_NONE) return LCTX_OK;
+    if (r->window < 1 || r->window > LCTX__MAX_POS || rope->n_hat || rope->xpos_base != 0)
+        return LCTX_E_FAR_RULE;
+    if (r->kind == LCTX_FAR_GROUP && r->group < 1) return LCTX_E_FAR_RULE;
+    if (r->kind == LCTX_FAR_LEAKY && !(lctx__finite_d(r->leak) && r->leak >= 1))
+        return LCTX_E_FAR_RULE;
+    return LCTX_OK;
+}
+
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
     int64_t t;
@@ -2060,7 +2149,8 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
         return LCTX_E_STRIDE;
     if (a->n_spans && !a->spans) return LCTX_E_NULL;
     if ((st = lctx__parallel_check(a->par)) != LCTX_OK) return st;
-    return lctx__positions_check(a);
+    if ((st = lctx__positions_check(a)) != LCTX_OK) return st;
+    return lctx__rope_check_raw(a);
 }
 
 /* Strides of queries, output and bias. */
@@ -2139,6 +2229,29 @@ static void lctx__plan_cut(lctx__plan *p)
     p->n_part = lctx__max(p->n_part, 1);
 }
 
+/* Copies of the queries: for spans of query 0 and 1, near and far. */
+static int64_t lctx__copies(const lctx__plan *p)
+{
+    return (1 + p->has_far) * (1 + p->has_rule);
+}
+
+/* Carves the tables of raw keys out of `at` (null: only measures); returns the bytes. */
+static int64_t lctx__turns_carve(lctx__plan *p, char *at)
+{
+    const int64_t n = p->a.rope->n_rot / 2 * LCTX_TILE;
+    char *to = at, probe;
+    int i;
+    if (!at) at = to = &probe;
+    p->turns = (lctx__turns *)lctx__carve(&to, LCTX__TURNS * (int64_t)sizeof(lctx__turns));
+    for (i = 0; i < LCTX__TURNS; i++) {
+        double *c = (double *)lctx__carve(&to, n * 8), *s = (double *)lctx__carve(&to, n * 8);
+        float *cs = (float *)lctx__carve(&to, 2 * n * 4), *sn = (float *)lctx__carve(&to, 2 * n * 4);
+        if (at == &probe) continue;
+        p->turns[i].c = c, p->turns[i].s = s, p->turns[i].cos = cs, p->turns[i].sin = sn;
+    }
+    return to - at;
+}
+
 /* Scratch of one thread, and of all of it. Every carve below has its line here. */
 static void lctx__plan_sizes(lctx__plan *p)
 {
@@ -2146,18 +2259,21 @@ static void lctx__plan_sizes(lctx__plan *p)
     const int64_t all = lctx__mul(p->rows, p->heads);
     int64_t n;
     p->part_floats = lctx__round_up(lctx__mul(all, p->d_v + 2), 16);
-    n = lctx__mul(all, p->d_k * 4 * (1 + p->has_far) + 4);              /* queries, slope */
+    n = lctx__mul(all, p->d_k * 4 * lctx__copies(p) + 4);               /* queries, slope */
     n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
     n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
     n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
+    if (p->a.rope)                                   /* turned keys, their angles, masks by distance */
+        n = lctx__add(n, k_tile + LCTX__TURNS * (int64_t)sizeof(lctx__angles) + p->rows * 8);
     n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
-    n = lctx__add(n, 16 * LCTX__ALIGN);
+    n = lctx__add(n, 24 * LCTX__ALIGN);
     p->thread_bytes = lctx__round_up(n, LCTX__ALIGN);
     p->total_bytes = lctx__mul(p->thread_bytes, p->threads);
     if (p->split)          /* one result a task, for the last fold; as many as there may be */
         p->total_bytes = lctx__add(p->total_bytes, lctx__mul(2 * LCTX__WANT_TASKS(p),
                                                              p->part_floats * 4));
-    p->total_bytes = lctx__add(p->total_bytes, 2 * LCTX__ALIGN);
+    if (p->a.rope) p->turns_bytes = lctx__turns_carve(p, NULL);
+    p->total_bytes = lctx__add(p->total_bytes, p->turns_bytes + 2 * LCTX__ALIGN);
 }
 
 static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
@@ -2169,7 +2285,9 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     p->a = *attn;
     if (!p->a.d_v) p->a.d_v = p->a.d_k;
     if ((st = lctx__attn_check(&p->a)) != LCTX_OK) return st;
-    if (p->a.scale == 0) p->a.scale = (float)(1.0 / sqrt((double)p->a.d_k));
+    if (p->a.scale == 0)
+        p->a.scale = (float)((p->a.rope ? p->a.rope->scale_mul : 1) / sqrt((double)p->a.d_k));
+    p->has_rule = p->a.far_rule && p->a.far_rule->kind != LCTX_FAR_NONE;
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s;
@@ -2209,9 +2327,12 @@ typedef struct lctx__work {
     int64_t head;                  /* KV head in hand */
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
-    float *q[2];                   /* [all][d_k] near and far, scaled */
+    float *q[4];                   /* [all][d_k] for spans of query 0 and 1; the same of far pairs */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
+    float *k_turned;               /* with raw keys, as the next two */
+    lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
+    uint64_t *side;                /* [rows] of see, near or far pairs */
     uint64_t *see;
     float *slope, *dist;
     lctx__part *stack;             /* [depth] */
@@ -2219,18 +2340,14 @@ typedef struct lctx__work {
     lctx__tile t;                  /* what the kernel is given */
 } lctx__work;
 
-static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
-{
-    return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
-}
-
 static void lctx__work_carve(lctx__work *w, char *at)
 {
     const lctx__plan *p = w->p;
     const int64_t all = p->rows * p->heads;
     int64_t i;
-    w->q[0] = (float *)lctx__carve(&at, all * p->d_k * 4);
-    w->q[1] = p->has_far ? (float *)lctx__carve(&at, all * p->d_k * 4) : NULL;
+    for (i = 0; i < 4; i++)
+        if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
+            w->q[i] = (float *)lctx__carve(&at, all * p->d_k * 4);
     w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
     w->bias = p->a.bias ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
@@ -2240,11 +2357,121 @@ static void lctx__work_carve(lctx__work *w, char *at)
     w->v_tile = (float *)lctx__carve(&at, p->d_v * LCTX_TILE * 4);
     w->k_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
     w->v_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
+    if (p->a.rope) {
+        w->k_turned = (float *)lctx__carve(&at, p->d_k * LCTX_TILE * 4);
+        w->angles = (lctx__angles *)lctx__carve(&at, LCTX__TURNS * (int64_t)sizeof *w->angles);
+        for (i = 0; i < LCTX__TURNS; i++) w->angles[i].rope = NULL;
+        w->side = (uint64_t *)lctx__carve(&at, p->rows * 8);
+    }
     w->stack = (lctx__part *)lctx__carve(&at, p->depth * (int64_t)sizeof(lctx__part));
     for (i = 0; i < p->depth; i++) {
         float *f = (float *)lctx__carve(&at, p->part_floats * 4);
         w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + all;
         w->stack[i].mla[2] = f + 2 * all;
+    }
+}
+
+/* ---- raw keys: f32 tables hold the angles of a tile's lanes, counted from its first; those of its
+   first, and of queries, are computed in double. The attention factor is multiplied into the
+   queries twice, so that far keys under CLAMP need not be touched. */
+
+/* What divides the frequencies of far pairs. */
+static double lctx__slower(const lctx_far_rule *r)
+{
+    return r->kind == LCTX_FAR_LEAKY ? r->leak : 1;
+}
+
+/* Fills in turns number `which`: positions 0 .. 63 in double, columns in float. */
+static void lctx__turns_make(lctx__plan *p, int which, double slower, int64_t group)
+{
+    lctx__turns *t = &p->turns[which];
+    const lctx_rope *rope = p->a.rope;
+    const int64_t n = rope->n_rot / 2, step = lctx__min(group, LCTX_TILE);
+    lctx__angles a;
+    int64_t i, x;
+    t->coarse = *rope, t->coarse.n_hat = 0, t->group = group;
+    for (i = 0; i < n; i++)
+        t->coarse.freq[i] = (which == LCTX__HAT ? rope->plain[i] : rope->freq[i]) / slower;
+    lctx__angles_begin(&a, &t->coarse);
+    for (x = 0; x < LCTX_TILE; x++) {
+        lctx__angles_move(&a, x);
+        memcpy(t->c + x * n, a.c, (size_t)n * sizeof *a.c);
+        memcpy(t->s + x * n, a.s, (size_t)n * sizeof *a.s);
+    }
+    for (i = 0; i < n; i++) {
+        for (x = 0; x < (step > 1 ? 2 : 1) * LCTX_TILE; x++) {
+            double g = rope->xpos_base != 0
+                     ? lctx__xpos(rope, LCTX_ROPE_KEY, rope->xpos_center + x, (int32_t)i) : 1;
+            t->cos[i * 2 * LCTX_TILE + x] = (float)(t->c[x / step * n + i] * g);
+            t->sin[i * 2 * LCTX_TILE + x] = (float)(t->s[x / step * n + i] * g);
+        }
+        t->coarse.freq[i] *= LCTX_TILE;
+    }
+}
+static void lctx__turns_begin(lctx__plan *p, char *at)
+{
+    const lctx_far_rule *r = p->a.far_rule;
+    (void)lctx__turns_carve(p, at);
+    lctx__turns_make(p, LCTX__NEAR, 1, 1);
+    if (p->a.rope->n_hat) lctx__turns_make(p, LCTX__HAT, 1, 1);
+    if (p->has_rule && r->kind != LCTX_FAR_CLAMP)
+        lctx__turns_make(p, LCTX__FAR, lctx__slower(r), r->kind == LCTX_FAR_GROUP ? r->group : 1);
+}
+
+/* Where the query stands for spans of query 0 or 1. */
+static int64_t lctx__seen_from(const lctx_attn *a, int64_t t, int64_t query)
+{
+    const int64_t pos = lctx__q_pos(a, t);
+    return query && a->far_pos ? lctx__min(pos, a->far_pos) : pos;
+}
+
+/* g(pos) - g(window) in positions of the far schedule; queries nearer than that have no far pairs. */
+static int64_t lctx__far_from(const lctx_far_rule *r, int64_t pos)
+{
+    const int64_t from = lctx__max(pos, r->window);
+    if (r->kind == LCTX_FAR_CLAMP) return 0;
+    return r->kind == LCTX_FAR_LEAKY ? from - r->window : from / r->group - r->window / r->group;
+}
+
+/* Turns copy c of the block's queries, in place. */
+static void lctx__turn_copy(lctx__work *w, int64_t c)
+{
+    const lctx_attn *a = &w->p->a;
+    const int32_t n = a->rope->n_rot / 2;
+    const double factor = a->rope->attn_factor * a->rope->attn_factor;
+    const double slower = c & 2 ? lctx__slower(a->far_rule) : 1;
+    float co[LCTX_MAX_ROT], si[LCTX_MAX_ROT];
+    lctx_rope rope = *a->rope;
+    lctx__angles base, at;
+    lctx__turn turn;
+    int64_t t, head;
+    int32_t i;
+    memset(&turn, 0, sizeof turn);
+    turn.n_head = (int32_t)w->p->group, turn.head_dim = a->d_k;
+    turn.n_rot = rope.n_rot, turn.pairing = rope.pairing;
+    turn.x_head = turn.out_head = w->p->d_k * 4, turn.cos = co, turn.sin = si;
+    lctx__angles_begin(&base, a->rope);
+    lctx__angles_move(&base, c & 2 ? a->far_rule->window : 0);
+    for (i = 0; i < n; i++) rope.freq[i] /= slower;
+    lctx__angles_begin(&at, &rope);
+    for (t = 0; t < w->n_q; t++) {
+        const int64_t pos = lctx__seen_from(a, w->q0 + t, c & 1);
+        lctx__angles_move(&at, c & 2 ? lctx__far_from(a->far_rule, pos) : pos);
+        for (i = 0; i < n; i++) {
+            double x = at.c[i], y = at.s[i];
+            double g = rope.xpos_base != 0 ? lctx__xpos(&rope, LCTX_ROPE_QUERY, pos, i) : 1;
+            if (c & 2) {
+                x = at.c[i] * base.c[i] - at.s[i] * base.s[i];
+                y = at.s[i] * base.c[i] + at.c[i] * base.s[i];
+            }
+            co[i] = (float)(x * factor * g), si[i] = (float)(y * factor * g);
+        }
+        lctx__pair_tables(&rope, co, si);
+        for (head = 0; head < w->p->heads; head++) {
+            float *q = w->q[c] + (head * w->t.rows + t * w->p->group) * w->p->d_k;
+            turn.x = turn.out = (char *)q;
+            w->ops->turn(&turn);
+        }
     }
 }
 
@@ -2256,7 +2483,7 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->q0 + row % w->t.rows / group;
 }
 
-/* Queries of the block, both copies, scaled; padding dimensions zero; slopes and positions. */
+/* Queries of the block, all copies, scaled; padding dimensions zero; slopes. */
 static void lctx__work_queries(lctx__work *w)
 {
     const lctx_attn *a = &w->p->a;
@@ -2266,14 +2493,16 @@ static void lctx__work_queries(lctx__work *w)
     for (row = 0; row < w->all; row++) {
         lctx__row_is(w, row, &t, &h);
         w->slope[row] = a->alibi ? a->alibi[h] : 0;
-        for (c = 0; c < 1 + w->p->has_far; c++) {
-            const char *from = (const char *)(c ? a->q_far : a->q) + t * a->q_token + h * a->q_head;
+        for (c = 0; c < 4; c++) {
+            const float *base = c & 1 && !a->rope ? a->q_far : a->q;
+            const char *from = (const char *)base + t * a->q_token + h * a->q_head;
             const float *q = (const float *)(const void *)from;
-            float *to = w->q[c] + row * d;
-            for (i = 0; i < a->d_k; i++) to[i] = q[i] * a->scale;
-            for (; i < d; i++) to[i] = 0;
+            float *to = w->q[c] ? w->q[c] + row * d : NULL;
+            for (i = 0; to && i < a->d_k; i++) to[i] = q[i] * a->scale;
+            for (; to && i < d; i++) to[i] = 0;
         }
     }
+    for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
 }
 
 /* ---- visibility: what a query sees is a row of runs of key positions, of which the next one from
@@ -2589,6 +2818,80 @@ static void lctx__work_kernel(const lctx__work *w)
     }
 }
 
+/* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0 may
+   stand up to 63 before position 0, where nothing does. */
+static void lctx__turn_lanes(lctx__work *w, int which, const float *k, int64_t at, uint64_t lanes)
+{
+    const lctx__turns *turns = &w->p->turns[which];
+    const lctx_rope *rope = w->p->a.rope;
+    const int64_t group = turns->group, n = rope->n_rot / 2;
+    const int64_t first = (at + group * LCTX_TILE) / group - LCTX_TILE, rest = at - first * group;
+    const int64_t t = first < 0 ? -1 : first / LCTX_TILE, one = first - t * LCTX_TILE;
+    const int64_t column = group < LCTX_TILE ? rest : lctx__max(rest - group + LCTX_TILE, 0);
+    lctx__angles *a = &w->angles[which];
+    float c[LCTX_MAX_ROT / 2], s[LCTX_MAX_ROT / 2];
+    lctx__spin spin;
+    int64_t i;
+    if (!a->rope) lctx__angles_begin(a, &turns->coarse);
+    lctx__angles_move(a, t < 0 ? -t : t);
+    for (i = 0; i < n; i++) {
+        const double x = turns->c[one * n + i], y = turns->s[one * n + i];
+        const double z = t < 0 ? -a->s[i] : a->s[i];
+        const double g = rope->xpos_base != 0 ? lctx__xpos(rope, LCTX_ROPE_KEY, at, (int32_t)i) : 1;
+        c[i] = (float)((a->c[i] * x - z * y) * g), s[i] = (float)((z * x + a->c[i] * y) * g);
+    }
+    spin.n_rot = rope->n_rot, spin.pairing = rope->pairing, spin.d_k = w->p->d_k;
+    spin.lanes = lanes, spin.c = c, spin.s = s, spin.k = k, spin.out = w->k_turned;
+    spin.cos = turns->cos + column, spin.sin = turns->sin + column;
+    w->ops->spin(&spin);
+}
+
+/* Points the kernel's tile at the raw tile k, turned as near or as far pairs have it. */
+static void lctx__turn_keys(lctx__work *w, const void *k, int type, int64_t at, int far)
+{
+    const int64_t n_hat = w->p->a.rope->n_hat;
+    const uint64_t hat = n_hat && !far ? lctx__below(n_hat - at) : 0;
+    w->t.k = k, w->t.k_type = type;
+    if (far && w->p->a.far_rule->kind == LCTX_FAR_CLAMP) return;
+    if (type != LCTX_F32) w->ops->keys(type, w->p->d_k, k, w->k_tile), k = w->k_tile;
+    if (~hat) lctx__turn_lanes(w, far ? LCTX__FAR : LCTX__NEAR, (const float *)k, at, ~hat);
+    if (hat) lctx__turn_lanes(w, LCTX__HAT, (const float *)k, at, hat);
+    w->t.k = w->k_turned, w->t.k_type = LCTX_F32;
+}
+
+/* Masks of the near or of the far pairs; returns 0 where there are none. */
+static int lctx__work_side(lctx__work *w, int64_t query, int64_t at, int far)
+{
+    const lctx_attn *a = &w->p->a;
+    uint64_t any = 0, all = ~(uint64_t)0;
+    int64_t row;
+    for (row = 0; row < w->t.rows; row++) {
+        const int64_t pos = lctx__seen_from(a, w->q0 + row / w->p->group, query);
+        const uint64_t apart = lctx__below(pos - a->far_rule->window + 1 - at);
+        w->side[row] = w->see[row] & (far ? apart : ~apart);
+        any |= w->side[row], all &= w->side[row];
+    }
+    w->t.see = all == ~(uint64_t)0 ? NULL : w->side;
+    return any != 0;
+}
+
+/* The kernel on a tile of raw keys: near pairs, then far ones. */
+static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
+{
+    const uint64_t *see = w->t.see;
+    const int64_t row = (w->head - w->head0) * w->t.rows;
+    const void *k = w->t.k;
+    const int type = w->t.k_type;
+    int far;
+    for (far = 0; far <= w->p->has_rule; far++) {
+        if (w->p->has_rule && !lctx__work_side(w, s->query, at, far)) continue;
+        w->t.q = w->q[s->query + 2 * far] + row * w->p->d_k;
+        lctx__turn_keys(w, k, type, at, far);
+        lctx__work_kernel(w);
+    }
+    w->t.see = see;
+}
+
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
 {
@@ -2608,7 +2911,8 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
         if (w->bias) lctx__work_bias(w, key0 + lane0, live);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
-        lctx__work_kernel(w);
+        if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
+        else lctx__work_kernel(w);
     }
 }
 
@@ -2757,11 +3061,12 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     int64_t i;
     if (st) return st;
     if (p.a.n_q == 0) return LCTX_OK;
-    if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far)) return LCTX_E_NULL;
+    if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far && !p.a.rope)) return LCTX_E_NULL;
     for (i = 0; i < p.a.n_spans; i++)
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
     p.scratch = lctx__aligned(scratch);
+    if (p.a.rope) lctx__turns_begin(&p, p.scratch + p.total_bytes - p.turns_bytes - 2 * LCTX__ALIGN);
     lctx__report(&p);
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
@@ -3073,6 +3378,9 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
         return LCTX_E_WINDOW;
     out->window = d->window, out->n_sink = d->n_sink;
+    if (d->policy != LCTX_SINKS || !attn->rope) return LCTX_OK;
+    if (!lctx__unset_or(attn->far_pos, d->n_sink + d->window - 1)) return LCTX_E_POS;
+    out->far_pos = d->n_sink + d->window - 1;
     return LCTX_OK;
 }
 
@@ -4589,6 +4897,32 @@ LCTX__INLINE void FN(turn_interleaved)(const lctx__turn *t, const char *x, char 
     }
     for (; i < t->n_rot; i += 2) FN(turn_one)(x, out, i, i + 1, t->cos[i], t->sin[i + 1]);
 }
+/* Lanes of dimension i from c on, where they are asked for. */
+LCTX__INLINE void FN(spin_put)(const lctx__spin *t, int64_t i, int64_t c, vf x)
+{
+    float *out = t->out + i * LCTX_TILE + c;
+    vf_store(out, vf_keep(t->lanes >> c, x, vf_load(out)));
+}
+LCTX__ENTRY void FN(spin)(const lctx__spin *t)
+{
+    const int64_t h = t->n_rot / 2, half = t->pairing == LCTX_ROPE_HALF;
+    int64_t i, c;
+    for (i = 0; i < h; i++) {
+        const int64_t a = half ? i : 2 * i, b = half ? h + i : 2 * i + 1;
+        const vf c0 = vf_set1(t->c[i]), s0 = vf_set1(t->s[i]), minus = vf_set1(-t->s[i]);
+        for (c = 0; c < LCTX_TILE; c += VL) {
+            vf c1 = vf_load(t->cos + i * 2 * LCTX_TILE + c);
+            vf s1 = vf_load(t->sin + i * 2 * LCTX_TILE + c);
+            vf x = vf_load(t->k + a * LCTX_TILE + c), y = vf_load(t->k + b * LCTX_TILE + c);
+            FN(turn_pair)(&x, &y, vf_fma(c0, c1, vf_mul(minus, s1)), vf_fma(s0, c1, vf_mul(c0, s1)));
+            FN(spin_put)(t, a, c, x);
+            FN(spin_put)(t, b, c, y);
+        }
+    }
+    for (i = t->n_rot; i < t->d_k; i++)
+        for (c = 0; c < LCTX_TILE; c += VL)
+            FN(spin_put)(t, i, c, vf_load(t->k + i * LCTX_TILE + c));
+}
 LCTX__ENTRY void FN(turn)(const lctx__turn *t)
 {
     const size_t rot = (size_t)t->n_rot * 4, rest = (size_t)(t->head_dim - t->n_rot) * 4;
@@ -4712,7 +5046,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 
 static const lctx__ops FN(ops) = {
     FN(tile), FN(fold), FN(finish), FN(blend), FN(keys), FN(pack), FN(to_f32), FN(to_f16),
-    FN(to_i8), FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+    FN(to_i8), FN(turn), FN(spin), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 
 #ifdef __clang__

@@ -259,6 +259,45 @@ int oracle_sees(const oracle_attn *a, int64_t t, int h, int64_t j)
     return !a->pattern || allowed(a->pattern, h, m, n);
 }
 
+/* The distance at which query t and key j count. */
+static long double distance(const oracle_attn *a, int64_t t, int64_t j)
+{
+    int64_t m = a->q_pos[t], n = a->k_pos[j], w = a->far_window;
+    if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
+    if (a->far_kind == ORACLE_TRUE || m - n < w) return (long double)(m - n);
+    if (a->far_kind == ORACLE_CLAMP) return (long double)w;
+    if (a->far_kind == ORACLE_LEAKY) return w + (long double)(m - n - w) / a->far_leak;
+    return (long double)(m / a->far_group - n / a->far_group + w - w / a->far_group);
+}
+
+/* q . k, k turned back by the distance of each pair of dimensions. Where n_hat gives query and key
+   frequencies of their own, their angles are not those of a distance. */
+static double raw_product(const oracle_attn *a, int64_t t, int64_t j, const float *q,
+                          const float *k)
+{
+    const oracle_rope *r = a->rope;
+    int64_t m = a->q_pos[t], n = a->k_pos[j];
+    long double apart_by = distance(a, t, j), angle;
+    double sum = 0;
+    int i, half = r->n_rot / 2;
+    if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
+    for (i = r->n_rot; i < a->d_k; i++) sum += (double)q[i] * (double)k[i];
+    for (i = 0; i < half; i++) {
+        int x = a->interleaved ? 2 * i : i, y = a->interleaved ? 2 * i + 1 : i + half;
+        double even = (double)q[x] * (double)k[x] + (double)q[y] * (double)k[y];
+        double odd = (double)q[y] * (double)k[x] - (double)q[x] * (double)k[y];
+        double grow = (double)(r->attn_factor * r->attn_factor);
+        angle = apart_by * r->freq[i];
+        if (r->n_hat > 0)
+            angle = m * (m < r->n_hat ? r->plain : r->freq)[i]
+                  - n * (n < r->n_hat ? r->plain : r->freq)[i];
+        if (r->xpos_base != 0)
+            grow *= (double)(oracle_rope_growth(r, m, i) / oracle_rope_growth(r, n, i));
+        sum += grow * (cos((double)angle) * even - sin((double)angle) * odd);
+    }
+    return sum;
+}
+
 /* The final logit of key j, -infinity where it is not visible. */
 static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
 {
@@ -268,7 +307,8 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     double s = 0;
     int i;
     if (!oracle_sees(a, t, h, j)) return -(double)INFINITY;
-    for (i = 0; i < a->d_k; i++) s += (double)q[i] * (double)k[i];
+    for (i = 0; i < a->d_k && !a->rope; i++) s += (double)q[i] * (double)k[i];
+    if (a->rope) s = raw_product(a, t, j, a->q + (t * a->n_head + h) * a->d_k, k);
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;
     if (a->softcap > 0) s = a->softcap * tanh(s / a->softcap);

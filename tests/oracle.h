@@ -66,6 +66,8 @@ typedef struct oracle_pattern {
     int64_t n_global;
 } oracle_pattern;
 
+typedef enum oracle_far { ORACLE_TRUE, ORACLE_CLAMP, ORACLE_LEAKY, ORACLE_GROUP } oracle_far;
+
 typedef struct oracle_attn {
     int n_head, n_head_kv, d_k, d_v;
     int64_t n_q, n_kv;
@@ -74,7 +76,12 @@ typedef struct oracle_attn {
     const float *k, *v;                 /* [n_kv][n_head_kv][d_k], [n_kv][n_head_kv][d_v] */
     const float *k_factor, *v_factor;   /* [n_kv][n_head_kv], multiplied into the rows; or null */
     const int64_t *k_pos;               /* [n_kv] */
-    const unsigned char *far;           /* [n_kv], nonzero: scored with q_far; or null */
+    const unsigned char *far;           /* [n_kv], nonzero: scored with q_far, or from far_pos at
+                                           most if raw; or null */
+    const oracle_rope *rope;            /* q and k are raw and turned by their distance; or null */
+    int interleaved, far_kind;
+    int64_t far_pos, far_window, far_group;     /* far_pos 0 = no bound */
+    double far_leak;
     double scale, softcap;              /* scale as it stands; softcap 0 = none */
     int causal, n_sink;
     int64_t window;                     /* 0 = all */

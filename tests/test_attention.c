@@ -44,6 +44,12 @@ typedef struct problem {
     int32_t patterned;       /* nonzero: under `pattern` */
     lctx_pattern pattern;
     int32_t groups;          /* spans and queries take turns in groups 0 .. groups; 0 = none */
+    int32_t n_rot;           /* nonzero: keys and queries are raw, and so many dimensions turn */
+    int32_t pairing;
+    int64_t n_hat, far_pos;
+    float xpos;              /* its base; 0 = none */
+    int32_t yarn;            /* nonzero: a schedule with an attention factor and a scale_mul */
+    lctx_far_rule rule;
 } problem;
 
 typedef struct scene {
@@ -52,6 +58,8 @@ typedef struct scene {
     int64_t *q_pos, *k_pos;
     int32_t *q_group, *k_group;
     oracle_pattern pattern;          /* the oracle's */
+    lctx_rope rope;
+    oracle_rope oracle_rope;
     unsigned char *far;
     float *k, *v, *k_factor, *v_factor;             /* the oracle's */
     unsigned char *k_base, *v_base, *k_mem, *v_mem; /* the library's rows, and their allocations */
@@ -287,6 +295,28 @@ static void make_pattern(scene *s)
     s->attn.pattern = p;
 }
 
+/* The schedule, as the library and as the oracle has it; xPos's centre is amid the keys. */
+static void make_rope(scene *s)
+{
+    lctx_rope_desc d;
+    oracle_rope_desc o;
+    memset(&d, 0, sizeof d);
+    memset(&o, 0, sizeof o);
+    d.scheme = s->p.yarn ? LCTX_ROPE_YARN : LCTX_ROPE_PLAIN; d.pairing = s->p.pairing;
+    o.scheme = s->p.yarn ? ORACLE_YARN : ORACLE_PLAIN;
+    d.n_rot = o.n_rot = s->p.n_rot; d.theta = o.theta = 10000; d.factor = o.factor = 4;
+    d.orig_ctx = o.orig_ctx = 128; d.beta_fast = o.beta_fast = 32; d.beta_slow = o.beta_slow = 1;
+    d.mscale = o.mscale = 0.5; d.mscale_all_dim = o.mscale_all_dim = 0.8; o.truncate = 1;
+    d.n_hat = o.n_hat = s->p.n_hat;
+    d.xpos_base = o.xpos_base = (double)s->p.xpos;
+    d.xpos_center = o.xpos_center = s->p.n_kv / 2;
+    if (lctx_rope_init(&s->rope, &d) != LCTX_OK) check(0, "a schedule is made");
+    oracle_rope_schedule(&o, &s->oracle_rope);
+    s->attn.rope = &s->rope;
+    s->attn.q_far = NULL; s->attn.far_pos = s->p.far_pos;
+    if (s->p.rule.kind) s->attn.far_rule = &s->p.rule;
+}
+
 static void make_attn(scene *s)
 {
     lctx_attn *a = &s->attn;
@@ -308,6 +338,7 @@ static void make_attn(scene *s)
     if (s->p.alibi) a->alibi = s->alibi;
     if (s->p.sink != 0) a->sink_logit = s->sink;
     if (s->p.patterned) make_pattern(s);
+    if (s->p.n_rot) make_rope(s);
     s->q_group = (int32_t *)zeroed(s->p.n_q, sizeof *s->q_group);
     for (t = 0; t < s->p.n_q; t++) s->q_group[t] = (int32_t)(t % (s->p.groups + 1));
     if (s->p.groups) a->q_group = s->q_group;
@@ -376,6 +407,10 @@ static oracle_attn oracle_of(const scene *s)
     o.causal = s->p.mask == LCTX_CAUSAL; o.n_sink = s->p.n_sink; o.window = s->p.window;
     o.pattern = s->p.patterned ? &s->pattern : NULL;
     o.q_group = s->attn.q_group; o.k_group = s->k_group;
+    o.rope = s->p.n_rot ? &s->oracle_rope : NULL; o.interleaved = s->p.pairing;
+    o.far_pos = s->p.far_pos; o.far_kind = s->p.rule.kind; o.far_window = s->p.rule.window;
+    o.far_group = s->p.rule.group; o.far_leak = s->p.rule.leak;
+    if (o.rope && !(s->p.scale > 0)) o.scale *= (double)o.rope->scale_mul;
     o.alibi = s->attn.alibi; o.sink_logit = s->attn.sink_logit; o.bias = s->attn.bias;
     o.bias_query = s->attn.bias_query == -1 ? 0 : o.n_kv;
     o.bias_head = s->attn.bias_head == -1 ? 0 : s->attn.bias_query == -1 ? o.n_kv : o.n_q * o.n_kv;
@@ -424,12 +459,14 @@ static void agrees(const problem *p, const char *what)
     check(st == LCTX_OK && oracle_error_nmse(&e) < 1e-10 && e.worst < 2e-5 && lse_off < 1e-5,
           "%s agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
           " cut %d gap %d"
-          "%s%s, back %d, mask %d window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g"
+          "%s%s, raw %d%s rule %d (%d, %d, %g) hat %d xpos %g, back %d, mask %d window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g"
           " sharp %g groups %d pattern %d/%d (%d, %d, %d, %d, %d globals)"
           " [%s, NMSE %.1e, worst %.1e, lse %.1e]", what, p->n_head, p->n_head_kv, p->d_k, p->d_v,
           (int)p->n_q, (int)p->n_kv, type_names[p->k_type], type_names[p->v_type],
           store_names[p->store],
           (int)p->cut, (int)p->gap, p->falling ? " falling" : "", p->far ? " far" : "",
+          p->n_rot, p->yarn ? " yarn" : "", p->rule.kind, (int)p->rule.window, p->rule.group,
+          p->rule.leak, (int)p->n_hat, (double)p->xpos,
           (int)p->q_back,
           p->mask, (int)p->window, p->n_sink, (double)p->softcap, p->alibi, (double)p->sink,
           (int)p->bias,
@@ -1339,6 +1376,114 @@ static void test_skipping(void)
     test_unseen_runs(LCTX_PATTERN_BLOCKS, 500, 1);
 }
 
+/* ---------------------------------------------------------------------------- raw keys */
+
+static const int64_t rule_windows[] = { 1, 5, 63, 64, 65, 130, 500, 5000 };
+
+static lctx_far_rule rule_of(int kind, size_t way)
+{
+    static const int32_t groups_of[] = { 1, 2, 3, 8, 10, 63, 64, 65, 100, 1000 };
+    static const double leaks[] = { 1, 2, 16, 3.7 };
+    lctx_far_rule r;
+    memset(&r, 0, sizeof r);
+    r.kind = kind;
+    r.window = rule_windows[way % COUNT(rule_windows)];
+    r.group = groups_of[way % COUNT(groups_of)];
+    r.leak = leaks[way % COUNT(leaks)];
+    return r;
+}
+
+/* Raw keys under every rule, in every layout and type, against distances taken pair by pair. */
+static void test_raw(void)
+{
+    int kind;
+    size_t way;
+    for (kind = 0; kind < LCTX_FAR_COUNT; kind++)
+        for (way = 0; way < 40; way++) {
+            problem p = plain(4, 2, 32, way % 3 ? 1 : 20, 700, every_type[way % 4]);
+            if (!full() && (way + (size_t)kind) % (slow() ? 6 : 2)) continue;
+            p.store = (store)(way / 4 % STORES);
+            p.n_rot = way % 5 == 4 ? 20 : 32; p.pairing = way % 3 == 1; p.yarn = way % 4 == 2;
+            p.rule = rule_of(kind, way);
+            if (way % 7 == 3) p.mask = LCTX_MASK_NONE, p.q_back = 300;
+            if (way % 7 == 5) p.cut = MANY, p.far = 1, p.far_pos = 400;
+            if (way % 7 == 6) p.window = 300, p.n_sink = 4;
+            if (kind == 0 && way % 6 == 0) p.n_hat = 20 + 50 * (int64_t)(way % 4);
+            if (kind == 0 && way % 6 == 2) p.xpos = 512;
+            agrees(&p, "raw keys");
+        }
+}
+
+/* Beside every other option. */
+static void test_random_raw(void)
+{
+    int cases = full() ? 500 : slow() ? 30 : 60;
+    while (cases > 0) {
+        problem p = random_problem();
+        size_t way = (size_t)(test_random() % 1000);
+        if (p.n_kv > 2000 || p.n_q * p.n_head * p.n_kv > 200000) continue;
+        p.d_k = p.d_k > 64 ? 24 : p.d_k; p.d_v = p.d_v > 64 ? 40 : p.d_v;
+        if (p.scale > 0.1f) p.scale /= sqrtf((float)p.d_k);
+        if (p.alibi && p.gap > 17) p.gap = 17;
+        p.n_rot = way % 2 ? p.d_k / 2 * 2 : p.d_k / 4 * 2; p.pairing = way % 3 == 0;
+        p.yarn = way % 5 == 0; p.far_pos = way % 7 ? 0 : 300;
+        p.rule = rule_of((int)(way % LCTX_FAR_COUNT), way / 4);
+        p.patterned = way % 4 == 3;
+        if (p.patterned) p.pattern = pattern_of((int)(way % LCTX_PATTERN_COUNT), 100, way);
+        agrees(&p, "random raw keys");
+        cases--;
+    }
+}
+
+static void test_raw_bits(void)
+{
+    char what[64];
+    int kind, t;
+    for (kind = 0; kind < LCTX_FAR_COUNT; kind++)
+        for (t = 0; t < 4; t++) {
+            problem p = bits_problem(every_type[t], (store)((kind + t) % STORES), 0);
+            scene *s;
+            outcome want;
+            if (!full() && (kind + t) % 2) continue;
+            p.n_rot = 32; p.pairing = t % 2; p.rule = rule_of(kind, (size_t)t + 4);
+            p.rule.window = 200;
+            if (t == 2) { p.window = 533; p.n_sink = 4; }
+            s = scene_new(&p);
+            want = outcome_of(s);
+            sprintf(what, "raw %s in %s, rule %d", type_names[t], store_names[p.store], kind);
+            bits_over_threads(s, &want, what);
+            bits_over_chunks(s, &want, what);
+            bits_as_keys_come(s, &want, what);
+            bits_over_cuts(s, &want, what);
+            bits_without_evicted(s, &want, what);
+            outcome_free(&want);
+            scene_free(s);
+        }
+}
+
+/* Angles stay right far out: raw keys at positions beyond 2^24. */
+static void test_raw_far_out(void)
+{
+    int kind;
+    for (kind = 0; kind < LCTX_FAR_COUNT; kind++) {
+        problem p = plain(2, 1, 32, 5, 300, LCTX_F32);
+        scene *s;
+        oracle_error e;
+        double lse_off;
+        int64_t i, from = ((int64_t)1 << 24) - 77;
+        p.n_rot = 32; p.store = TILES; p.rule = rule_of(kind, 5);
+        s = scene_new(&p);
+        for (i = 0; i < 300; i++) s->k_pos[i] += from;
+        for (i = 0; i < 5; i++) s->q_pos[i] += from;
+        s->spans[0].pos += from;
+        check(attend(&s->attn) == LCTX_OK, "raw keys far out are attended");
+        compare(s, &e, &lse_off);
+        check(e.worst < 2e-5 && lse_off < 1e-5, "raw keys at position 2^24, rule %d: the oracle's"
+              " (%.1e, %.1e)", kind, e.worst, lse_off);
+        scene_free(s);
+    }
+}
+
 /* ---------------------------------------------------------------------------- long contexts */
 
 static void test_long(lctx_type type, int peaked, int64_t n_kv)
@@ -1681,6 +1826,8 @@ typedef struct arguments {
     int64_t pos[3];
     lctx_pattern p;             /* used where a.pattern is set to it */
     int32_t group[3];
+    lctx_rope rope;             /* where a.rope and a.far_rule are set to them */
+    lctx_far_rule rule;
     size_t short_by;            /* bytes that the scratch lacks */
     int no_scratch, need_size;  /* need_size: the size query must refuse it too */
     float q[3 * 4 * 16], kv[8 * 2 * 16], out[3 * 4 * 16], lse[12], scale[16];
@@ -1700,6 +1847,8 @@ static void good_arguments(arguments *g)
     g->need_size = 1;
     for (i = 0; i < 3; i++) g->pos[i] = 20 + i;
     g->p.length = 4; g->p.dilation = 2;
+    g->rope.n_rot = 16; g->rope.attn_factor = g->rope.scale_mul = 1;
+    g->rule.window = 4; g->rule.group = 2; g->rule.leak = 2;
 }
 
 static void try_arguments(arguments *g, lctx_status want, const char *why)
@@ -1811,6 +1960,31 @@ static void test_bad_arguments(void)
     PATTERN(LCTX_E_GLOBAL, "a global of 2^48", LCTX_PATTERN_ALL,
             g.p.global = g.pos; g.p.n_global = 3; g.pos[2] = top);
 #undef PATTERN
+#define RAW(status, why, k, change) \
+    REFUSED(status, "raw keys with " why, g.a.rope = &g.rope; g.a.far_rule = &g.rule; \
+            g.rule.kind = k; change)
+    RAW(LCTX_OK, "everything right", LCTX_FAR_GROUP, g.rule.leak = 0);
+    RAW(LCTX_E_ENUM, "an unknown rule", LCTX_FAR_COUNT, g.rule.leak = 2);
+    RAW(LCTX_E_ENUM, "a negative rule", -1, g.rule.leak = 2);
+    RAW(LCTX_E_FAR_RULE, "a rule without a window", LCTX_FAR_CLAMP, g.rule.window = 0);
+    RAW(LCTX_E_FAR_RULE, "a negative window", LCTX_FAR_LEAKY, g.rule.window = -1);
+    RAW(LCTX_E_FAR_RULE, "no group", LCTX_FAR_GROUP, g.rule.group = 0);
+    RAW(LCTX_E_FAR_RULE, "a negative group", LCTX_FAR_GROUP, g.rule.group = -3);
+    RAW(LCTX_E_FAR_RULE, "a leak below 1", LCTX_FAR_LEAKY, g.rule.leak = 0.5);
+    RAW(LCTX_E_FAR_RULE, "a leak NaN", LCTX_FAR_LEAKY, g.rule.leak = (double)nan);
+    RAW(LCTX_E_FAR_RULE, "an infinite leak", LCTX_FAR_LEAKY, g.rule.leak = (double)inf);
+    RAW(LCTX_E_FAR_RULE, "a rule over n_hat", LCTX_FAR_CLAMP, g.rope.n_hat = 2);
+    RAW(LCTX_E_FAR_RULE, "a rule over xPos", LCTX_FAR_CLAMP, g.rope.xpos_base = 512);
+    RAW(LCTX_E_NULL, "a rule but no schedule", LCTX_FAR_CLAMP, g.a.rope = NULL);
+    RAW(LCTX_E_N_ROT, "an odd n_rot", LCTX_FAR_NONE, g.rope.n_rot = 7);
+    RAW(LCTX_E_N_ROT, "n_rot above d_k", LCTX_FAR_NONE, g.rope.n_rot = 18);
+    RAW(LCTX_E_ENUM, "an unknown pairing", LCTX_FAR_NONE, g.rope.pairing = 2);
+    RAW(LCTX_E_POS, "a negative far_pos", LCTX_FAR_NONE, g.a.far_pos = -1);
+    RAW(LCTX_E_XPOS_FAR, "a query out of xPos's reach", LCTX_FAR_NONE,
+        g.rope.xpos_base = 1; g.a.q_pos0 = 63);
+    RAW(LCTX_E_XPOS_FAR, "a key out of xPos's reach", LCTX_FAR_NONE,
+        g.rope.xpos_base = 1; g.s[1].pos = 58);
+#undef RAW
     REFUSED(LCTX_E_GROUP, "a span of a negative group", g.s[1].group = -1);
     REFUSED(LCTX_E_GROUP, "a query of a negative group", g.a.q_group = g.group; g.group[2] = -1);
     REFUSED(LCTX_E_SOFTCAP, "a negative softcap", g.a.softcap = -1);
@@ -2040,6 +2214,10 @@ int main(void)
     test_dilated_mixture();
     test_parallel_contexts();
     test_skipping();
+    test_raw();
+    test_random_raw();
+    test_raw_bits();
+    test_raw_far_out();
     test_long_contexts();
     test_far_apart();
     test_merge();
