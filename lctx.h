@@ -1127,11 +1127,12 @@ typedef struct lctx__tile {
 typedef struct lctx__spin {
     int32_t n_rot, pairing;
     int64_t d_k;
+    int type;                        /* of k */
     uint64_t lanes;
     const float *c, *s;              /* [n_rot/2] */
     const float *cos, *sin;          /* [n_rot/2], 2 * LCTX_TILE apart, of one lane more each */
-    const float *k;                  /* native key tiles, f32: from, to; not the same */
-    float *out;
+    const void *k;                   /* native key tile */
+    float *out;                      /* another of f32 */
 } lctx__spin;
 
 /* Rotation of one token's heads. */
@@ -2820,7 +2821,8 @@ static void lctx__work_kernel(const lctx__work *w)
 
 /* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0 may
    stand up to 63 before position 0, where nothing does. */
-static void lctx__turn_lanes(lctx__work *w, int which, const float *k, int64_t at, uint64_t lanes)
+static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, int64_t at,
+                             uint64_t lanes)
 {
     const lctx__turns *turns = &w->p->turns[which];
     const lctx_rope *rope = w->p->a.rope;
@@ -2841,7 +2843,7 @@ static void lctx__turn_lanes(lctx__work *w, int which, const float *k, int64_t a
         c[i] = (float)((a->c[i] * x - z * y) * g), s[i] = (float)((z * x + a->c[i] * y) * g);
     }
     spin.n_rot = rope->n_rot, spin.pairing = rope->pairing, spin.d_k = w->p->d_k;
-    spin.lanes = lanes, spin.c = c, spin.s = s, spin.k = k, spin.out = w->k_turned;
+    spin.type = type, spin.lanes = lanes, spin.c = c, spin.s = s, spin.k = k, spin.out = w->k_turned;
     spin.cos = turns->cos + column, spin.sin = turns->sin + column;
     w->ops->spin(&spin);
 }
@@ -2853,9 +2855,8 @@ static void lctx__turn_keys(lctx__work *w, const void *k, int type, int64_t at, 
     const uint64_t hat = n_hat && !far ? lctx__below(n_hat - at) : 0;
     w->t.k = k, w->t.k_type = type;
     if (far && w->p->a.far_rule->kind == LCTX_FAR_CLAMP) return;
-    if (type != LCTX_F32) w->ops->keys(type, w->p->d_k, k, w->k_tile), k = w->k_tile;
-    if (~hat) lctx__turn_lanes(w, far ? LCTX__FAR : LCTX__NEAR, (const float *)k, at, ~hat);
-    if (hat) lctx__turn_lanes(w, LCTX__HAT, (const float *)k, at, hat);
+    if (~hat) lctx__turn_lanes(w, far ? LCTX__FAR : LCTX__NEAR, k, type, at, ~hat);
+    if (hat) lctx__turn_lanes(w, LCTX__HAT, k, type, at, hat);
     w->t.k = w->k_turned, w->t.k_type = LCTX_F32;
 }
 
@@ -4898,30 +4899,42 @@ LCTX__INLINE void FN(turn_interleaved)(const lctx__turn *t, const char *x, char 
     for (; i < t->n_rot; i += 2) FN(turn_one)(x, out, i, i + 1, t->cos[i], t->sin[i + 1]);
 }
 /* Lanes of dimension i from c on, where they are asked for. */
-LCTX__INLINE void FN(spin_put)(const lctx__spin *t, int64_t i, int64_t c, vf x)
+LCTX__INLINE void FN(spin_put)(const lctx__spin *t, const int all, int64_t i, int64_t c, vf x)
 {
     float *out = t->out + i * LCTX_TILE + c;
-    vf_store(out, vf_keep(t->lanes >> c, x, vf_load(out)));
+    vf_store(out, all ? x : vf_keep(t->lanes >> c, x, vf_load(out)));
 }
-LCTX__ENTRY void FN(spin)(const lctx__spin *t)
+LCTX__INLINE vf FN(spin_key)(const lctx__spin *t, const int type, int64_t i, int64_t c)
+{
+    return FN(key)(type, t->k, i / 4 * 4, (int)(i % 4), c);
+}
+LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type)
 {
     const int64_t h = t->n_rot / 2, half = t->pairing == LCTX_ROPE_HALF;
     int64_t i, c;
     for (i = 0; i < h; i++) {
         const int64_t a = half ? i : 2 * i, b = half ? h + i : 2 * i + 1;
         const vf c0 = vf_set1(t->c[i]), s0 = vf_set1(t->s[i]), minus = vf_set1(-t->s[i]);
+        _Pragma("GCC unroll 4")
         for (c = 0; c < LCTX_TILE; c += VL) {
             vf c1 = vf_load(t->cos + i * 2 * LCTX_TILE + c);
             vf s1 = vf_load(t->sin + i * 2 * LCTX_TILE + c);
-            vf x = vf_load(t->k + a * LCTX_TILE + c), y = vf_load(t->k + b * LCTX_TILE + c);
+            vf x = FN(spin_key)(t, type, a, c), y = FN(spin_key)(t, type, b, c);
             FN(turn_pair)(&x, &y, vf_fma(c0, c1, vf_mul(minus, s1)), vf_fma(s0, c1, vf_mul(c0, s1)));
-            FN(spin_put)(t, a, c, x);
-            FN(spin_put)(t, b, c, y);
+            FN(spin_put)(t, all, a, c, x);
+            FN(spin_put)(t, all, b, c, y);
         }
     }
     for (i = t->n_rot; i < t->d_k; i++)
         for (c = 0; c < LCTX_TILE; c += VL)
-            FN(spin_put)(t, i, c, vf_load(t->k + i * LCTX_TILE + c));
+            FN(spin_put)(t, all, i, c, FN(spin_key)(t, type, i, c));
+}
+LCTX__ENTRY void FN(spin)(const lctx__spin *t)
+{
+#define LCTX__CALL(R, T) FN(spin_of)(t, R, T)
+    if (t->lanes == ~(uint64_t)0) LCTX__BY_TYPE(t->type, LCTX__CALL, 1)
+    else LCTX__BY_TYPE(t->type, LCTX__CALL, 0)
+#undef LCTX__CALL
 }
 LCTX__ENTRY void FN(turn)(const lctx__turn *t)
 {
