@@ -130,8 +130,8 @@
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
-       Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
-       settle on one length when the schedule is made.
+       Keys that are cached rotated have one schedule for good; where frequencies change
+       mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
        clang.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
@@ -319,7 +319,7 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
 
    A schedule is for one length. DYNAMIC and LONGROPE choose by ctx, once: HF chooses anew as the
    text grows, which leaves cached keys turned by frequencies that no longer hold. To follow it,
-   make a schedule per length and rotate all keys afresh. */
+   keep keys raw and make a schedule per length (lctx_attn.rope). */
 #define LCTX_MAX_ROT 512
 #define LCTX_XPOS_REACH 64     /* xPos holds up to this many xpos_base away from the centre */
 typedef enum lctx_rope_scheme {
@@ -570,10 +570,10 @@ typedef struct lctx_attn {
     const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t */
     int64_t q_pos0;
     const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all */
-    const lctx_rope *rope;         /* null: keys and queries are rotated already; else they are raw */
-    const lctx_far_rule *far_rule; /* with rope; null = distances as they are. Not with n_hat, xPos */
-    int64_t far_pos;               /* with rope: spans of query 1 are scored as if their queries stood
-                                      at min(position, far_pos), q_far is not read; 0 = no bound */
+    const lctx_rope *rope;         /* given: keys and queries are raw; null: rotated already */
+    const lctx_far_rule *far_rule; /* with rope, one without n_hat and xPos; null = no rule */
+    int64_t far_pos;               /* with rope: for spans of query 1 queries stand at far_pos at
+                                      most, and q_far is not read; 0 = no bound */
     const lctx_span *spans;        /* [n_spans] */
     int64_t n_spans;
     float  *out;                   /* [n_q][n_head][d_v] */
@@ -690,7 +690,8 @@ typedef struct lctx_cache_info {
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
-/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them. Blocks
+/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
+   every attention over this cache is to be given lctx_attn.rope. Blocks
    that no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE,
    _FULL, _POS, _MEMORY; the cache is as before then. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
@@ -699,7 +700,9 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
    must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
    and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
-   Under LCTX_SINKS q_far is needed. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+   Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
+   and positions are those inside the cache without further ado. Errors: those of lctx_attend, and
+   LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
@@ -779,6 +782,15 @@ typedef struct lctx_model {
     const lctx_rope  *rope;       /* null = no rotation */
 } lctx_model;
 
+/* With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
+       rope      in place of the model's schedule (not of those that layers have of their own): the
+                 query at position m turns, with all keys that it sees, by the schedule for ctx =
+                 m + 1, whatever the keys before it were scored by. So DYNAMIC and LONGROPE follow
+                 the text exactly, in any chunking, as if all were computed anew for each token.
+                 Past orig_ctx DYNAMIC has a schedule for each token: prompts run at decode's pace.
+       far_rule  how far pairs count their distance
+   Decoding reads raw keys two to three times as slowly as rotated ones, prompts up to a quarter.
+   They are worth it where frequencies or distances change while keys stay. */
 typedef struct lctx_session_desc {
     int32_t k_type, v_type;       /* of the caches, lctx_type */
     int32_t policy;               /* lctx_policy, of every layer that has no narrower window */
@@ -791,6 +803,10 @@ typedef struct lctx_session_desc {
     const lctx_parallel  *par;    /* copied; null = default */
     lctx_progress progress;       /* after each chunk of a feed: tokens done, tokens in all */
     void *progress_user;
+    const lctx_rope_desc *rope;   /* copied, its lists borrowed; ctx is not read; or null */
+    const lctx_far_rule *far_rule;   /* copied; null = distances as they are */
+    int32_t raw_keys;             /* nonzero: as above */
+    int32_t reserved;
 } lctx_session_desc;
 
 typedef struct lctx_session lctx_session;
@@ -811,8 +827,8 @@ typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, 
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
-   must outlive the session; many sessions may share them. Errors: those of lctx_model_check and
-   lctx_cache_create, LCTX_E_THREADS, _COUNT. free takes null too. */
+   must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
+   lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _FAR_RULE. free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -2109,19 +2125,8 @@ static lctx_status lctx__pattern_check(const lctx_pattern *p)
     return LCTX_OK;
 }
 
-static lctx_status lctx__rope_check_raw(const lctx_attn *a)
+static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope)
 {
-    const lctx_far_rule *r = a->far_rule;
-    const lctx_rope *rope = a->rope;
-    lctx_status st;
-    int64_t t;
-    if (!rope) return r ? LCTX_E_NULL : LCTX_OK;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
-    if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
-    if (rope->pairing < 0 || rope->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
-    if (a->far_pos < 0) return LCTX_E_POS;
-    for (t = 0; !st && t < a->n_q; t++) st = lctx__pos_check(rope, lctx__q_pos(a, t));
-    if (st || !r) return st;
     if (r->kind < 0 || r->kind >= LCTX_FAR_COUNT) return LCTX_E_ENUM;
     if (r->kind == LCTX_FAR_NONE) return LCTX_OK;
     if (r->window < 1 || r->window > LCTX__MAX_POS || rope->n_hat || rope->xpos_base != 0)
@@ -2130,6 +2135,20 @@ static lctx_status lctx__rope_check_raw(const lctx_attn *a)
     if (r->kind == LCTX_FAR_LEAKY && !(lctx__finite_d(r->leak) && r->leak >= 1))
         return LCTX_E_FAR_RULE;
     return LCTX_OK;
+}
+
+static lctx_status lctx__raw_check(const lctx_attn *a)
+{
+    const lctx_rope *rope = a->rope;
+    lctx_status st;
+    int64_t t;
+    if (!rope) return a->far_rule ? LCTX_E_NULL : LCTX_OK;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
+    if (rope->pairing < 0 || rope->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
+    if (a->far_pos < 0) return LCTX_E_POS;
+    for (t = 0; !st && t < a->n_q; t++) st = lctx__pos_check(rope, lctx__q_pos(a, t));
+    return st || !a->far_rule ? st : lctx__far_check(a->far_rule, rope);
 }
 
 static lctx_status lctx__attn_check(const lctx_attn *a)
@@ -2151,7 +2170,7 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     if (a->n_spans && !a->spans) return LCTX_E_NULL;
     if ((st = lctx__parallel_check(a->par)) != LCTX_OK) return st;
     if ((st = lctx__positions_check(a)) != LCTX_OK) return st;
-    return lctx__rope_check_raw(a);
+    return lctx__raw_check(a);
 }
 
 /* Strides of queries, output and bias. */
@@ -2246,9 +2265,10 @@ static int64_t lctx__turns_carve(lctx__plan *p, char *at)
     p->turns = (lctx__turns *)lctx__carve(&to, LCTX__TURNS * (int64_t)sizeof(lctx__turns));
     for (i = 0; i < LCTX__TURNS; i++) {
         double *c = (double *)lctx__carve(&to, n * 8), *s = (double *)lctx__carve(&to, n * 8);
-        float *cs = (float *)lctx__carve(&to, 2 * n * 4), *sn = (float *)lctx__carve(&to, 2 * n * 4);
+        float *co = (float *)lctx__carve(&to, 2 * n * 4);
+        float *si = (float *)lctx__carve(&to, 2 * n * 4);
         if (at == &probe) continue;
-        p->turns[i].c = c, p->turns[i].s = s, p->turns[i].cos = cs, p->turns[i].sin = sn;
+        p->turns[i].c = c, p->turns[i].s = s, p->turns[i].cos = co, p->turns[i].sin = si;
     }
     return to - at;
 }
@@ -2264,7 +2284,7 @@ static void lctx__plan_sizes(lctx__plan *p)
     n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
     n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
     n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
-    if (p->a.rope)                                   /* turned keys, their angles, masks by distance */
+    if (p->a.rope)                             /* turned keys, their angles, masks by distance */
         n = lctx__add(n, k_tile + LCTX__TURNS * (int64_t)sizeof(lctx__angles) + p->rows * 8);
     n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
     n = lctx__add(n, 24 * LCTX__ALIGN);
@@ -2328,7 +2348,7 @@ typedef struct lctx__work {
     int64_t head;                  /* KV head in hand */
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
-    float *q[4];                   /* [all][d_k] for spans of query 0 and 1; the same of far pairs */
+    float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
     float *k_turned;               /* with raw keys, as the next two */
@@ -2426,7 +2446,7 @@ static int64_t lctx__seen_from(const lctx_attn *a, int64_t t, int64_t query)
     return query && a->far_pos ? lctx__min(pos, a->far_pos) : pos;
 }
 
-/* g(pos) - g(window) in positions of the far schedule; queries nearer than that have no far pairs. */
+/* g(pos) - g(window) in positions of the far schedule; nearer queries have no far pairs. */
 static int64_t lctx__far_from(const lctx_far_rule *r, int64_t pos)
 {
     const int64_t from = lctx__max(pos, r->window);
@@ -2819,8 +2839,8 @@ static void lctx__work_kernel(const lctx__work *w)
     }
 }
 
-/* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0 may
-   stand up to 63 before position 0, where nothing does. */
+/* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0
+   may stand up to 63 before position 0, where no key does. */
 static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, int64_t at,
                              uint64_t lanes)
 {
@@ -2843,7 +2863,8 @@ static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, 
         c[i] = (float)((a->c[i] * x - z * y) * g), s[i] = (float)((z * x + a->c[i] * y) * g);
     }
     spin.n_rot = rope->n_rot, spin.pairing = rope->pairing, spin.d_k = w->p->d_k;
-    spin.type = type, spin.lanes = lanes, spin.c = c, spin.s = s, spin.k = k, spin.out = w->k_turned;
+    spin.k = k, spin.type = type, spin.lanes = lanes, spin.c = c, spin.s = s;
+    spin.out = w->k_turned;
     spin.cos = turns->cos + column, spin.sin = turns->sin + column;
     w->ops->spin(&spin);
 }
@@ -3067,7 +3088,8 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
     p.scratch = lctx__aligned(scratch);
-    if (p.a.rope) lctx__turns_begin(&p, p.scratch + p.total_bytes - p.turns_bytes - 2 * LCTX__ALIGN);
+    if (p.a.rope)      /* behind all else */
+        lctx__turns_begin(&p, p.scratch + p.total_bytes - p.turns_bytes - 2 * LCTX__ALIGN);
     lctx__report(&p);
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
@@ -3625,9 +3647,12 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
 /* ============================================================================ >>model */
 struct lctx_session {
     lctx_model     m;            /* with the defaults filled in */
-    lctx_session_desc d;
+    lctx_session_desc d;         /* its pointers null, but for what follows */
     lctx_allocator alloc;
     lctx_parallel  par;
+    int            raw, live;    /* raw keys; a schedule for each token, from: */
+    lctx_rope_desc rope;
+    lctx_far_rule  far_rule;
     lctx_cache   **cache;        /* [n_layer] */
     int64_t        n;            /* tokens fed */
     char          *work;         /* activations, as lctx__acts carves them */
@@ -3788,6 +3813,27 @@ static lctx_status lctx__session_new(const lctx_session *like, lctx_session **ou
     return LCTX_OK;
 }
 
+/* What raw keys are asked for, checked against every layer's schedule. */
+static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
+{
+    lctx_status st = LCTX_OK;
+    lctx_rope rope;
+    int32_t i;
+    s->raw = d->raw_keys || d->rope || d->far_rule, s->live = d->rope != NULL;
+    if (d->rope) s->rope = *d->rope, s->rope.ctx = 1;
+    if (d->far_rule) s->far_rule = *d->far_rule;
+    s->d.rope = NULL, s->d.far_rule = NULL;
+    if (s->live && (st = lctx_rope_init(&rope, &s->rope)) != LCTX_OK) return st;
+    if (s->live && rope.n_rot > s->m.head_dim) return LCTX_E_N_ROT;
+    if (s->live) st = lctx__far_check(&s->far_rule, &rope);
+    for (i = 0; !st && i < s->m.n_layer; i++) {
+        const lctx_layer *l = &s->m.layers[i];
+        const lctx_rope *own = l->rope ? l->rope : s->live ? NULL : s->m.rope;
+        if (own && !l->no_rope) st = lctx__far_check(&s->far_rule, own);
+    }
+    return st;
+}
+
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session)
 {
@@ -3803,6 +3849,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if (desc->par) like.par = *desc->par;
     if (!like.d.chunk) like.d.chunk = 256;
     like.d.alloc = NULL, like.d.par = NULL;
+    if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
     if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return st;
     for (i = 0; !st && i < s->m.n_layer; i++) {
         lctx_cache_desc c = lctx__layer_cache(s, i);
@@ -3867,18 +3914,23 @@ static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, in
     return lctx_rope_apply(rope, &j);      /* which xPos refuses far from its centre */
 }
 
-/* Attention over the layer's cache; the scratch grows when it must. */
+/* Attention of tokens at .. at+n-1 of the chunk over the layer's cache; the scratch grows when it
+   must. */
 static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer,
-                                      int64_t n, const lctx_rope *rope, const float *far)
+                                      int64_t at, int64_t n, const lctx_rope *rope,
+                                      const float *far)
 {
     lctx_attn t;
     lctx_status st;
     size_t bytes;
     memset(&t, 0, sizeof t);
-    t.n_q = n, t.n_head = s->m.n_head, t.q = a->q, t.q_far = far, t.q_token = a->ld_q * 4;
-    t.q_pos0 = s->n, t.out = a->att, t.out_token = a->ld_q * 4, t.softcap = s->m.softcap;
+    t.n_q = n, t.n_head = s->m.n_head, t.q = a->q + at * a->ld_q, t.q_token = a->ld_q * 4;
+    t.q_far = far ? far + at * a->ld_q : NULL;
+    t.q_pos0 = s->n + at, t.out = a->att + at * a->ld_q, t.out_token = a->ld_q * 4;
+    t.softcap = s->m.softcap;
     t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
     if (rope) t.scale = (float)(t.scale * rope->scale_mul);
+    if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
     t.par = &s->par;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
@@ -3890,6 +3942,32 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     return lctx_cache_attend(s->cache[layer], &t, s->scratch, (size_t)s->scratch_bytes);
 }
 
+/* How many of n tokens from position pos on turn by one schedule that follows the length: those
+   within orig_ctx, and beyond it all under LONGROPE, one under DYNAMIC. */
+static int64_t lctx__one_schedule(const lctx_rope_desc *r, int64_t pos, int64_t n)
+{
+    const int follows = r->scheme == LCTX_ROPE_DYNAMIC || r->scheme == LCTX_ROPE_LONGROPE;
+    if (!follows || (double)(pos + n) <= r->orig_ctx) return n;
+    if ((double)(pos + 1) <= r->orig_ctx) return (int64_t)r->orig_ctx - pos;
+    return r->scheme == LCTX_ROPE_DYNAMIC ? 1 : n;
+}
+
+/* Attention of the chunk where each token turns by the schedule of its own length. */
+static lctx_status lctx__attend_live(lctx_session *s, const lctx__acts *a, int32_t layer, int64_t n)
+{
+    lctx_rope_desc desc = s->rope;
+    lctx_status st = LCTX_OK;
+    lctx_rope rope;
+    int64_t at, run;
+    for (at = 0; !st && at < n; at += run) {
+        run = lctx__one_schedule(&desc, s->n + at, n - at);
+        desc.ctx = (double)(s->n + at + 1);
+        st = lctx_rope_init(&rope, &desc);
+        if (!st) st = lctx__attend_layer(s, a, layer, at, run, &rope, NULL);
+    }
+    return st;
+}
+
 /* h = norm(x); q, k, v; rotation; append; att = attention */
 static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
 {
@@ -3897,7 +3975,8 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     const lctx_layer *l = &m->layers[i];
     const lctx_rope *rope = l->no_rope ? NULL : l->rope ? l->rope : m->rope;
     const int64_t nq = (int64_t)m->n_head * m->head_dim, nk = (int64_t)m->n_head_kv * m->head_dim;
-    const int sinks = s->d.policy == LCTX_SINKS;
+    const int live = s->live && !l->no_rope && !l->rope;
+    const int raw = s->raw && (rope || live), sinks = s->d.policy == LCTX_SINKS && !raw;
     const float *far = sinks ? a->q : NULL;
     lctx_rows rows;
     lctx_status st;
@@ -3915,7 +3994,7 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     for (t = 0; l->k_norm.data && t < n; t++)
         lctx__norm_rows(s, &l->k_norm, m->n_head_kv, m->head_dim, a->k + t * a->ld_k, m->head_dim,
                         a->k + t * a->ld_k, a->vec);
-    if (rope) {
+    if (rope && !raw) {
         for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
         st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
                                   a->pos, 0) : LCTX_OK;
@@ -3930,7 +4009,8 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     rows.n = n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
     if ((st = lctx__append(s->cache[i], &rows)) != LCTX_OK) return st;
-    if ((st = lctx__attend_layer(s, a, i, n, rope, far)) != LCTX_OK) return st;
+    st = live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
+    if (st) return st;
     lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q, NULL, 1, a->x, a->ld_x);
     return LCTX_OK;
 }
@@ -4134,12 +4214,12 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
 }
 
 /* A session is its layers' caches, one after the other, behind a head with the model's shape. */
-enum { LCTX__SESSION_WORDS = 8 };
+enum { LCTX__SESSION_WORDS = 9 };
 static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION_WORDS])
 {
-    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 1 };
+    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 2 };
     h[2] = s->m.n_layer, h[3] = s->m.n_head, h[4] = s->m.d_model, h[5] = s->m.d_ff;
-    h[6] = s->m.n_vocab, h[7] = s->n;
+    h[6] = s->m.n_vocab, h[7] = s->raw, h[8] = s->n;
     memcpy(head, h, sizeof h);
 }
 
@@ -4170,15 +4250,15 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     lctx__session_head(session, mine);
     if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
         return st ? st : LCTX_E_FORMAT;
-    if (memcmp(head + 2, mine + 2, 5 * 8)) return LCTX_E_MISMATCH;
+    if (memcmp(head + 2, mine + 2, 6 * 8)) return LCTX_E_MISMATCH;
     bytes = session->m.n_layer * (int64_t)sizeof *fresh;
     fresh = (lctx_cache **)lctx__new(&session->alloc, bytes);
     st = fresh ? lctx__fork_caches(session, fresh) : LCTX_E_MEMORY;
     for (i = 0; !st && i < session->m.n_layer; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
-        if (!st && fresh[i]->n != head[7]) st = LCTX_E_FORMAT;
+        if (!st && fresh[i]->n != head[8]) st = LCTX_E_FORMAT;
     }
-    if (!st) session->cache = fresh, session->n = head[7], fresh = old;
+    if (!st) session->cache = fresh, session->n = head[8], fresh = old;
     for (i = 0; fresh && i < session->m.n_layer; i++) lctx_cache_free(fresh[i]);
     lctx__delete(&session->alloc, fresh, bytes);
     return st;
@@ -4920,7 +5000,8 @@ LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type
             vf c1 = vf_load(t->cos + i * 2 * LCTX_TILE + c);
             vf s1 = vf_load(t->sin + i * 2 * LCTX_TILE + c);
             vf x = FN(spin_key)(t, type, a, c), y = FN(spin_key)(t, type, b, c);
-            FN(turn_pair)(&x, &y, vf_fma(c0, c1, vf_mul(minus, s1)), vf_fma(s0, c1, vf_mul(c0, s1)));
+            vf turn_c = vf_fma(c0, c1, vf_mul(minus, s1)), turn_s = vf_fma(s0, c1, vf_mul(c0, s1));
+            FN(turn_pair)(&x, &y, turn_c, turn_s);
             FN(spin_put)(t, all, a, c, x);
             FN(spin_put)(t, all, b, c, y);
         }

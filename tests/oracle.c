@@ -212,7 +212,8 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
         for (i = rope->n_rot; i < head_dim; i++) out[h * head_dim + i] = x[h * head_dim + i];
     for (i = 0; i < half; i++) {
         int a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
-        long double angle = (long double)pos * (pos < rope->n_hat ? rope->plain : rope->freq)[i];
+        const long double *freq = pos >= 0 && pos < rope->n_hat ? rope->plain : rope->freq;
+        long double angle = (long double)pos * freq[i];
         long double c = cosl(angle) * rope->attn_factor, s = sinl(angle) * rope->attn_factor;
         for (h = 0; h < n_head; h++) {
             long double xa = x[h * head_dim + a], xb = x[h * head_dim + b];

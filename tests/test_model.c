@@ -383,6 +383,116 @@ static void test_ropes(void)
     }
 }
 
+/* ---------------------------------------------------------------------------- raw keys */
+
+enum { RAW_N = 150, RAW_L = 40 };
+
+typedef struct raw_case {
+    const char *name;
+    int scheme;                  /* that follows the length, from RAW_L on; or -1: the model's own */
+    lctx_far_rule rule;
+    lctx_policy policy;
+} raw_case;
+
+static const double raw_short[] = { 1, 1.1, 1.3, 1.7, 2, 2.5 };
+static const double raw_long[] = { 1, 1.5, 2, 4, 8, 8 };
+
+static lctx_rope_desc raw_rope(const shape *s, int scheme, oracle_rope_desc *o)
+{
+    lctx_rope_desc d;
+    memset(&d, 0, sizeof d);
+    memset(o, 0, sizeof *o);
+    d.scheme = scheme; d.pairing = s->pairing; d.n_rot = o->n_rot = s->n_rot;
+    o->scheme = scheme == LCTX_ROPE_DYNAMIC ? ORACLE_DYNAMIC : ORACLE_LONGROPE;
+    d.theta = o->theta = 500; d.factor = o->factor = 4; d.orig_ctx = o->orig_ctx = RAW_L;
+    d.short_factor = o->short_factor = raw_short; d.long_factor = o->long_factor = raw_long;
+    return d;
+}
+
+static double raw_error(const world *w, const lctx_session_desc *d, const int32_t *tokens,
+                        int64_t piece, const double *want)
+{
+    float *got = fresh_logits(w, d, tokens, RAW_N, piece);
+    oracle_error e;
+    memset(&e, 0, sizeof e);
+    oracle_error_add(&e, RAW_N * w->m.n_vocab, want, got);
+    free(got);
+    return e.worst;
+}
+
+/* Frequencies and distances that change while keys stay: the logits of each token are those of a
+   computation without a cache, in double, that turns all keys afresh for every query; in any
+   chunking and by any number of threads the same bits. */
+static void test_raw(const raw_case *c, const shape *s)
+{
+    static const int64_t pieces[] = { 1, -1, 64 };
+    world *w = world_new(s);
+    lctx_session_desc d = policy_desc(c->policy, 33, 4);
+    int32_t *tokens = random_tokens(w, RAW_N, 99);
+    double *want = (double *)zeroed(RAW_N * w->m.n_vocab, sizeof *want), with, without;
+    float *all, *got;
+    oracle_rope_desc live;
+    lctx_rope_desc rope;
+    int type, i;
+    w->o.window = d.window; w->o.n_sink = d.n_sink;
+    w->o.far_kind = c->rule.kind; w->o.far_window = c->rule.window;
+    w->o.far_group = c->rule.group; w->o.far_leak = c->rule.leak;
+    rope = raw_rope(s, c->scheme, &live);
+    if (c->scheme >= 0) w->o.live = &live;
+    oracle_model_logits(&w->o, RAW_N, tokens, want);
+    without = raw_error(w, &d, tokens, 0, want);
+    d.raw_keys = 1;
+    d.rope = c->scheme >= 0 ? &rope : NULL;
+    d.far_rule = c->rule.kind ? &c->rule : NULL;
+    with = raw_error(w, &d, tokens, 0, want);
+    check(with < 1e-4, "raw keys, %s, policy %d: the oracle's logits (%.1e)", c->name, c->policy,
+          with);
+    check(without > 1e-3 || (c->scheme < 0 && !c->rule.kind),
+          "%s differs from what rotated keys give (%.1e)", c->name, without);
+    for (type = 1; type < 4; type++) {
+        d.k_type = d.v_type = type;
+        with = raw_error(w, &d, tokens, 0, want);
+        check(with < (type == 1 ? 0.02 : 0.15), "raw keys of type %d, %s, policy %d: near the"
+              " oracle's logits (%.1e)", type, c->name, c->policy, with);
+    }
+    d.k_type = LCTX_F16;
+    all = fresh_logits(w, &d, tokens, RAW_N, 0);
+    for (i = 0; i < 3; i++) {
+        d.chunk = i == 2 ? 16 : 0;
+        got = fresh_logits(w, &d, tokens, RAW_N, pieces[i]);
+        check(same(w, all, got, RAW_N), "raw keys, %s, policy %d, in pieces of %d: equal bits",
+              c->name, c->policy, (int)pieces[i]);
+        free(got);
+    }
+    free(all);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_raw_keys(void)
+{
+    static const raw_case cases[] = {
+        { "the model's schedule", -1, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_FULL },
+        { "the model's schedule", -1, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_WINDOW },
+        { "the model's schedule", -1, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_SINKS },
+        { "dynamic NTK", LCTX_ROPE_DYNAMIC, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_FULL },
+        { "LongRoPE's switch", LCTX_ROPE_LONGROPE, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_FULL },
+        { "LongRoPE's switch", LCTX_ROPE_LONGROPE, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_SINKS },
+        { "ReRoPE", -1, { LCTX_FAR_CLAMP, 0, 20, 0 }, LCTX_FULL },
+        { "LM-Infinite", -1, { LCTX_FAR_CLAMP, 0, 20, 0 }, LCTX_SINKS },
+        { "leaky ReRoPE", -1, { LCTX_FAR_LEAKY, 0, 20, 3.5 }, LCTX_FULL },
+        { "Self-Extend", -1, { LCTX_FAR_GROUP, 5, 20, 0 }, LCTX_FULL },
+        { "Self-Extend", -1, { LCTX_FAR_GROUP, 4, 17, 0 }, LCTX_WINDOW }
+    };
+    static const shape odd = {
+        "for raw keys", 2, 4, 2, 32, 48, 60, 37, 12, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!quick() || i % 3 == 0) test_raw(&cases[i], i % 2 ? &shapes[0] : &odd);
+}
+
 /* ---------------------------------------------------------------------------- equal bits */
 
 /* Large enough for its products to be cut over threads. */
@@ -1415,6 +1525,7 @@ int main(void)
     test_shapes();
     test_policies();
     test_ropes();
+    test_raw_keys();
     test_which_logits();
     if (!quick()) test_shared_model();
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
