@@ -16,7 +16,7 @@
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation
-       >>attention   native tiles, spans, visibility, the fold over leaves, merge
+       >>attention   native tiles, spans, raw keys, visibility, the fold over leaves, merge
        >>cache       blocks, append, eviction, rewind, fork, save and restore
        >>model       projections, the layer, feed, save and restore
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
@@ -73,6 +73,15 @@
    STEP BY STEP: A MODEL (floor 4)
        fill lctx_model with pointers to your weights; lctx_session_create; then
        lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) for the prompt and for each token.
+
+   RAW KEYS: WHEN
+       A cached key is rotated for good: its schedule stays, and its distances are as they are. Where
+       schedules change with the length (dynamic NTK, LongRoPE's switch), or far distances are
+       clamped, stretched or grouped (ReRoPE, LM-Infinite, Self-Extend), cache keys as the projection
+       gives them, and attention turns each tile as it reads it (lctx_attn.rope, far_rule; in a
+       session raw_keys). Decoding then takes about 2 times as long with four query heads a KV head,
+       3 times with one; a prompt 1 to 1.25 times; keys beyond a clamp's window cost nothing more.
+       Sinks need no second copy of the query. Where nothing changes, rotated keys are faster.
 
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
@@ -509,7 +518,9 @@ typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mas
 
 /* Block patterns: which keys (at position n) a query (at m, head h) sees, from positions alone; "/"
    rounds down. A pattern narrows the mask and the window, which hold beside it; sinks and global
-   positions are seen whatever it says. Tiles that no query of a task sees are never read.
+   positions are seen whatever it says. Tiles that no query of a task sees are never read, and rows
+   that see nothing of a tile not computed; within a tile keys cost the same seen or not, so that
+   strides and dilations below 64 save time by their queries only.
        ALL      every key; for global positions alone (with a window: Longformer)
        STRIDED  |m - n| < local or (m - n) % length = 0            Sparse Transformer 1904.10509
        FIXED    m / length = n / length or n % length >= length - summary            its "fixed"
@@ -765,6 +776,7 @@ typedef struct lctx_layer {
     int64_t     window;       /* this layer's sliding window; 0 = none */
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
     int32_t     reserved;
+    const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -788,9 +800,7 @@ typedef struct lctx_model {
                  m + 1, whatever the keys before it were scored by. So DYNAMIC and LONGROPE follow
                  the text exactly, in any chunking, as if all were computed anew for each token.
                  Past orig_ctx DYNAMIC has a schedule for each token: prompts run at decode's pace.
-       far_rule  how far pairs count their distance
-   Decoding reads raw keys two to three times as slowly as rotated ones, prompts up to a quarter.
-   They are worth it where frequencies or distances change while keys stay. */
+       far_rule  how far pairs count their distance */
 typedef struct lctx_session_desc {
     int32_t k_type, v_type;       /* of the caches, lctx_type */
     int32_t policy;               /* lctx_policy, of every layer that has no narrower window */
@@ -823,12 +833,14 @@ typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, 
 } lctx_logits;
 
 /* Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
-   _N_ROT, _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP. */
+   _N_ROT, _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, and a pattern's: _ENUM, _LENGTH, _DILATION,
+   _LOCAL, _GLOBAL. */
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
-   lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _FAR_RULE. free takes null too. */
+   lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _FAR_RULE, _GLOBAL (a pattern's
+   global positions in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -3695,6 +3707,7 @@ static lctx_status lctx__layer_check(const lctx_layer *l, const lctx_model *m)
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if ((st = lctx__weight(all[i].t, all[i].needed, all[i].matrix)) != LCTX_OK) return st;
     if (l->window < 0) return LCTX_E_WINDOW;
+    if (l->pattern && (st = lctx__pattern_check(l->pattern)) != LCTX_OK) return st;
     if (rope && !l->no_rope) {
         if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
         if (rope->n_rot > m->head_dim) return LCTX_E_N_ROT;
@@ -3818,20 +3831,21 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
 {
     lctx_status st = LCTX_OK;
     lctx_rope rope;
-    int32_t i;
+    int32_t i, turning = 0;
     s->raw = d->raw_keys || d->rope || d->far_rule, s->live = d->rope != NULL;
     if (d->rope) s->rope = *d->rope, s->rope.ctx = 1;
     if (d->far_rule) s->far_rule = *d->far_rule;
     s->d.rope = NULL, s->d.far_rule = NULL;
     if (s->live && (st = lctx_rope_init(&rope, &s->rope)) != LCTX_OK) return st;
     if (s->live && rope.n_rot > s->m.head_dim) return LCTX_E_N_ROT;
-    if (s->live) st = lctx__far_check(&s->far_rule, &rope);
     for (i = 0; !st && i < s->m.n_layer; i++) {
         const lctx_layer *l = &s->m.layers[i];
-        const lctx_rope *own = l->rope ? l->rope : s->live ? NULL : s->m.rope;
-        if (own && !l->no_rope) st = lctx__far_check(&s->far_rule, own);
+        const lctx_rope *turns = l->rope ? l->rope : s->live ? &rope : s->m.rope;
+        if (l->no_rope) turns = NULL;
+        if (turns) st = lctx__far_check(&s->far_rule, turns);
+        turning += turns != NULL;
     }
-    return st;
+    return !st && s->far_rule.kind && !turning ? LCTX_E_NULL : st;
 }
 
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
@@ -3852,8 +3866,10 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
     if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return st;
     for (i = 0; !st && i < s->m.n_layer; i++) {
+        const lctx_pattern *p = s->m.layers[i].pattern;
         lctx_cache_desc c = lctx__layer_cache(s, i);
-        st = lctx_cache_create(&c, &s->cache[i]);
+        if (p && p->n_global && c.policy != LCTX_FULL) st = LCTX_E_GLOBAL;
+        else st = lctx_cache_create(&c, &s->cache[i]);
     }
     if (st) lctx_session_free(s);
     else *session = s;
@@ -3931,7 +3947,7 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
     if (rope) t.scale = (float)(t.scale * rope->scale_mul);
     if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
-    t.par = &s->par;
+    t.pattern = s->m.layers[layer].pattern, t.par = &s->par;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);

@@ -74,9 +74,18 @@ static int64_t keys_seen(const oracle_model *m, const oracle_layer *l, int64_t t
     return n;
 }
 
-/* One head of one query: q[head_dim]; k[n_seen][n_head_kv][head_dim] as rotated for it; v of all
+/* Does the layer's pattern let the head of query t see key j? */
+static int patterned(const oracle_model *m, const oracle_layer *l, int head, int64_t t, int64_t j)
+{
+    oracle_attn a;
+    memset(&a, 0, sizeof a);
+    a.q_pos = &t; a.k_pos = &j; a.n_sink = m->n_sink; a.pattern = l->pattern;
+    return oracle_sees(&a, 0, head, 0);
+}
+
+/* One head of query t: q[head_dim]; k[n_seen][n_head_kv][head_dim] as rotated for it; v of all
    tokens, of which seen[n_seen] are seen. */
-static void attend(const oracle_model *m, const oracle_layer *l, int64_t n_seen,
+static void attend(const oracle_model *m, const oracle_layer *l, int64_t t, int64_t n_seen,
                    const int64_t *seen, int head, const double *q, const double *k,
                    const double *v, double *out)
 {
@@ -89,11 +98,12 @@ static void attend(const oracle_model *m, const oracle_layer *l, int64_t n_seen,
         for (c = 0; c < d; c++) score[i] += q[c] * k[(i * m->n_head_kv + kv_head) * d + c];
         score[i] *= scale;
         if (m->softcap > 0) score[i] = m->softcap * tanh(score[i] / m->softcap);
+        if (!patterned(m, l, head, t, seen[i])) score[i] = -(double)INFINITY;
         if (score[i] > top) top = score[i];
     }
     for (i = 0; i < n_seen; i++) sum += score[i] = exp(score[i] - top);
     for (c = 0; c < d; c++) out[c] = 0;
-    for (i = 0; i < n_seen; i++)
+    for (i = 0; i < n_seen && !isinf(top); i++)
         for (c = 0; c < d; c++)
             out[c] += score[i] / sum * v[(seen[i] * m->n_head_kv + kv_head) * d + c];
     free(score);
@@ -145,7 +155,7 @@ static void attend_token(const oracle_model *m, const oracle_layer *l, int64_t t
         if (m->far_kind) turned_away(m, &now, own, pos[i], k + seen[i] * nk, turned_k + i * nk);
         else rotated(m, &now, 1, m->n_head_kv, pos[i], k + seen[i] * nk, turned_k + i * nk);
     for (h = 0; h < m->n_head; h++)
-        attend(m, &now, n_seen, seen, h, turned_q + h * m->head_dim, turned_k, v,
+        attend(m, &now, t, n_seen, seen, h, turned_q + h * m->head_dim, turned_k, v,
                out + h * m->head_dim);
     free(seen); free(turned_q); free(turned_k);
 }

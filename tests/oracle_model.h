@@ -17,6 +17,7 @@ typedef struct oracle_layer {
     const oracle_rope *rope;             /* or null */
     int interleaved;
     int64_t window;                      /* the layer's own; 0 = none */
+    const oracle_pattern *pattern;       /* or null */
 } oracle_layer;
 
 typedef struct oracle_model {
