@@ -560,7 +560,8 @@ typedef struct lctx_pattern {
        LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
        GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
    A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
-   are used as they are stored. */
+   are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
+   sin are products of two floats each, within 2^-22. */
 typedef enum lctx_far_kind {
     LCTX_FAR_NONE, LCTX_FAR_CLAMP, LCTX_FAR_LEAKY, LCTX_FAR_GROUP, LCTX_FAR_COUNT
 } lctx_far_kind;
@@ -2154,7 +2155,7 @@ static lctx_status lctx__raw_check(const lctx_attn *a)
     const lctx_rope *rope = a->rope;
     lctx_status st;
     int64_t t;
-    if (!rope) return a->far_rule ? LCTX_E_NULL : LCTX_OK;
+    if (!rope) return a->far_rule || a->far_pos ? LCTX_E_NULL : LCTX_OK;
     if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
     if (rope->pairing < 0 || rope->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;

@@ -1976,6 +1976,8 @@ static void test_bad_arguments(void)
     RAW(LCTX_E_FAR_RULE, "a rule over n_hat", LCTX_FAR_CLAMP, g.rope.n_hat = 2);
     RAW(LCTX_E_FAR_RULE, "a rule over xPos", LCTX_FAR_CLAMP, g.rope.xpos_base = 512);
     RAW(LCTX_E_NULL, "a rule but no schedule", LCTX_FAR_CLAMP, g.a.rope = NULL);
+    RAW(LCTX_E_NULL, "a far_pos but no schedule", LCTX_FAR_NONE,
+        g.a.rope = NULL; g.a.far_rule = NULL; g.a.far_pos = 5);
     RAW(LCTX_E_N_ROT, "an odd n_rot", LCTX_FAR_NONE, g.rope.n_rot = 7);
     RAW(LCTX_E_N_ROT, "n_rot above d_k", LCTX_FAR_NONE, g.rope.n_rot = 18);
     RAW(LCTX_E_ENUM, "an unknown pairing", LCTX_FAR_NONE, g.rope.pairing = 2);
