@@ -79,9 +79,10 @@
        schedules change with the length (dynamic NTK, LongRoPE's switch), or far distances are
        clamped, stretched or grouped (ReRoPE, LM-Infinite, Self-Extend), cache keys as the projection
        gives them, and attention turns each tile as it reads it (lctx_attn.rope, far_rule; in a
-       session raw_keys). Decoding then takes about 2 times as long with four query heads a KV head,
-       3 times with one; a prompt 1 to 1.25 times; keys beyond a clamp's window cost nothing more.
-       Sinks need no second copy of the query. Where nothing changes, rotated keys are faster.
+       session raw_keys). On f16 keys of 128 dimensions decoding then took 1.6 times as long with
+       four query heads a KV head, 2.8 times with one, a prompt 1 to 1.25 times, and every call
+       30 to 70 us more; keys beyond a clamp's window cost nothing. Sinks need no second copy of the
+       query. Where nothing changes, rotated keys are faster.
 
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
@@ -527,13 +528,15 @@ typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mas
        DILATED  m / length = n / length and m % length % dilation = n % length % dilation
                 = h % dilation: one segment length and dilation of LongNet 2307.02486. Queries
                 that a head leaves out get zeros and lse = -inf, so that lctx_merge over several
-                calls, one per pair of length and dilation, weighs them as the paper does.
+                calls, one per pair of length and dilation, weighs them as the paper does. (The
+                authors' code gives blocks of neighbouring heads one offset, the paper h % r.)
        BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
                 trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
                 LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
                 no later one.
    Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
-   again, are of group c, so are the queries inside it; task tokens and what all share are of 0. */
+   again, are of group c, so are the queries inside it; task tokens and what all share are of 0. With
+   a cache per context, set the group in what lctx_cache_spans gives. */
 typedef enum lctx_pattern_kind {
     LCTX_PATTERN_ALL, LCTX_PATTERN_STRIDED, LCTX_PATTERN_FIXED, LCTX_PATTERN_DILATED,
     LCTX_PATTERN_BLOCKS, LCTX_PATTERN_COUNT
@@ -2000,6 +2003,7 @@ typedef struct lctx__part { float *mla[3]; int64_t leaf; } lctx__part;
    share a position; column x of the f32 tables is that of key x of such a group's first. */
 typedef struct lctx__turns {
     lctx_rope coarse;            /* the schedule, 64 positions at once */
+    lctx__angles start;          /* of it, at 0 */
     int64_t group;
     double *c, *s;               /* [LCTX_TILE][n_rot/2] positions 0 .. 63 */
     float *cos, *sin;            /* [n_rot/2][2 * LCTX_TILE] */
@@ -2409,12 +2413,6 @@ static void lctx__work_carve(lctx__work *w, char *at)
    first, and of queries, are computed in double. The attention factor is multiplied into the
    queries twice, so that far keys under CLAMP need not be touched. */
 
-/* What divides the frequencies of far pairs. */
-static double lctx__slower(const lctx_far_rule *r)
-{
-    return r->kind == LCTX_FAR_LEAKY ? r->leak : 1;
-}
-
 /* Fills in turns number `which`: positions 0 .. 63 in double, columns in float. */
 static void lctx__turns_make(lctx__plan *p, int which, double slower, int64_t group)
 {
@@ -2432,15 +2430,18 @@ static void lctx__turns_make(lctx__plan *p, int which, double slower, int64_t gr
         memcpy(t->c + x * n, a.c, (size_t)n * sizeof *a.c);
         memcpy(t->s + x * n, a.s, (size_t)n * sizeof *a.s);
     }
-    for (i = 0; i < n; i++) {
-        for (x = 0; x < (step > 1 ? 2 : 1) * LCTX_TILE; x++) {
+    for (x = 0; x < (step > 1 ? 2 : 1) * LCTX_TILE; x++) {
+        const double *c = t->c + x / step * n, *s = t->s + x / step * n;
+        for (i = 0; i < n; i++) {
             double g = rope->xpos_base != 0
                      ? lctx__xpos(rope, LCTX_ROPE_KEY, rope->xpos_center + x, (int32_t)i) : 1;
-            t->cos[i * 2 * LCTX_TILE + x] = (float)(t->c[x / step * n + i] * g);
-            t->sin[i * 2 * LCTX_TILE + x] = (float)(t->s[x / step * n + i] * g);
+            t->cos[i * 2 * LCTX_TILE + x] = (float)(c[i] * g);
+            t->sin[i * 2 * LCTX_TILE + x] = (float)(s[i] * g);
         }
-        t->coarse.freq[i] *= LCTX_TILE;
     }
+    for (i = 0; i < n; i++) t->coarse.freq[i] *= LCTX_TILE;
+    lctx__angles_begin(&t->start, &t->coarse);
+    lctx__angles_move(&t->start, 0);
 }
 static void lctx__turns_begin(lctx__plan *p, char *at)
 {
@@ -2449,7 +2450,8 @@ static void lctx__turns_begin(lctx__plan *p, char *at)
     lctx__turns_make(p, LCTX__NEAR, 1, 1);
     if (p->a.rope->n_hat) lctx__turns_make(p, LCTX__HAT, 1, 1);
     if (p->has_rule && r->kind != LCTX_FAR_CLAMP)
-        lctx__turns_make(p, LCTX__FAR, lctx__slower(r), r->kind == LCTX_FAR_GROUP ? r->group : 1);
+        lctx__turns_make(p, LCTX__FAR, r->kind == LCTX_FAR_LEAKY ? r->leak : 1,
+                         r->kind == LCTX_FAR_GROUP ? r->group : 1);
 }
 
 /* Where the query stands for spans of query 0 or 1. */
@@ -2459,48 +2461,38 @@ static int64_t lctx__seen_from(const lctx_attn *a, int64_t t, int64_t query)
     return query && a->far_pos ? lctx__min(pos, a->far_pos) : pos;
 }
 
-/* g(pos) - g(window) in positions of the far schedule; nearer queries have no far pairs. */
-static int64_t lctx__far_from(const lctx_far_rule *r, int64_t pos)
+/* Where far pairs see it from: window + g(pos) - g(window). */
+static double lctx__far_from(const lctx_far_rule *r, int64_t pos)
 {
-    const int64_t from = lctx__max(pos, r->window);
-    if (r->kind == LCTX_FAR_CLAMP) return 0;
-    return r->kind == LCTX_FAR_LEAKY ? from - r->window : from / r->group - r->window / r->group;
+    const double window = (double)r->window;
+    if (r->kind == LCTX_FAR_CLAMP) return window;
+    if (r->kind == LCTX_FAR_LEAKY) return window + ((double)pos - window) / r->leak;
+    return window + (double)(pos / r->group - r->window / r->group);
 }
 
 /* Turns copy c of the block's queries, in place. */
 static void lctx__turn_copy(lctx__work *w, int64_t c)
 {
     const lctx_attn *a = &w->p->a;
-    const int32_t n = a->rope->n_rot / 2;
-    const double factor = a->rope->attn_factor * a->rope->attn_factor;
-    const double slower = c & 2 ? lctx__slower(a->far_rule) : 1;
+    const lctx_rope *rope = a->rope;
     float co[LCTX_MAX_ROT], si[LCTX_MAX_ROT];
-    lctx_rope rope = *a->rope;
-    lctx__angles base, at;
     lctx__turn turn;
     int64_t t, head;
     int32_t i;
     memset(&turn, 0, sizeof turn);
     turn.n_head = (int32_t)w->p->group, turn.head_dim = a->d_k;
-    turn.n_rot = rope.n_rot, turn.pairing = rope.pairing;
+    turn.n_rot = rope->n_rot, turn.pairing = rope->pairing;
     turn.x_head = turn.out_head = w->p->d_k * 4, turn.cos = co, turn.sin = si;
-    lctx__angles_begin(&base, a->rope);
-    lctx__angles_move(&base, c & 2 ? a->far_rule->window : 0);
-    for (i = 0; i < n; i++) rope.freq[i] /= slower;
-    lctx__angles_begin(&at, &rope);
     for (t = 0; t < w->n_q; t++) {
         const int64_t pos = lctx__seen_from(a, w->q0 + t, c & 1);
-        lctx__angles_move(&at, c & 2 ? lctx__far_from(a->far_rule, pos) : pos);
-        for (i = 0; i < n; i++) {
-            double x = at.c[i], y = at.s[i];
-            double g = rope.xpos_base != 0 ? lctx__xpos(&rope, LCTX_ROPE_QUERY, pos, i) : 1;
-            if (c & 2) {
-                x = at.c[i] * base.c[i] - at.s[i] * base.s[i];
-                y = at.s[i] * base.c[i] + at.c[i] * base.s[i];
-            }
-            co[i] = (float)(x * factor * g), si[i] = (float)(y * factor * g);
+        const double from = c & 2 ? lctx__far_from(a->far_rule, pos) : (double)pos;
+        const double *freq = pos < rope->n_hat ? rope->plain : rope->freq;
+        for (i = 0; i < rope->n_rot / 2; i++) {
+            double g = rope->attn_factor * rope->attn_factor, angle = from * freq[i];
+            if (rope->xpos_base != 0) g *= lctx__xpos(rope, LCTX_ROPE_QUERY, pos, i);
+            co[i] = (float)(cos(angle) * g), si[i] = (float)(sin(angle) * g);
         }
-        lctx__pair_tables(&rope, co, si);
+        lctx__pair_tables(rope, co, si);
         for (head = 0; head < w->p->heads; head++) {
             float *q = w->q[c] + (head * w->t.rows + t * w->p->group) * w->p->d_k;
             turn.x = turn.out = (char *)q;
@@ -2867,7 +2859,7 @@ static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, 
     float c[LCTX_MAX_ROT / 2], s[LCTX_MAX_ROT / 2];
     lctx__spin spin;
     int64_t i;
-    if (!a->rope) lctx__angles_begin(a, &turns->coarse);
+    if (!a->rope) *a = turns->start;
     lctx__angles_move(a, t < 0 ? -t : t);
     for (i = 0; i < n; i++) {
         const double x = turns->c[one * n + i], y = turns->s[one * n + i];
