@@ -75,14 +75,14 @@
        lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) for the prompt and for each token.
 
    RAW KEYS: WHEN
-       A cached key is rotated for good: its schedule stays, and its distances are as they are. Where
+       A cached key is rotated for good: its schedule stays, its distances are as they are. Where
        schedules change with the length (dynamic NTK, LongRoPE's switch), or far distances are
-       clamped, stretched or grouped (ReRoPE, LM-Infinite, Self-Extend), cache keys as the projection
-       gives them, and attention turns each tile as it reads it (lctx_attn.rope, far_rule; in a
-       session raw_keys). On f16 keys of 128 dimensions decoding then took 1.6 times as long with
-       four query heads a KV head, 2.8 times with one, a prompt 1 to 1.25 times, and every call
-       30 to 70 us more; keys beyond a clamp's window cost nothing. Sinks need no second copy of the
-       query. Where nothing changes, rotated keys are faster.
+       clamped, stretched or grouped (ReRoPE, LM-Infinite, Self-Extend), cache keys as the
+       projection gives them, and attention turns each tile as it reads it (lctx_attn.rope,
+       far_rule; in a session raw_keys). On f16 keys of 128 dimensions decoding then took 1.6 times
+       as long with four query heads a KV head, 2.8 times with one, a prompt 1 to 1.25 times, and
+       every call 30 to 70 us more; keys beyond a clamp's window cost nothing. Sinks need no second
+       copy of the query. Where nothing changes, rotated keys are faster.
 
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
@@ -535,8 +535,8 @@ typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mas
                 LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
                 no later one.
    Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
-   again, are of group c, so are the queries inside it; task tokens and what all share are of 0. With
-   a cache per context, set the group in what lctx_cache_spans gives. */
+   again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
+   With a cache per context, set the group in what lctx_cache_spans gives. */
 typedef enum lctx_pattern_kind {
     LCTX_PATTERN_ALL, LCTX_PATTERN_STRIDED, LCTX_PATTERN_FIXED, LCTX_PATTERN_DILATED,
     LCTX_PATTERN_BLOCKS, LCTX_PATTERN_COUNT
