@@ -1409,6 +1409,7 @@ static void test_raw(void)
             if (way % 7 == 5) p.cut = MANY, p.far = 1, p.far_pos = 400;
             if (way % 7 == 6) p.window = 300, p.n_sink = 4;
             if (kind == 0 && way % 6 == 0) p.n_hat = 20 + 50 * (int64_t)(way % 4);
+            if (kind == 0 && way == 6) p.q_back = 570;      /* queries on either side of n_hat */
             if (kind == 0 && way % 6 == 2) p.xpos = 512;
             agrees(&p, "raw keys");
         }
