@@ -16,7 +16,7 @@
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
-       >>attention   native tiles, spans, visibility, the fold over leaves, merge
+       >>attention   native tiles, spans, raw keys, visibility, the fold over leaves, merge
        >>cache       blocks, append, eviction, rewind, fork, save and restore
        >>model       projections, the layer, feed, save and restore
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
@@ -74,6 +74,16 @@
        fill lctx_model with pointers to your weights; lctx_session_create; then
        lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) for the prompt and for each token.
 
+   RAW KEYS: WHEN
+       A cached key is rotated for good: its schedule stays, its distances are as they are. Where
+       schedules change with the length (dynamic NTK, LongRoPE's switch), or far distances are
+       clamped, stretched or grouped (ReRoPE, LM-Infinite, Self-Extend), cache keys as the
+       projection gives them, and attention turns each tile as it reads it (lctx_attn.rope,
+       far_rule; in a session raw_keys). On f16 keys of 128 dimensions decoding then took 1.6 times
+       as long with four query heads a KV head, 2.8 times with one, a prompt 1 to 1.25 times, and
+       every call 30 to 70 us more; keys beyond a clamp's window cost nothing. Sinks need no second
+       copy of the query. Where nothing changes, rotated keys are faster.
+
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
                    any chunking of the prompt, on one instruction set. Every score is one chain of
@@ -96,8 +106,8 @@
 
    ARITHMETIC
        f32 and f16 keys and values are multiplied in f32. So are bf16 and int8 where the instruction
-       set has no dot products for them, or where lctx_attn.precise is set. Otherwise dot products
-       round the other side to the stored type, too:
+       set has no dot products for them, or where lctx_attn.precise is set, and raw keys always.
+       Otherwise dot products round the other side to the stored type, too:
          bf16 keys     the scaled query to bf16
          bf16 values   the weights p to bf16; the denominator sums the rounded ones
          int8 keys     the scaled query to int8, one scale (amax / 127) a row
@@ -151,8 +161,8 @@
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
-       Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
-       settle on one length when the schedule is made.
+       Keys that are cached rotated have one schedule for good; where frequencies change
+       mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
        clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
@@ -191,7 +201,7 @@ extern "C" {
     X(LCTX_E_NULL,        "a required pointer is null")                                   \
     X(LCTX_E_COUNT,       "a count is negative or zero where it may not be")              \
     X(LCTX_E_OVERFLOW,    "a size or an offset overflows")                                \
-    X(LCTX_E_ENUM,        "a mask, policy, scheme, pairing, layout or mode is unknown")   \
+    X(LCTX_E_ENUM,        "a mask, pattern, rule, policy, scheme, pairing, layout ... is unknown") \
     X(LCTX_E_TYPE,        "an element type is unknown or not allowed here")               \
     X(LCTX_E_HEADS,       "n_head is not a multiple of n_head_kv")                        \
     X(LCTX_E_HEAD_DIM,    "a head dimension is out of range")                             \
@@ -199,6 +209,12 @@ extern "C" {
     X(LCTX_E_SCALE,       "int8 rows come without their scales")                          \
     X(LCTX_E_SPAN,        "a span's range, order or query copy is invalid")               \
     X(LCTX_E_WINDOW,      "window or n_sink is out of range")                             \
+    X(LCTX_E_LENGTH,      "a pattern's length (stride, segment or block) is out of range") \
+    X(LCTX_E_DILATION,    "a pattern's dilation is not in 1 .. length")                   \
+    X(LCTX_E_LOCAL,       "a pattern's local, summary or back is out of range")           \
+    X(LCTX_E_GLOBAL,      "a pattern's global positions are bad, unsorted or not kept")   \
+    X(LCTX_E_GROUP,       "the group of a span or of a query is negative")                \
+    X(LCTX_E_FAR_RULE,    "a far_rule's window, group or leak is below 1, or rope forbids one") \
     X(LCTX_E_SOFTCAP,     "softcap or scale is negative or not finite")                   \
     X(LCTX_E_SCRATCH,     "scratch is null or too small")                                 \
     X(LCTX_E_THREADS,     "n_threads is out of range")                                    \
@@ -341,8 +357,8 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
 
    A schedule is for one length. DYNAMIC and LONGROPE choose by ctx, once, as llama.cpp and vLLM do
    by the context they are opened with. HF chooses anew as the text grows, which leaves cached keys
-   turned by frequencies that no longer hold: to follow it exactly, make a schedule per length and
-   rotate all keys afresh. */
+   turned by frequencies that no longer hold: to follow it exactly, keep keys raw and make a
+   schedule per length (lctx_attn.rope). */
 #define LCTX_MAX_ROT 512
 #define LCTX_XPOS_REACH 64     /* xPos holds up to this many xpos_base away from the centre */
 typedef enum lctx_rope_scheme {
@@ -495,7 +511,11 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
        s_j = scale * q_t . k_j           scale 0: 1/sqrt(d_k)
        s_j = softcap * tanh(s_j / softcap)                         if softcap > 0
        s_j = s_j - alibi[h] * |pos_t - pos_j| + bias[h][t][j]      if given
-       visible: pos_j <= pos_t (causal), and pos_t - pos_j < window or pos_j < n_sink
+       with rope, q_t and k_j are rotated to their positions first (see lctx_far_rule)
+       visible: pos_j <= pos_t (causal), and
+                  pos_t - pos_j < window and the pattern allows it, or
+                  pos_j < n_sink, or j or t is one of the pattern's global positions;
+                and the groups of t and of j's span agree, or one of them is 0
        p_j = exp(s_j) / (sum over visible j of exp(s_j) + exp(sink_logit[h]))
        out = sum of p_j v_j,    lse = log of the denominator
    Online softmax: Milakov & Gimelshein 1805.02867; tiling: Dao et al. 2205.14135; split keys:
@@ -518,7 +538,8 @@ typedef struct lctx_span {
     int64_t index;                       /* number of the first key in the sequence, which fixes its
                                             leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
-    int32_t reserved;
+    int32_t group;                       /* 0: seen by all queries; else by those of this group and
+                                            of group 0 */
     int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: only k_head, which then
                                                    serves both; 0 = packed */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
@@ -527,25 +548,89 @@ typedef struct lctx_span {
 
 typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mask;
 
+/* Block patterns: which keys (at position n) a query (at m, head h) sees, from positions alone; "/"
+   rounds down. A pattern narrows the mask and the window, which hold beside it; sinks and global
+   positions are seen whatever it says. Tiles that no query of a task sees are never read, and rows
+   that see nothing of a tile not computed; within a tile keys cost the same seen or not, so that
+   strides and dilations below 64 save time by their queries only.
+       ALL      every key; for global positions alone (with a window: Longformer)
+       STRIDED  |m - n| < local or (m - n) % length = 0            Sparse Transformer 1904.10509
+       FIXED    m / length = n / length or n % length >= length - summary            its "fixed"
+       DILATED  m / length = n / length and m % length % dilation = n % length % dilation
+                = h % dilation: one segment length and dilation of LongNet 2307.02486. Queries
+                that a head leaves out get zeros and lse = -inf, so that lctx_merge over several
+                calls, one per pair of length and dilation, weighs them as the paper does. (The
+                authors' code gives blocks of neighbouring heads one offset, the paper h % r.)
+       BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
+                trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
+                LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
+                no later one.
+   Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
+   again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
+   With a cache per context, set the group in what lctx_cache_spans gives. */
+typedef enum lctx_pattern_kind {
+    LCTX_PATTERN_ALL, LCTX_PATTERN_STRIDED, LCTX_PATTERN_FIXED, LCTX_PATTERN_DILATED,
+    LCTX_PATTERN_BLOCKS, LCTX_PATTERN_COUNT
+} lctx_pattern_kind;
+typedef struct lctx_pattern {
+    int32_t kind;                  /* lctx_pattern_kind */
+    int32_t dilation;              /* DILATED: 1 .. length */
+    int64_t length;                /* the stride, segment or block; >= 1 but for ALL */
+    int64_t local;                 /* STRIDED: keys nearer than this; 0 = length, 1 = own key */
+    int64_t summary;               /* FIXED: keys at each stride's end; 0 = 1, at most length */
+    int64_t back;                  /* BLOCKS: earlier blocks that are seen, >= 0 */
+    const int64_t *global;         /* [n_global] rising positions, or null: those from global0 on */
+    int64_t n_global, global0;     /* keys there are seen by all, queries there see all, as far as
+                                      causality and groups allow (Longformer 2004.05150) */
+} lctx_pattern;
+
+/* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
+   they are read; one schedule holds for all of them, whatever held when the keys were stored. So
+   frequencies may change mid-sequence (DYNAMIC, LONGROPE: a schedule for each length), and so may
+   distances: a rule says at which distance a pair counts whose own, m - n, is `window` or more:
+       window + g(m) - g(window) - g(n)
+       CLAMP   g(x) = 0              min(m - n, window): ReRoPE (Su, kexue.fm 9708); with a window
+                                     and sinks LM-Infinite's cap (2308.16137)
+       LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
+       GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
+   A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
+   are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
+   sin are products of two floats each, within 2^-22. */
+typedef enum lctx_far_kind {
+    LCTX_FAR_NONE, LCTX_FAR_CLAMP, LCTX_FAR_LEAKY, LCTX_FAR_GROUP, LCTX_FAR_COUNT
+} lctx_far_kind;
+typedef struct lctx_far_rule {
+    int32_t kind;                  /* lctx_far_kind */
+    int32_t group;                 /* GROUP: positions that count as one, >= 1 */
+    int64_t window;                /* pairs nearer than this keep their distance, >= 1 */
+    double  leak;                  /* LEAKY: k >= 1 */
+} lctx_far_rule;
+
 typedef struct lctx_attn {
     int64_t n_q;                   /* queries, >= 0 */
     int32_t n_head, n_head_kv;
     int32_t d_k, d_v;              /* d_v 0 = d_k */
-    const float *q;                /* [n_q][n_head][d_k], rotated already */
+    const float *q;                /* [n_q][n_head][d_k], rotated already unless rope is given */
     const float *q_far;            /* the same rotated otherwise, for spans with query 1; or null */
     int64_t q_token, q_head;       /* strides of q and q_far, bytes; 0 = packed */
     const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t */
     int64_t q_pos0;
+    const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all */
+    const lctx_rope *rope;         /* given: keys and queries are raw; null: rotated already */
+    const lctx_far_rule *far_rule; /* with rope, one without n_hat and xPos; null = no rule */
+    int64_t far_pos;               /* with rope: for spans of query 1 queries stand at far_pos at
+                                      most, and q_far is not read; 0 = no bound */
     const lctx_span *spans;        /* [n_spans] */
     int64_t n_spans;
     float  *out;                   /* [n_q][n_head][d_v] */
     int64_t out_token, out_head;   /* strides, bytes; 0 = packed */
     float  *lse;                   /* [n_q][n_head] or null */
-    float   scale;                 /* 0 = 1/sqrt(d_k) */
+    float   scale;                 /* 0 = 1/sqrt(d_k), with rope times its scale_mul */
     float   softcap;               /* 0 = none */
     int32_t mask;                  /* lctx_mask */
     int32_t n_sink;                /* with a window: keys at positions below stay visible */
     int64_t window;                /* keys a query sees, its own counted; 0 = all */
+    const lctx_pattern *pattern;   /* null = none */
     const float *alibi;            /* [n_head] slopes or null */
     const float *sink_logit;       /* [n_head] or null */
     const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys
@@ -565,7 +650,8 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
    run at once. Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE,
-   _SCALE, _SPAN, _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
+   _SCALE, _SPAN, _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _N_ROT,
+   _XPOS_FAR, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -652,15 +738,19 @@ typedef struct lctx_cache_info {
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
-/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them. Blocks
+/* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
+   every attention over this cache is to be given lctx_attn.rope. Blocks
    that no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE,
    _FULL, _POS, _MEMORY; the cache is as before then. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
    (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
-   must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED).
-   Under LCTX_SINKS q_far is needed. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+   must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
+   and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
+   Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
+   and positions are those inside the cache without further ado. Errors: those of lctx_attend, and
+   LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
@@ -723,6 +813,7 @@ typedef struct lctx_layer {
     int64_t     window;       /* this layer's sliding window; 0 = none */
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
     int32_t     reserved;
+    const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -740,6 +831,13 @@ typedef struct lctx_model {
     const lctx_rope  *rope;       /* null = no rotation */
 } lctx_model;
 
+/* With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
+       rope      in place of the model's schedule (not of those that layers have of their own): the
+                 query at position m turns, with all keys that it sees, by the schedule for ctx =
+                 m + 1, whatever the keys before it were scored by. So DYNAMIC and LONGROPE follow
+                 the text exactly, in any chunking, as if all were computed anew for each token.
+                 Past orig_ctx DYNAMIC has a schedule for each token: prompts run at decode's pace.
+       far_rule  how far pairs count their distance */
 typedef struct lctx_session_desc {
     int32_t k_type, v_type;       /* of the caches, lctx_type */
     int32_t policy;               /* lctx_policy, of every layer that has no narrower window */
@@ -749,11 +847,13 @@ typedef struct lctx_session_desc {
     int32_t block;                /* tokens a cache block; 0 = 256 */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
     int32_t precise;              /* as in lctx_attn */
-    int32_t reserved;
+    int32_t raw_keys;             /* nonzero: as above */
     const lctx_allocator *alloc;  /* copied; null = malloc */
     const lctx_parallel  *par;    /* copied; null = default */
     lctx_progress progress;       /* after each chunk of a feed: tokens done, tokens in all */
     void *progress_user;
+    const lctx_rope_desc *rope;   /* copied, its lists borrowed; ctx is not read; or null */
+    const lctx_far_rule *far_rule;   /* copied; null = distances as they are */
 } lctx_session_desc;
 
 typedef struct lctx_session lctx_session;
@@ -770,12 +870,14 @@ typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, 
 } lctx_logits;
 
 /* Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
-   _N_ROT, _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP. */
+   _N_ROT, _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, and a pattern's: _ENUM, _LENGTH, _DILATION,
+   _LOCAL, _GLOBAL. */
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
-   must outlive the session; many sessions may share them. Errors: those of lctx_model_check and
-   lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT. free takes null too. */
+   must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
+   lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _GLOBAL (a
+   pattern's global positions in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -896,6 +998,7 @@ LCTX_API size_t lctx_sizeof(const char *name)
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
         LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
+        LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_tensor)
         LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
@@ -1102,7 +1205,8 @@ typedef struct lctx__tile {
     const void *k;                   /* native key tile */
     const void *v;                   /* value tile; f32 and f16: rows v_stride bytes apart */
     int64_t v_stride;                /* of a native tile: bytes a token */
-    int k_type, v_type, v_dot;       /* v_dot: by dot products */
+    int k_type, v_type;
+    unsigned v_dot;                  /* values by dot products? */
     const float *k_scale, *v_scale;  /* [LCTX_TILE] or null */
     const uint64_t *see;             /* [rows] visible keys, bit by bit; null = all of them */
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
@@ -1115,6 +1219,19 @@ typedef struct lctx__tile {
                                         [LCTX_TILE] what a weight of 1 is as a whole number */
     float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
 } lctx__tile;
+
+/* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
+   (cos, sin)[i][j]. Only the lanes asked for are written. */
+typedef struct lctx__spin {
+    int32_t n_rot, pairing;
+    int64_t d_k;
+    int type;                        /* of k */
+    uint64_t lanes;
+    const float *c, *s;              /* [n_rot/2] */
+    const float *cos, *sin;          /* [n_rot/2], 2 * LCTX_TILE apart, of one lane more each */
+    const void *k;                   /* native key tile */
+    float *out;                      /* another of f32 */
+} lctx__spin;
 
 /* Rotation of one token's heads. */
 typedef struct lctx__turn {
@@ -1150,6 +1267,7 @@ typedef struct lctx__ops {
     void (*to_f16)(int64_t n, const float *src, uint16_t *out);
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
     void (*turn)(const lctx__turn *);
+    void (*spin)(const lctx__spin *);
     void (*rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out);
     void (*silu)(int64_t n, const float *gate, const float *up, float *out);
     void (*tanh)(int64_t n, float cap, float *x);                     /* x = cap tanh(x / cap) */
@@ -1550,6 +1668,16 @@ static void lctx__angles_tables(const lctx__angles *a, float *cos_, float *sin_)
         cos_[i] = (float)(a->c[i] * factor), sin_[i] = (float)(a->s[i] * factor);
 }
 
+/* c and s [n_rot/2] as lctx__turn reads them, in place, from the end. */
+static void lctx__pair_tables(const lctx_rope *rope, float *c, float *s)
+{
+    int32_t i;
+    for (i = rope->n_rot / 2 - 1; i >= 0 && rope->pairing == LCTX_ROPE_INTERLEAVED; i--) {
+        c[2 * i + 1] = c[2 * i] = c[i];
+        s[2 * i + 1] = s[i], s[2 * i] = -s[i];
+    }
+}
+
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
 {
     lctx__angles a;
@@ -1618,11 +1746,7 @@ static void lctx__rope_tables(const lctx__rope_task *k, lctx__angles *a, int64_t
             c[i] *= g, s[i] *= g;
         }
     }
-    if (k->rope->pairing == LCTX_ROPE_INTERLEAVED)      /* in place, from the end */
-        for (i = n - 1; i >= 0; i--) {
-            c[2 * i + 1] = c[2 * i] = c[i];
-            s[2 * i + 1] = s[i], s[2 * i] = -s[i];
-        }
+    lctx__pair_tables(k->rope, c, s);
 }
 
 /* Tokens between two anchors; of a list of positions, any LCTX__ANCHOR of them. */
@@ -1992,6 +2116,17 @@ LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int
 /* One softmax in progress for all rows of a task: [rows] maxima, [rows] sums, [rows][d_v]. */
 typedef struct lctx__part { float *mla[3]; int64_t leaf; } lctx__part;
 
+/* How raw keys turn: a schedule's angles at its first positions, tabled once a call. `group` keys
+   share a position; column x of the f32 tables is that of key x of such a group's first. */
+typedef struct lctx__turns {
+    lctx_rope coarse;            /* the schedule, 64 positions at once */
+    lctx__angles start;          /* of it, at 0 */
+    int64_t group;
+    double *c, *s;               /* [LCTX_TILE][n_rot/2] positions 0 .. 63 */
+    float *cos, *sin;            /* [n_rot/2][2 * LCTX_TILE] */
+} lctx__turns;
+enum { LCTX__NEAR, LCTX__FAR, LCTX__HAT, LCTX__TURNS };    /* HAT: below the schedule's n_hat */
+
 typedef struct lctx__plan {
     lctx_attn a;                 /* with the defaults filled in */
     int64_t d_k, d_v;            /* padded */
@@ -2007,9 +2142,12 @@ typedef struct lctx__plan {
     int64_t depth;               /* partial results pending in a fold */
     int64_t n_task;
     int32_t threads;
-    int has_far;
-    unsigned dots;               /* bit by bit: types multiplied by dot products */
+    unsigned k_dots, v_dots;     /* bit by bit: types multiplied by dot products */
     int any_dots;                /* among the spans' */
+    int has_far;                 /* spans of query 1 */
+    int has_rule;                /* distances that are not their own */
+    lctx__turns *turns;          /* [LCTX__TURNS] with raw keys */
+    int64_t turns_bytes;         /* of these and their tables */
     int64_t part_floats;         /* of one lctx__part */
     int64_t thread_bytes, total_bytes;
     char *scratch;
@@ -2061,12 +2199,16 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
     if (!lctx__type_ok(s->k_type) || !lctx__type_ok(s->v_type)) return LCTX_E_TYPE;
     if (s->layout < 0 || s->layout >= LCTX_LAYOUT_COUNT) return LCTX_E_ENUM;
     if (s->query < 0 || s->query > 1) return LCTX_E_SPAN;
+    if (s->group < 0) return LCTX_E_GROUP;
     if (s->layout == LCTX_TILES ? s->skip < 0 || s->skip >= LCTX_TILE : s->skip != 0)
         return LCTX_E_SPAN;
     if (s->index < 0 || (s->index && s->index < next) || s->index > LCTX__MAX_POS)
         return LCTX_E_SPAN;
     if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
     if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
+    if (a->rope && s->n && (lctx__pos_check(a->rope, s->pos) == LCTX_E_XPOS_FAR ||
+                            lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
+        return LCTX_E_XPOS_FAR;
     if (s->layout == LCTX_TILES) {
         if (s->k_token || s->v_token || s->v_head || s->k_head % 4) return LCTX_E_STRIDE;
         return s->k_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
@@ -2083,6 +2225,10 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
     return LCTX_OK;
 }
 
+static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
+{
+    return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
+}
 static lctx_status lctx__positions_check(const lctx_attn *a)
 {
     int64_t t;
@@ -2093,8 +2239,57 @@ static lctx_status lctx__positions_check(const lctx_attn *a)
     return LCTX_OK;
 }
 
+static lctx_status lctx__pattern_check(const lctx_pattern *p)
+{
+    const int64_t top = LCTX__MAX_POS, local = p->kind == LCTX_PATTERN_STRIDED ? p->local : 0;
+    const int64_t summary = p->kind == LCTX_PATTERN_FIXED ? p->summary : 0;
+    const int64_t back = p->kind == LCTX_PATTERN_BLOCKS ? p->back : 0;
+    int64_t i;
+    if (p->kind < 0 || p->kind >= LCTX_PATTERN_COUNT) return LCTX_E_ENUM;
+    if (p->kind != LCTX_PATTERN_ALL && (p->length < 1 || p->length > top)) return LCTX_E_LENGTH;
+    if (p->kind == LCTX_PATTERN_DILATED && (p->dilation < 1 || p->dilation > p->length))
+        return LCTX_E_DILATION;
+    if (local < 0 || local > top || summary < 0 || (summary && summary > p->length) || back < 0 ||
+        back > top)
+        return LCTX_E_LOCAL;
+    if (p->n_global < 0 || p->n_global > top) return LCTX_E_GLOBAL;
+    if (!p->global)
+        return p->global0 < 0 || p->global0 > top - p->n_global ? LCTX_E_GLOBAL : LCTX_OK;
+    for (i = 0; i < p->n_global; i++)
+        if (p->global[i] < 0 || p->global[i] >= top || (i && p->global[i] <= p->global[i - 1]))
+            return LCTX_E_GLOBAL;
+    return LCTX_OK;
+}
+
+static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope)
+{
+    if (r->kind < 0 || r->kind >= LCTX_FAR_COUNT) return LCTX_E_ENUM;
+    if (r->kind == LCTX_FAR_NONE) return LCTX_OK;
+    if (r->window < 1 || r->window > LCTX__MAX_POS || rope->n_hat || rope->xpos_base != 0)
+        return LCTX_E_FAR_RULE;
+    if (r->kind == LCTX_FAR_GROUP && r->group < 1) return LCTX_E_FAR_RULE;
+    if (r->kind == LCTX_FAR_LEAKY && !(lctx__finite_d(r->leak) && r->leak >= 1))
+        return LCTX_E_FAR_RULE;
+    return LCTX_OK;
+}
+
+static lctx_status lctx__raw_check(const lctx_attn *a)
+{
+    const lctx_rope *rope = a->rope;
+    lctx_status st;
+    int64_t t;
+    if (!rope) return a->far_rule || a->far_pos ? LCTX_E_NULL : LCTX_OK;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
+    if (rope->pairing < 0 || rope->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
+    if (a->far_pos < 0) return LCTX_E_POS;
+    for (t = 0; !st && t < a->n_q; t++) st = lctx__pos_check(rope, lctx__q_pos(a, t));
+    return st || !a->far_rule ? st : lctx__far_check(a->far_rule, rope);
+}
+
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
+    int64_t t;
     lctx_status st;
     if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
     if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
@@ -2102,13 +2297,16 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     if (!lctx__dim_ok(a->d_k) || !lctx__dim_ok(a->d_v)) return LCTX_E_HEAD_DIM;
     if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
     if (a->window < 0 || a->n_sink < 0) return LCTX_E_WINDOW;
+    if (a->pattern && (st = lctx__pattern_check(a->pattern)) != LCTX_OK) return st;
+    for (t = 0; a->q_group && t < a->n_q; t++) if (a->q_group[t] < 0) return LCTX_E_GROUP;
     if (!lctx__finite(a->softcap) || a->softcap < 0) return LCTX_E_SOFTCAP;
     if (!lctx__finite(a->scale) || a->scale < 0) return LCTX_E_SOFTCAP;
     if (a->q_token < 0 || a->q_head < 0 || a->out_token < 0 || a->out_head < 0)
         return LCTX_E_STRIDE;
     if (a->n_spans && !a->spans) return LCTX_E_NULL;
     if ((st = lctx__parallel_check(a->par)) != LCTX_OK) return st;
-    return lctx__positions_check(a);
+    if ((st = lctx__positions_check(a)) != LCTX_OK) return st;
+    return lctx__raw_check(a);
 }
 
 /* Strides of queries, output and bias. */
@@ -2170,7 +2368,7 @@ static void lctx__plan_cut(lctx__plan *p)
         if (!s.n) continue;
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
         p->has_far |= s.query;
-        p->any_dots |= (int)(p->dots >> s.k_type | p->dots >> s.v_type) & 1;
+        p->any_dots |= (int)(p->k_dots >> s.k_type | p->v_dots >> s.v_type) & 1;
         tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
     }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
@@ -2188,6 +2386,30 @@ static void lctx__plan_cut(lctx__plan *p)
     p->n_part = lctx__max(p->n_part, 1);
 }
 
+/* Copies of the queries: for spans of query 0 and 1, near and far. */
+static int64_t lctx__copies(const lctx__plan *p)
+{
+    return (1 + p->has_far) * (1 + p->has_rule);
+}
+
+/* Carves the tables of raw keys out of `at` (null: only measures); returns the bytes. */
+static int64_t lctx__turns_carve(lctx__plan *p, char *at)
+{
+    const int64_t n = p->a.rope->n_rot / 2 * LCTX_TILE;
+    char *to = at, probe;
+    int i;
+    if (!at) at = to = &probe;
+    p->turns = (lctx__turns *)lctx__carve(&to, LCTX__TURNS * (int64_t)sizeof(lctx__turns));
+    for (i = 0; i < LCTX__TURNS; i++) {
+        double *c = (double *)lctx__carve(&to, n * 8), *s = (double *)lctx__carve(&to, n * 8);
+        float *co = (float *)lctx__carve(&to, 2 * n * 4);
+        float *si = (float *)lctx__carve(&to, 2 * n * 4);
+        if (at == &probe) continue;
+        p->turns[i].c = c, p->turns[i].s = s, p->turns[i].cos = co, p->turns[i].sin = si;
+    }
+    return to - at;
+}
+
 /* Scratch of one thread, and of all of it. Every carve below has its line here. */
 static void lctx__plan_sizes(lctx__plan *p)
 {
@@ -2195,7 +2417,7 @@ static void lctx__plan_sizes(lctx__plan *p)
     const int64_t all = lctx__mul(p->rows, p->heads);
     int64_t n;
     p->part_floats = lctx__round_up(lctx__mul(all, p->d_v + 2), 16);
-    n = lctx__mul(all, p->d_k * 4 * (1 + p->has_far) + 4);              /* queries, slope */
+    n = lctx__mul(all, p->d_k * 4 * lctx__copies(p) + 4);               /* queries, slope */
     n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
     n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
     if (p->any_dots) {
@@ -2203,6 +2425,8 @@ static void lctx__plan_sizes(lctx__plan *p)
         n = lctx__add(n, lctx__mul(p->rows, LCTX__WORDS * 4 + 4) + LCTX_TILE * 4);  /* weights */
     }
     n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
+    if (p->a.rope)                             /* turned keys, their angles, masks by distance */
+        n = lctx__add(n, k_tile + LCTX__TURNS * (int64_t)sizeof(lctx__angles) + p->rows * 8);
     n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
     n = lctx__add(n, 24 * LCTX__ALIGN);
     p->thread_bytes = lctx__round_up(n, LCTX__ALIGN);
@@ -2210,7 +2434,8 @@ static void lctx__plan_sizes(lctx__plan *p)
     if (p->split)          /* one result a task, for the last fold; as many as there may be */
         p->total_bytes = lctx__add(p->total_bytes, lctx__mul(2 * LCTX__WANT_TASKS(p),
                                                              p->part_floats * 4));
-    p->total_bytes = lctx__add(p->total_bytes, 2 * LCTX__ALIGN);
+    if (p->a.rope) p->turns_bytes = lctx__turns_carve(p, NULL);
+    p->total_bytes = lctx__add(p->total_bytes, p->turns_bytes + 2 * LCTX__ALIGN);
 }
 
 static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
@@ -2222,7 +2447,9 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     p->a = *attn;
     if (!p->a.d_v) p->a.d_v = p->a.d_k;
     if ((st = lctx__attn_check(&p->a)) != LCTX_OK) return st;
-    if (p->a.scale == 0) p->a.scale = (float)(1.0 / sqrt((double)p->a.d_k));
+    if (p->a.scale == 0)
+        p->a.scale = (float)((p->a.rope ? p->a.rope->scale_mul : 1) / sqrt((double)p->a.d_k));
+    p->has_rule = p->a.far_rule && p->a.far_rule->kind != LCTX_FAR_NONE;
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s;
@@ -2239,7 +2466,8 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if ((st = lctx__attn_strides(&p->a, p->n_kv)) != LCTX_OK) return st;
     p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
     p->group = p->a.n_head / p->a.n_head_kv;
-    p->dots = p->a.precise ? 0 : lctx__use()->dots;
+    p->v_dots = p->a.precise ? 0 : lctx__use()->dots;
+    p->k_dots = p->a.rope ? 0 : p->v_dots;      /* raw keys are turned in f32 */
     work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
     lctx__plan_cut(p);
@@ -2266,11 +2494,13 @@ typedef struct lctx__work {
     int far;                       /* copy of the queries in hand */
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
-    int64_t pos_lo, pos_hi;        /* of these queries */
-    float *q[2];                   /* [all][d_k] near and far, scaled */
-    lctx__dots dots[2];            /* the same for dot products */
+    float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
+    lctx__dots dots[2];            /* the first two for dot products */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
+    float *k_turned;               /* with raw keys, as the next two */
+    lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
+    uint64_t *side;                /* [rows] of see, near or far pairs */
     uint64_t *see;
     float *slope, *dist;
     lctx__part *stack;             /* [depth] */
@@ -2278,18 +2508,14 @@ typedef struct lctx__work {
     lctx__tile t;                  /* what the kernel is given */
 } lctx__work;
 
-static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
-{
-    return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
-}
-
 static void lctx__work_carve(lctx__work *w, char *at)
 {
     const lctx__plan *p = w->p;
     const int64_t all = p->rows * p->heads;
     int64_t i;
-    w->q[0] = (float *)lctx__carve(&at, all * p->d_k * 4);
-    w->q[1] = p->has_far ? (float *)lctx__carve(&at, all * p->d_k * 4) : NULL;
+    for (i = 0; i < 4; i++)
+        if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
+            w->q[i] = (float *)lctx__carve(&at, all * p->d_k * 4);
     w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
     w->bias = p->a.bias ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
@@ -2308,11 +2534,109 @@ static void lctx__work_carve(lctx__work *w, char *at)
     w->t.w = p->any_dots ? (uint32_t *)lctx__carve(&at, p->rows * LCTX__WORDS * 4) : NULL;
     w->t.w_scale = p->any_dots ? (float *)lctx__carve(&at, p->rows * 4) : NULL;
     w->t.share = p->any_dots ? (float *)lctx__carve(&at, LCTX_TILE * 4) : NULL;
+    if (p->a.rope) {
+        w->k_turned = (float *)lctx__carve(&at, p->d_k * LCTX_TILE * 4);
+        w->angles = (lctx__angles *)lctx__carve(&at, LCTX__TURNS * (int64_t)sizeof *w->angles);
+        for (i = 0; i < LCTX__TURNS; i++) w->angles[i].rope = NULL;
+        w->side = (uint64_t *)lctx__carve(&at, p->rows * 8);
+    }
     w->stack = (lctx__part *)lctx__carve(&at, p->depth * (int64_t)sizeof(lctx__part));
     for (i = 0; i < p->depth; i++) {
         float *f = (float *)lctx__carve(&at, p->part_floats * 4);
         w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + all;
         w->stack[i].mla[2] = f + 2 * all;
+    }
+}
+
+/* ---- raw keys: f32 tables hold the angles of a tile's lanes, counted from its first; those of its
+   first, and of queries, are computed in double. The attention factor is multiplied into the
+   queries twice, so that far keys under CLAMP need not be touched. */
+
+/* Fills in turns number `which`: positions 0 .. 63 in double, columns in float. */
+static void lctx__turns_make(lctx__plan *p, int which, double slower, int64_t group)
+{
+    lctx__turns *t = &p->turns[which];
+    const lctx_rope *rope = p->a.rope;
+    const int64_t n = rope->n_rot / 2, step = lctx__min(group, LCTX_TILE);
+    lctx__angles a;
+    int64_t i, x;
+    t->coarse = *rope, t->coarse.n_hat = 0, t->group = group;
+    for (i = 0; i < n; i++)
+        t->coarse.freq[i] = (which == LCTX__HAT ? rope->plain[i] : rope->freq[i]) / slower;
+    lctx__angles_begin(&a, &t->coarse);
+    for (x = 0; x < LCTX_TILE; x++) {
+        lctx__angles_move(&a, x);
+        memcpy(t->c + x * n, a.c, (size_t)n * sizeof *a.c);
+        memcpy(t->s + x * n, a.s, (size_t)n * sizeof *a.s);
+    }
+    for (x = 0; x < (step > 1 ? 2 : 1) * LCTX_TILE; x++) {
+        const double *c = t->c + x / step * n, *s = t->s + x / step * n;
+        for (i = 0; i < n; i++) {
+            double g = rope->xpos_base != 0
+                     ? lctx__xpos(rope, LCTX_ROPE_KEY, rope->xpos_center + x, (int32_t)i) : 1;
+            t->cos[i * 2 * LCTX_TILE + x] = (float)(c[i] * g);
+            t->sin[i * 2 * LCTX_TILE + x] = (float)(s[i] * g);
+        }
+    }
+    for (i = 0; i < n; i++) t->coarse.freq[i] *= LCTX_TILE;
+    lctx__angles_begin(&t->start, &t->coarse);
+    lctx__angles_move(&t->start, 0);
+}
+static void lctx__turns_begin(lctx__plan *p, char *at)
+{
+    const lctx_far_rule *r = p->a.far_rule;
+    (void)lctx__turns_carve(p, at);
+    lctx__turns_make(p, LCTX__NEAR, 1, 1);
+    if (p->a.rope->n_hat) lctx__turns_make(p, LCTX__HAT, 1, 1);
+    if (p->has_rule && r->kind != LCTX_FAR_CLAMP)
+        lctx__turns_make(p, LCTX__FAR, r->kind == LCTX_FAR_LEAKY ? r->leak : 1,
+                         r->kind == LCTX_FAR_GROUP ? r->group : 1);
+}
+
+/* Where the query stands for spans of query 0 or 1. */
+static int64_t lctx__seen_from(const lctx_attn *a, int64_t t, int64_t query)
+{
+    const int64_t pos = lctx__q_pos(a, t);
+    return query && a->far_pos ? lctx__min(pos, a->far_pos) : pos;
+}
+
+/* Where far pairs see it from: window + g(pos) - g(window). */
+static double lctx__far_from(const lctx_far_rule *r, int64_t pos)
+{
+    const double window = (double)r->window;
+    if (r->kind == LCTX_FAR_CLAMP) return window;
+    if (r->kind == LCTX_FAR_LEAKY) return window + ((double)pos - window) / r->leak;
+    return window + (double)(pos / r->group - r->window / r->group);
+}
+
+/* Turns copy c of the block's queries, in place. */
+static void lctx__turn_copy(lctx__work *w, int64_t c)
+{
+    const lctx_attn *a = &w->p->a;
+    const lctx_rope *rope = a->rope;
+    float co[LCTX_MAX_ROT], si[LCTX_MAX_ROT];
+    lctx__turn turn;
+    int64_t t, head;
+    int32_t i;
+    memset(&turn, 0, sizeof turn);
+    turn.n_head = (int32_t)w->p->group, turn.head_dim = a->d_k;
+    turn.n_rot = rope->n_rot, turn.pairing = rope->pairing;
+    turn.x_head = turn.out_head = w->p->d_k * 4, turn.cos = co, turn.sin = si;
+    for (t = 0; t < w->n_q; t++) {
+        const int64_t pos = lctx__seen_from(a, w->q0 + t, c & 1);
+        const double from = c & 2 ? lctx__far_from(a->far_rule, pos) : (double)pos;
+        const double *freq = pos < rope->n_hat ? rope->plain : rope->freq;
+        for (i = 0; i < rope->n_rot / 2; i++) {
+            double g = rope->attn_factor * rope->attn_factor, angle = from * freq[i];
+            if (rope->xpos_base != 0) g *= lctx__xpos(rope, LCTX_ROPE_QUERY, pos, i);
+            co[i] = (float)(cos(angle) * g), si[i] = (float)(sin(angle) * g);
+        }
+        lctx__pair_tables(rope, co, si);
+        for (head = 0; head < w->p->heads; head++) {
+            float *q = w->q[c] + (head * w->t.rows + t * w->p->group) * w->p->d_k;
+            turn.x = turn.out = (char *)q;
+            w->ops->turn(&turn);
+        }
     }
 }
 
@@ -2324,28 +2648,110 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->q0 + row % w->t.rows / group;
 }
 
-/* Queries of the block, both copies, scaled; padding dimensions zero; slopes and positions. */
+/* Queries of the block, all copies, scaled; padding dimensions zero; slopes. */
 static void lctx__work_queries(lctx__work *w)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t d = w->p->d_k;
     int64_t row, t, h, i, c;
     w->t.rows = w->n_q * w->p->group, w->all = w->t.rows * w->p->heads;
-    w->pos_lo = w->pos_hi = lctx__q_pos(a, w->q0);
     for (row = 0; row < w->all; row++) {
-        int64_t pos;
         lctx__row_is(w, row, &t, &h);
-        pos = lctx__q_pos(a, t);
-        w->pos_lo = lctx__min(w->pos_lo, pos), w->pos_hi = lctx__max(w->pos_hi, pos);
         w->slope[row] = a->alibi ? a->alibi[h] : 0;
-        for (c = 0; c < 1 + w->p->has_far; c++) {
-            const char *from = (const char *)(c ? a->q_far : a->q) + t * a->q_token + h * a->q_head;
+        for (c = 0; c < 4; c++) {
+            const float *base = c & 1 && !a->rope ? a->q_far : a->q;
+            const char *from = (const char *)base + t * a->q_token + h * a->q_head;
             const float *q = (const float *)(const void *)from;
-            float *to = w->q[c] + row * d;
-            for (i = 0; i < a->d_k; i++) to[i] = q[i] * a->scale;
-            for (; i < d; i++) to[i] = 0;
+            float *to = w->q[c] ? w->q[c] + row * d : NULL;
+            for (i = 0; to && i < a->d_k; i++) to[i] = q[i] * a->scale;
+            for (; to && i < d; i++) to[i] = 0;
         }
     }
+    for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
+}
+
+/* ---- visibility: what a query sees is a row of runs of key positions, of which the next one from
+   any position on is found at once. Masks are runs laid over a tile; tiles between runs are
+   skipped. All visibility is decided here. */
+typedef struct lctx__run { int64_t from, to; } lctx__run;    /* from .. to-1; none at LCTX__HUGE */
+
+static lctx__run lctx__run_of(int64_t from, int64_t to)
+{
+    lctx__run r;
+    r.from = from < to ? from : LCTX__HUGE, r.to = from < to ? to : LCTX__HUGE;
+    return r;
+}
+static lctx__run lctx__first_run(lctx__run a, lctx__run b) { return b.from < a.from ? b : a; }
+
+/* The first n >= from that is `rest` modulo step. */
+static int64_t lctx__congruent(int64_t from, int64_t step, int64_t rest)
+{
+    const int64_t over = (from - rest) % step;      /* negative where from < rest */
+    return over > 0 ? from + step - over : from - over;
+}
+
+/* The first run at or after from of what the pattern's kind lets a head of a query at pos see. */
+static lctx__run lctx__pattern_run(const lctx_pattern *p, int64_t head, int64_t pos, int64_t from)
+{
+    const int64_t len = lctx__max(p->length, 1), begin = pos / len * len, end = begin + len;
+    const int64_t r = lctx__max(p->dilation, 1);
+    int64_t at, n;
+    switch (p->kind) {
+    case LCTX_PATTERN_STRIDED:
+        at = lctx__congruent(from, len, pos), n = p->local ? p->local : len;
+        return lctx__first_run(lctx__run_of(lctx__max(from, pos - n + 1), pos + n),
+                               lctx__run_of(at, at + 1));
+    case LCTX_PATTERN_FIXED:
+        at = from / len * len + len, n = p->summary ? p->summary : 1;
+        return lctx__first_run(lctx__run_of(lctx__max(from, begin), end),
+                               lctx__run_of(lctx__max(from, at - n), at));
+    case LCTX_PATTERN_DILATED:
+        if (pos % len % r != head % r) return lctx__run_of(0, 0);
+        at = lctx__congruent(lctx__max(from, begin), r, begin + head % r);
+        return lctx__run_of(at, r == 1 ? end : lctx__min(at + 1, end));
+    case LCTX_PATTERN_BLOCKS:
+        return lctx__run_of(lctx__max(from, begin - lctx__mul(p->back, len)), end);
+    default:
+        return lctx__run_of(from, LCTX__HUGE);
+    }
+}
+
+/* The first run of global positions at or after from: the range, or one of the list. */
+static lctx__run lctx__global_run(const lctx_pattern *p, int64_t from)
+{
+    int64_t lo = 0, hi = p->n_global, mid;
+    if (!p->global) return lctx__run_of(lctx__max(from, p->global0), p->global0 + p->n_global);
+    while (lo < hi) {
+        mid = lo + (hi - lo) / 2;
+        if (p->global[mid] < from) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < p->n_global ? lctx__run_of(p->global[lo], p->global[lo] + 1) : lctx__run_of(0, 0);
+}
+
+/* The first run at or after from >= 0 that a head of a query at pos sees. */
+static lctx__run lctx__next_run(const lctx_attn *a, int64_t head, int64_t pos, int64_t from)
+{
+    const lctx_pattern *p = a->pattern;
+    const int64_t in = lctx__max(from, pos - a->window + 1);
+    const int64_t end = a->mask == LCTX_CAUSAL ? pos + 1 : LCTX__HUGE;
+    lctx__run r = p ? lctx__pattern_run(p, head, pos, in) : lctx__run_of(in, LCTX__HUGE);
+    if (from < a->n_sink) r = lctx__first_run(r, lctx__run_of(from, a->n_sink));
+    if (p && p->n_global) {
+        r = lctx__first_run(r, lctx__global_run(p, from));
+        if (lctx__global_run(p, pos).from == pos) r = lctx__run_of(from, LCTX__HUGE);
+    }
+    return lctx__run_of(r.from, lctx__min(r.to, end));
+}
+
+/* Do heads of one query see different keys? */
+static int lctx__by_head(const lctx_attn *a)
+{
+    return a->pattern && a->pattern->kind == LCTX_PATTERN_DILATED;
+}
+static int lctx__sees_span(const lctx_attn *a, int64_t t, const lctx_span *s)
+{
+    return !a->q_group || !s->group || !a->q_group[t] || a->q_group[t] == s->group;
 }
 
 /* Bits below n: which of 64 lanes are numbered less. */
@@ -2354,29 +2760,37 @@ static uint64_t lctx__below(int64_t n)
     return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* The keys of a tile that a query at pos sees; at is the position of lane 0, live the lanes that
-   hold keys of the span. All visibility is decided here. */
-static uint64_t lctx__visible(const lctx_attn *a, int64_t pos, int64_t at, uint64_t live)
+/* The keys of a tile that a head of a query at pos sees; at is the position of lane 0, live the
+   lanes that hold keys of the span. */
+static uint64_t lctx__visible(const lctx_attn *a, int64_t head, int64_t pos, int64_t at,
+                              uint64_t live)
 {
-    uint64_t see = live;
-    if (a->mask == LCTX_CAUSAL) see &= lctx__below(pos - at + 1);
-    if (a->window <= pos)
-        see &= ~lctx__below(pos - a->window + 1 - at) | lctx__below(a->n_sink - at);
-    return see;
+    uint64_t see = 0;
+    lctx__run r;
+    for (r.to = lctx__max(at, 0); r.to < at + LCTX_TILE; ) {
+        r = lctx__next_run(a, head, pos, r.to);
+        see |= lctx__below(r.to - at) & ~lctx__below(r.from - at);
+    }
+    return see & live;
 }
 
-/* Masks of the rows of one head. Returns 0 where no row sees anything; t.see is null where all rows
-   see all keys. */
-static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
+/* Masks of the rows of one KV head. Returns 0 where no row sees anything; t.see is null where all
+   rows see all keys. */
+static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t head, int64_t at,
+                            uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
-    uint64_t any = 0, all = ~(uint64_t)0;
+    const int64_t group = w->p->group;
+    uint64_t any = 0, all = ~(uint64_t)0, see = 0;
     int64_t t, g;
-    for (t = 0; t < w->n_q; t++) {
-        uint64_t see = lctx__visible(a, lctx__q_pos(a, w->q0 + t), at, live);
-        any |= see, all &= see;
-        for (g = 0; g < w->p->group; g++) w->see[t * w->p->group + g] = see;
-    }
+    for (t = 0; t < w->n_q; t++)
+        for (g = 0; g < group; g++) {
+            if (g == 0 || lctx__by_head(a))
+                see = lctx__sees_span(a, w->q0 + t, s)
+                    ? lctx__visible(a, head * group + g, lctx__q_pos(a, w->q0 + t), at, live) : 0;
+            w->see[t * group + g] = see;
+            any |= see, all &= see;
+        }
     w->t.see = all == ~(uint64_t)0 ? NULL : w->see;
     return any != 0;
 }
@@ -2417,14 +2831,11 @@ static void lctx__gather_scales(const float *base, int64_t token, int64_t head, 
     }
 }
 
-/* Multiplied by dot products? */
-static int lctx__by_dots(const lctx__work *w, int type) { return w->p->dots >> type & 1; }
-
 /* The queries in hand, rounded for keys of a type; once for all tiles of a span. */
 static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
 {
     lctx__dots *dots = &w->dots[w->far];
-    if (!lctx__by_dots(w, type)) return NULL;
+    if (!(w->p->k_dots >> type & 1)) return NULL;
     if (dots->type != type) {
         dots->type = type;
         w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
@@ -2488,7 +2899,7 @@ static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, 
                               int64_t n)
 {
     const int plain = s->v_type == LCTX_F32 || s->v_type == LCTX_F16;
-    w->t.v = w->v_tile, w->t.v_scale = NULL, w->t.v_dot = lctx__by_dots(w, s->v_type);
+    w->t.v = w->v_tile, w->t.v_scale = NULL, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_type = w->t.v_dot ? s->v_type : LCTX_F32;
     w->t.v_stride = w->p->d_v * lctx__esize(w->t.v_type);
     if (plain && w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS)
@@ -2524,7 +2935,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;
     w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
-    w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = lctx__by_dots(w, s->v_type);
+    w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_stride = d_v * lctx__esize(s->v_type);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
@@ -2603,39 +3014,146 @@ static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
     w->t.acc = part->mla[2] + row * w->p->d_v;
 }
 
+/* The kernel on the rows that see something, in runs; a few rows between that see nothing cost less
+   than a call of their own. What is asked for ahead is asked for once. */
+enum { LCTX__ROW_GAP = 6 };
+static void lctx__work_kernel(const lctx__work *w)
+{
+    const uint64_t *see = w->t.see;
+    lctx__tile t = w->t;
+    int64_t row, i, end;
+    if (!see) w->ops->tile(&t);
+    for (row = 0; see && row < w->t.rows; row = i) {
+        for (i = end = row; i < w->t.rows && i - end <= (end > row ? LCTX__ROW_GAP : 0); i++)
+            if (see[i]) end = i + 1;
+        if (end == row) continue;
+        t.rows = end - row, t.see = see + row, t.row0 = w->t.row0 + row;
+        if (t.w) t.w = w->t.w + row * LCTX__WORDS, t.w_scale = w->t.w_scale + row;
+        t.q = w->t.q + row * t.d_k, t.s = w->t.s + row * LCTX_TILE;
+        t.slope = w->t.slope ? w->t.slope + row : NULL, t.dist = w->t.dist + row;
+        t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
+        t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
+        w->ops->tile(&t);
+        t.soon_v.rows = t.soon_k.rows = NULL;
+    }
+}
+
+/* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0
+   may stand up to 63 before position 0, where no key does. */
+static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, int64_t at,
+                             uint64_t lanes)
+{
+    const lctx__turns *turns = &w->p->turns[which];
+    const lctx_rope *rope = w->p->a.rope;
+    const int64_t group = turns->group, n = rope->n_rot / 2;
+    const int64_t first = (at + group * LCTX_TILE) / group - LCTX_TILE, rest = at - first * group;
+    const int64_t t = first < 0 ? -1 : first / LCTX_TILE, one = first - t * LCTX_TILE;
+    const int64_t column = group < LCTX_TILE ? rest : lctx__max(rest - group + LCTX_TILE, 0);
+    lctx__angles *a = &w->angles[which];
+    float c[LCTX_MAX_ROT / 2], s[LCTX_MAX_ROT / 2];
+    lctx__spin spin;
+    int64_t i;
+    if (!a->rope) *a = turns->start;
+    lctx__angles_move(a, t < 0 ? -t : t);
+    for (i = 0; i < n; i++) {
+        const double x = turns->c[one * n + i], y = turns->s[one * n + i];
+        const double z = t < 0 ? -a->s[i] : a->s[i];
+        const double g = rope->xpos_base != 0 ? lctx__xpos(rope, LCTX_ROPE_KEY, at, (int32_t)i) : 1;
+        c[i] = (float)((a->c[i] * x - z * y) * g), s[i] = (float)((z * x + a->c[i] * y) * g);
+    }
+    spin.n_rot = rope->n_rot, spin.pairing = rope->pairing, spin.d_k = w->p->d_k;
+    spin.k = k, spin.type = type, spin.lanes = lanes, spin.c = c, spin.s = s;
+    spin.out = w->k_turned;
+    spin.cos = turns->cos + column, spin.sin = turns->sin + column;
+    w->ops->spin(&spin);
+}
+
+/* Points the kernel's tile at the raw tile k, turned as near or as far pairs have it. */
+static void lctx__turn_keys(lctx__work *w, const void *k, int type, int64_t at, int far)
+{
+    const int64_t n_hat = w->p->a.rope->n_hat;
+    const uint64_t hat = n_hat && !far ? lctx__below(n_hat - at) : 0;
+    w->t.k = k, w->t.k_type = type;
+    if (far && w->p->a.far_rule->kind == LCTX_FAR_CLAMP) return;
+    if (~hat) lctx__turn_lanes(w, far ? LCTX__FAR : LCTX__NEAR, k, type, at, ~hat);
+    if (hat) lctx__turn_lanes(w, LCTX__HAT, k, type, at, hat);
+    w->t.k = w->k_turned, w->t.k_type = LCTX_F32;
+}
+
+/* Masks of the near or of the far pairs; returns 0 where there are none. */
+static int lctx__work_side(lctx__work *w, int64_t query, int64_t at, int far)
+{
+    const lctx_attn *a = &w->p->a;
+    uint64_t any = 0, all = ~(uint64_t)0;
+    int64_t row;
+    for (row = 0; row < w->t.rows; row++) {
+        const int64_t pos = lctx__seen_from(a, w->q0 + row / w->p->group, query);
+        const uint64_t apart = lctx__below(pos - a->far_rule->window + 1 - at);
+        w->side[row] = w->see[row] & (far ? apart : ~apart);
+        any |= w->side[row], all &= w->side[row];
+    }
+    w->t.see = all == ~(uint64_t)0 ? NULL : w->side;
+    return any != 0;
+}
+
+/* The kernel on a tile of raw keys: near pairs, then far ones. */
+static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
+{
+    const uint64_t *see = w->t.see;
+    const int64_t row = (w->head - w->head0) * w->t.rows;
+    const void *k = w->t.k;
+    const int type = w->t.k_type;
+    int far;
+    for (far = 0; far <= w->p->has_rule; far++) {
+        if (w->p->has_rule && !lctx__work_side(w, s->query, at, far)) continue;
+        w->t.q = w->q[s->query + 2 * far] + row * w->p->d_k;
+        lctx__turn_keys(w, k, type, at, far);
+        lctx__work_kernel(w);
+    }
+    w->t.see = see;
+}
+
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
 {
     const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
     const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
+    const int fresh = w->bias || lctx__by_head(&w->p->a);    /* masks of one head only */
     int64_t row, head;
-    if (!lctx__work_masks(w, s->pos + lane0, live)) return;
+    int seen = 0;
     for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
         w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
-    lctx__work_leaf(w, lctx__leaf(s, i));
     for (head = w->head0; head < w->head0 + w->p->heads; head++) {
+        if (head == w->head0 || fresh) seen = lctx__work_masks(w, s, head, s->pos + lane0, live);
+        if (!seen) continue;
+        lctx__work_leaf(w, lctx__leaf(s, i));
         lctx__work_head(w, head, s->query);
-        if (w->bias) {
-            (void)lctx__work_masks(w, s->pos + lane0, live);
-            lctx__work_bias(w, key0 + lane0, live);
-        }
+        if (w->bias) lctx__work_bias(w, key0 + lane0, live);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
-        w->ops->tile(&w->t);
+        if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
+        else lctx__work_kernel(w);
     }
 }
 
-/* The first tile at or after i that any row of the task may see, or n. */
+/* The first tile at or after i that any row of the task sees, or n. Later queries see the most, and
+   are asked first. */
 static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t at = s->pos - s->skip;           /* position of tile 0's first lane */
-    int64_t from = w->pos_lo - a->window + 1;      /* windows begin here */
-    if (a->mask == LCTX_CAUSAL && at + i * LCTX_TILE > w->pos_hi) return n;
-    if (a->window > w->pos_lo || at + (i + 1) * LCTX_TILE > from) return i;
-    if (at + i * LCTX_TILE < a->n_sink) return i;
-    return lctx__min((from - at) / LCTX_TILE, n);
+    const int64_t h0 = w->head0 * w->p->group, h1 = h0 + w->p->heads * w->p->group;
+    const int64_t n_head = lctx__by_head(a) ? h1 - h0 : 1;
+    int64_t best = LCTX__HUGE, t, h;
+    for (t = w->n_q - 1; t >= 0 && i < n; t--)
+        for (h = h0; h < h0 + n_head && lctx__sees_span(a, w->q0 + t, s); h++) {
+            lctx__run r = lctx__next_run(a, h, lctx__q_pos(a, w->q0 + t),
+                                         lctx__max(at + i * LCTX_TILE, s->pos));
+            best = lctx__min(best, r.from);
+            if (best < at + (i + 1) * LCTX_TILE) return i;
+        }
+    return best < s->pos + s->n ? (best - at) / LCTX_TILE : n;
 }
 
 static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
@@ -2764,11 +3282,13 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     int64_t i;
     if (st) return st;
     if (p.a.n_q == 0) return LCTX_OK;
-    if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far)) return LCTX_E_NULL;
+    if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far && !p.a.rope)) return LCTX_E_NULL;
     for (i = 0; i < p.a.n_spans; i++)
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
     p.scratch = lctx__aligned(scratch);
+    if (p.a.rope)      /* behind all else */
+        lctx__turns_begin(&p, p.scratch + p.total_bytes - p.turns_bytes - 2 * LCTX__ALIGN);
     lctx__report(&p);
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
@@ -3076,9 +3596,13 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     if (attn->spans || attn->n_spans) return LCTX_E_SPAN;
     out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
     if (d->policy == LCTX_FULL) return LCTX_OK;
+    if (attn->pattern && attn->pattern->n_global) return LCTX_E_GLOBAL;
     if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
         return LCTX_E_WINDOW;
     out->window = d->window, out->n_sink = d->n_sink;
+    if (d->policy != LCTX_SINKS || !attn->rope) return LCTX_OK;
+    if (!lctx__unset_or(attn->far_pos, d->n_sink + d->window - 1)) return LCTX_E_POS;
+    out->far_pos = d->n_sink + d->window - 1;
     return LCTX_OK;
 }
 
@@ -3322,9 +3846,12 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
 /* ============================================================================ >>model */
 struct lctx_session {
     lctx_model     m;            /* with the defaults filled in */
-    lctx_session_desc d;
+    lctx_session_desc d;         /* its pointers null, but for what follows */
     lctx_allocator alloc;
     lctx_parallel  par;
+    int            raw, live;    /* raw keys; a schedule for each token, from: */
+    lctx_rope_desc rope;
+    lctx_far_rule  far_rule;
     lctx_cache   **cache;        /* [n_layer] */
     int64_t        n;            /* tokens fed */
     char          *work;         /* activations, as lctx__acts carves them */
@@ -3372,6 +3899,7 @@ static lctx_status lctx__layer_check(const lctx_layer *l, const lctx_model *m)
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if ((st = lctx__weight(all[i].t, all[i].needed, all[i].matrix)) != LCTX_OK) return st;
     if (l->window < 0) return LCTX_E_WINDOW;
+    if (l->pattern && (st = lctx__pattern_check(l->pattern)) != LCTX_OK) return st;
     if (rope) {
         if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
         if (rope->n_rot > m->head_dim) return LCTX_E_N_ROT;
@@ -3490,6 +4018,28 @@ static lctx_status lctx__session_new(const lctx_session *like, lctx_session **ou
     return LCTX_OK;
 }
 
+/* What raw keys are asked for, checked against every layer's schedule. */
+static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
+{
+    lctx_status st = LCTX_OK;
+    lctx_rope rope;
+    int32_t i, turning = 0;
+    s->raw = d->raw_keys || d->rope || d->far_rule, s->live = d->rope != NULL;
+    if (d->rope) s->rope = *d->rope, s->rope.ctx = 1;
+    if (d->far_rule) s->far_rule = *d->far_rule;
+    s->d.rope = NULL, s->d.far_rule = NULL;
+    if (s->live && (st = lctx_rope_init(&rope, &s->rope)) != LCTX_OK) return st;
+    if (s->live && rope.n_rot > s->m.head_dim) return LCTX_E_N_ROT;
+    for (i = 0; !st && i < s->m.n_layer; i++) {
+        const lctx_layer *l = &s->m.layers[i];
+        const lctx_rope *turns = l->rope ? l->rope : s->live ? &rope : s->m.rope;
+        if (l->no_rope) turns = NULL;
+        if (turns) st = lctx__far_check(&s->far_rule, turns);
+        turning += turns != NULL;
+    }
+    return !st && s->far_rule.kind && !turning ? LCTX_E_NULL : st;
+}
+
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session)
 {
@@ -3500,20 +4050,23 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if ((st = lctx_model_check(model)) != LCTX_OK) return st;
     if (desc->chunk < 0 || desc->chunk > 1 << 20) return LCTX_E_COUNT;
     if ((st = lctx__parallel_check(desc->par)) != LCTX_OK) return st;
-    for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
-        const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
-        /* keys moved closer than n_hat would have turned otherwise */
-        if (rope && rope->n_hat > lctx__max(desc->n_sink, 0)) return LCTX_E_N_HAT;
-    }
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
     if (!like.d.chunk) like.d.chunk = 256;
     like.d.alloc = NULL, like.d.par = NULL;
+    if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
+    for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
+        const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
+        /* keys moved closer than n_hat would have turned otherwise */
+        if (rope && rope->n_hat > lctx__max(desc->n_sink, 0)) return LCTX_E_N_HAT;
+    }
     if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return st;
     for (i = 0; !st && i < s->m.n_layer; i++) {
+        const lctx_pattern *p = s->m.layers[i].pattern;
         lctx_cache_desc c = lctx__layer_cache(s, i);
-        st = lctx_cache_create(&c, &s->cache[i]);
+        if (p && p->n_global && c.policy != LCTX_FULL) st = LCTX_E_GLOBAL;
+        else st = lctx_cache_create(&c, &s->cache[i]);
     }
     if (st) lctx_session_free(s);
     else *session = s;
@@ -3574,19 +4127,24 @@ static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, in
     return lctx_rope_apply(rope, &j);      /* which xPos refuses far from its centre */
 }
 
-/* Attention over the layer's cache; the scratch grows when it must. */
+/* Attention of tokens at .. at+n-1 of the chunk over the layer's cache; the scratch grows when it
+   must. */
 static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer,
-                                      int64_t n, const lctx_rope *rope, const float *far)
+                                      int64_t at, int64_t n, const lctx_rope *rope,
+                                      const float *far)
 {
     lctx_attn t;
     lctx_status st;
     size_t bytes;
     memset(&t, 0, sizeof t);
-    t.n_q = n, t.n_head = s->m.n_head, t.q = a->q, t.q_far = far, t.q_token = a->ld_q * 4;
-    t.q_pos0 = s->n, t.out = a->att, t.out_token = a->ld_q * 4, t.softcap = s->m.softcap;
+    t.n_q = n, t.n_head = s->m.n_head, t.q = a->q + at * a->ld_q, t.q_token = a->ld_q * 4;
+    t.q_far = far ? far + at * a->ld_q : NULL;
+    t.q_pos0 = s->n + at, t.out = a->att + at * a->ld_q, t.out_token = a->ld_q * 4;
+    t.softcap = s->m.softcap;
     t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
     if (rope) t.scale = (float)(t.scale * rope->scale_mul);
-    t.par = &s->par, t.precise = s->d.precise;
+    if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
+    t.pattern = s->m.layers[layer].pattern, t.par = &s->par, t.precise = s->d.precise;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);
@@ -3597,6 +4155,32 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     return lctx_cache_attend(s->cache[layer], &t, s->scratch, (size_t)s->scratch_bytes);
 }
 
+/* How many of n tokens from position pos on turn by one schedule that follows the length: those
+   within orig_ctx, and beyond it all under LONGROPE, one under DYNAMIC. */
+static int64_t lctx__one_schedule(const lctx_rope_desc *r, int64_t pos, int64_t n)
+{
+    const int follows = r->scheme == LCTX_ROPE_DYNAMIC || r->scheme == LCTX_ROPE_LONGROPE;
+    if (!follows || (double)(pos + n) <= r->orig_ctx) return n;
+    if ((double)(pos + 1) <= r->orig_ctx) return (int64_t)r->orig_ctx - pos;
+    return r->scheme == LCTX_ROPE_DYNAMIC ? 1 : n;
+}
+
+/* Attention of the chunk where each token turns by the schedule of its own length. */
+static lctx_status lctx__attend_live(lctx_session *s, const lctx__acts *a, int32_t layer, int64_t n)
+{
+    lctx_rope_desc desc = s->rope;
+    lctx_status st = LCTX_OK;
+    lctx_rope rope;
+    int64_t at, run;
+    for (at = 0; !st && at < n; at += run) {
+        run = lctx__one_schedule(&desc, s->n + at, n - at);
+        desc.ctx = (double)(s->n + at + 1);
+        st = lctx_rope_init(&rope, &desc);
+        if (!st) st = lctx__attend_layer(s, a, layer, at, run, &rope, NULL);
+    }
+    return st;
+}
+
 /* h = norm(x); q, k, v; rotation; append; att = attention */
 static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
 {
@@ -3604,7 +4188,8 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     const lctx_layer *l = &m->layers[i];
     const lctx_rope *rope = lctx__layer_rope(l, m);
     const int64_t nq = (int64_t)m->n_head * m->head_dim, nk = (int64_t)m->n_head_kv * m->head_dim;
-    const int sinks = s->d.policy == LCTX_SINKS;
+    const int live = s->live && !l->no_rope && !l->rope;
+    const int raw = s->raw && (rope || live), sinks = s->d.policy == LCTX_SINKS && !raw;
     const float *far = sinks ? a->q : NULL;
     lctx_rows rows;
     lctx_status st;
@@ -3622,7 +4207,7 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     for (t = 0; l->k_norm.data && t < n; t++)
         lctx__norm_rows(s, &l->k_norm, m->n_head_kv, m->head_dim, a->k + t * a->ld_k, m->head_dim,
                         a->k + t * a->ld_k, a->vec);
-    if (rope) {
+    if (rope && !raw) {
         for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
         st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
                                   a->pos, 0) : LCTX_OK;
@@ -3637,7 +4222,8 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     rows.n = n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
     if ((st = lctx__append(s->cache[i], &rows)) != LCTX_OK) return st;
-    if ((st = lctx__attend_layer(s, a, i, n, rope, far)) != LCTX_OK) return st;
+    st = live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
+    if (st) return st;
     lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q, NULL, 1, a->x, a->ld_x);
     return LCTX_OK;
 }
@@ -3841,12 +4427,12 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
 }
 
 /* A session is its layers' caches, one after the other, behind a head with the model's shape. */
-enum { LCTX__SESSION_WORDS = 8 };
+enum { LCTX__SESSION_WORDS = 9 };
 static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION_WORDS])
 {
-    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 1 };
+    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 2 };
     h[2] = s->m.n_layer, h[3] = s->m.n_head, h[4] = s->m.d_model, h[5] = s->m.d_ff;
-    h[6] = s->m.n_vocab, h[7] = s->n;
+    h[6] = s->m.n_vocab, h[7] = s->raw, h[8] = s->n;
     memcpy(head, h, sizeof h);
 }
 
@@ -3877,15 +4463,15 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     lctx__session_head(session, mine);
     if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
         return st ? st : LCTX_E_FORMAT;
-    if (memcmp(head + 2, mine + 2, 5 * 8)) return LCTX_E_MISMATCH;
+    if (memcmp(head + 2, mine + 2, 6 * 8)) return LCTX_E_MISMATCH;
     bytes = session->m.n_layer * (int64_t)sizeof *fresh;
     fresh = (lctx_cache **)lctx__new(&session->alloc, bytes);
     st = fresh ? lctx__fork_caches(session, fresh) : LCTX_E_MEMORY;
     for (i = 0; !st && i < session->m.n_layer; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
-        if (!st && fresh[i]->n != head[7]) st = LCTX_E_FORMAT;
+        if (!st && fresh[i]->n != head[8]) st = LCTX_E_FORMAT;
     }
-    if (!st) session->cache = fresh, session->n = head[7], fresh = old;
+    if (!st) session->cache = fresh, session->n = head[8], fresh = old;
     for (i = 0; fresh && i < session->m.n_layer; i++) lctx_cache_free(fresh[i]);
     lctx__delete(&session->alloc, fresh, bytes);
     return st;
@@ -4133,8 +4719,9 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
-#  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), _mm512_xor_si512( \
-                               (__m512i)(a), _mm512_set1_epi8(-128)), (__m512i)(b)))    /* a + 128 */
+#  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
+                               _mm512_xor_si512((__m512i)(a), _mm512_set1_epi8(-128)), \
+                               (__m512i)(b)))
 #  define vw_dot_value(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), (__m512i)(a), \
                                (__m512i)(b)))
 #  define KEY_START        (-128)
@@ -5100,6 +5687,45 @@ LCTX__INLINE void FN(turn_interleaved)(const lctx__turn *t, const char *x, char 
     }
     for (; i < t->n_rot; i += 2) FN(turn_one)(x, out, i, i + 1, t->cos[i], t->sin[i + 1]);
 }
+/* Lanes of dimension i from c on, where they are asked for. */
+LCTX__INLINE void FN(spin_put)(const lctx__spin *t, const int all, int64_t i, int64_t c, vf x)
+{
+    float *out = t->out + i * LCTX_TILE + c;
+    vf_store(out, all ? x : vf_keep(t->lanes >> c, x, vf_load(out)));
+}
+LCTX__INLINE vf FN(spin_key)(const lctx__spin *t, const int type, int64_t i, int64_t c)
+{
+    return FN(key)(type, t->k, i / 4 * 4, (int)(i % 4), c);
+}
+LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type)
+{
+    const int64_t h = t->n_rot / 2, half = t->pairing == LCTX_ROPE_HALF;
+    int64_t i, c;
+    for (i = 0; i < h; i++) {
+        const int64_t a = half ? i : 2 * i, b = half ? h + i : 2 * i + 1;
+        const vf c0 = vf_set1(t->c[i]), s0 = vf_set1(t->s[i]), minus = vf_set1(-t->s[i]);
+        _Pragma("GCC unroll 4")
+        for (c = 0; c < LCTX_TILE; c += VL) {
+            vf c1 = vf_load(t->cos + i * 2 * LCTX_TILE + c);
+            vf s1 = vf_load(t->sin + i * 2 * LCTX_TILE + c);
+            vf x = FN(spin_key)(t, type, a, c), y = FN(spin_key)(t, type, b, c);
+            vf turn_c = vf_fma(c0, c1, vf_mul(minus, s1)), turn_s = vf_fma(s0, c1, vf_mul(c0, s1));
+            FN(turn_pair)(&x, &y, turn_c, turn_s);
+            FN(spin_put)(t, all, a, c, x);
+            FN(spin_put)(t, all, b, c, y);
+        }
+    }
+    for (i = t->n_rot; i < t->d_k; i++)
+        for (c = 0; c < LCTX_TILE; c += VL)
+            FN(spin_put)(t, all, i, c, FN(spin_key)(t, type, i, c));
+}
+LCTX__ENTRY void FN(spin)(const lctx__spin *t)
+{
+#define LCTX__CALL(R, T) FN(spin_of)(t, R, T)
+    if (t->lanes == ~(uint64_t)0) LCTX__BY_TYPE(t->type, LCTX__CALL, 1)
+    else LCTX__BY_TYPE(t->type, LCTX__CALL, 0)
+#undef LCTX__CALL
+}
 LCTX__ENTRY void FN(turn)(const lctx__turn *t)
 {
     const size_t rot = (size_t)t->n_rot * 4, rest = (size_t)(t->head_dim - t->n_rot) * 4;
@@ -5229,7 +5855,7 @@ static const lctx__ops FN(ops) = {
     0, NULL, NULL,
 #endif
     FN(keys), FN(unpack), FN(pack), FN(to_f32), FN(to_f16), FN(to_i8),
-    FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+    FN(turn), FN(spin), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 
 #if LCTX__ISA == 1 || LCTX__ISA == 2 || LCTX__ISA == 3 || LCTX__ISA == 5

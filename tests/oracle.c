@@ -212,7 +212,8 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
         for (i = rope->n_rot; i < head_dim; i++) out[h * head_dim + i] = x[h * head_dim + i];
     for (i = 0; i < half; i++) {
         int a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
-        long double angle = (long double)pos * (pos < rope->n_hat ? rope->plain : rope->freq)[i];
+        const long double *freq = pos >= 0 && pos < rope->n_hat ? rope->plain : rope->freq;
+        long double angle = (long double)pos * freq[i];
         long double c = cosl(angle) * rope->attn_factor, s = sinl(angle) * rope->attn_factor;
         for (h = 0; h < n_head; h++) {
             long double xa = x[h * head_dim + a], xb = x[h * head_dim + b];
@@ -224,11 +225,78 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
 
 /* ============================================================================ attention */
 
-static int visible(const oracle_attn *a, int64_t q_pos, int64_t k_pos)
+static int64_t apart(int64_t m, int64_t n) { return m > n ? m - n : n - m; }
+
+static int is_global(const oracle_pattern *p, int64_t pos)
 {
-    if (a->causal && k_pos > q_pos) return 0;
-    if (a->window == 0) return 1;
-    return q_pos - k_pos < a->window || k_pos < a->n_sink;
+    int64_t i;
+    for (i = 0; i < p->n_global; i++) if (p->global[i] == pos) return 1;
+    return 0;
+}
+
+/* The kind alone, of a query at m and a key at n. */
+static int allowed(const oracle_pattern *p, int h, int64_t m, int64_t n)
+{
+    int64_t len = p->length;
+    switch (p->kind) {
+    case ORACLE_STRIDED: return apart(m, n) < p->local || apart(m, n) % len == 0;
+    case ORACLE_FIXED:   return m / len == n / len || n % len >= len - p->summary;
+    case ORACLE_DILATED: return m / len == n / len && (m % len) % p->dilation == h % p->dilation
+                                && (n % len) % p->dilation == h % p->dilation;
+    case ORACLE_BLOCKS:  return n / len <= m / len && m / len - n / len <= p->back;
+    default:             return 1;
+    }
+}
+
+int oracle_sees(const oracle_attn *a, int64_t t, int h, int64_t j)
+{
+    int64_t m = a->q_pos[t], n = a->k_pos[j];
+    if (a->causal && n > m) return 0;
+    if (a->q_group && a->q_group[t] != 0 && a->k_group[j] != 0 && a->q_group[t] != a->k_group[j])
+        return 0;
+    if (n < a->n_sink) return 1;
+    if (a->pattern && (is_global(a->pattern, m) || is_global(a->pattern, n))) return 1;
+    if (a->window != 0 && m - n >= a->window) return 0;
+    return !a->pattern || allowed(a->pattern, h, m, n);
+}
+
+/* The distance at which query t and key j count. */
+static long double distance(const oracle_attn *a, int64_t t, int64_t j)
+{
+    int64_t m = a->q_pos[t], n = a->k_pos[j], w = a->far_window;
+    if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
+    if (a->far_kind == ORACLE_TRUE || m - n < w) return (long double)(m - n);
+    if (a->far_kind == ORACLE_CLAMP) return (long double)w;
+    if (a->far_kind == ORACLE_LEAKY) return w + (long double)(m - n - w) / a->far_leak;
+    return (long double)(m / a->far_group - n / a->far_group + w - w / a->far_group);
+}
+
+/* q . k, k turned back by the distance of each pair of dimensions. Where n_hat gives query and key
+   frequencies of their own, their angles are not those of a distance. */
+static double raw_product(const oracle_attn *a, int64_t t, int64_t j, const float *q,
+                          const float *k)
+{
+    const oracle_rope *r = a->rope;
+    int64_t m = a->q_pos[t], n = a->k_pos[j];
+    long double apart_by = distance(a, t, j), angle;
+    double sum = 0;
+    int i, half = r->n_rot / 2;
+    if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
+    for (i = r->n_rot; i < a->d_k; i++) sum += (double)q[i] * (double)k[i];
+    for (i = 0; i < half; i++) {
+        int x = a->interleaved ? 2 * i : i, y = a->interleaved ? 2 * i + 1 : i + half;
+        double even = (double)q[x] * (double)k[x] + (double)q[y] * (double)k[y];
+        double odd = (double)q[y] * (double)k[x] - (double)q[x] * (double)k[y];
+        double grow = (double)(r->attn_factor * r->attn_factor);
+        angle = apart_by * r->freq[i];
+        if (r->n_hat > 0)
+            angle = m * (m < r->n_hat ? r->plain : r->freq)[i]
+                  - n * (n < r->n_hat ? r->plain : r->freq)[i];
+        if (r->xpos_base != 0)
+            grow *= (double)(oracle_rope_growth(r, m, i) / oracle_rope_growth(r, n, i));
+        sum += grow * (cos((double)angle) * even - sin((double)angle) * odd);
+    }
+    return sum;
 }
 
 /* The final logit of key j, -infinity where it is not visible. */
@@ -239,8 +307,9 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     const float *k = a->k + row * a->d_k;
     double s = 0;
     int i;
-    if (!visible(a, a->q_pos[t], a->k_pos[j])) return -(double)INFINITY;
-    for (i = 0; i < a->d_k; i++) s += (double)q[i] * (double)k[i];
+    if (!oracle_sees(a, t, h, j)) return -(double)INFINITY;
+    for (i = 0; i < a->d_k && !a->rope; i++) s += (double)q[i] * (double)k[i];
+    if (a->rope) s = raw_product(a, t, j, a->q + (t * a->n_head + h) * a->d_k, k);
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;
     if (a->softcap > 0) s = a->softcap * tanh(s / a->softcap);

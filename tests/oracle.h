@@ -54,6 +54,20 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
                         const double *x, double *out);
 
 /* ---- attention */
+typedef enum oracle_kind {
+    ORACLE_ALL, ORACLE_STRIDED, ORACLE_FIXED, ORACLE_DILATED, ORACLE_BLOCKS
+} oracle_kind;
+
+/* Every number is meant as it stands. */
+typedef struct oracle_pattern {
+    int kind;
+    int64_t length, dilation, local, summary, back;
+    const int64_t *global;              /* [n_global], in any order */
+    int64_t n_global;
+} oracle_pattern;
+
+typedef enum oracle_far { ORACLE_TRUE, ORACLE_CLAMP, ORACLE_LEAKY, ORACLE_GROUP } oracle_far;
+
 typedef struct oracle_attn {
     int n_head, n_head_kv, d_k, d_v;
     int64_t n_q, n_kv;
@@ -62,15 +76,25 @@ typedef struct oracle_attn {
     const float *k, *v;                 /* [n_kv][n_head_kv][d_k], [n_kv][n_head_kv][d_v] */
     const float *k_factor, *v_factor;   /* [n_kv][n_head_kv], multiplied into the rows; or null */
     const int64_t *k_pos;               /* [n_kv] */
-    const unsigned char *far;           /* [n_kv], nonzero: scored with q_far; or null */
+    const unsigned char *far;           /* [n_kv], nonzero: scored with q_far, or from far_pos at
+                                           most if raw; or null */
+    const oracle_rope *rope;            /* q and k are raw and turned by their distance; or null */
+    int interleaved, far_kind;
+    int64_t far_pos, far_window, far_group;     /* far_pos 0 = no bound */
+    double far_leak;
     double scale, softcap;              /* scale as it stands; softcap 0 = none */
     int causal, n_sink;
     int64_t window;                     /* 0 = all */
+    const oracle_pattern *pattern;      /* or null */
+    const int32_t *q_group, *k_group;   /* [n_q], [n_kv]: 0 goes with all; or null */
     const float *alibi, *sink_logit;    /* [n_head] or null */
     const float *bias;                  /* or null;
     element (h, t, j) at h*bias_head + t*bias_query + j */
     int64_t bias_head, bias_query;
 } oracle_attn;
+
+/* Does head h of query t see key j? */
+int oracle_sees(const oracle_attn *attn, int64_t t, int h, int64_t j);
 
 /* The output row of query t, head h: out[d_v]; returns its log-sum-exp. */
 double oracle_attn_row(const oracle_attn *attn, int64_t t, int h, double *out);

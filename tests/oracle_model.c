@@ -74,9 +74,18 @@ static int64_t keys_seen(const oracle_model *m, const oracle_layer *l, int64_t t
     return n;
 }
 
-/* One head of one query: q[head_dim]; k[n_seen][n_head_kv][head_dim] as rotated for it; v of all
+/* Does the layer's pattern let the head of query t see key j? */
+static int patterned(const oracle_model *m, const oracle_layer *l, int head, int64_t t, int64_t j)
+{
+    oracle_attn a;
+    memset(&a, 0, sizeof a);
+    a.q_pos = &t; a.k_pos = &j; a.n_sink = m->n_sink; a.pattern = l->pattern;
+    return oracle_sees(&a, 0, head, 0);
+}
+
+/* One head of query t: q[head_dim]; k[n_seen][n_head_kv][head_dim] as rotated for it; v of all
    tokens, of which seen[n_seen] are seen. */
-static void attend(const oracle_model *m, const oracle_layer *l, int64_t n_seen,
+static void attend(const oracle_model *m, const oracle_layer *l, int64_t t, int64_t n_seen,
                    const int64_t *seen, int head, const double *q, const double *k,
                    const double *v, double *out)
 {
@@ -89,14 +98,38 @@ static void attend(const oracle_model *m, const oracle_layer *l, int64_t n_seen,
         for (c = 0; c < d; c++) score[i] += q[c] * k[(i * m->n_head_kv + kv_head) * d + c];
         score[i] *= scale;
         if (m->softcap > 0) score[i] = m->softcap * tanh(score[i] / m->softcap);
+        if (!patterned(m, l, head, t, seen[i])) score[i] = -(double)INFINITY;
         if (score[i] > top) top = score[i];
     }
     for (i = 0; i < n_seen; i++) sum += score[i] = exp(score[i] - top);
     for (c = 0; c < d; c++) out[c] = 0;
-    for (i = 0; i < n_seen; i++)
+    for (i = 0; i < n_seen && !isinf(top); i++)
         for (c = 0; c < d; c++)
             out[c] += score[i] / sum * v[(seen[i] * m->n_head_kv + kv_head) * d + c];
     free(score);
+}
+
+/* One key for a query m - n away: with the query at 0 it stands at minus the distance at which the
+   pair counts. A leak's distance is no whole number: it is turned by the window, and then by the
+   rest along slower frequencies. */
+static void turned_away(const oracle_model *m, const oracle_layer *l, int64_t pos_q, int64_t pos_k,
+                        const double *k, double *out)
+{
+    int64_t apart = pos_q - pos_k, w = m->far_window, group = m->far_group;
+    oracle_rope slow;
+    int i;
+    if (!l->rope || apart < w) { rotated(m, l, 1, m->n_head_kv, -apart, k, out); return; }
+    if (m->far_kind == ORACLE_GROUP)
+        apart = pos_q / group - pos_k / group + w - w / group;
+    else
+        apart = w;
+    rotated(m, l, 1, m->n_head_kv, -apart, k, out);
+    if (m->far_kind != ORACLE_LEAKY) return;
+    slow = *l->rope;
+    slow.attn_factor = 1;
+    for (i = 0; i < slow.n_rot / 2; i++) slow.freq[i] /= m->far_leak;
+    oracle_rope_rotate(&slow, l->interleaved, m->n_head_kv, m->head_dim, w - (pos_q - pos_k), out,
+                       out);
 }
 
 /* All heads of query t: out[n_head][head_dim]. */
@@ -105,14 +138,24 @@ static void attend_token(const oracle_model *m, const oracle_layer *l, int64_t t
 {
     const int nq = m->n_head * m->head_dim, nk = m->n_head_kv * m->head_dim;
     int64_t *seen = (int64_t *)calloc((size_t)(2 * t + 2), sizeof *seen), *pos = seen + t + 1;
-    int64_t n_seen = keys_seen(m, l, t, seen, pos), i;
+    int64_t n_seen = keys_seen(m, l, t, seen, pos), i, own = pos[n_seen - 1];
     double *turned_q = doubles(nq), *turned_k = doubles(n_seen * nk);
+    oracle_rope_desc desc;
+    oracle_rope rope;
+    oracle_layer now = *l;
     int h;
-    rotated(m, l, 0, m->n_head, pos[n_seen - 1], q, turned_q);
+    if (m->live) {
+        desc = *m->live;
+        desc.ctx = (double)(t + 1);
+        oracle_rope_schedule(&desc, &rope);
+        now.rope = &rope;
+    }
+    rotated(m, &now, 0, m->n_head, m->far_kind ? 0 : own, q, turned_q);
     for (i = 0; i < n_seen; i++)
-        rotated(m, l, 1, m->n_head_kv, pos[i], k + seen[i] * nk, turned_k + i * nk);
+        if (m->far_kind) turned_away(m, &now, own, pos[i], k + seen[i] * nk, turned_k + i * nk);
+        else rotated(m, &now, 1, m->n_head_kv, pos[i], k + seen[i] * nk, turned_k + i * nk);
     for (h = 0; h < m->n_head; h++)
-        attend(m, l, n_seen, seen, h, turned_q + h * m->head_dim, turned_k, v,
+        attend(m, &now, t, n_seen, seen, h, turned_q + h * m->head_dim, turned_k, v,
                out + h * m->head_dim);
     free(seen); free(turned_q); free(turned_k);
 }

@@ -17,6 +17,7 @@ typedef struct oracle_layer {
     const oracle_rope *rope;             /* or null */
     int interleaved;
     int64_t window;                      /* the layer's own; 0 = none */
+    const oracle_pattern *pattern;       /* or null */
 } oracle_layer;
 
 typedef struct oracle_model {
@@ -28,6 +29,11 @@ typedef struct oracle_model {
     const double *output;                /* [n_vocab][d_model] */
     const oracle_layer *layers;          /* [n_layer] */
     int64_t window;                      /* of all layers; 0 = none */
+    const oracle_rope_desc *live;        /* given: the query of token t turns, with its keys, by the
+                                            schedule for ctx = t + 1, in place of the layers' */
+    int far_kind;                        /* oracle_far: how far pairs count their distance */
+    int64_t far_window, far_group;
+    double far_leak;
     int n_sink;                          /* with a window: first tokens that stay, and positions are
                                             then those inside the cache */
 } oracle_model;

@@ -8,6 +8,9 @@
 #include "oracle.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <time.h>
 #if SIZE_MAX > 0xffffffff
 #  include <sys/mman.h>
 #endif
@@ -40,6 +43,15 @@ typedef struct problem {
     int32_t alibi;
     float sink;              /* sink logits +sink, -sink, ... ; 0 = none */
     bias bias;
+    int32_t patterned;       /* nonzero: under `pattern` */
+    lctx_pattern pattern;
+    int32_t groups;          /* spans and queries take turns in groups 0 .. groups; 0 = none */
+    int32_t n_rot;           /* nonzero: keys and queries are raw, and so many dimensions turn */
+    int32_t pairing;
+    int64_t n_hat, far_pos;
+    float xpos;              /* its base; 0 = none */
+    int32_t yarn;            /* nonzero: a schedule with an attention factor and a scale_mul */
+    lctx_far_rule rule;
     int32_t precise;
 } problem;
 
@@ -47,6 +59,10 @@ typedef struct scene {
     problem p;
     float *q, *q_far, *alibi, *sink, *bias;
     int64_t *q_pos, *k_pos;
+    int32_t *q_group, *k_group;
+    oracle_pattern pattern;          /* the oracle's */
+    lctx_rope rope;
+    oracle_rope oracle_rope;
     unsigned char *far;
     float *k, *v, *k_factor, *v_factor;             /* the oracle's */
     unsigned char *k_base, *v_base, *k_mem, *v_mem; /* the library's rows, and their allocations */
@@ -231,7 +247,9 @@ static void make_spans(scene *s)
         for (j = 0; j < n; j++) {
             s->k_pos[at + j] = pos + j;
             s->far[at + j] = (unsigned char)s->spans[i].query;
+            s->k_group[at + j] = i % (s->p.groups + 1);
         }
+        s->spans[i].group = i % (s->p.groups + 1);
         if (!s->p.falling) pos += n + s->p.gap;
         at += n;
         i++;
@@ -273,9 +291,47 @@ static void make_bias(scene *s)
     s->attn.bias_query = s->p.bias == SAME_QUERIES ? -1 : 0;
 }
 
+/* The pattern as the oracle reads it: defaults filled in, global positions as a list. */
+static void make_pattern(scene *s)
+{
+    const lctx_pattern *p = &s->p.pattern;
+    oracle_pattern *o = &s->pattern;
+    int64_t i, *global;
+    o->kind = p->kind; o->length = p->length; o->dilation = p->dilation; o->back = p->back;
+    o->local = p->local != 0 ? p->local : p->length;
+    o->summary = p->summary != 0 ? p->summary : 1;
+    o->n_global = p->n_global;
+    o->global = global = (int64_t *)zeroed(p->n_global, sizeof *global);
+    for (i = 0; i < p->n_global; i++) global[i] = p->global ? p->global[i] : p->global0 + i;
+    s->attn.pattern = p;
+}
+
+/* The schedule, as the library and as the oracle has it; xPos's centre is amid the keys. */
+static void make_rope(scene *s)
+{
+    lctx_rope_desc d;
+    oracle_rope_desc o;
+    memset(&d, 0, sizeof d);
+    memset(&o, 0, sizeof o);
+    d.scheme = s->p.yarn ? LCTX_ROPE_YARN : LCTX_ROPE_PLAIN; d.pairing = s->p.pairing;
+    o.scheme = s->p.yarn ? ORACLE_YARN : ORACLE_PLAIN;
+    d.n_rot = o.n_rot = s->p.n_rot; d.theta = o.theta = 10000; d.factor = o.factor = 4;
+    d.orig_ctx = o.orig_ctx = 128; d.beta_fast = o.beta_fast = 32; d.beta_slow = o.beta_slow = 1;
+    d.mscale = o.mscale = 0.5; d.mscale_all_dim = o.mscale_all_dim = 0.8; o.truncate = 1;
+    d.n_hat = o.n_hat = s->p.n_hat;
+    d.xpos_base = o.xpos_base = (double)s->p.xpos;
+    d.xpos_center = o.xpos_center = s->p.n_kv / 2;
+    if (lctx_rope_init(&s->rope, &d) != LCTX_OK) check(0, "a schedule is made");
+    oracle_rope_schedule(&o, &s->oracle_rope);
+    s->attn.rope = &s->rope;
+    s->attn.q_far = NULL; s->attn.far_pos = s->p.far_pos;
+    if (s->p.rule.kind) s->attn.far_rule = &s->p.rule;
+}
+
 static void make_attn(scene *s)
 {
     lctx_attn *a = &s->attn;
+    int64_t t;
     int32_t h;
     a->n_q = s->p.n_q; a->n_head = s->p.n_head; a->n_head_kv = s->p.n_head_kv;
     a->d_k = s->p.d_k; a->d_v = s->p.d_v;
@@ -293,6 +349,11 @@ static void make_attn(scene *s)
     }
     if (s->p.alibi) a->alibi = s->alibi;
     if (s->p.sink != 0) a->sink_logit = s->sink;
+    if (s->p.patterned) make_pattern(s);
+    if (s->p.n_rot) make_rope(s);
+    s->q_group = (int32_t *)zeroed(s->p.n_q, sizeof *s->q_group);
+    for (t = 0; t < s->p.n_q; t++) s->q_group[t] = (int32_t)(t % (s->p.groups + 1));
+    if (s->p.groups) a->q_group = s->q_group;
 }
 
 static scene *scene_new(const problem *p)
@@ -306,6 +367,7 @@ static scene *scene_new(const problem *p)
     s->v_factor = (float *)zeroed(rows_kv, sizeof *s->v_factor);
     s->k_pos = (int64_t *)zeroed(p->n_kv, sizeof *s->k_pos);
     s->far = (unsigned char *)zeroed(p->n_kv, 1);
+    s->k_group = (int32_t *)zeroed(p->n_kv, sizeof *s->k_group);
     s->out = (float *)zeroed(rows_q * p->d_v, sizeof *s->out);
     s->lse = (float *)zeroed(rows_q, sizeof *s->lse);
     if (p->store == TILES) make_tiles(s); else make_rows(s);
@@ -318,7 +380,8 @@ static scene *scene_new(const problem *p)
 
 static void scene_free(scene *s)
 {
-    void *all[] = { s->q, s->q_far, s->q_pos, s->alibi, s->sink, s->bias, s->k_pos, s->far,
+    void *all[] = { (void *)(uintptr_t)s->pattern.global, s->q_group, s->k_group,
+                    s->q, s->q_far, s->q_pos, s->alibi, s->sink, s->bias, s->k_pos, s->far,
                     s->k, s->v, s->k_factor, s->v_factor, s->k_base, s->v_base, s->k_scale,
                     s->v_scale, s->tiles_mem, s->out, s->lse, s };
     size_t i;
@@ -354,6 +417,12 @@ static oracle_attn oracle_of(const scene *s)
     o.scale = s->p.scale > 0 ? (double)s->p.scale : 1 / sqrt((double)s->p.d_k);
     o.softcap = (double)s->p.softcap;
     o.causal = s->p.mask == LCTX_CAUSAL; o.n_sink = s->p.n_sink; o.window = s->p.window;
+    o.pattern = s->p.patterned ? &s->pattern : NULL;
+    o.q_group = s->attn.q_group; o.k_group = s->k_group;
+    o.rope = s->p.n_rot ? &s->oracle_rope : NULL; o.interleaved = s->p.pairing;
+    o.far_pos = s->p.far_pos; o.far_kind = s->p.rule.kind; o.far_window = s->p.rule.window;
+    o.far_group = s->p.rule.group; o.far_leak = s->p.rule.leak;
+    if (o.rope && !(s->p.scale > 0)) o.scale *= (double)o.rope->scale_mul;
     o.alibi = s->attn.alibi; o.sink_logit = s->attn.sink_logit; o.bias = s->attn.bias;
     o.bias_query = s->attn.bias_query == -1 ? 0 : o.n_kv;
     o.bias_head = s->attn.bias_head == -1 ? 0 : s->attn.bias_query == -1 ? o.n_kv : o.n_q * o.n_kv;
@@ -422,19 +491,24 @@ static void agrees_as_asked(const problem *p, const char *what)
     lctx_status st = attend(&s->attn);
     oracle_error e;
     double lse_off;
-    if (!p->precise && dots(p->k_type)) round_queries(s, s->q), round_queries(s, s->q_far);
+    if (!p->precise && !p->n_rot && dots(p->k_type)) round_queries(s, s->q), round_queries(s, s->q_far);
     compare(s, &e, &lse_off);
     check(st == LCTX_OK && oracle_error_nmse(&e) < most.nmse && e.worst < most.worst
           && lse_off < most.lse,
           "%s agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
-          " cut %d gap %d%s%s, back %d, mask %d window %d sinks %d softcap %g alibi %d sink %g"
-          " bias %d scale %g sharp %g%s [%s, NMSE %.1e, worst %.1e, lse %.1e]",
+          " cut %d gap %d%s%s, raw %d%s rule %d (%d, %d, %g) hat %d xpos %g, back %d, mask %d"
+          " window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g sharp %g groups %d"
+          " pattern %d/%d (%d, %d, %d, %d, %d globals)%s [%s, NMSE %.1e, worst %.1e, lse %.1e]",
           what, p->n_head, p->n_head_kv, p->d_k, p->d_v,
           (int)p->n_q, (int)p->n_kv, type_names[p->k_type], type_names[p->v_type],
           store_names[p->store], (int)p->cut, (int)p->gap, p->falling ? " falling" : "",
-          p->far ? " far" : "", (int)p->q_back, p->mask, (int)p->window, p->n_sink,
-          (double)p->softcap, p->alibi, (double)p->sink, (int)p->bias, (double)p->scale,
-          (double)p->sharp, p->precise ? " precise" : "", lctx_status_text(st),
+          p->far ? " far" : "", p->n_rot, p->yarn ? " yarn" : "", p->rule.kind,
+          (int)p->rule.window, p->rule.group, p->rule.leak, (int)p->n_hat, (double)p->xpos,
+          (int)p->q_back, p->mask, (int)p->window, p->n_sink, (double)p->softcap, p->alibi,
+          (double)p->sink, (int)p->bias, (double)p->scale, (double)p->sharp, p->groups,
+          p->patterned, p->pattern.kind, (int)p->pattern.length, p->pattern.dilation,
+          (int)(p->pattern.local + p->pattern.summary), (int)p->pattern.back,
+          (int)p->pattern.n_global, p->precise ? " precise" : "", lctx_status_text(st),
           oracle_error_nmse(&e), e.worst, lse_off);
     scene_free(s);
 }
@@ -864,6 +938,7 @@ static lctx_attn some_queries(const scene *s, int64_t t, int64_t n)
     a.q_pos += t;
     a.out += t * a.n_head * a.d_v;
     a.lse += t * a.n_head;
+    if (a.q_group) a.q_group += t;
     if (a.bias) {
         a.bias_query = s->p.n_kv * 4;
         a.bias_head = s->p.n_q * s->p.n_kv * 4;
@@ -1042,6 +1117,418 @@ static void test_rows_against_tiles(void)
                 scene_free(tiles);
                 scene_free(rows);
             }
+}
+
+/* ---------------------------------------------------------------------------- patterns */
+
+static const int64_t pattern_lengths[] = { 1, 2, 3, 7, 63, 64, 65, 100, 128, 511, 512, 513, 700 };
+static const int64_t some_globals[] = { 0, 1, 5, 63, 64, 200, 201, 202, 511, 512, 640, 1024 };
+
+/* A pattern of a kind and length; `way` varies what else it has. */
+static lctx_pattern pattern_of(int kind, int64_t length, size_t way)
+{
+    lctx_pattern p;
+    memset(&p, 0, sizeof p);
+    p.kind = kind; p.length = length;
+    p.local = way % 3 ? (int64_t)(way % 7) * 11 : 0;
+    p.summary = way % 2 ? (length + 3) / 4 : 0;
+    p.back = (int64_t)(way % 4);
+    p.dilation = (int32_t)(way % 5 + 1 < (size_t)length ? way % 5 + 1 : (size_t)length);
+    if (way % 3 == 2) { p.global0 = (int64_t)(way % 11) * 13; p.n_global = (int64_t)(way % 4) * 3; }
+    if (way % 5 == 4) { p.global = some_globals; p.n_global = COUNT(some_globals); }
+    return p;
+}
+
+static void test_patterns(void)
+{
+    size_t kind, i, way;
+    for (kind = 0; kind < LCTX_PATTERN_COUNT; kind++)
+        for (i = 0; i < COUNT(pattern_lengths); i++)
+            for (way = 0; way < 6; way++) {
+                problem p = plain(5, 1, 16, way % 2 ? 1 : 70, 1100, every_type[(i + way) % 4]);
+                if (!full() && slow() && (kind + i + way) % 4) continue;
+                if (!full() && (kind + i + way) % 2) continue;
+                if (way % 3 == 0) { p.n_head = 6; p.n_head_kv = 3; }
+                p.store = (store)((i + kind + way / 2) % STORES);
+                p.patterned = 1;
+                p.pattern = pattern_of((int)kind, pattern_lengths[i], way + i);
+                p.mask = way == 4 ? LCTX_MASK_NONE : LCTX_CAUSAL;
+                p.q_back = way == 4 ? 600 : 0;
+                if (way == 5) { p.window = 300; p.n_sink = 2; }
+                agrees(&p, "a pattern");
+            }
+}
+
+/* Patterns and groups beside every other option. */
+static void test_random_patterns(void)
+{
+    int cases = full() ? 600 : slow() ? 60 : 150;
+    while (cases > 0) {
+        problem p = random_problem();
+        if (p.n_kv > 3000 || p.n_q * p.n_head * p.n_kv > 600000) continue;
+        p.d_k = p.d_k > 64 ? 24 : p.d_k; p.d_v = p.d_v > 64 ? 40 : p.d_v;
+        if (p.scale > 0.1f) p.scale /= sqrtf((float)p.d_k);
+        if (p.alibi && p.gap > 17) p.gap = 17;
+        p.patterned = 1;
+        p.pattern = pattern_of((int)(test_random() % LCTX_PATTERN_COUNT),
+                               pattern_lengths[test_random() % COUNT(pattern_lengths)],
+                               (size_t)(test_random() % 100));
+        p.groups = (int32_t)(test_random() % 4);
+        agrees(&p, "a random pattern");
+        cases--;
+    }
+}
+
+/* Several segment lengths and dilations, each a call of its own, merged by their lse: the mixture
+   of LongNet's equation 10, whose weights are the softmax denominators. */
+static void test_dilated_mixture(void)
+{
+    static const int64_t lengths_of[] = { 64, 192, 640 };
+    static const int32_t dilations[] = { 1, 3, 10 };
+    enum { PAIRS = 3, H = 6, D = 24, Q = 130 };
+    problem p = plain(H, 2, D, Q, 700, LCTX_F16);
+    float *outs[PAIRS], *lses[PAIRS], *out = (float *)zeroed(Q * H * D, 4);
+    double *want = (double *)zeroed(PAIRS * D, sizeof *want), worst = 0, lse[PAIRS];
+    oracle_attn o;
+    scene *s;
+    int64_t row;
+    int i, d, unseen = 0;
+    p.store = TILES; p.patterned = 1;
+    p.pattern.kind = LCTX_PATTERN_DILATED; p.pattern.length = p.pattern.dilation = 1;
+    s = scene_new(&p);
+    for (i = 0; i < PAIRS; i++) {
+        s->p.pattern.length = lengths_of[i]; s->p.pattern.dilation = dilations[i];
+        s->attn.out = outs[i] = (float *)zeroed(Q * H * D, 4);
+        s->attn.lse = lses[i] = (float *)zeroed(Q * H, 4);
+        check(attend(&s->attn) == LCTX_OK, "a dilated segment is attended");
+    }
+    check(lctx_merge(Q * H, D, PAIRS, (const float *const *)outs, (const float *const *)lses, out,
+                     NULL) == LCTX_OK, "dilated segments merge");
+    o = oracle_of(s);
+    for (row = 0; row < Q * H; row++) {
+        double top = -1e300, sum = 0;
+        for (i = 0; i < PAIRS; i++) {
+            s->pattern.length = lengths_of[i]; s->pattern.dilation = dilations[i];
+            lse[i] = oracle_attn_row(&o, row / H, (int)(row % H), want + i * D);
+            unseen += isinf(lse[i]) != 0;
+            if (lse[i] > top) top = lse[i];
+        }
+        for (i = 0; i < PAIRS; i++) sum += exp(lse[i] - top);
+        for (d = 0; d < D; d++) {
+            double mix = 0, off;
+            for (i = 0; i < PAIRS; i++) mix += exp(lse[i] - top) / sum * want[i * D + d];
+            off = fabs((double)out[row * D + d] - mix);
+            if (!(off <= worst)) worst = off;
+        }
+    }
+    check(worst < 1e-5 && unseen > Q * H, "dilated segments merged by lse are LongNet's mixture"
+          " (%.1e off, %d rows of %d left out by a pair)", worst, unseen, PAIRS * Q * H);
+    for (i = 0; i < PAIRS; i++) { free(outs[i]); free(lses[i]); }
+    free(out);
+    free(want);
+    scene_free(s);
+}
+
+/* Parallel context windows: three contexts at the same positions and a task that follows them. One
+   call for all tokens gives what a call per context, over its own keys, gives. */
+static void test_parallel_contexts(void)
+{
+    enum { C = 3, LONG = 100, TASK = 20, N = C * LONG + TASK, H = 4, D = 24 };
+    problem p = plain(H, 2, D, N, N, LCTX_F16);
+    scene *s;
+    outcome all;
+    oracle_error e;
+    double lse_off, worst = 0;
+    int64_t i, c;
+    s = scene_new(&p);
+    for (i = 0; i < N; i++) {
+        s->k_group[i] = s->q_group[i] = i < C * LONG ? (int32_t)(i / LONG) + 1 : 0;
+        s->k_pos[i] = s->q_pos[i] = i < C * LONG ? i % LONG : i - (C - 1) * LONG;
+    }
+    for (c = 0; c <= C; c++) {
+        s->spans[c] = span_at(s, c * LONG, c < C ? LONG : TASK, c < C ? 0 : LONG);
+        s->spans[c].group = c < C ? (int32_t)c + 1 : 0;
+    }
+    s->attn.n_spans = C + 1; s->attn.q_group = s->q_group;
+    all = outcome_of(s);
+    compare(s, &e, &lse_off);
+    check(e.worst < 2e-5 && lse_off < 1e-5,
+          "parallel contexts at the same positions do not see each other, and the task sees all"
+          " (%.1e, %.1e)", e.worst, lse_off);
+    for (c = 0; c < C; c++) {
+        lctx_attn a = some_queries(s, c * LONG, LONG);
+        a.q_group = NULL; a.spans = s->spans + c; a.n_spans = 1;
+        check(attend(&a) == LCTX_OK, "one context is attended alone");
+    }
+    for (i = 0; i < C * LONG * H * D; i++) {
+        double off = fabs((double)s->out[i] - (double)all.out[i]);
+        if (!(off <= worst)) worst = off;
+    }
+    check(worst < 1e-6, "a context among others gives what it gives alone (%.1e off)", worst);
+    outcome_free(&all);
+    scene_free(s);
+}
+
+/* Keys in pages of their own, one tile a pair of pages, of which only those that some query sees may
+   be touched: any other read ends in a signal. */
+static sigjmp_buf touched;
+static void on_touch(int signal_number) { (void)signal_number; siglongjmp(touched, 1); }
+
+enum { GUARD_D = 16, GUARD_BYTES = 2 * 4096 };     /* [16][64] keys and [64][16] values, f32 */
+
+typedef struct guarded { unsigned char *mem; int64_t n_tile; lctx_span span; } guarded;
+
+static int guarded_new(guarded *g, int64_t n_tile)
+{
+    memset(g, 0, sizeof *g);
+    g->mem = (unsigned char *)mmap(NULL, (size_t)n_tile * GUARD_BYTES, PROT_NONE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (g->mem == (unsigned char *)MAP_FAILED) return 0;
+    g->n_tile = n_tile;
+    g->span.k = g->mem; g->span.v = g->mem + GUARD_BYTES / 2;
+    g->span.layout = LCTX_TILES; g->span.n = n_tile * LCTX_TILE;
+    return 1;
+}
+
+/* Attends where only what is readable may be read; 0 where it was not so. */
+static int keeps_off(lctx_attn *a)
+{
+    struct sigaction on, segv, bus;
+    volatile int ok = 0;
+    memset(&on, 0, sizeof on);
+    on.sa_handler = on_touch;
+    sigaction(SIGSEGV, &on, &segv);
+    sigaction(SIGBUS, &on, &bus);
+    if (!sigsetjmp(touched, 1)) ok = attend(a) == LCTX_OK;
+    sigaction(SIGSEGV, &segv, NULL);
+    sigaction(SIGBUS, &bus, NULL);
+    return ok;
+}
+
+/* All the queries' task is one, so that every tile that none of them sees must be skipped. */
+static void test_unseen_tiles(int kind, int64_t length, size_t way, int64_t n_q)
+{
+    enum { TILES_HELD = 40, H = 3, N = TILES_HELD * LCTX_TILE };
+    problem p = plain(H, 1, GUARD_D, n_q, N, LCTX_F32);
+    lctx_parallel serial;
+    scene *s;
+    guarded g;
+    oracle_attn o;
+    int64_t i, j, t, seen = 0;
+    int h;
+    p.patterned = 1; p.pattern = pattern_of(kind, length, way);
+    p.q_back = 100 + (int64_t)way * 37;
+    if (way % 4 == 1) { p.window = 1000; p.n_sink = 3; }
+    s = scene_new(&p);
+    o = oracle_of(s);
+    if (!guarded_new(&g, TILES_HELD)) { scene_free(s); return; }
+    for (i = 0; i < TILES_HELD; i++) {
+        int any = 0;
+        for (j = i * LCTX_TILE; j < (i + 1) * LCTX_TILE && !any; j++)
+            for (t = 0; t < n_q && !any; t++)
+                for (h = 0; h < H && !any; h++) any = oracle_sees(&o, t, h, j);
+        if (any) mprotect(g.mem + i * GUARD_BYTES, GUARD_BYTES, PROT_READ | PROT_WRITE);
+        seen += any;
+    }
+    memset(&serial, 0, sizeof serial);
+    serial.n_threads = 1;
+    s->attn.spans = &g.span; s->attn.n_spans = 1; s->attn.par = &serial;
+    check(keeps_off(&s->attn), "of %d tiles none but the %d that %d queries see is read"
+          " (pattern %d, length %d, %d)", TILES_HELD, (int)seen, (int)n_q, kind, (int)length,
+          (int)way);
+    munmap(g.mem, TILES_HELD * GUARD_BYTES);
+    scene_free(s);
+}
+
+/* 2^36 keys, of which a query sees a few: what lies between is not even walked through. */
+static void test_unseen_runs(int kind, int64_t length, int64_t back)
+{
+    static const int64_t globals[] = { 3, (int64_t)1 << 20, ((int64_t)1 << 35) + 7 };
+    const int64_t n_tile = (int64_t)1 << 30, last = n_tile * LCTX_TILE - 1;
+    float q[2 * GUARD_D] = { 0 }, out[2 * GUARD_D];
+    lctx_parallel serial;
+    lctx_pattern p;
+    lctx_attn a;
+    guarded g;
+    int64_t i, tile;
+    clock_t begin = clock();
+    double seconds;
+    int ok;
+    if (!guarded_new(&g, n_tile)) return;       /* no room for it here */
+    memset(&p, 0, sizeof p);
+    memset(&a, 0, sizeof a);
+    memset(&serial, 0, sizeof serial);
+    serial.n_threads = 1;               /* so that a signal is this thread's */
+    a.par = &serial;
+    p.kind = kind; p.length = length; p.back = back; p.local = 1; p.dilation = 3;
+    p.global = globals; p.n_global = 3;
+    a.n_q = 2; a.n_head = a.n_head_kv = 1; a.d_k = GUARD_D;
+    a.q = q; a.out = out; a.q_pos0 = last - 1; a.spans = &g.span; a.n_spans = 1; a.pattern = &p;
+    if (kind == LCTX_PATTERN_ALL) a.window = 100;
+    for (i = 0; i < 3; i++)
+        mprotect(g.mem + globals[i] / LCTX_TILE * GUARD_BYTES, GUARD_BYTES, PROT_READ | PROT_WRITE);
+    for (i = 0; i < 40; i++) {          /* the last tiles, and those of the stride */
+        tile = n_tile - 1 - i;
+        mprotect(g.mem + tile * GUARD_BYTES, GUARD_BYTES, PROT_READ | PROT_WRITE);
+        if (last - 1 - i * length < 0) continue;
+        tile = (last - 1 - i * length) / LCTX_TILE;
+        mprotect(g.mem + tile * GUARD_BYTES, GUARD_BYTES, PROT_READ | PROT_WRITE);
+    }
+    ok = keeps_off(&a);
+    seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    check(ok && seconds < 1, "among 2^36 keys the few that pattern %d shows are found at once"
+          " (%.3f s)", kind, seconds);
+    munmap(g.mem, (size_t)n_tile * GUARD_BYTES);
+}
+
+static void test_pattern_bits(void)
+{
+    char what[64];
+    int kind, t;
+    for (kind = 0; kind < LCTX_PATTERN_COUNT; kind++)
+        for (t = 0; t < 4; t++) {
+            problem p = bits_problem(every_type[t], (store)((kind + t) % STORES), 0);
+            scene *s;
+            outcome want;
+            if (!full() && (kind + t) % 2) continue;
+            p.patterned = 1;
+            p.pattern = pattern_of(kind, kind == LCTX_PATTERN_DILATED ? 300 : 190, (size_t)t * 7 + 2);
+            if (t == 2) { p.window = 533; p.n_sink = 4; }
+            if (p.window) p.pattern.n_global = 0;
+            s = scene_new(&p);
+            want = outcome_of(s);
+            sprintf(what, "%s in %s, pattern %d", type_names[t], store_names[p.store], kind);
+            bits_over_threads(s, &want, what);
+            bits_over_chunks(s, &want, what);
+            bits_as_keys_come(s, &want, what);
+            bits_over_cuts(s, &want, what);
+            bits_without_evicted(s, &want, what);
+            outcome_free(&want);
+            scene_free(s);
+        }
+}
+
+static void test_skipping(void)
+{
+    static const int64_t few[] = { 1, 5, 42 }, long_ones[] = { 64, 100, 200, 500, 1024 };
+    int kind;
+    size_t i, k;
+    for (kind = 0; kind < LCTX_PATTERN_COUNT; kind++)
+        for (i = 0; i < COUNT(long_ones); i++)
+            for (k = 0; k < 3; k++) test_unseen_tiles(kind, long_ones[i], i * 3 + k, few[k]);
+    test_unseen_runs(LCTX_PATTERN_ALL, 1, 0);
+    test_unseen_runs(LCTX_PATTERN_STRIDED, (int64_t)1 << 31, 0);
+    test_unseen_runs(LCTX_PATTERN_DILATED, 1000, 0);
+    test_unseen_runs(LCTX_PATTERN_BLOCKS, 500, 1);
+}
+
+/* ---------------------------------------------------------------------------- raw keys */
+
+static const int64_t rule_windows[] = { 1, 5, 63, 64, 65, 130, 500, 5000 };
+
+static lctx_far_rule rule_of(int kind, size_t way)
+{
+    static const int32_t groups_of[] = { 1, 2, 3, 8, 10, 63, 64, 65, 100, 1000 };
+    static const double leaks[] = { 1, 2, 16, 3.7 };
+    lctx_far_rule r;
+    memset(&r, 0, sizeof r);
+    r.kind = kind;
+    r.window = rule_windows[way % COUNT(rule_windows)];
+    r.group = groups_of[way % COUNT(groups_of)];
+    r.leak = leaks[way % COUNT(leaks)];
+    return r;
+}
+
+/* Raw keys under every rule, in every layout and type, against distances taken pair by pair. */
+static void test_raw(void)
+{
+    int kind;
+    size_t way;
+    for (kind = 0; kind < LCTX_FAR_COUNT; kind++)
+        for (way = 0; way < 40; way++) {
+            problem p = plain(4, 2, 32, way % 3 ? 1 : 20, 700, every_type[way % 4]);
+            if (!full() && (way + (size_t)kind) % (slow() ? 6 : 2)) continue;
+            p.store = (store)(way / 4 % STORES);
+            p.n_rot = way % 5 == 4 ? 20 : 32; p.pairing = way % 3 == 1; p.yarn = way % 4 == 2;
+            p.rule = rule_of(kind, way);
+            if (way % 7 == 3) p.mask = LCTX_MASK_NONE, p.q_back = 300;
+            if (way % 7 == 5) p.cut = MANY, p.far = 1, p.far_pos = 400;
+            if (way % 7 == 6) p.window = 300, p.n_sink = 4;
+            if (kind == 0 && way % 6 == 0) p.n_hat = 20 + 50 * (int64_t)(way % 4);
+            if (kind == 0 && way == 6) p.q_back = 570;      /* queries on either side of n_hat */
+            if (kind == 0 && way % 6 == 2) p.xpos = 512;
+            agrees(&p, "raw keys");
+        }
+}
+
+/* Beside every other option. */
+static void test_random_raw(void)
+{
+    int cases = full() ? 500 : slow() ? 30 : 60;
+    while (cases > 0) {
+        problem p = random_problem();
+        size_t way = (size_t)(test_random() % 1000);
+        if (p.n_kv > 2000 || p.n_q * p.n_head * p.n_kv > 200000) continue;
+        p.d_k = p.d_k > 64 ? 24 : p.d_k; p.d_v = p.d_v > 64 ? 40 : p.d_v;
+        if (p.scale > 0.1f) p.scale /= sqrtf((float)p.d_k);
+        if (p.alibi && p.gap > 17) p.gap = 17;
+        p.n_rot = way % 2 ? p.d_k / 2 * 2 : p.d_k / 4 * 2; p.pairing = way % 3 == 0;
+        p.yarn = way % 5 == 0; p.far_pos = way % 7 ? 0 : 300;
+        p.rule = rule_of((int)(way % LCTX_FAR_COUNT), way / 4);
+        p.patterned = way % 4 == 3;
+        if (p.patterned) p.pattern = pattern_of((int)(way % LCTX_PATTERN_COUNT), 100, way);
+        agrees(&p, "random raw keys");
+        cases--;
+    }
+}
+
+static void test_raw_bits(void)
+{
+    char what[64];
+    int kind, t;
+    for (kind = 0; kind < LCTX_FAR_COUNT; kind++)
+        for (t = 0; t < 4; t++) {
+            problem p = bits_problem(every_type[t], (store)((kind + t) % STORES), 0);
+            scene *s;
+            outcome want;
+            if (!full() && (kind + t) % 2) continue;
+            p.n_rot = 32; p.pairing = t % 2; p.rule = rule_of(kind, (size_t)t + 4);
+            p.rule.window = 200;
+            if (t == 2) { p.window = 533; p.n_sink = 4; }
+            s = scene_new(&p);
+            want = outcome_of(s);
+            sprintf(what, "raw %s in %s, rule %d", type_names[t], store_names[p.store], kind);
+            bits_over_threads(s, &want, what);
+            bits_over_chunks(s, &want, what);
+            bits_as_keys_come(s, &want, what);
+            bits_over_cuts(s, &want, what);
+            bits_without_evicted(s, &want, what);
+            outcome_free(&want);
+            scene_free(s);
+        }
+}
+
+/* Angles stay right far out: raw keys at positions beyond 2^24. */
+static void test_raw_far_out(void)
+{
+    int kind;
+    for (kind = 0; kind < LCTX_FAR_COUNT; kind++) {
+        problem p = plain(2, 1, 32, 5, 300, LCTX_F32);
+        scene *s;
+        oracle_error e;
+        double lse_off;
+        int64_t i, from = ((int64_t)1 << 24) - 77;
+        p.n_rot = 32; p.store = TILES; p.rule = rule_of(kind, 5);
+        s = scene_new(&p);
+        for (i = 0; i < 300; i++) s->k_pos[i] += from;
+        for (i = 0; i < 5; i++) s->q_pos[i] += from;
+        s->spans[0].pos += from;
+        check(attend(&s->attn) == LCTX_OK, "raw keys far out are attended");
+        compare(s, &e, &lse_off);
+        check(e.worst < 2e-5 && lse_off < 1e-5, "raw keys at position 2^24, rule %d: the oracle's"
+              " (%.1e, %.1e)", kind, e.worst, lse_off);
+        scene_free(s);
+    }
 }
 
 /* ---------------------------------------------------------------------------- long contexts */
@@ -1399,6 +1886,10 @@ typedef struct arguments {
     lctx_span s[2];
     lctx_parallel par;
     int64_t pos[3];
+    lctx_pattern p;             /* used where a.pattern is set to it */
+    int32_t group[3];
+    lctx_rope rope;             /* where a.rope and a.far_rule are set to them */
+    lctx_far_rule rule;
     size_t short_by;            /* bytes that the scratch lacks */
     int no_scratch, need_size;  /* need_size: the size query must refuse it too */
     float q[3 * 4 * 16], kv[8 * 2 * 16], out[3 * 4 * 16], lse[12], scale[16];
@@ -1417,6 +1908,9 @@ static void good_arguments(arguments *g)
     g->s[1].pos = 8;
     g->need_size = 1;
     for (i = 0; i < 3; i++) g->pos[i] = 20 + i;
+    g->p.length = 4; g->p.dilation = 2;
+    g->rope.n_rot = 16; g->rope.attn_factor = g->rope.scale_mul = 1;
+    g->rule.window = 4; g->rule.group = 2; g->rule.leak = 2;
 }
 
 static void try_arguments(arguments *g, lctx_status want, const char *why)
@@ -1496,6 +1990,67 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_SPAN, "a negative index", g.s[0].index = -1);
     REFUSED(LCTX_E_WINDOW, "a negative window", g.a.window = -1);
     REFUSED(LCTX_E_WINDOW, "a negative sink count", g.a.window = 4; g.a.n_sink = -1);
+#define PATTERN(status, why, k, change) \
+    REFUSED(status, "a pattern with " why, g.a.pattern = &g.p; g.p.kind = k; change)
+    PATTERN(LCTX_OK, "everything right", LCTX_PATTERN_DILATED, g.p.dilation = 2);
+    PATTERN(LCTX_OK, "what only other kinds read out of range", LCTX_PATTERN_ALL,
+            g.p.length = g.p.local = g.p.summary = g.p.back = g.p.dilation = -1);
+    PATTERN(LCTX_E_ENUM, "an unknown kind", LCTX_PATTERN_COUNT, g.p.length = 4);
+    PATTERN(LCTX_E_ENUM, "a negative kind", -1, g.p.length = 4);
+    PATTERN(LCTX_E_LENGTH, "a stride of 0", LCTX_PATTERN_STRIDED, g.p.length = 0);
+    PATTERN(LCTX_E_LENGTH, "a negative stride", LCTX_PATTERN_FIXED, g.p.length = -4);
+    PATTERN(LCTX_E_LENGTH, "a segment of 0", LCTX_PATTERN_DILATED, g.p.length = 0);
+    PATTERN(LCTX_E_LENGTH, "a block that is too long", LCTX_PATTERN_BLOCKS, g.p.length = top + 1);
+    PATTERN(LCTX_E_DILATION, "no dilation", LCTX_PATTERN_DILATED, g.p.dilation = 0);
+    PATTERN(LCTX_E_DILATION, "a negative dilation", LCTX_PATTERN_DILATED, g.p.dilation = -2);
+    PATTERN(LCTX_E_DILATION, "a dilation above its segment", LCTX_PATTERN_DILATED, g.p.dilation = 5);
+    PATTERN(LCTX_E_LOCAL, "a negative local", LCTX_PATTERN_STRIDED, g.p.local = -1);
+    PATTERN(LCTX_E_LOCAL, "a local that is too far", LCTX_PATTERN_STRIDED, g.p.local = top + 1);
+    PATTERN(LCTX_E_LOCAL, "a negative summary", LCTX_PATTERN_FIXED, g.p.summary = -1);
+    PATTERN(LCTX_E_LOCAL, "a summary above its stride", LCTX_PATTERN_FIXED, g.p.summary = 5);
+    PATTERN(LCTX_E_LOCAL, "a negative back", LCTX_PATTERN_BLOCKS, g.p.back = -1);
+    PATTERN(LCTX_E_GLOBAL, "a negative number of globals", LCTX_PATTERN_ALL, g.p.n_global = -1);
+    PATTERN(LCTX_E_GLOBAL, "a negative global range", LCTX_PATTERN_ALL, g.p.global0 = -1);
+    PATTERN(LCTX_E_GLOBAL, "a global range beyond 2^48", LCTX_PATTERN_ALL,
+            g.p.global0 = top; g.p.n_global = 1);
+    PATTERN(LCTX_E_GLOBAL, "unsorted globals", LCTX_PATTERN_ALL,
+            g.p.global = g.pos; g.p.n_global = 3; g.pos[2] = 20);
+    PATTERN(LCTX_E_GLOBAL, "a global twice", LCTX_PATTERN_ALL,
+            g.p.global = g.pos; g.p.n_global = 3; g.pos[1] = 20);
+    PATTERN(LCTX_E_GLOBAL, "a negative global", LCTX_PATTERN_ALL,
+            g.p.global = g.pos; g.p.n_global = 3; g.pos[0] = -1);
+    PATTERN(LCTX_E_GLOBAL, "a global of 2^48", LCTX_PATTERN_ALL,
+            g.p.global = g.pos; g.p.n_global = 3; g.pos[2] = top);
+#undef PATTERN
+#define RAW(status, why, k, change) \
+    REFUSED(status, "raw keys with " why, g.a.rope = &g.rope; g.a.far_rule = &g.rule; \
+            g.rule.kind = k; change)
+    RAW(LCTX_OK, "everything right", LCTX_FAR_GROUP, g.rule.leak = 0);
+    RAW(LCTX_E_ENUM, "an unknown rule", LCTX_FAR_COUNT, g.rule.leak = 2);
+    RAW(LCTX_E_ENUM, "a negative rule", -1, g.rule.leak = 2);
+    RAW(LCTX_E_FAR_RULE, "a rule without a window", LCTX_FAR_CLAMP, g.rule.window = 0);
+    RAW(LCTX_E_FAR_RULE, "a negative window", LCTX_FAR_LEAKY, g.rule.window = -1);
+    RAW(LCTX_E_FAR_RULE, "no group", LCTX_FAR_GROUP, g.rule.group = 0);
+    RAW(LCTX_E_FAR_RULE, "a negative group", LCTX_FAR_GROUP, g.rule.group = -3);
+    RAW(LCTX_E_FAR_RULE, "a leak below 1", LCTX_FAR_LEAKY, g.rule.leak = 0.5);
+    RAW(LCTX_E_FAR_RULE, "a leak NaN", LCTX_FAR_LEAKY, g.rule.leak = (double)nan);
+    RAW(LCTX_E_FAR_RULE, "an infinite leak", LCTX_FAR_LEAKY, g.rule.leak = (double)inf);
+    RAW(LCTX_E_FAR_RULE, "a rule over n_hat", LCTX_FAR_CLAMP, g.rope.n_hat = 2);
+    RAW(LCTX_E_FAR_RULE, "a rule over xPos", LCTX_FAR_CLAMP, g.rope.xpos_base = 512);
+    RAW(LCTX_E_NULL, "a rule but no schedule", LCTX_FAR_CLAMP, g.a.rope = NULL);
+    RAW(LCTX_E_NULL, "a far_pos but no schedule", LCTX_FAR_NONE,
+        g.a.rope = NULL; g.a.far_rule = NULL; g.a.far_pos = 5);
+    RAW(LCTX_E_N_ROT, "an odd n_rot", LCTX_FAR_NONE, g.rope.n_rot = 7);
+    RAW(LCTX_E_N_ROT, "n_rot above d_k", LCTX_FAR_NONE, g.rope.n_rot = 18);
+    RAW(LCTX_E_ENUM, "an unknown pairing", LCTX_FAR_NONE, g.rope.pairing = 2);
+    RAW(LCTX_E_POS, "a negative far_pos", LCTX_FAR_NONE, g.a.far_pos = -1);
+    RAW(LCTX_E_XPOS_FAR, "a query out of xPos's reach", LCTX_FAR_NONE,
+        g.rope.xpos_base = 1; g.a.q_pos0 = 63);
+    RAW(LCTX_E_XPOS_FAR, "a key out of xPos's reach", LCTX_FAR_NONE,
+        g.rope.xpos_base = 1; g.s[1].pos = 58);
+#undef RAW
+    REFUSED(LCTX_E_GROUP, "a span of a negative group", g.s[1].group = -1);
+    REFUSED(LCTX_E_GROUP, "a query of a negative group", g.a.q_group = g.group; g.group[2] = -1);
     REFUSED(LCTX_E_SOFTCAP, "a negative softcap", g.a.softcap = -1);
     REFUSED(LCTX_E_SOFTCAP, "softcap NaN", g.a.softcap = nan);
     REFUSED(LCTX_E_SOFTCAP, "an infinite softcap", g.a.softcap = inf);
@@ -1717,6 +2272,16 @@ int main(void)
     test_bits();
     test_bits_decode();
     test_rows_against_tiles();
+    test_patterns();
+    test_random_patterns();
+    test_pattern_bits();
+    test_dilated_mixture();
+    test_parallel_contexts();
+    test_skipping();
+    test_raw();
+    test_random_raw();
+    test_raw_bits();
+    test_raw_far_out();
     test_long_contexts();
     test_far_apart();
     test_merge();

@@ -29,6 +29,7 @@ enum { H = 4, G = 2, DK = 32, DV = 24, QROW = H * DK, OROW = H * DV };
 
 typedef struct seq {
     lctx_cache_desc d;
+    int raw;                                  /* keys go in without rotation */
     lctx_cache *c;
     uint64_t seed;
     int64_t n, cap;
@@ -142,7 +143,7 @@ static lctx_status seq_append(seq *s, int64_t n)
     memset(&rows, 0, sizeof rows);
     for (i = 0; i < n; i++) {
         raw_token(s, s->n + i, k + i * G * DK, v + i * G * DV);
-        rotate(G, s->n + i, k + i * G * DK, k + i * G * DK);
+        if (!s->raw) rotate(G, s->n + i, k + i * G * DK, k + i * G * DK);
     }
     rows.n = n; rows.k = k; rows.v = v;
     st = lctx_cache_append(s->c, &rows);
@@ -395,6 +396,102 @@ static void compare_afresh(const seq *s, oracle_error *e)
     if (seq_attend(s, pos, 1, out, lse, NULL) != LCTX_OK) check(0, "the last token attends");
     compare_token(&v, q, q, v.n - 1, out, lse, e);
     seen_free(&v);
+}
+
+/* A pattern narrows what the policy keeps; sinks are seen whatever it says. */
+static void test_pattern(lctx_policy policy)
+{
+    enum { N = 700, LAST = 40 };
+    lctx_cache_desc d = desc_of(policy, policy == LCTX_FULL ? 0 : 150,
+                                policy == LCTX_SINKS ? 4 : 0, LCTX_F16, LCTX_I8);
+    static float q[LAST * QROW], q_far[LAST * QROW], out[LAST * OROW], lse[LAST * H];
+    lctx_pattern p;
+    oracle_pattern o_p;
+    oracle_error e;
+    lctx_attn a;
+    lctx_status st;
+    double want[DV];
+    seq s;
+    int i, h;
+    memset(&p, 0, sizeof p);
+    memset(&o_p, 0, sizeof o_p);
+    memset(&a, 0, sizeof a);
+    memset(&e, 0, sizeof e);
+    p.kind = LCTX_PATTERN_BLOCKS; o_p.kind = ORACLE_BLOCKS;
+    p.length = o_p.length = 90; p.back = o_p.back = 1;
+    s = seq_new(&d, 41, N);
+    while (s.n < N) if (seq_append(&s, s.n ? LAST : N - 10 * LAST) != LCTX_OK) break;
+    seq_queries(&s, N - LAST, LAST, q, q_far);
+    a.n_q = LAST; a.n_head = H; a.q = q; a.q_pos0 = N - LAST; a.out = out; a.lse = lse; a.precise = 1;
+    a.q_far = policy == LCTX_SINKS ? q_far : NULL; a.pattern = &p;
+    st = attend(s.c, &a);
+    for (i = 0; i < LAST; i++) {
+        int64_t pos = N - LAST + i;
+        seen v = seen_by(&s, pos);
+        oracle_attn o = oracle_over(&v, q + i * QROW, q_far + i * QROW, &pos);
+        o.pattern = &o_p; o.n_sink = d.n_sink;
+        for (h = 0; h < H; h++) {
+            (void)oracle_attn_row(&o, 0, h, want);
+            oracle_error_add(&e, DV, want, out + i * OROW + h * DV);
+        }
+        seen_free(&v);
+    }
+    if (st != LCTX_OK) check(0, "a pattern over a cache: %s", lctx_status_text(st));
+    check_error(&e, "a pattern over a cache", &d);
+    seq_free(&s);
+}
+
+/* Raw keys: queries raw too, no far copy; under sinks positions are still those inside the cache,
+   and a rule for far pairs counts from there. */
+static void test_raw(lctx_policy policy, lctx_type type, int kind)
+{
+    enum { N = 700, LAST = 30 };
+    lctx_cache_desc d = desc_of(policy, policy == LCTX_FULL ? 0 : 150,
+                                policy == LCTX_SINKS ? 4 : 0, type, LCTX_F16);
+    static const int64_t chunks[] = { 300, 1, 64, 7 };
+    static float q[LAST * QROW], out[LAST * OROW], lse[LAST * H];
+    lctx_rope_desc rd;
+    lctx_rope r;
+    lctx_far_rule rule;
+    oracle_error e;
+    lctx_attn a;
+    seq s;
+    int i, c;
+    memset(&rd, 0, sizeof rd);
+    memset(&rule, 0, sizeof rule);
+    memset(&a, 0, sizeof a);
+    memset(&e, 0, sizeof e);
+    rd.n_rot = DK;
+    rule.kind = kind; rule.window = 40; rule.group = 6; rule.leak = 5;
+    s = seq_new(&d, 43, N);
+    s.raw = lctx_rope_init(&r, &rd) == LCTX_OK;
+    for (c = 0; s.n + 300 <= N; c++) {
+        int64_t n = chunks[c % 4];
+        if (seq_append(&s, n) != LCTX_OK) { check(0, "raw rows are appended"); break; }
+        if (n > LAST) n = LAST;
+        for (i = 0; i < n; i++) noise_from(900, s.n - n + i, q + i * QROW, QROW);
+        a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = s.n - n; a.out = out; a.lse = lse;
+        a.rope = &r; a.far_rule = &rule;
+        if (attend(s.c, &a) != LCTX_OK) check(0, "raw keys of a cache are attended");
+        for (i = 0; i < n; i += 5) {
+            int64_t pos = s.n - n + i;
+            seen v = seen_by(&s, pos);
+            oracle_attn o = oracle_over(&v, q + i * QROW, NULL, &pos);
+            double want[DV];
+            int h;
+            o.rope = rope(); o.far_kind = kind;
+            o.far_window = rule.window; o.far_group = rule.group; o.far_leak = rule.leak;
+            if (policy == LCTX_SINKS) o.far_pos = d.n_sink + d.window - 1;
+            for (h = 0; h < H; h++) {
+                if (!(fabs(oracle_attn_row(&o, 0, h, want) - (double)lse[i * H + h]) < 1e-5))
+                    e.worst = 1;
+                oracle_error_add(&e, DV, want, out + i * OROW + h * DV);
+            }
+            seen_free(&v);
+        }
+    }
+    check_error(&e, "raw keys, distances by rule", &d);
+    seq_free(&s);
 }
 
 static void test_streaming(lctx_type type, int64_t window, int32_t n_sink, int64_t evictions)
@@ -1248,9 +1345,15 @@ static void test_bad_attends(void)
 {
     lctx_cache_desc d = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_F16);
     static float q[QROW], out[OROW];
+    lctx_pattern global;
+    lctx_rope raw;
     lctx_attn good, a;
     size_t bytes = 0;
     seq s;
+    memset(&raw, 0, sizeof raw);
+    raw.n_rot = DK;
+    memset(&global, 0, sizeof global);
+    global.n_global = 1;
     d.block = 64;
     s = built(&d, 3, 900);                     /* the last append began at 600 */
     memset(&good, 0, sizeof good);
@@ -1272,6 +1375,10 @@ static void test_bad_attends(void)
     REFUSED(LCTX_E_HEAD_DIM, "another value size", a.d_v = 64);
     REFUSED(LCTX_E_WINDOW, "another window", a.window = 34);
     REFUSED(LCTX_E_WINDOW, "another sink count", a.n_sink = 3);
+    REFUSED(LCTX_E_GLOBAL, "global positions that it would evict", a.pattern = &global);
+    REFUSED(LCTX_E_POS, "another far position", a.rope = &raw; a.far_pos = 35);
+    REFUSED(LCTX_OK, "its own far position and no far query", a.rope = &raw; a.far_pos = 36;
+            a.q_far = NULL);
     REFUSED(LCTX_E_EVICTED, "a query before the last append", a.q_pos0 = 300);
     REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
     REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
@@ -1312,6 +1419,9 @@ int main(void)
         }
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1);
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1300);
+        test_pattern((lctx_policy)policy);
+        for (what = 0; what < LCTX_FAR_COUNT; what++)
+            for (type = 0; type < 4; type++) test_raw((lctx_policy)policy, (lctx_type)type, what);
         test_spans((lctx_policy)policy);
         if (threads) test_fork_threads((lctx_policy)policy);
         test_damaged((lctx_policy)policy);

@@ -389,6 +389,178 @@ static void test_ropes(void)
     }
 }
 
+/* Patterns of layers, one kind each beside a layer without. */
+static void test_layer_patterns(void)
+{
+    enum { N = 120 };
+    static const int64_t list[] = { 0, 17, 64 };
+    static const lctx_pattern patterns[] = {
+        { LCTX_PATTERN_STRIDED, 0, 9, 4, 0, 0, NULL, 0, 0 },
+        { LCTX_PATTERN_FIXED, 0, 10, 0, 2, 0, NULL, 0, 0 },
+        { LCTX_PATTERN_DILATED, 3, 30, 0, 0, 0, NULL, 0, 0 },
+        { LCTX_PATTERN_BLOCKS, 0, 20, 0, 0, 1, list, 3, 0 }
+    };
+    world *w = world_new(&shapes[13]);
+    int32_t *tokens = random_tokens(w, N, 99);
+    double *want = (double *)zeroed(N * w->m.n_vocab, sizeof *want), with, without;
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_session *s = NULL;
+    size_t i;
+    for (i = 0; i < 4; i++) {
+        const lctx_pattern *p = &patterns[i];
+        oracle_pattern o;
+        memset(&o, 0, sizeof o);
+        o.kind = p->kind; o.dilation = p->dilation; o.length = p->length; o.local = p->local;
+        o.summary = p->summary; o.back = p->back; o.global = p->global; o.n_global = p->n_global;
+        w->o_layers[0].pattern = &o;
+        oracle_model_logits(&w->o, N, tokens, want);
+        w->layers[0].pattern = NULL;
+        without = worst_error(w, &d, N, tokens, want);
+        w->layers[0].pattern = p;
+        with = worst_error(w, &d, N, tokens, want);
+        check(with < 1e-4 && without > 1e-3, "a layer under pattern %d: the oracle's logits (%.1e;"
+              " without it %.1e)", p->kind, with, without);
+    }
+    w->layers[1].pattern = &patterns[3];
+    check(lctx_session_create(&w->m, &d, &s) == LCTX_E_GLOBAL && !s,
+          "global positions in a layer with a window are refused");
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------------------- raw keys */
+
+enum { RAW_N = 150, RAW_L = 40 };
+
+typedef struct raw_case {
+    const char *name;
+    int scheme;                  /* that follows the length, from RAW_L on; or -1: the model's own */
+    lctx_far_rule rule;
+    lctx_policy policy;
+} raw_case;
+
+static const double raw_short[] = { 1, 1.1, 1.3, 1.7, 2, 2.5 };
+static const double raw_long[] = { 1, 1.5, 2, 4, 8, 8 };
+
+static lctx_rope_desc raw_rope(const shape *s, int scheme, oracle_rope_desc *o)
+{
+    lctx_rope_desc d;
+    memset(&d, 0, sizeof d);
+    memset(o, 0, sizeof *o);
+    d.scheme = scheme; d.pairing = s->pairing; d.n_rot = o->n_rot = s->n_rot;
+    o->scheme = scheme == LCTX_ROPE_DYNAMIC ? ORACLE_DYNAMIC : ORACLE_LONGROPE;
+    d.theta = o->theta = 500; d.factor = o->factor = 4; d.orig_ctx = o->orig_ctx = RAW_L;
+    d.short_factor = o->short_factor = raw_short; d.long_factor = o->long_factor = raw_long;
+    return d;
+}
+
+static double raw_error(const world *w, const lctx_session_desc *d, const int32_t *tokens,
+                        int64_t piece, const double *want)
+{
+    float *got = fresh_logits(w, d, tokens, RAW_N, piece);
+    oracle_error e;
+    memset(&e, 0, sizeof e);
+    oracle_error_add(&e, RAW_N * w->m.n_vocab, want, got);
+    free(got);
+    return e.worst;
+}
+
+/* A fork and a rewound session with raw keys go on as the first would have. */
+static void raw_goes_on(const world *w, const lctx_session_desc *d, const int32_t *tokens,
+                        const float *all, const char *name)
+{
+    const int64_t v = w->m.n_vocab, at = 100;
+    lctx_session *s = session_new(w, d), *fork = NULL;
+    float *got = (float *)zeroed(RAW_N * v, sizeof *got);
+    int64_t back;
+    feed_pieces(s, w, tokens, at, 0, got);
+    check(lctx_session_fork(s, &fork) == LCTX_OK
+          && feed_pieces(fork, w, tokens + at, RAW_N - at, 7, got) == LCTX_OK
+          && same(w, got, all + at * v, RAW_N - at), "raw keys, %s: a fork goes on", name);
+    back = info_of(s).rewind_min < 60 ? 60 : info_of(s).rewind_min;
+    check(lctx_session_rewind(s, back) == LCTX_OK
+          && feed_pieces(s, w, tokens + back, RAW_N - back, 7, got) == LCTX_OK
+          && same(w, got, all + back * v, RAW_N - back), "raw keys, %s: rewound, it goes on", name);
+    lctx_session_free(fork);
+    lctx_session_free(s);
+    free(got);
+}
+
+/* Frequencies and distances that change while keys stay: the logits of each token are those of a
+   computation without a cache, in double, that turns all keys afresh for every query; in any
+   chunking and by any number of threads the same bits. */
+static void test_raw(const raw_case *c, const shape *s)
+{
+    static const int64_t pieces[] = { 1, -1, 64 };
+    world *w = world_new(s);
+    lctx_session_desc d = policy_desc(c->policy, 33, 4);
+    int32_t *tokens = random_tokens(w, RAW_N, 99);
+    double *want = (double *)zeroed(RAW_N * w->m.n_vocab, sizeof *want), with, without;
+    float *all, *got;
+    oracle_rope_desc live;
+    lctx_rope_desc rope;
+    int type, i;
+    w->o.window = d.window; w->o.n_sink = d.n_sink;
+    w->o.far_kind = c->rule.kind; w->o.far_window = c->rule.window;
+    w->o.far_group = c->rule.group; w->o.far_leak = c->rule.leak;
+    rope = raw_rope(s, c->scheme, &live);
+    if (c->scheme >= 0) w->o.live = &live;
+    oracle_model_logits(&w->o, RAW_N, tokens, want);
+    without = raw_error(w, &d, tokens, 0, want);
+    d.raw_keys = 1;
+    d.rope = c->scheme >= 0 ? &rope : NULL;
+    d.far_rule = c->rule.kind ? &c->rule : NULL;
+    with = raw_error(w, &d, tokens, 0, want);
+    check(with < 1e-4, "raw keys, %s, policy %d: the oracle's logits (%.1e)", c->name, c->policy,
+          with);
+    check(without > 1e-3 || (c->scheme < 0 && !c->rule.kind),
+          "%s differs from what rotated keys give (%.1e)", c->name, without);
+    for (type = 1; type < 4; type++) {
+        d.k_type = d.v_type = type;
+        with = raw_error(w, &d, tokens, 0, want);
+        check(with < (type == 1 ? 0.02 : 0.15), "raw keys of type %d, %s, policy %d: near the"
+              " oracle's logits (%.1e)", type, c->name, c->policy, with);
+    }
+    d.k_type = LCTX_F16;
+    all = fresh_logits(w, &d, tokens, RAW_N, 0);
+    for (i = 0; i < 3; i++) {
+        d.chunk = i == 2 ? 16 : 0;
+        got = fresh_logits(w, &d, tokens, RAW_N, pieces[i]);
+        check(same(w, all, got, RAW_N), "raw keys, %s, policy %d, in pieces of %d: equal bits",
+              c->name, c->policy, (int)pieces[i]);
+        free(got);
+    }
+    raw_goes_on(w, &d, tokens, all, c->name);
+    free(all);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_raw_keys(void)
+{
+    static const raw_case cases[] = {
+        { "the model's schedule", -1, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_FULL },
+        { "the model's schedule", -1, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_WINDOW },
+        { "the model's schedule", -1, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_SINKS },
+        { "dynamic NTK", LCTX_ROPE_DYNAMIC, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_FULL },
+        { "LongRoPE's switch", LCTX_ROPE_LONGROPE, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_FULL },
+        { "LongRoPE's switch", LCTX_ROPE_LONGROPE, { LCTX_FAR_NONE, 0, 0, 0 }, LCTX_SINKS },
+        { "ReRoPE", -1, { LCTX_FAR_CLAMP, 0, 20, 0 }, LCTX_FULL },
+        { "LM-Infinite", -1, { LCTX_FAR_CLAMP, 0, 20, 0 }, LCTX_SINKS },
+        { "leaky ReRoPE", -1, { LCTX_FAR_LEAKY, 0, 20, 3.5 }, LCTX_FULL },
+        { "Self-Extend", -1, { LCTX_FAR_GROUP, 5, 20, 0 }, LCTX_FULL },
+        { "Self-Extend", -1, { LCTX_FAR_GROUP, 4, 17, 0 }, LCTX_WINDOW }
+    };
+    static const shape odd = {
+        "for raw keys", 2, 4, 2, 32, 48, 60, 37, 12, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!quick() || i % 3 == 0) test_raw(&cases[i], i % 2 ? &shapes[0] : &odd);
+}
+
 /* ---------------------------------------------------------------------------- equal bits */
 
 /* Large enough for its products to be cut over threads. */
@@ -834,6 +1006,7 @@ static void test_mismatch(void)
     e.window = 34;              refuses(&s, &e, &bytes, "window");     e = d;
     e.n_sink = 3;               refuses(&s, &e, &bytes, "n_sink");     e = d;
     e.block = 128;              refuses(&s, &e, &bytes, "block");      e = d;
+    e.raw_keys = 1;             refuses(&s, &e, &bytes, "raw_keys");   e = d;
     e.policy = LCTX_WINDOW; e.n_sink = 0;
     refuses(&s, &e, &bytes, "policy");
     check(lctx_session_save(NULL, stream_write, &bytes) == LCTX_E_NULL
@@ -1082,7 +1255,11 @@ static void test_bad_parts(world *w)
 {
     lctx_model *m = &w->m;
     lctx_layer *l = &w->layers[1];
+    lctx_pattern no_length;
+    memset(&no_length, 0, sizeof no_length);
+    no_length.kind = LCTX_PATTERN_BLOCKS;
     SPOILT(const lctx_layer *, m->layers, NULL, LCTX_E_NULL);
+    SPOILT(const lctx_pattern *, l->pattern, &no_length, LCTX_E_LENGTH);
     SPOILT(int64_t, l->window, -1, LCTX_E_WINDOW);
     SPOILT(int32_t, w->rope[0].n_rot, 14, LCTX_E_N_ROT);
     SPOILT(int32_t, w->rope[0].n_rot, 11, LCTX_E_N_ROT);
@@ -1156,7 +1333,11 @@ static void test_bad_sessions(void)
     lctx_session_desc d = policy_desc(LCTX_SINKS, 33, 2), zero;
     lctx_session *s = NULL;
     lctx_parallel par;
+    lctx_rope_desc rope;
+    lctx_far_rule rule;
     memset(&par, 0, sizeof par);
+    memset(&rope, 0, sizeof rope);
+    memset(&rule, 0, sizeof rule);
 #define BAD(field, value, status) do { \
         lctx_session_desc was_ = d; \
         d.field = (value); \
@@ -1182,6 +1363,21 @@ static void test_bad_sessions(void)
     BAD(par, &par, LCTX_E_THREADS);
     par.n_threads = LCTX_MAX_THREADS + 1;
     BAD(par, &par, LCTX_E_THREADS);
+    rope.n_rot = 5;
+    BAD(rope, &rope, LCTX_E_N_ROT);                 /* odd */
+    rope.n_rot = 1 << 8;
+    BAD(rope, &rope, LCTX_E_N_ROT);                 /* above head_dim */
+    rope.n_rot = 8; rope.scheme = LCTX_ROPE_DYNAMIC;
+    BAD(rope, &rope, LCTX_E_ORIG_CTX);
+    rule.kind = LCTX_FAR_COUNT;
+    BAD(far_rule, &rule, LCTX_E_ENUM);
+    rule.kind = LCTX_FAR_CLAMP;
+    BAD(far_rule, &rule, LCTX_E_FAR_RULE);          /* no window */
+    rule.window = 20;
+    w->rope[0].n_hat = 3;
+    BAD(far_rule, &rule, LCTX_E_FAR_RULE);          /* over n_hat */
+    w->m.rope = NULL;
+    BAD(far_rule, &rule, LCTX_E_NULL);              /* over no rotation at all */
 #undef BAD
     check(lctx_session_create(NULL, &d, &s) == LCTX_E_NULL
           && lctx_session_create(&w->m, NULL, &s) == LCTX_E_NULL
@@ -1413,6 +1609,8 @@ int main(void)
     test_shapes();
     test_policies();
     test_ropes();
+    test_layer_patterns();
+    test_raw_keys();
     test_which_logits();
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
