@@ -16,7 +16,7 @@
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation
-       >>attention   native tiles, spans, visibility, the fold over leaves, merge
+       >>attention   native tiles, spans, visibility, the fold over leaves, mass, merge
        >>cache       blocks, append, eviction, rewind, fork, save and restore
        >>model       projections, the layer, feed, save and restore
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
@@ -367,8 +367,10 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
        visible: pos_j <= pos_t (causal), and pos_t - pos_j < window or pos_j < n_sink
        p_j = exp(s_j) / (sum over visible j of exp(s_j) + exp(sink_logit[h]))
        out = sum of p_j v_j,    lse = log of the denominator
+       mass[g][j] += sum of p_j over the queries and the heads of group g
    Online softmax: Milakov & Gimelshein 1805.02867; tiling: Dao et al. 2205.14135; split keys:
-   flash-decoding, Dao et al. 2023; ALiBi: 2108.12409; softcap: Gemma 2; sink logits: gpt-oss. */
+   flash-decoding, Dao et al. 2023; ALiBi: 2108.12409; softcap: Gemma 2; sink logits: gpt-oss; mass:
+   H2O 2306.14048, SnapKV 2404.14469. */
 
 /* A run of n keys and values, all heads. Layouts:
    LCTX_ROWS   key j of head g stands at k + j*k_token + g*k_head, d_k elements in a row; values
@@ -420,8 +422,12 @@ typedef struct lctx_attn {
     const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys
                                       of all spans in order. Or null */
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
+    float  *mass;                  /* [n_head_kv][n_kv], added to; wants lse. Or null (see below) */
+    int64_t mass_head;             /* stride, bytes; 0 = packed */
+    int64_t mass_queries;          /* only the last so many queries count, <= n_q; 0 = all */
     const lctx_parallel *par;      /* null = default */
-    lctx_progress progress;        /* null = none; on cancelling, out and lse are unspecified */
+    lctx_progress progress;        /* null = none; on cancelling, out, lse and mass are
+                                      unspecified */
     void   *progress_user;
 } lctx_attn;
 
@@ -431,8 +437,14 @@ typedef struct lctx_attn {
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
-   run at once. Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE,
-   _SCALE, _SPAN, _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
+   run at once.
+   Mass is the weight that each key received: a second pass over the keys, for which all rows' lse
+   must be known first, so it costs about what the scores did. Weights are added one by one, in the
+   order of queries and within each of heads: the same bits for any thread count, split and chunking
+   of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
+   nothing; sink logits take their share of it.
+   Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
+   _WINDOW, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -945,7 +957,9 @@ typedef struct lctx__tile {
     float softcap;
     lctx__soon soon_v, soon_k;       /* this tile's values, the next tile's keys */
     float *s;                        /* [rows][LCTX_TILE] work */
-    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
+    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax; for mass,
+                                        m is the rows' lse */
+    float *mass;                     /* [LCTX_TILE] what mass adds to */
 } lctx__tile;
 
 /* Rotation of one token's heads. */
@@ -969,6 +983,7 @@ typedef struct lctx__product {
 
 typedef struct lctx__ops {
     void (*tile)(const lctx__tile *);
+    void (*mass)(const lctx__tile *);                                 /* no values, no softmax */
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
@@ -1596,7 +1611,7 @@ typedef struct lctx__plan {
     int shift;                   /* a task takes the leaves that agree in leaf >> shift */
     int64_t n_part;              /* such sets of leaves */
     int64_t depth;               /* partial results pending in a fold */
-    int64_t n_task;
+    int64_t n_task, n_all;       /* of the pass in hand, of all passes */
     int32_t threads;
     int has_far;
     int64_t part_floats;         /* of one lctx__part */
@@ -1687,6 +1702,7 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     lctx_status st;
     if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
     if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
+    if (a->mass_queries < 0 || a->mass_queries > a->n_q) return LCTX_E_COUNT;
     if (a->n_head % a->n_head_kv) return LCTX_E_HEADS;
     if (!lctx__dim_ok(a->d_k) || !lctx__dim_ok(a->d_v)) return LCTX_E_HEAD_DIM;
     if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
@@ -1718,7 +1734,9 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     else a->bias_query = 0, a->bias_head = a->bias_head ? a->bias_head : n_kv;
     if (a->bias_head == -1) a->bias_head = 0;
     else a->bias_head = lctx__stride(a->bias_head, lctx__mul(a->bias_query, a->n_q), n_kv);
-    return a->bias_query < 0 || a->bias_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
+    a->mass_head = lctx__stride(a->mass_head, n_kv, n_kv);
+    if (a->bias_query < 0 || a->bias_head < 0 || a->mass_head < 0) return LCTX_E_STRIDE;
+    return lctx__fits(lctx__mul(a->n_head_kv, a->mass_head)) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
 
 /* In how many sets does leaf >> shift cut the spans' leaves? *nth, if given, gets the number of set
@@ -1743,13 +1761,26 @@ static int64_t lctx__parts(const lctx__plan *p, int shift, int64_t n, int64_t *n
 /* Tasks that keep so many threads evenly busy. */
 #define LCTX__WANT_TASKS(p) (4 * (int64_t)(p)->threads)
 
-/* How the work is cut: query blocks of about LCTX__ROWS rows, and, where these and the heads are
-   too few for the threads, sets of leaves that are whole subtrees of the merge. A task has one KV
-   head; but a few queries on rows [token][head][dim] take all heads, so that memory is read in
-   order. */
+/* Where `base` tasks are too few for the threads, each takes one of several sets of leaves, which
+   are whole subtrees of the merge. */
+static void lctx__plan_split(lctx__plan *p, int64_t base)
+{
+    p->shift = 48, p->n_part = 1;
+    p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
+    for (p->shift = p->split ? 0 : 48; p->shift < 48; p->shift++) {
+        p->n_part = lctx__parts(p, p->shift, 0, NULL);
+        if (p->n_part * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    }
+    p->n_part = lctx__max(p->n_part, 1);
+    p->n_task = lctx__mul(base, p->n_part);
+}
+
+/* How the work is cut: query blocks of about LCTX__ROWS rows, and sets of leaves where these and
+   the heads are too few. A task has one KV head; but a few queries on rows [token][head][dim] take
+   all heads, so that memory is read in order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
-    int64_t i, next = 0, top = 0, base;
+    int64_t i, next = 0, top = 0;
     int tokens_first = 0;
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
@@ -1765,15 +1796,12 @@ static void lctx__plan_cut(lctx__plan *p)
     p->depth = lctx__min(p->depth, lctx__max(lctx__parts(p, 0, 0, NULL), 1));
     p->heads = tokens_first && p->rows <= LCTX__FEW_ROWS ? p->a.n_head_kv : 1;
     p->head_tasks = p->a.n_head_kv / p->heads;
-    base = p->n_block * p->head_tasks;
-    p->shift = 48, p->n_part = 1;
-    p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
-    if (!p->split) return;
-    for (p->shift = 0; p->shift < 48; p->shift++) {
-        p->n_part = lctx__parts(p, p->shift, 0, NULL);
-        if (p->n_part * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    if (p->a.mass) {       /* its pass has no blocks of queries: a key's weights add up in order */
+        lctx__plan_split(p, p->head_tasks);
+        p->n_all = p->n_task;
     }
-    p->n_part = lctx__max(p->n_part, 1);
+    lctx__plan_split(p, lctx__mul(p->n_block, p->head_tasks));
+    p->n_all += p->n_task;
 }
 
 /* Scratch of one thread, and of all of it. Every carve below has its line here. */
@@ -1808,6 +1836,7 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if ((st = lctx__attn_check(&p->a)) != LCTX_OK) return st;
     if (p->a.scale == 0) p->a.scale = (float)(1.0 / sqrt((double)p->a.d_k));
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
+    if (p->a.mass_queries == 0) p->a.mass_queries = p->a.n_q;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s;
         if ((st = lctx__span_check(&p->a, &p->a.spans[i], next)) != LCTX_OK) return st;
@@ -1824,7 +1853,6 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
     lctx__plan_cut(p);
-    p->n_task = lctx__mul(lctx__mul(p->n_block, p->head_tasks), p->n_part);
     lctx__plan_sizes(p);
     return lctx__fits(p->total_bytes) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
@@ -1847,6 +1875,7 @@ typedef struct lctx__work {
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
     int64_t pos_lo, pos_hi;        /* of these queries */
+    int mass;                      /* the second pass: no values, weights are added up by key */
     float *q[2];                   /* [all][d_k] near and far, scaled */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
@@ -1894,12 +1923,14 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->q0 + row % w->t.rows / group;
 }
 
-/* Queries of the block, both copies, scaled; padding dimensions zero; slopes and positions. */
-static void lctx__work_queries(lctx__work *w)
+/* Queries of the block from q0 on, both copies, scaled; padding dimensions zero; slopes and
+   positions. */
+static void lctx__work_queries(lctx__work *w, int64_t q0)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t d = w->p->d_k;
     int64_t row, t, h, i, c;
+    w->q0 = q0, w->n_q = lctx__min(w->p->q_block, a->n_q - q0);
     w->t.rows = w->n_q * w->p->group, w->all = w->t.rows * w->p->heads;
     w->pos_lo = w->pos_hi = lctx__q_pos(a, w->q0);
     for (row = 0; row < w->all; row++) {
@@ -2020,6 +2051,7 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
                             w->v_scale);
         w->t.v_scale = w->v_scale;
     }
+    if (w->mass) return;
     if (w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS) {
         w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
         if (n < LCTX_TILE) sv->rows = NULL;
@@ -2054,7 +2086,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
     }
-    if (s->v_type != LCTX_F32) {
+    if (s->v_type != LCTX_F32 && !w->mass) {
         w->ops->to_f32(s->v_type, LCTX_TILE * d_v, v, w->v_tile);
         w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
     }
@@ -2116,6 +2148,18 @@ static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
     w->t.acc = part->mla[2] + row * w->p->d_v;
 }
 
+/* The tile's n keys from lane on, numbered from key on, get their weights in the rows of the head
+   in hand. */
+static void lctx__work_mass(lctx__work *w, int64_t key, int64_t lane, int64_t n)
+{
+    char *at = (char *)w->p->a.mass + w->head * w->p->a.mass_head + key * 4;
+    float mass[LCTX_TILE] = { 0 };
+    memcpy(mass + lane, at, (size_t)n * sizeof *mass);
+    w->t.mass = mass, w->t.soon_v.rows = NULL;
+    w->ops->mass(&w->t);
+    memcpy(at, mass + lane, (size_t)n * sizeof *mass);
+}
+
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
 {
@@ -2126,7 +2170,7 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
     if (!lctx__work_masks(w, s->pos + lane0, live)) return;
     for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
         w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
-    lctx__work_leaf(w, lctx__leaf(s, i));
+    if (!w->mass) lctx__work_leaf(w, lctx__leaf(s, i));
     for (head = w->head0; head < w->head0 + w->p->heads; head++) {
         lctx__work_head(w, head, s->query);
         if (w->bias) {
@@ -2135,7 +2179,8 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
         }
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
-        w->ops->tile(&w->t);
+        if (w->mass) lctx__work_mass(w, key0 + first, first - lane0, last - first);
+        else w->ops->tile(&w->t);
     }
 }
 
@@ -2195,16 +2240,13 @@ static void lctx__emit(const lctx__work *w, const lctx__part *part)
 /* Task i: heads side by side, the last query blocks first, for they see the most. */
 static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
 {
-    int64_t block;
+    int64_t block = p->n_block - 1 - i / p->n_part / p->head_tasks;
     memset(w, 0, sizeof *w);
     w->p = p, w->ops = lctx__use();
     w->part = i % p->n_part;
     w->head0 = i / p->n_part % p->head_tasks * p->heads;
-    block = p->n_block - 1 - i / p->n_part / p->head_tasks;
-    w->q0 = block * p->q_block;
-    w->n_q = lctx__min(p->q_block, p->a.n_q - w->q0);
     lctx__work_carve(w, p->scratch + thread * p->thread_bytes);
-    lctx__work_queries(w);
+    lctx__work_queries(w, block * p->q_block);
     w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
     w->t.dist = w->dist;
 }
@@ -2225,25 +2267,37 @@ static float *lctx__kept(const lctx__plan *p, int64_t i)
 /* Reports the tasks begun so far, and notes a wish to stop. */
 static void lctx__report(lctx__plan *p)
 {
-    if (p->a.progress && p->a.progress(p->a.progress_user, lctx__count(&p->begun), p->n_task))
+    if (p->a.progress && p->a.progress(p->a.progress_user, lctx__count(&p->begun), p->n_all))
         lctx__flag_set(&p->cancelled);
+}
+
+/* Counts a task that goes through the spans, and begins it; 0 if it shall not be done. */
+static int lctx__task_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
+{
+    if (lctx__flag(&p->cancelled)) return 0;
+    lctx__count_up(&p->begun);
+    if (thread == 0) lctx__report(p);
+    lctx__work_begin(w, p, i, thread);
+    if (p->n_part > 1) w->part = lctx__nth_part(p, w->part);
+    return 1;
+}
+
+static void lctx__work_spans(lctx__work *w)
+{
+    int64_t i, next = 0, key0 = 0;
+    for (i = 0; i < w->p->a.n_spans; i++) {
+        lctx_span s = lctx__span(w->p, i, &next);
+        lctx__work_span(w, &s, key0);
+        key0 += s.n;
+    }
 }
 
 static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
 {
     lctx__plan *p = (lctx__plan *)arg;
     lctx__work w;
-    int64_t n, next = 0, key0 = 0;
-    if (lctx__flag(&p->cancelled)) return;
-    lctx__count_up(&p->begun);
-    if (thread == 0) lctx__report(p);
-    lctx__work_begin(&w, p, i, thread);
-    if (p->n_part > 1) w.part = lctx__nth_part(p, w.part);
-    for (n = 0; n < p->a.n_spans; n++) {
-        lctx_span s = lctx__span(p, n, &next);
-        lctx__work_span(&w, &s, key0);
-        key0 += s.n;
-    }
+    if (!lctx__task_begin(&w, p, i, thread)) return;
+    lctx__work_spans(&w);
     if (!w.top) lctx__work_leaf(&w, 0);            /* nothing seen at all */
     lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
     if (p->n_part == 1) lctx__emit(&w, &w.stack[0]);
@@ -2270,6 +2324,26 @@ static void lctx__join_task(void *arg, int64_t i, int32_t thread)
     lctx__emit(&w, &w.stack[0]);
 }
 
+/* Task i of the second pass: one head's keys, or a set of leaves of them, under all queries in
+   order. lse stands where the kernel looks for the rows' maxima. */
+static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
+{
+    lctx__plan *p = (lctx__plan *)arg;
+    const lctx_attn *a = &p->a;
+    lctx__work w;
+    int64_t q0, row, t, h;
+    if (!lctx__task_begin(&w, p, i, thread)) return;
+    w.mass = 1, w.top = 1;
+    for (q0 = a->n_q - a->mass_queries; q0 < a->n_q && !lctx__flag(&p->cancelled); q0 += w.n_q) {
+        lctx__work_queries(&w, q0);
+        for (row = 0; row < w.all; row++) {
+            lctx__row_is(&w, row, &t, &h);
+            w.stack[0].mla[0][row] = a->lse[t * a->n_head + h];
+        }
+        lctx__work_spans(&w);
+    }
+}
+
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes)
 {
     lctx__plan p;
@@ -2278,6 +2352,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     if (st) return st;
     if (p.a.n_q == 0) return LCTX_OK;
     if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far)) return LCTX_E_NULL;
+    if (p.a.mass && !p.a.lse) return LCTX_E_NULL;
     for (i = 0; i < p.a.n_spans; i++)
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
@@ -2286,6 +2361,10 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
         lctx__for(p.a.par, 0, p.n_task / p.n_part, lctx__join_task, &p);
+    if (p.a.mass) {
+        lctx__plan_split(&p, p.head_tasks);
+        lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__mass_task, &p);
+    }
     if (!p.cancelled) lctx__report(&p);
     return p.cancelled ? LCTX_E_CANCELLED : LCTX_OK;
 }
@@ -3779,14 +3858,12 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     }
 }
 
-/* One row's scores to weights: int8's scales, cap, biases, mask, running maximum m and sum l. */
-LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
+/* One row's scores to logits: int8's scales, cap, biases. Returns the greatest in see, by lane. */
+LCTX__INLINE vf FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
 {
-    const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
-    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
-    vf top = vf_set1(-FLT_MAX), sum = vf_set1(0.0f), vm;
+    float *s = t->s + row * LCTX_TILE;
+    vf top = vf_set1(-FLT_MAX);
     int64_t c;
-    if (!see) return;
     for (c = 0; c < LCTX_TILE; c += VL) {
         vf x = vf_load(s + c);
         if (t->k_scale) x = vf_mul(x, vf_load(t->k_scale + c));
@@ -3800,7 +3877,18 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
         vf_store(s + c, x);
         top = vf_max(vf_keep(see >> c, x, vf_set1(-FLT_MAX)), top);    /* a NaN does not enter */
     }
-    vm = vf_set1(vf_hmax(top));
+    return top;
+}
+
+/* One row's scores to weights: logits, mask, running maximum m and sum l. */
+LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
+{
+    const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
+    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
+    vf sum = vf_set1(0.0f), vm;
+    int64_t c;
+    if (!see) return;
+    vm = vf_set1(vf_hmax(FN(logits)(t, row, see)));
     if (vf_first(vm) > m) {                       /* a new maximum: rescale what there is */
         vf w = FN(exp)(vf_sub(vf_set1(m), vm));
         t->m[row] = vf_first(vm);
@@ -3915,6 +4003,23 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
     for (row = 0; t->see && row < t->rows; row = end) {
         for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
         if (t->see[row]) FN(values)(t, row, end, t->see[row]);
+    }
+}
+
+/* mass[key] += exp(logit - lse), row by row: the weights of a tile whose rows' sums are known. */
+LCTX__ENTRY void FN(mass)(const lctx__tile *t)
+{
+    int64_t row, c;
+    FN(scores)(t);
+    for (row = 0; row < t->rows; row++) {
+        const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
+        const float *s = t->s + row * LCTX_TILE;
+        (void)FN(logits)(t, row, see);
+        for (c = 0; c < LCTX_TILE; c += VL) {
+            vf p = FN(exp)(vf_sub(vf_load(s + c), vf_set1(t->m[row])));
+            vf_store(t->mass + c, vf_add(vf_load(t->mass + c),
+                                         vf_keep(see >> c, p, vf_set1(0.0f))));
+        }
     }
 }
 
@@ -4228,7 +4333,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 }
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(fold), FN(finish), FN(blend), FN(keys), FN(pack), FN(to_f32), FN(to_f16),
+    FN(tile), FN(mass), FN(fold), FN(finish), FN(blend), FN(keys), FN(pack), FN(to_f32), FN(to_f16),
     FN(to_i8), FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 

@@ -261,6 +261,21 @@ double oracle_attn_row(const oracle_attn *a, int64_t t, int h, double *out)
     return top + log(sum);
 }
 
+void oracle_attn_mass(const oracle_attn *a, int64_t first, double *mass)
+{
+    double *out = (double *)malloc(sizeof *out * (size_t)a->d_v);
+    int64_t t, j;
+    int h;
+    for (j = 0; j < a->n_head_kv * a->n_kv; j++) mass[j] = 0;
+    for (t = first; t < a->n_q; t++)
+        for (h = 0; h < a->n_head; h++) {
+            double lse = oracle_attn_row(a, t, h, out);
+            for (j = 0; j < a->n_kv && !isinf(lse); j++)
+                mass[h / (a->n_head / a->n_head_kv) * a->n_kv + j] += exp(logit(a, t, h, j) - lse);
+        }
+    free(out);
+}
+
 /* ============================================================================ how far off */
 
 void oracle_error_add(oracle_error *e, int64_t n, const double *want, const float *got)

@@ -66,6 +66,10 @@ typedef struct oracle_attn {
 /* The output row of query t, head h: out[d_v]; returns its log-sum-exp. */
 double oracle_attn_row(const oracle_attn *attn, int64_t t, int h, double *out);
 
+/* What each key received of the softmax weights of the queries from `first` on:
+   mass[n_head_kv][n_kv]. */
+void oracle_attn_mass(const oracle_attn *attn, int64_t first, double *mass);
+
 /* ---- how far off */
 typedef struct oracle_error {
     double error2, want2;      /* sums of squares */

@@ -948,6 +948,200 @@ static void test_bits(void)
             }
 }
 
+/* ---------------------------------------------------------------------------- mass */
+
+enum { MASS_GAP = 5 };       /* floats between the heads' masses */
+
+typedef struct masses { float *at; int64_t n_kv, n; } masses;
+
+static masses masses_new(const scene *s)
+{
+    masses m;
+    int64_t i;
+    m.n_kv = s->p.n_kv;
+    m.n = s->p.n_head_kv * (m.n_kv + MASS_GAP);
+    m.at = (float *)zeroed(m.n, sizeof *m.at);
+    for (i = 0; i < m.n; i++) m.at[i] = (float)(i % 7);         /* what is there is added to */
+    return m;
+}
+
+static lctx_attn with_mass(const lctx_attn *attn, masses *m)
+{
+    lctx_attn a = *attn;
+    a.mass = m->at;
+    a.mass_head = (m->n_kv + MASS_GAP) * 4;
+    return a;
+}
+
+/* How far the masses are off the oracle's, relative to 1 + |lse| and the weights added up; what was
+   there before counts, and nothing may be written between the heads. */
+static double masses_off(const scene *s, const masses *m, int64_t counted)
+{
+    oracle_attn o = oracle_of(s);
+    double *want = (double *)zeroed(s->p.n_head_kv * m->n_kv, sizeof *want), worst = 0, lse = 1;
+    int64_t i, j;
+    for (i = 0; i < s->p.n_q * s->p.n_head; i++)
+        if (!isinf(s->lse[i]) && fabs((double)s->lse[i]) > lse) lse = fabs((double)s->lse[i]);
+    oracle_attn_mass(&o, s->p.n_q - counted, want);
+    for (i = 0; i < m->n; i++) {
+        int64_t g = i / (m->n_kv + MASS_GAP);
+        double before = (double)(i % 7), sum = before, off;
+        j = i % (m->n_kv + MASS_GAP);
+        if (j < m->n_kv) sum += want[g * m->n_kv + j];
+        off = fabs((double)m->at[i] - sum) / (1 + sum) / lse;
+        if (j >= m->n_kv && off > 0) off = (double)INFINITY;
+        if (!(off <= worst)) worst = off;
+    }
+    free(want);
+    return worst;
+}
+
+static void mass_agrees(const problem *p, int64_t counted, const char *what)
+{
+    scene *s = scene_new(p);
+    masses m = masses_new(s);
+    lctx_attn a = with_mass(&s->attn, &m);
+    outcome plainly = outcome_of(s);
+    double off;
+    a.mass_queries = counted;
+    check(attends_the_same(s, &a, &plainly), "asking for mass changes no bit of the outputs");
+    off = masses_off(s, &m, counted ? counted : p->n_q);
+    check(off < 2e-6, "%s: mass agrees with the oracle: heads %d/%d, d %d, %d of %d queries on %d"
+          " keys, %s in %s, mask %d window %d softcap %g alibi %d sink %g bias %d [%.1e]", what,
+          p->n_head, p->n_head_kv, p->d_k, (int)counted, (int)p->n_q, (int)p->n_kv,
+          type_names[p->k_type], store_names[p->store], p->mask, (int)p->window,
+          (double)p->softcap, p->alibi, (double)p->sink, (int)p->bias, off);
+    free(m.at);
+    outcome_free(&plainly);
+    scene_free(s);
+}
+
+static void test_mass(void)
+{
+    int cases = full() ? 400 : slow() ? 40 : 130, t, l;
+    for (t = 0; t < 4; t++)
+        for (l = 0; l < STORES; l++) {
+            problem p = plain(6, 2, 40, 33, 700, every_type[t]);
+            p.store = (store)l;
+            mass_agrees(&p, 0, "every type and layout");
+            p.n_q = 1;
+            mass_agrees(&p, 1, "every type and layout");
+        }
+    while (cases > 0) {
+        problem p = random_problem();
+        double work = (double)p.n_q * (double)p.n_head * (double)p.n_kv * (p.d_k + p.d_v);
+        if (work + 20.0 * (double)p.n_kv * p.n_head_kv * (p.d_k + p.d_v) > (full() ? 2e7 : 3e6))
+            continue;
+        if (p.scale > 0.1f) p.scale /= sqrtf((float)p.d_k);
+        if (p.alibi && p.gap > 17) p.gap = 17;
+        mass_agrees(&p, (int64_t)(test_random() % (uint64_t)(p.n_q + 1)), "a random problem");
+        cases--;
+    }
+}
+
+/* The masses of a call as it stands, to be compared with those of the same call cut otherwise. */
+static masses masses_of(const scene *s, const lctx_attn *attn, int64_t chunk)
+{
+    masses m = masses_new(s);
+    int64_t t;
+    int ok = 1;
+    for (t = 0; t < s->p.n_q; t += chunk) {
+        lctx_attn a = some_queries(s, t, s->p.n_q - t < chunk ? s->p.n_q - t : chunk);
+        a.par = attn->par; a.spans = attn->spans; a.n_spans = attn->n_spans;
+        a = with_mass(&a, &m);
+        ok &= attend(&a) == LCTX_OK;
+    }
+    if (!ok) check(0, "attention with mass works");
+    return m;
+}
+
+static int same_masses(const masses *want, masses got)
+{
+    int same = memcmp(want->at, got.at, (size_t)want->n * 4) == 0;
+    free(got.at);
+    return same;
+}
+
+static void test_mass_bits(lctx_type type, store how, int options)
+{
+    static const int32_t threads[] = { 2, 3, 7, 16 };
+    static const int64_t chunks[] = { 1, 7, 64 };
+    problem p = bits_problem(type, how, options);
+    scene *s = scene_new(&p);
+    masses want = masses_of(s, &s->attn, p.n_q), got;
+    lctx_attn a = s->attn;
+    lctx_parallel par;
+    lctx_span halves[2];
+    int64_t t, first = how == TILES ? 512 - SKIP : 512;
+    hook h;
+    size_t i;
+    a.par = &par;
+    for (i = 0; i < COUNT(threads); i++) {
+        par = hook_parallel(&h, i % 2 ? HOOK_SHUFFLED : HOOK_POOL, threads[i]);
+        check(same_masses(&want, masses_of(s, &a, p.n_q)) && h.tasks > 0,
+              "%d threads give the same bits of mass (%s in %s, options %d)", threads[i],
+              type_names[type], store_names[how], options);
+    }
+    for (i = 0; i < COUNT(chunks); i++)
+        check(same_masses(&want, masses_of(s, &s->attn, chunks[i])),
+              "queries in chunks of %d give the same bits of mass (%s in %s, options %d)",
+              (int)chunks[i], type_names[type], store_names[how], options);
+    halves[0] = span_at(s, 0, first, 0);
+    halves[1] = span_at(s, first, p.n_kv - first, first);
+    a = s->attn;
+    a.spans = halves; a.n_spans = 2;
+    check(same_masses(&want, masses_of(s, &a, p.n_q)),
+          "keys cut between tiles get the same bits of mass (%s in %s, options %d)",
+          type_names[type], store_names[how], options);
+    got = masses_new(s);
+    for (t = 0; !options && t < p.n_q; t++) {         /* only the keys up to the row's own exist */
+        lctx_attn one = some_queries(s, t, 1);
+        lctx_span span = span_at(s, 0, s->q_pos[t] + 1, 0);
+        one.spans = &span; one.n_spans = 1;
+        one = with_mass(&one, &got);
+        attend(&one);
+    }
+    if (!options)
+        check(same_masses(&want, got), "token by token, keys get the same bits of mass as from a"
+              " whole prompt (%s in %s)", type_names[type], store_names[how]);
+    else free(got.at);
+    free(want.at);
+    scene_free(s);
+}
+
+/* Each row gives 1 in all, less what its sink logit takes; what is masked is given nothing, be it
+   NaN. */
+static void test_mass_shares(lctx_type type, store how)
+{
+    problem p = plain(4, 2, 40, 20, 700, type);
+    scene *s;
+    masses m;
+    lctx_attn a;
+    double sum = 0, taken = 0;
+    int64_t i, hidden = 0;
+    p.store = how; p.window = 100; p.q_back = 170; p.sink = 1;
+    s = scene_new(&p);
+    for (i = 0; i < 700; i++)
+        if (i > 529 || i < 400) put_constant(s, i, (float)NAN, (float)NAN);
+    m = masses_new(s);
+    memset(m.at, 0, (size_t)m.n * 4);
+    a = with_mass(&s->attn, &m);
+    check(attend(&a) == LCTX_OK, "attention with mass works");
+    for (i = 0; i < m.n; i++) {
+        int64_t j = i % (700 + MASS_GAP);
+        sum += (double)m.at[i];
+        if (j > 529 || j < 400) hidden += m.at[i] != 0;
+    }
+    for (i = 0; i < 20 * 4; i++) taken += exp((double)(s->sink[i % 4] - s->lse[i]));
+    check(hidden == 0, "masked keys, NaN as they are, get no mass (%s in %s)", type_names[type],
+          store_names[how]);
+    check(taken > 0.01 && fabs(sum + taken - 20 * 4) < 1e-4,
+          "every row gives 1, less its sink logit's share (%s in %s: %g + %g)", type_names[type],
+          store_names[how], sum, taken);
+    free(m.at);
+    scene_free(s);
+}
+
 /* Decoding one query over many leaves: the split is the library's own. */
 static void test_bits_decode(void)
 {
@@ -1341,7 +1535,7 @@ typedef struct arguments {
     int64_t pos[3];
     size_t short_by;            /* bytes that the scratch lacks */
     int no_scratch, need_size;  /* need_size: the size query must refuse it too */
-    float q[3 * 4 * 16], kv[8 * 2 * 16], out[3 * 4 * 16], lse[12], scale[16];
+    float q[3 * 4 * 16], kv[8 * 2 * 16], out[3 * 4 * 16], lse[12], scale[16], mass[2 * 16];
 } arguments;
 
 static void good_arguments(arguments *g)
@@ -1425,6 +1619,14 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_STRIDE, "a short value head stride", g.s[1].v_head = 60);
     REFUSED(LCTX_E_STRIDE, "a short bias stride",
             g.a.bias = g.q; g.a.bias_head = -1; g.a.bias_query = 60);
+    REFUSED(LCTX_OK, "room for mass", g.a.mass = g.mass);
+    REFUSED(LCTX_E_NULL, "mass but no lse", g.need_size = 0; g.a.mass = g.mass; g.a.lse = NULL);
+    REFUSED(LCTX_E_STRIDE, "a short mass stride", g.a.mass = g.mass; g.a.mass_head = 60);
+    REFUSED(LCTX_E_STRIDE, "an odd mass stride", g.a.mass = g.mass; g.a.mass_head = 66);
+    REFUSED(LCTX_E_STRIDE, "a negative mass stride", g.a.mass = g.mass; g.a.mass_head = -64);
+    REFUSED(LCTX_E_COUNT, "mass of -1 queries", g.a.mass = g.mass; g.a.mass_queries = -1);
+    REFUSED(LCTX_E_COUNT, "mass of more queries than there are",
+            g.a.mass = g.mass; g.a.mass_queries = 4);
     REFUSED(LCTX_E_SCALE, "int8 keys without scales", g.s[1].k_type = LCTX_I8);
     REFUSED(LCTX_E_SCALE, "int8 values without scales", g.s[0].v_type = LCTX_I8);
     REFUSED(LCTX_E_SPAN, "a skip in a negative place",
@@ -1574,16 +1776,34 @@ static void test_progress(void)
     problem p = plain(4, 2, 32, 75, 2100, LCTX_F16);
     scene *s = scene_new(&p);
     outcome want = outcome_of(s);
-    lctx_attn a = s->attn;
+    lctx_attn a = s->attn, b;
+    lctx_parallel par;
+    masses m;
     watch w;
     int calls;
+    memset(&par, 0, sizeof par);
     memset(&w, 0, sizeof w);
     a.progress = watching;
     a.progress_user = &w;
     check(attends_the_same(s, &a, &want), "watching changes no bit");
     check(w.calls > 0 && w.wrong == 0, "progress is reported, rising, at most the total (%d calls)",
           w.calls);
+    par.n_threads = 1;               /* which of several threads reports, and how often, may vary */
+    a.par = &par;
+    memset(&w, 0, sizeof w);
+    check(attends_the_same(s, &a, &want), "one thread watches as well");
     calls = w.calls;
+    memset(&w, 0, sizeof w);
+    m = masses_new(s);
+    b = with_mass(&a, &m);
+    attend(&b);
+    check(w.calls > calls && w.wrong == 0 && w.done == w.total,
+          "the tasks of mass are reported with the others (%d calls, %d without)", w.calls, calls);
+    memset(&w, 0, sizeof w);
+    w.stop_at = calls + 2;
+    check(attend(&b) == LCTX_E_CANCELLED && w.calls == calls + 2,
+          "mass can be cancelled while it is summed");
+    free(m.at);
     memset(&w, 0, sizeof w);
     w.stop_at = 1;
     check(attend(&a) == LCTX_E_CANCELLED && w.calls == 1,
@@ -1656,6 +1876,12 @@ int main(void)
     test_poison();
     test_bits();
     test_bits_decode();
+    test_mass();
+    for (t = 0; t < 16; t++) {
+        if (!full() && slow() && t % 5) continue;
+        test_mass_bits(every_type[t % 4], (store)(t / 4), t % 2);
+        test_mass_shares(every_type[t % 4], (store)(t / 4));
+    }
     test_rows_against_tiles();
     test_long_contexts();
     test_far_apart();
