@@ -394,6 +394,9 @@ typedef struct lctx_span {
                                                    serves both; 0 = packed */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
     int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
+    const int64_t *k_pos;                /* [n_head_kv][n] positions in place of pos + j, which do
+                                            not go back; or null */
+    int64_t k_pos_head;                  /* stride, bytes; 0 = packed, -1 = the same for all */
 } lctx_span;
 
 typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mask;
@@ -1613,7 +1616,7 @@ typedef struct lctx__plan {
     int64_t depth;               /* partial results pending in a fold */
     int64_t n_task, n_all;       /* of the pass in hand, of all passes */
     int32_t threads;
-    int has_far;
+    int has_far, biased;         /* far spans; scores that something is added to key by key */
     int64_t part_floats;         /* of one lctx__part */
     int64_t thread_bytes, total_bytes;
     char *scratch;
@@ -1640,6 +1643,7 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     int64_t ke = lctx__esize(s.k_type), ve = lctx__esize(s.v_type), hk = a->n_head_kv;
     if (!s.index) s.index = *next;
     *next = s.index + s.n;
+    s.k_pos_head = s.k_pos_head == -1 ? 0 : s.k_pos_head ? s.k_pos_head : s.n * 8;
     if (s.layout == LCTX_TILES) {
         int64_t tile = lctx__key_bytes(s.k_type, a->d_k) + lctx__value_bytes(s.v_type, a->d_v);
         s.k_token = s.v_token = tile;      /* here: from tile to tile */
@@ -1658,6 +1662,21 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     return s;
 }
 
+/* Listed positions: of every head, from 0 on, never going back. */
+static lctx_status lctx__list_check(const lctx_attn *a, const lctx_span *s)
+{
+    const int64_t step = s->k_pos_head == -1 ? 0 : s->k_pos_head ? s->k_pos_head : s->n * 8;
+    int64_t g, j;
+    if (step % 8 || (s->k_pos_head != -1 && step < s->n * 8)) return LCTX_E_STRIDE;
+    if (!lctx__fits(lctx__mul(a->n_head_kv, step))) return LCTX_E_OVERFLOW;
+    for (g = 0; g < a->n_head_kv; g++) {
+        const int64_t *pos = (const int64_t *)(const void *)((const char *)s->k_pos + g * step);
+        if (s->n && (pos[0] < 0 || pos[s->n - 1] >= LCTX__MAX_POS)) return LCTX_E_POS;
+        for (j = 1; j < s->n; j++) if (pos[j] < pos[j - 1]) return LCTX_E_POS;
+    }
+    return LCTX_OK;
+}
+
 static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int64_t next)
 {
     int64_t kb = a->d_k * lctx__esize(s->k_type), vb = a->d_v * lctx__esize(s->v_type);
@@ -1671,6 +1690,10 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
         return LCTX_E_SPAN;
     if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
     if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
+    if (s->k_pos) {
+        lctx_status st = lctx__list_check(a, s);
+        if (st) return st;
+    }
     if (s->layout == LCTX_TILES) {
         if (s->k_token || s->v_token || s->v_head || s->k_head % 4) return LCTX_E_STRIDE;
         return s->k_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
@@ -1785,11 +1808,13 @@ static void lctx__plan_cut(lctx__plan *p)
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
     p->rows = p->q_block * p->group;
+    p->biased = p->a.bias != NULL;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
         if (!s.n) continue;
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
         p->has_far |= s.query;
+        p->biased |= s.k_pos && p->a.alibi;
         tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
     }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
@@ -1812,7 +1837,7 @@ static void lctx__plan_sizes(lctx__plan *p)
     int64_t n;
     p->part_floats = lctx__round_up(lctx__mul(all, p->d_v + 2), 16);
     n = lctx__mul(all, p->d_k * 4 * (1 + p->has_far) + 4);              /* queries, slope */
-    n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
+    n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->biased ? 2 : 1)));   /* scores, bias */
     n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
     n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
     n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
@@ -1899,7 +1924,7 @@ static void lctx__work_carve(lctx__work *w, char *at)
     w->q[0] = (float *)lctx__carve(&at, all * p->d_k * 4);
     w->q[1] = p->has_far ? (float *)lctx__carve(&at, all * p->d_k * 4) : NULL;
     w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
-    w->bias = p->a.bias ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
+    w->bias = p->biased ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
     w->slope = (float *)lctx__carve(&at, all * 4);
     w->dist = (float *)lctx__carve(&at, p->rows * 4);
@@ -1966,15 +1991,47 @@ static uint64_t lctx__visible(const lctx_attn *a, int64_t pos, int64_t at, uint6
     return see;
 }
 
-/* Masks of the rows of one head. Returns 0 where no row sees anything; t.see is null where all rows
-   see all keys. */
-static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
+/* Does a query at pos see every key up to position last? */
+static int lctx__sees_all(const lctx_attn *a, int64_t pos, int64_t last)
+{
+    return (a->mask == LCTX_MASK_NONE || last <= pos) && a->window > pos;
+}
+
+/* The positions of a span's keys in the head in hand, if they are listed. */
+static const int64_t *lctx__list(const lctx__work *w, const lctx_span *s)
+{
+    if (!s->k_pos) return NULL;
+    return (const int64_t *)(const void *)((const char *)s->k_pos + w->head * s->k_pos_head);
+}
+
+/* As lctx__visible, of the tile whose lane 0 is the span's key lane0: listed positions are taken by
+   runs of such that follow by one. */
+static uint64_t lctx__visible_keys(const lctx__work *w, const lctx_span *s, int64_t pos,
+                                   int64_t lane0, uint64_t live)
+{
+    const lctx_attn *a = &w->p->a;
+    const int64_t *list = lctx__list(w, s), last = lctx__min(lane0 + LCTX_TILE, s->n);
+    int64_t j = lctx__max(lane0, 0), end;
+    uint64_t see = 0;
+    if (!list) return lctx__visible(a, pos, s->pos + lane0, live);
+    if (lctx__sees_all(a, pos, list[last - 1])) return live;
+    for (; j < last; j = end) {
+        for (end = j + 1; end < last && list[end] == list[end - 1] + 1; end++) {}
+        see |= lctx__visible(a, pos, list[j] - (j - lane0),
+                             lctx__below(end - lane0) & ~lctx__below(j - lane0));
+    }
+    return see;
+}
+
+/* Masks of the rows of the head in hand. Returns 0 where no row sees anything; t.see is null where
+   all rows see all keys. */
+static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
     uint64_t any = 0, all = ~(uint64_t)0;
     int64_t t, g;
     for (t = 0; t < w->n_q; t++) {
-        uint64_t see = lctx__visible(a, lctx__q_pos(a, w->q0 + t), at, live);
+        uint64_t see = lctx__visible_keys(w, s, lctx__q_pos(a, w->q0 + t), lane0, live);
         any |= see, all &= see;
         for (g = 0; g < w->p->group; g++) w->see[t * w->p->group + g] = see;
     }
@@ -1982,21 +2039,28 @@ static int lctx__work_masks(lctx__work *w, int64_t at, uint64_t live)
     return any != 0;
 }
 
-/* The dense bias of the tile's lanes; -inf there masks. */
-static void lctx__work_bias(lctx__work *w, int64_t key0, uint64_t live)
+/* What is added to the scores of the tile whose lane 0 is the span's key lane0: the dense bias,
+   where -inf masks, and ALiBi of listed positions. */
+static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t key0, int64_t lane0,
+                            uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
+    const int64_t *list = lctx__list(w, s);
     int64_t row, t, h, i;
     uint64_t all = ~(uint64_t)0;
+    w->t.slope = list ? NULL : w->t.slope;
     for (row = 0; row < w->t.rows; row++) {
         uint64_t see = w->t.see ? w->see[row] : ~(uint64_t)0;
         const char *b;
         lctx__row_is(w, (w->head - w->head0) * w->t.rows + row, &t, &h);
-        b = (const char *)a->bias + h * a->bias_head + t * a->bias_query;
+        b = a->bias ? (const char *)a->bias + h * a->bias_head + t * a->bias_query : NULL;
         for (i = 0; i < LCTX_TILE; i++) {
+            const int on = (int)(live >> i & 1);
             float x = 0;
-            if (live >> i & 1) memcpy(&x, b + (key0 + i) * 4, 4);
+            if (on && a->bias) memcpy(&x, b + (key0 + lane0 + i) * 4, 4);
             if (lctx__bits(x) == 0xff800000u) see &= ~((uint64_t)1 << i), x = 0;
+            if (on && list && a->alibi)
+                x -= a->alibi[h] * fabsf((float)(lctx__q_pos(a, t) - list[lane0 + i]));
             w->bias[row * LCTX_TILE + i] = x;
         }
         w->see[row] = see;
@@ -2136,12 +2200,11 @@ static void lctx__work_leaf(lctx__work *w, int64_t leaf)
     }
 }
 
-/* Points the kernel's tile at the rows of one KV head and their part. */
-static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
+/* Points the kernel's tile at the rows of the KV head in hand and their part. */
+static void lctx__work_head(lctx__work *w, int32_t far)
 {
-    const int64_t row = (head - w->head0) * w->t.rows;
+    const int64_t row = (w->head - w->head0) * w->t.rows;
     const lctx__part *part = &w->stack[w->top - 1];
-    w->head = head;
     w->t.q = w->q[far] + row * w->p->d_k;
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
@@ -2163,20 +2226,19 @@ static void lctx__work_mass(lctx__work *w, int64_t key, int64_t lane, int64_t n)
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
 {
+    const lctx_attn *a = &w->p->a;
     const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
     const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
-    int64_t row, head;
-    if (!lctx__work_masks(w, s->pos + lane0, live)) return;
-    for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
-        w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
-    if (!w->mass) lctx__work_leaf(w, lctx__leaf(s, i));
-    for (head = w->head0; head < w->head0 + w->p->heads; head++) {
-        lctx__work_head(w, head, s->query);
-        if (w->bias) {
-            (void)lctx__work_masks(w, s->pos + lane0, live);
-            lctx__work_bias(w, key0 + lane0, live);
-        }
+    int64_t row;
+    for (row = 0; a->alibi && row < w->t.rows; row++)
+        w->dist[row] = (float)(lctx__q_pos(a, w->q0 + row / w->p->group) - s->pos - lane0);
+    for (w->head = w->head0; w->head < w->head0 + w->p->heads; w->head++) {
+        if (!lctx__work_masks(w, s, lane0, live)) continue;
+        if (!w->mass) lctx__work_leaf(w, lctx__leaf(s, i));
+        lctx__work_head(w, s->query);
+        w->t.bias = NULL;
+        if (a->bias || (a->alibi && s->k_pos)) lctx__work_bias(w, s, key0, lane0, live);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
         if (w->mass) lctx__work_mass(w, key0 + first, first - lane0, last - first);
@@ -2190,6 +2252,7 @@ static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t 
     const lctx_attn *a = &w->p->a;
     const int64_t at = s->pos - s->skip;           /* position of tile 0's first lane */
     int64_t from = w->pos_lo - a->window + 1;      /* windows begin here */
+    if (s->k_pos) return i;                        /* each head has its own: its mask decides */
     if (a->mask == LCTX_CAUSAL && at + i * LCTX_TILE > w->pos_hi) return n;
     if (a->window > w->pos_lo || at + (i + 1) * LCTX_TILE > from) return i;
     if (at + i * LCTX_TILE < a->n_sink) return i;

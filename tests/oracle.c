@@ -209,17 +209,18 @@ static int visible(const oracle_attn *a, int64_t q_pos, int64_t k_pos)
 /* The final logit of key j, -infinity where it is not visible. */
 static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
 {
-    int64_t row = j * a->n_head_kv + h / (a->n_head / a->n_head_kv);
+    int g = h / (a->n_head / a->n_head_kv);
+    int64_t row = j * a->n_head_kv + g, k_pos = a->k_pos[g * a->k_pos_head + j];
     const float *q = (a->far && a->far[j] ? a->q_far : a->q) + (t * a->n_head + h) * a->d_k;
     const float *k = a->k + row * a->d_k;
     double s = 0;
     int i;
-    if (!visible(a, a->q_pos[t], a->k_pos[j])) return -(double)INFINITY;
+    if (!visible(a, a->q_pos[t], k_pos)) return -(double)INFINITY;
     for (i = 0; i < a->d_k; i++) s += (double)q[i] * (double)k[i];
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;
     if (a->softcap > 0) s = a->softcap * tanh(s / a->softcap);
-    if (a->alibi) s -= (double)a->alibi[h] * fabs((double)(a->q_pos[t] - a->k_pos[j]));
+    if (a->alibi) s -= (double)a->alibi[h] * fabs((double)(a->q_pos[t] - k_pos));
     if (a->bias) {
         float bias = a->bias[h * a->bias_head + t * a->bias_query + j];
         if (bias == -(float)INFINITY) return (double)bias;

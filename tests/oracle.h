@@ -53,6 +53,7 @@ typedef struct oracle_attn {
     const float *k, *v;                 /* [n_kv][n_head_kv][d_k], [n_kv][n_head_kv][d_v] */
     const float *k_factor, *v_factor;   /* [n_kv][n_head_kv], multiplied into the rows; or null */
     const int64_t *k_pos;               /* [n_kv] */
+    int64_t k_pos_head;                 /* elements of k_pos from KV head to KV head; 0: one list */
     const unsigned char *far;           /* [n_kv], nonzero: scored with q_far; or null */
     double scale, softcap;              /* scale as it stands; softcap 0 = none */
     int causal, n_sink;

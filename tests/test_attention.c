@@ -30,6 +30,7 @@ typedef struct problem {
     cut cut;
     int64_t gap;             /* positions left out between spans */
     int32_t falling;         /* nonzero: later spans stand at earlier positions */
+    int32_t listed;          /* 1: positions are listed, gaps between them; 2: head by head */
     int32_t far;             /* nonzero: every other span is scored with the far query */
     int64_t q_back;          /* the last query stands this many positions before the last key */
     int32_t mask, n_sink;
@@ -43,7 +44,7 @@ typedef struct problem {
 typedef struct scene {
     problem p;
     float *q, *q_far, *alibi, *sink, *bias;
-    int64_t *q_pos, *k_pos;
+    int64_t *q_pos, *k_pos, *list;                  /* list [n_head_kv][n_kv], if positions are */
     unsigned char *far;
     float *k, *v, *k_factor, *v_factor;             /* the oracle's */
     unsigned char *k_base, *v_base, *k_mem, *v_mem; /* the library's rows, and their allocations */
@@ -207,6 +208,21 @@ static int64_t cut_length(cut how, int i, int64_t left)
     return n < left ? n : left;
 }
 
+/* Positions from pos on that rise by 0 to 2, mostly by 1. */
+static void list_positions(scene *s, lctx_span *span, int64_t at, int64_t pos)
+{
+    int64_t g, j;
+    for (g = 0; g < s->p.n_head_kv; g++) {
+        int64_t *list = s->list + g * s->p.n_kv + at, p = pos;
+        for (j = 0; j < span->n; j++) {
+            p += test_random() % 4 ? 1 : (int64_t)(test_random() % 3);
+            list[j] = p;
+        }
+    }
+    span->k_pos = s->list + at;
+    span->k_pos_head = s->p.listed == 1 ? -1 : s->p.n_kv * 8;
+}
+
 static void make_spans(scene *s)
 {
     int64_t at = 0, pos = s->p.falling ? 3 * s->p.n_kv + 100 * s->p.gap : 0, j, n;
@@ -217,8 +233,9 @@ static void make_spans(scene *s)
         if (pos < 0) pos = 0;
         s->spans[i] = span_at(s, at, n, pos);
         s->spans[i].query = s->p.far && i % 2 == 0;
+        if (s->p.listed) list_positions(s, &s->spans[i], at, pos);
         for (j = 0; j < n; j++) {
-            s->k_pos[at + j] = pos + j;
+            s->k_pos[at + j] = s->p.listed ? s->list[at + j] : pos + j;
             s->far[at + j] = (unsigned char)s->spans[i].query;
         }
         if (!s->p.falling) pos += n + s->p.gap;
@@ -294,6 +311,7 @@ static scene *scene_new(const problem *p)
     s->v_factor = (float *)zeroed(rows_kv, sizeof *s->v_factor);
     s->k_pos = (int64_t *)zeroed(p->n_kv, sizeof *s->k_pos);
     s->far = (unsigned char *)zeroed(p->n_kv, 1);
+    s->list = (int64_t *)zeroed(p->n_kv * p->n_head_kv, sizeof *s->list);
     s->out = (float *)zeroed(rows_q * p->d_v, sizeof *s->out);
     s->lse = (float *)zeroed(rows_q, sizeof *s->lse);
     if (p->store == TILES) make_tiles(s); else make_rows(s);
@@ -306,7 +324,8 @@ static scene *scene_new(const problem *p)
 
 static void scene_free(scene *s)
 {
-    void *all[] = { s->q, s->q_far, s->q_pos, s->alibi, s->sink, s->bias, s->k_pos, s->far,
+    void *all[] = { s->q, s->q_far, s->q_pos, s->alibi, s->sink, s->bias, s->k_pos, s->list,
+                    s->far,
                     s->k, s->v, s->k_factor, s->v_factor, s->k_base, s->v_base, s->k_scale,
                     s->v_scale, s->tiles_mem, s->out, s->lse, s };
     size_t i;
@@ -338,7 +357,8 @@ static oracle_attn oracle_of(const scene *s)
     o.n_q = s->p.n_q; o.n_kv = s->p.n_kv;
     o.q = s->q; o.q_far = s->q_far; o.q_pos = s->q_pos;
     o.k = s->k; o.v = s->v; o.k_factor = s->k_factor; o.v_factor = s->v_factor;
-    o.k_pos = s->k_pos; o.far = s->far;
+    o.k_pos = s->p.listed ? s->list : s->k_pos; o.k_pos_head = s->p.listed == 2 ? s->p.n_kv : 0;
+    o.far = s->far;
     o.scale = s->p.scale > 0 ? (double)s->p.scale : 1 / sqrt((double)s->p.d_k);
     o.softcap = (double)s->p.softcap;
     o.causal = s->p.mask == LCTX_CAUSAL; o.n_sink = s->p.n_sink; o.window = s->p.window;
@@ -390,13 +410,13 @@ static void agrees(const problem *p, const char *what)
     check(st == LCTX_OK && oracle_error_nmse(&e) < 1e-10 && e.worst < 2e-5 && lse_off < 1e-5,
           "%s agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
           " cut %d gap %d"
-          "%s%s, back %d, mask %d window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g"
-          " sharp %g"
+          "%s%s listed %d, back %d, mask %d window %d sinks %d softcap %g alibi %d sink %g bias %d"
+          " scale %g sharp %g"
           " [%s, NMSE %.1e, worst %.1e, lse %.1e]", what, p->n_head, p->n_head_kv, p->d_k, p->d_v,
           (int)p->n_q, (int)p->n_kv, type_names[p->k_type], type_names[p->v_type],
           store_names[p->store],
           (int)p->cut, (int)p->gap, p->falling ? " falling" : "", p->far ? " far" : "",
-          (int)p->q_back,
+          p->listed, (int)p->q_back,
           p->mask, (int)p->window, p->n_sink, (double)p->softcap, p->alibi, (double)p->sink,
           (int)p->bias,
           (double)p->scale, (double)p->sharp, lctx_status_text(st), oracle_error_nmse(&e), e.worst,
@@ -488,6 +508,23 @@ static void test_windows(void)
         }
 }
 
+/* Positions key by key, in every layout, near and far from a leaf's end. */
+static void test_listed(void)
+{
+    size_t i, k;
+    for (i = 0; i < COUNT(windows); i++)
+        for (k = 0; k < 4; k++) {
+            problem p = plain(6, 3, 32, k % 2 ? 1 : 20, 700, every_type[(i + k) % 4]);
+            if (!full() && slow() && (i + k) % 3) continue;
+            p.store = (store)k; p.listed = i % 2 ? 2 : 1;
+            p.q_back = (int64_t)i * 30;
+            agrees(&p, "listed positions");
+            p.window = windows[i]; p.n_sink = (int32_t)k;
+            p.cut = (cut)(i % CUTS); p.alibi = i % 3 == 0; p.bias = i % 4 == 0 ? HOLES : NO_BIAS;
+            agrees(&p, "listed positions and a window");
+        }
+}
+
 static problem random_problem(void)
 {
     static const float softcaps[] = { 0, 0, 0, 1, 10, 30, 50 }, sinks[] = { 0, 0, 10, -10, 0.5f };
@@ -510,6 +547,7 @@ static problem random_problem(void)
     p.scale = PICK(scales); p.softcap = PICK(softcaps); p.sharp = test_random() % 4 ? 1.0f : 3.0f;
     p.alibi = test_random() % 4 == 0; p.sink = PICK(sinks);
     p.bias = test_random() % 3 ? NO_BIAS : (bias)(test_random() % BIASES);
+    if (test_random() % 4 == 0) p.listed = (int32_t)(test_random() % 2) + 1;
 #undef PICK
     return p;
 }
@@ -946,6 +984,25 @@ static void test_bits(void)
                 outcome_free(&want);
                 scene_free(s);
             }
+}
+
+/* Positions that follow by one may as well be listed: the same bits, but for ALiBi's rounding. */
+static void test_listed_plainly(lctx_type type, store how)
+{
+    problem p = plain(6, 3, 32, 20, 700, type);
+    scene *s;
+    outcome want;
+    int64_t j;
+    p.store = how; p.window = 133; p.n_sink = 3; p.softcap = 30; p.bias = HOLES;
+    s = scene_new(&p);
+    want = outcome_of(s);
+    for (j = 0; j < 700; j++) s->list[j] = j;
+    s->spans[0].k_pos = s->list; s->spans[0].k_pos_head = -1;
+    s->spans[0].pos = 5000;
+    check(attends_the_same(s, &s->attn, &want), "positions 0, 1, 2 ... listed give the bits of the"
+          " same unlisted, whatever pos says (%s in %s)", type_names[type], store_names[how]);
+    outcome_free(&want);
+    scene_free(s);
 }
 
 /* ---------------------------------------------------------------------------- mass */
@@ -1532,7 +1589,7 @@ typedef struct arguments {
     lctx_attn a;
     lctx_span s[2];
     lctx_parallel par;
-    int64_t pos[3];
+    int64_t pos[3], pos16[16];
     size_t short_by;            /* bytes that the scratch lacks */
     int no_scratch, need_size;  /* need_size: the size query must refuse it too */
     float q[3 * 4 * 16], kv[8 * 2 * 16], out[3 * 4 * 16], lse[12], scale[16], mass[2 * 16];
@@ -1551,6 +1608,7 @@ static void good_arguments(arguments *g)
     g->s[1].pos = 8;
     g->need_size = 1;
     for (i = 0; i < 3; i++) g->pos[i] = 20 + i;
+    for (i = 0; i < 16; i++) g->pos16[i] = 8 + i;
 }
 
 static void try_arguments(arguments *g, lctx_status want, const char *why)
@@ -1649,6 +1707,19 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_POS, "a negative position in the list", g.a.q_pos = g.pos; g.pos[1] = -5);
     REFUSED(LCTX_E_POS, "2^48 in the list", g.a.q_pos = g.pos; g.pos[2] = top);
     REFUSED(LCTX_E_POS, "a negative key position", g.s[0].pos = -1);
+    REFUSED(LCTX_OK, "listed positions", g.s[1].k_pos = g.pos16);
+    REFUSED(LCTX_OK, "one list for all heads", g.s[1].k_pos = g.pos16; g.s[1].k_pos_head = -1);
+    REFUSED(LCTX_E_POS, "a listed position that goes back", g.s[1].k_pos = g.pos16;
+            g.pos16[13] = 11);
+    REFUSED(LCTX_E_POS, "a negative listed position", g.s[1].k_pos = g.pos16; g.pos16[8] = -1);
+    REFUSED(LCTX_E_POS, "2^48 listed", g.s[1].k_pos = g.pos16; g.pos16[15] = top);
+    REFUSED(LCTX_E_STRIDE, "lists that overlap", g.s[1].k_pos = g.pos16; g.s[1].k_pos_head = 56);
+    REFUSED(LCTX_E_STRIDE, "an odd stride of lists", g.s[1].k_pos = g.pos16;
+            g.s[1].k_pos_head = 68);
+    REFUSED(LCTX_E_STRIDE, "a negative stride of lists", g.s[1].k_pos = g.pos16;
+            g.s[1].k_pos_head = -8);
+    REFUSED(LCTX_E_OVERFLOW, "a stride of lists that overflows", g.s[1].k_pos = g.pos16;
+            g.s[1].k_pos_head = (int64_t)1 << 62);
     REFUSED(LCTX_E_POS, "a key position of 2^48", g.s[1].pos = top - 7);
     REFUSED(LCTX_E_THREADS, "a negative thread count", g.a.par = &g.par; g.par.n_threads = -1);
     REFUSED(LCTX_E_THREADS, "too many threads",
@@ -1869,6 +1940,8 @@ int main(void)
     test_groups();
     test_lengths();
     test_windows();
+    test_listed();
+    for (t = 0; t < 16; t++) test_listed_plainly(every_type[t % 4], (store)(t / 4));
     test_random_problems();
     test_more_queries_than_keys();
     test_blind_rows();
