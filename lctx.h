@@ -177,7 +177,7 @@ extern "C" {
     X(LCTX_E_STRIDE,      "a stride is shorter than what it steps over")                  \
     X(LCTX_E_SCALE,       "int8 rows come without their scales")                          \
     X(LCTX_E_SPAN,        "a span's range, order or query copy is invalid")               \
-    X(LCTX_E_WINDOW,      "window or n_sink is out of range")                             \
+    X(LCTX_E_WINDOW,      "window, n_sink, n_heavy or pool is out of range")              \
     X(LCTX_E_SOFTCAP,     "softcap or scale is negative or not finite")                   \
     X(LCTX_E_SCRATCH,     "scratch is null or too small")                                 \
     X(LCTX_E_THREADS,     "n_threads is out of range")                                    \
@@ -193,6 +193,7 @@ extern "C" {
     X(LCTX_E_MEMORY,      "the allocator gave no memory")                                 \
     X(LCTX_E_FULL,        "the cache has no room for these tokens")                       \
     X(LCTX_E_EVICTED,     "the tokens needed for that were evicted")                      \
+    X(LCTX_E_POLICY,      "the cache's policy does not allow that")                       \
     X(LCTX_E_WEIGHT,      "a weight tensor is missing")                                   \
     X(LCTX_E_SHAPE,       "a model dimension is invalid")                                 \
     X(LCTX_E_TOKEN,       "a token is outside the vocabulary")                            \
@@ -502,17 +503,25 @@ LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int
        LCTX_WINDOW   the last `window` tokens count
        LCTX_SINKS    the first n_sink and the last `window` tokens count (StreamingLLM 2309.17453),
                      with positions inside the cache: give q_far rotated to lctx_cache_far_pos
-   A query at position t sees exactly the keys that its policy names, to the token, however many
-   tokens were appended at once; whole blocks are what memory is freed in. */
-typedef enum lctx_policy { LCTX_FULL, LCTX_WINDOW, LCTX_SINKS, LCTX_POLICY_COUNT } lctx_policy;
+       LCTX_HEAVY    the first n_sink, the last `window` and, of the others, in each KV head the
+                     n_heavy tokens that received the most attention (H2O 2306.14048). Every
+                     attend adds to the cache's own account of mass. Choices fall whenever a block
+                     of tokens has left the window, by lctx_cache_select's rule; until then they
+                     stay. What is kept keeps its position
+   Under the first three, a query at position t sees exactly the keys that its policy names, to the
+   token, however many tokens were appended at once; whole blocks are what memory is freed in. */
+typedef enum lctx_policy {
+    LCTX_FULL, LCTX_WINDOW, LCTX_SINKS, LCTX_HEAVY, LCTX_POLICY_COUNT
+} lctx_policy;
 
 typedef struct lctx_cache_desc {
     int32_t n_head_kv, d_k, d_v;      /* d_v 0 = d_k */
     int32_t k_type, v_type;           /* lctx_type */
     int32_t policy;                   /* lctx_policy */
-    int32_t n_sink;                   /* SINKS: >= 1 */
+    int32_t n_sink;                   /* SINKS: >= 1; HEAVY */
     int32_t block;                    /* tokens a block, a multiple of LCTX_TILE; 0 = 256 */
-    int64_t window;                   /* WINDOW, SINKS: >= 1, the query's own key counted */
+    int64_t window;                   /* all but FULL: >= 1, the query's own key counted */
+    int64_t n_heavy;                  /* HEAVY: >= 1, in tokens; see lctx_cache_tokens */
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
 } lctx_cache_desc;
@@ -521,31 +530,38 @@ typedef struct lctx_cache lctx_cache;
 
 typedef struct lctx_cache_info {
     int64_t n;                /* tokens appended, less those rewound: the next position */
-    int64_t n_held;           /* tokens in memory */
+    int64_t n_held;           /* tokens in memory, of each KV head */
     int64_t n_dropped;        /* tokens no longer in memory */
     int64_t rewind_min;       /* lctx_cache_rewind can go back to any n from here on; and to 0 */
     int64_t n_block;          /* blocks held, shared ones included */
-    int64_t bytes;            /* of those blocks */
-    int64_t bytes_shared;     /* of these, in blocks that forks share */
+    int64_t bytes;            /* of those blocks and of what was kept */
+    int64_t bytes_shared;     /* of these, in memory that forks share */
+    int64_t n_kept;           /* tokens that a selection kept: the first of the spans lists them */
 } lctx_cache_info;
 
 /* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
+/* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types: for
+   budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
 /* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them. Blocks
-   that no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE,
-   _FULL, _POS, _MEMORY; the cache is as before then. */
+   that no query at or after info.n can see are dropped. (Under LCTX_HEAVY, that takes memory for
+   what is kept; where there is none, it is left to the next append.) Errors: LCTX_E_NULL, _COUNT,
+   _STRIDE, _FULL, _POS, _MEMORY; the cache is as before then. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
    (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
    must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED).
-   Under LCTX_SINKS q_far is needed. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+   Under LCTX_SINKS q_far is needed. Under LCTX_HEAVY, mass goes to the cache's own account unless
+   attn.mass is given; a query is to be attended once. Errors: those of lctx_attend, and
+   LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
-LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
+LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes);
 
 /* The position inside the cache of a query at pos: min(pos, n_sink + window - 1) under LCTX_SINKS,
@@ -557,8 +573,28 @@ LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
 LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                       int64_t *n);
 
-/* Forgets the tokens n and after. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n below
-   info.rewind_min: a window that ends there is gone). */
+/* Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
+   below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+   Where there are no more than that, nothing happens. Kept keys and values keep their bits and
+   positions; they are compacted into tiles of their own, whole blocks are freed. Afterwards one can
+   rewind to info.n - window. At the end of a prompt, with the mass of its last queries (mass_queries) and
+   neighbours pooled, that is SnapKV (2404.14469). Caches LCTX_FULL and LCTX_HEAVY.
+   Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE, _OVERFLOW, _MEMORY; the cache is as before then.
+   */
+typedef struct lctx_select {
+    const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
+                                 gives it; null = the cache's own account (HEAVY) */
+    int64_t mass_head;        /* stride, bytes; 0 = packed */
+    int64_t n_heavy, window;  /* >= 0 */
+    int32_t n_sink;           /* >= 0 */
+    int32_t pool;             /* odd: a token counts with the greatest mass of so many neighbours
+                                 around it, itself included; 0 = 1. SnapKV: 7 */
+} lctx_select;
+LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select);
+
+/* Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
+   mass, but for those of the last append. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n
+   below info.rewind_min: a window that ends there is gone). */
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n);
 
 /* A second cache with the same contents; full blocks are shared, and a shared block is copied by
@@ -758,9 +794,9 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
-        LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_tensor)
-        LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
-        LCTX__SIZEOF(lctx_session_info)
+        LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
+        LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model)
+        LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
 #undef LCTX__SIZEOF
     };
     size_t i;
@@ -1470,6 +1506,24 @@ static void lctx__put_value(int type, int64_t d, const float *src, char *tile, i
     lctx__from_row(type, d, src, scale, row);
     memset(row + d * e, 0, (size_t)((padded - d) * e));
     if (type == LCTX_I8) memcpy(tile + LCTX_TILE * padded + lane * 4, &scale, 4);
+}
+
+/* One token's key and value from lane to lane of two tiles of a head, as they are stored. */
+static void lctx__move_token(const lctx_tiles *t, const char *from, int64_t lane, char *to,
+                             int64_t to_lane)
+{
+    const int64_t ke = lctx__esize(t->k_type), d_k = lctx__pad_k(t->d_k);
+    const int64_t row = lctx__pad_v(lctx__d_v(t)) * lctx__esize(t->v_type);
+    const int64_t v = lctx__key_bytes(t->k_type, t->d_k);
+    int64_t d;
+    for (d = 0; d < d_k; d++)
+        memcpy(to + lctx__key_offset(t->k_type, d, to_lane),
+               from + lctx__key_offset(t->k_type, d, lane), (size_t)ke);
+    memcpy(to + v + to_lane * row, from + v + lane * row, (size_t)row);
+    if (t->k_type == LCTX_I8)
+        memcpy(to + LCTX_TILE * d_k + to_lane * 4, from + LCTX_TILE * d_k + lane * 4, 4);
+    if (t->v_type == LCTX_I8)
+        memcpy(to + v + LCTX_TILE * row + to_lane * 4, from + v + LCTX_TILE * row + lane * 4, 4);
 }
 
 static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64_t d_k, int64_t d_v,
@@ -2490,6 +2544,12 @@ struct lctx_cache {
     int64_t         n;           /* tokens appended */
     lctx__slot     *slot;        /* blocks held, by id; a gap where blocks were dropped */
     int64_t         n_slot, cap_slot;
+    int64_t         cut;         /* tokens before are gone, but for n_kept of each head: */
+    lctx__block    *kept;        /* their tiles, then positions [n_head_kv][n_kept] */
+    int64_t         n_kept;
+    float          *mass;        /* HEAVY: [2][n_head_kv][cap_mass] in the order of the spans; */
+    int64_t         cap_mass;    /* even. The second are those before the last append, */
+    int64_t         n_before;    /* which began at this token */
 };
 
 static int64_t lctx__block_bytes(const lctx_cache *c)
@@ -2502,18 +2562,49 @@ static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
     t.mem = (char *)(uintptr_t)b + LCTX__ALIGN;
     return t;
 }
-static lctx__block *lctx__block_new(const lctx_cache *c)
+static lctx__block *lctx__block_new(const lctx_cache *c, int64_t bytes)
 {
-    lctx__block *b = (lctx__block *)lctx__new(&c->alloc, lctx__block_bytes(c));
+    lctx__block *b = (lctx__block *)lctx__new(&c->alloc, bytes);
     if (b) b->refs = 1;
     return b;
 }
-static void lctx__block_drop(const lctx_cache *c, lctx__block *b)
+static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
-    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, lctx__block_bytes(c));
+    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, bytes);
 }
 
-static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
+/* What a selection of n tokens a head takes, and where its parts stand. It is never changed. */
+static lctx_tiles lctx__kept_tiles(const lctx_cache *c, const lctx__block *b, int64_t n)
+{
+    lctx_tiles t = lctx__block_tiles(c, b);
+    t.cap = lctx__round_up(n, LCTX_TILE);
+    return t;
+}
+static int64_t lctx__kept_bytes(const lctx_cache *c, int64_t n)
+{
+    lctx_tiles t = c->tiles;
+    t.cap = lctx__round_up(n, LCTX_TILE);
+    return lctx__add(lctx__add(LCTX__ALIGN, lctx__tiles_bytes(&t)), lctx__mul(t.n_head_kv, n * 8));
+}
+static int64_t *lctx__kept_pos(const lctx_cache *c, const lctx__block *b, int64_t n)
+{
+    lctx_tiles t = lctx__kept_tiles(c, b, n);
+    return (int64_t *)(void *)((char *)t.mem + lctx__tiles_bytes(&t));
+}
+static void lctx__kept_drop(lctx_cache *c)
+{
+    lctx__block_drop(c, c->kept, lctx__kept_bytes(c, c->n_kept));
+    c->kept = NULL, c->n_kept = c->cut = 0;
+}
+
+/* Do windows decide what is seen? Else tokens stay until they are selected away. */
+static int lctx__windowed(const lctx_cache *c)
+{
+    return c->d.policy == LCTX_WINDOW || c->d.policy == LCTX_SINKS;
+}
+
+/* A block's tiles, as the description has them. */
+static lctx_status lctx__cache_tiles(const lctx_cache_desc *d, lctx_tiles *t)
 {
     lctx_status st;
     memset(t, 0, sizeof *t);
@@ -2521,13 +2612,31 @@ static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
     t->k_type = d->k_type, t->v_type = d->v_type;
     t->cap = d->block ? d->block : 256;
     if ((st = lctx__tiles_check(t)) != LCTX_OK) return st;
-    if (!lctx__fits(lctx__tiles_bytes(t))) return LCTX_E_OVERFLOW;
+    return lctx__fits(lctx__tiles_bytes(t)) ? LCTX_OK : LCTX_E_OVERFLOW;
+}
+
+static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
+{
+    lctx_status st = lctx__cache_tiles(d, t);
+    if (st) return st;
     if (d->policy < 0 || d->policy >= LCTX_POLICY_COUNT) return LCTX_E_ENUM;
     if (d->max_tokens < 0) return LCTX_E_COUNT;
     if (d->policy == LCTX_FULL && (d->window || d->n_sink)) return LCTX_E_WINDOW;
     if (d->policy != LCTX_FULL && (d->window < 1 || d->window > LCTX__MAX_POS))
         return LCTX_E_WINDOW;
-    if (d->policy == LCTX_SINKS ? d->n_sink < 1 : d->n_sink != 0) return LCTX_E_WINDOW;
+    if (d->policy == LCTX_SINKS ? d->n_sink < 1 : d->n_sink < 0) return LCTX_E_WINDOW;
+    if (d->policy == LCTX_WINDOW && d->n_sink) return LCTX_E_WINDOW;
+    if (d->policy == LCTX_HEAVY ? d->n_heavy < 1 : d->n_heavy != 0) return LCTX_E_WINDOW;
+    return d->n_heavy > LCTX__MAX_POS ? LCTX_E_WINDOW : LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens)
+{
+    lctx_tiles t;
+    lctx_status st = desc && tokens ? lctx__cache_tiles(desc, &t) : LCTX_E_NULL;
+    if (st) return st;
+    if (bytes < 0) return LCTX_E_COUNT;
+    *tokens = bytes / (lctx__tile_bytes(&t) * t.n_head_kv) * LCTX_TILE;
     return LCTX_OK;
 }
 
@@ -2552,15 +2661,29 @@ LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache *
 static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 {
     int64_t i;
-    for (i = from; i < to; i++) lctx__block_drop(c, c->slot[i].block);
+    for (i = from; i < to; i++) lctx__block_drop(c, c->slot[i].block, lctx__block_bytes(c));
     memmove(c->slot + from, c->slot + to, (size_t)(c->n_slot - to) * sizeof *c->slot);
     c->n_slot -= to - from;
 }
 
-static void lctx__slots_free(lctx_cache *c)
+static int64_t lctx__mass_bytes(const lctx_cache *c, int64_t cap)
+{
+    return lctx__mul(2 * (int64_t)c->d.n_head_kv * (int64_t)sizeof *c->mass, cap);
+}
+
+/* Frees all that the cache holds. */
+static void lctx__contents_free(lctx_cache *c)
 {
     if (c->n_slot) lctx__slots_drop(c, 0, c->n_slot);
+    lctx__kept_drop(c);
     lctx__delete(&c->alloc, c->slot, c->cap_slot * (int64_t)sizeof *c->slot);
+    lctx__delete(&c->alloc, c->mass, lctx__mass_bytes(c, c->cap_mass));
+}
+/* Lets a copy of a cache's struct hold nothing. */
+static void lctx__contents_none(lctx_cache *c)
+{
+    c->slot = NULL, c->kept = NULL, c->mass = NULL;
+    c->n = c->n_slot = c->cap_slot = c->cut = c->n_kept = c->cap_mass = c->n_before = 0;
 }
 
 LCTX_API void lctx_cache_free(lctx_cache *cache)
@@ -2568,7 +2691,7 @@ LCTX_API void lctx_cache_free(lctx_cache *cache)
     lctx_allocator alloc;
     if (!cache) return;
     alloc = cache->alloc;
-    lctx__slots_free(cache);
+    lctx__contents_free(cache);
     lctx__delete(&alloc, cache, (int64_t)sizeof *cache);
 }
 
@@ -2594,31 +2717,178 @@ static int64_t lctx__held_from(const lctx_cache *c)
     int64_t i = c->n_slot;
     if (!i) return c->n;
     while (i > 1 && c->slot[i - 1].id == c->slot[i - 2].id + 1) i--;
-    return c->slot[i - 1].id * c->d.block;
+    return lctx__max(c->slot[i - 1].id * c->d.block, c->cut);
 }
 /* Lowest position whose query sees its whole window, other than by being near the start. */
 static int64_t lctx__rewind_min(const lctx_cache *c)
 {
     int64_t from = lctx__held_from(c);
+    if (!lctx__windowed(c)) return c->cut;
     return from ? lctx__min(from + c->d.window - 1, c->n) : 0;
 }
 /* Is the window of a query at pos all held? */
 static int lctx__window_held(const lctx_cache *c, int64_t pos)
 {
     int64_t i, need = lctx__max(pos - c->d.window + 1, 0) / c->d.block;
-    if (c->d.policy == LCTX_FULL || pos >= lctx__rewind_min(c)) return 1;
+    if (!lctx__windowed(c) || pos >= lctx__rewind_min(c)) return pos >= c->cut;
     for (i = 0; i < c->n_slot && c->slot[i].id < need; i++) {}
     for (; need * c->d.block < pos; need++, i++)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
     return 1;
 }
 
-/* Drops blocks that no query at or after pos can see. */
+/* ---- selection: what was held before a cut gives way to some of it. All heads hold equally many
+   tokens, numbered in the order of the spans. */
+typedef struct lctx__token { char *tile; int64_t lane, pos; } lctx__token;
+
+static int64_t lctx__held(const lctx_cache *c)      /* if not windowed */
+{
+    return c->n_kept + c->n - c->cut;
+}
+static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
+{
+    lctx__token token;
+    lctx_tiles t;
+    int64_t at = i;
+    if (i < c->n_kept) {
+        t = lctx__kept_tiles(c, c->kept, c->n_kept);
+        token.pos = lctx__kept_pos(c, c->kept, c->n_kept)[g * c->n_kept + i];
+    } else {
+        token.pos = c->cut + i - c->n_kept;
+        t = lctx__block_tiles(c, c->slot[token.pos / c->d.block - c->slot[0].id].block);
+        at = token.pos % c->d.block;
+    }
+    token.tile = lctx__tile_at(&t, g, at), token.lane = at % LCTX_TILE;
+    return token;
+}
+
+/* The accounts of mass follow: those in list move together, then come those not before the cut. */
+static void lctx__keep_mass(lctx_cache *c, int64_t before, const int64_t *list, int64_t n)
+{
+    int64_t row, i, rest = lctx__held(c) - before;
+    for (row = 0; c->mass && row < 2 * c->d.n_head_kv; row++) {
+        float *mass = c->mass + row * c->cap_mass;
+        for (i = 0; i < n; i++) mass[i] = mass[list[row % c->d.n_head_kv * n + i]];
+        memmove(mass + n, mass + before, (size_t)rest * sizeof *mass);
+    }
+}
+
+/* Puts in place of all tokens before the cut the n of each head whose numbers, rising, stand in
+   list[n_head_kv][n]. On failure all is as before. */
+static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, int64_t n)
+{
+    lctx__block *kept = lctx__block_new(c, lctx__kept_bytes(c, n));
+    int64_t g, i, *pos;
+    lctx_tiles t;
+    if (!kept) return LCTX_E_MEMORY;
+    t = lctx__kept_tiles(c, kept, n), pos = lctx__kept_pos(c, kept, n);
+    for (g = 0; g < t.n_head_kv; g++)
+        for (i = 0; i < n; i++) {
+            lctx__token from = lctx__token_at(c, g, list[g * n + i]);
+            lctx__move_token(&t, from.tile, from.lane, lctx__tile_at(&t, g, i), i % LCTX_TILE);
+            pos[g * n + i] = from.pos;
+        }
+    lctx__keep_mass(c, c->n_kept + cut - c->cut, list, n);
+    lctx__kept_drop(c);
+    c->kept = kept, c->n_kept = n, c->cut = cut;
+    for (i = 0; i < c->n_slot && (c->slot[i].id + 1) * c->d.block <= cut; i++) {}
+    if (i) lctx__slots_drop(c, 0, i);
+    return LCTX_OK;
+}
+
+/* How much each of head g's first n tokens wants to stay. Floats become integers that order as they
+   do; a NaN counts most. */
+static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int64_t n,
+                       uint32_t *rank)
+{
+    const char *mass = (const char *)s->mass + g * s->mass_head;
+    int64_t i, j, end;
+    for (i = 0; i < n; i++) {
+        rank[i] = lctx__token_at(c, g, i).pos < s->n_sink ? UINT32_MAX : 0;
+        end = lctx__min(i + s->pool / 2 + 1, n);
+        for (j = lctx__max(i - s->pool / 2, 0); j < end; j++) {
+            uint32_t u;
+            memcpy(&u, mass + j * 4, 4);
+            u = u >> 31 ? ~u : u | 0x80000000u;
+            if (u > rank[i]) rank[i] = u;
+        }
+    }
+}
+
+/* The numbers of the k of n that rank highest, rising; of equal ones the later. */
+static void lctx__choose(const uint32_t *rank, int64_t n, int64_t k, int64_t *list)
+{
+    uint32_t least = 0;      /* the greatest that at least k of them reach, bit by bit */
+    int64_t i, count, spare = k;
+    int bit;
+    for (bit = 31; bit >= 0; bit--) {
+        for (i = count = 0; i < n; i++) count += rank[i] >= (least | 1u << bit);
+        if (count >= k) least |= 1u << bit;
+    }
+    for (i = 0; i < n; i++) spare -= rank[i] > least;
+    for (i = n; i-- > 0;)
+        if (rank[i] > least || (rank[i] == least && spare-- > 0)) list[--k] = i;
+}
+
+/* lctx_cache_select on tokens before the cut, checked. */
+static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut)
+{
+    const int64_t n = c->n_kept + cut - c->cut, heads = c->d.n_head_kv;
+    const int64_t k = lctx__min(n, lctx__add(s->n_sink, s->n_heavy));
+    const int64_t bytes = lctx__add(lctx__mul(heads * 8, k), lctx__mul(n, 4));
+    lctx_status st;
+    int64_t g, *list;
+    if (k == n) return LCTX_OK;
+    list = (int64_t *)lctx__new(&c->alloc, bytes);
+    if (!list) return LCTX_E_MEMORY;
+    for (g = 0; g < heads; g++) {
+        uint32_t *rank = (uint32_t *)(void *)(list + heads * k);
+        lctx__rank(c, s, g, n, rank);
+        lctx__choose(rank, n, k, list + g * k);
+    }
+    st = lctx__keep(c, cut, list, k);
+    lctx__delete(&c->alloc, list, bytes);
+    return st;
+}
+
+LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select)
+{
+    lctx_select s;
+    int64_t n;
+    if (!cache || !select) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return LCTX_E_POLICY;
+    s = *select, n = lctx__held(cache);
+    if (s.n_heavy < 0 || s.window < 0 || s.n_sink < 0 || s.pool < 0) return LCTX_E_WINDOW;
+    if (!s.pool) s.pool = 1;
+    if (s.pool % 2 == 0) return LCTX_E_WINDOW;
+    if (!s.mass) s.mass = cache->mass, s.mass_head = cache->cap_mass * 4;
+    if (!s.mass && n) return LCTX_E_NULL;
+    s.mass_head = lctx__stride(s.mass_head, n * 4, n * 4);
+    if (s.mass_head < 0) return LCTX_E_STRIDE;
+    if (!lctx__fits(lctx__mul(cache->d.n_head_kv, s.mass_head))) return LCTX_E_OVERFLOW;
+    return lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
+}
+
+/* HEAVY: a block of tokens that leaves the window of a query at pos competes with what was kept.
+   Without the memory for that it stays, to compete at the next time. */
+static void lctx__evict_light(lctx_cache *c, int64_t pos)
+{
+    const int64_t from = pos - c->d.window + 1, cut = from - from % c->d.block;
+    lctx_select s;
+    if (cut <= c->cut) return;
+    memset(&s, 0, sizeof s);
+    s.mass = c->mass, s.mass_head = c->cap_mass * 4;
+    s.n_heavy = c->d.n_heavy, s.n_sink = c->d.n_sink, s.pool = 1;
+    (void)lctx__select(c, &s, cut);
+}
+
+/* Drops what no query at or after pos can see. */
 static void lctx__evict(lctx_cache *c, int64_t pos)
 {
     const int64_t b = c->d.block, from = pos - c->d.window + 1;   /* the window's first token */
     int64_t lo = 0, hi;
-    if (c->d.policy == LCTX_FULL) return;
+    if (c->d.policy == LCTX_HEAVY) lctx__evict_light(c, pos);
+    if (!lctx__windowed(c)) return;
     while (lo < c->n_slot && c->slot[lo].id * b < c->d.n_sink) lo++;
     for (hi = lo; hi < c->n_slot && (c->slot[hi].id + 1) * b <= from; hi++) {}
     if (hi > lo) lctx__slots_drop(c, lo, hi);
@@ -2629,11 +2899,11 @@ static lctx_status lctx__own(lctx_cache *c, int64_t i)
 {
     lctx__block *old = c->slot[i].block, *own;
     if (lctx__count(&old->refs) == 1) return LCTX_OK;
-    if (!(own = lctx__block_new(c))) return LCTX_E_MEMORY;
+    if (!(own = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
     memcpy((char *)own + LCTX__ALIGN, (char *)old + LCTX__ALIGN,
            (size_t)lctx__tiles_bytes(&c->tiles));
     c->slot[i].block = own;
-    lctx__block_drop(c, old);
+    lctx__block_drop(c, old, lctx__block_bytes(c));
     return LCTX_OK;
 }
 
@@ -2645,13 +2915,43 @@ static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
     int64_t id = c->n / c->d.block + in_hand;
     lctx_status st = lctx__slots_reserve(c, n0 + last - id + 1);
     for (; !st && id <= last; id++) {
-        lctx__block *block = lctx__block_new(c);
+        lctx__block *block = lctx__block_new(c, lctx__block_bytes(c));
         if (!block) st = LCTX_E_MEMORY;
         else c->slot[c->n_slot].id = id, c->slot[c->n_slot++].block = block;
     }
     if (!st && in_hand) st = lctx__own(c, n0 - 1);
     if (st && c->n_slot > n0) lctx__slots_drop(c, n0, c->n_slot);
     return st;
+}
+
+/* Room for the accounts of mass of n more tokens. */
+static lctx_status lctx__mass_reserve(lctx_cache *c, int64_t n)
+{
+    const int64_t held = lctx__held(c);
+    int64_t cap = lctx__max(c->cap_mass, LCTX_TILE), row;
+    float *mass;
+    if (c->d.policy != LCTX_HEAVY) return LCTX_OK;
+    while (cap < held + n) cap *= 2;
+    if (cap == c->cap_mass) return LCTX_OK;
+    mass = (float *)lctx__new(&c->alloc, lctx__mass_bytes(c, cap));
+    if (!mass) return LCTX_E_MEMORY;
+    for (row = 0; c->mass && row < 2 * c->d.n_head_kv; row++)
+        memcpy(mass + row * cap, c->mass + row * c->cap_mass, (size_t)held * sizeof *mass);
+    lctx__delete(&c->alloc, c->mass, lctx__mass_bytes(c, c->cap_mass));
+    c->mass = mass, c->cap_mass = cap;
+    return LCTX_OK;
+}
+/* Opens accounts for tokens c->n .. n-1; what the others hold is remembered, should the append be
+   undone. */
+static void lctx__mass_begin(lctx_cache *c, int64_t n)
+{
+    const int64_t held = lctx__held(c), half = c->d.n_head_kv * c->cap_mass;
+    int64_t row;
+    if (!c->mass) return;
+    for (row = 0; row < c->d.n_head_kv; row++)
+        memset(c->mass + row * c->cap_mass + held, 0, (size_t)(n - c->n) * sizeof *c->mass);
+    memcpy(c->mass + half, c->mass, (size_t)half * sizeof *c->mass);
+    c->n_before = c->n;
 }
 
 /* Appends without evicting: what the model step does before it knows that all went well. */
@@ -2665,7 +2965,9 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
     if (rows->n > LCTX__MAX_POS - c->n) return LCTX_E_POS;
     if (c->d.policy == LCTX_FULL && c->d.max_tokens && rows->n > c->d.max_tokens - c->n)
         return LCTX_E_FULL;
+    if ((st = lctx__mass_reserve(c, rows->n)) != LCTX_OK) return st;
     if ((st = lctx__blocks_reserve(c, c->n + rows->n)) != LCTX_OK) return st;
+    lctx__mass_begin(c, c->n + rows->n);
     for (i = c->n_slot - 1; i > 0 && c->slot[i].id * c->d.block > c->n; i--) {}
     for (at = 0; at < rows->n; at += n, i++) {
         lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
@@ -2684,20 +2986,35 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
     return st;
 }
 
-/* Each span in order: a block's tokens below n_sink apart from the rest, for they are
-   scored with the far copy of the query. Returns their number; writes up to cap of them. */
+/* The span of what a selection kept. */
+static lctx_span lctx__kept_span(const lctx_cache *c)
+{
+    lctx_tiles t = lctx__kept_tiles(c, c->kept, c->n_kept);
+    lctx_span s;
+    memset(&s, 0, sizeof s);
+    if (!c->n_kept) return s;
+    lctx__tiles_span_of(&t, 0, c->n_kept, 0, &s);
+    s.k_pos = lctx__kept_pos(c, c->kept, c->n_kept);
+    return s;
+}
+
+/* Each span in order: what was kept, then the blocks; a block's tokens below n_sink apart from the
+   rest, for they are scored with the far copy of the query. Returns their number; writes up to cap
+   of them. */
 static int64_t lctx__cache_spans(const lctx_cache *c, lctx_span *spans, int64_t cap)
 {
-    int64_t i, n = 0;
+    const int64_t n_far = c->d.policy == LCTX_SINKS ? c->d.n_sink : 0;
+    int64_t i, n = c->n_kept > 0;
+    if (n && cap > 0) spans[0] = lctx__kept_span(c);
     for (i = 0; i < c->n_slot; i++) {
         int64_t from = c->slot[i].id * c->d.block, end = lctx__min(from + c->d.block, c->n), at, to;
         lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
-        for (at = from; at < end; at = to, n++) {
-            to = at < c->d.n_sink ? lctx__min(end, c->d.n_sink) : end;
+        for (at = lctx__max(from, c->cut); at < end; at = to, n++) {
+            to = at < n_far ? lctx__min(end, n_far) : end;
             if (n >= cap) continue;
             lctx__tiles_span_of(&t, at - from, to - at, at, &spans[n]);
             spans[n].index = at;
-            spans[n].query = at < c->d.n_sink;
+            spans[n].query = at < n_far;
         }
     }
     return n;
@@ -2730,18 +3047,22 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
         return LCTX_E_HEAD_DIM;
     if (attn->spans || attn->n_spans) return LCTX_E_SPAN;
     out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
-    if (d->policy == LCTX_FULL) return LCTX_OK;
+    if (c->mass && !attn->mass) out->mass = c->mass, out->mass_head = c->cap_mass * 4;
+    if (!lctx__windowed(c)) return LCTX_OK;
     if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
         return LCTX_E_WINDOW;
     out->window = d->window, out->n_sink = d->n_sink;
     return LCTX_OK;
 }
 
-/* Scratch: first the spans, then attention's own. */
-static int64_t lctx__spans_bytes(const lctx_cache *c, int64_t *n_span)
+/* Scratch: first the spans, then lse if mass needs it and nobody else, then attention's own. */
+static int64_t lctx__spans_bytes(const lctx_cache *c, const lctx_attn *a, int64_t *n_span,
+                                 int64_t *lse_at)
 {
+    const int64_t lse = a->mass && !a->lse ? lctx__mul(a->n_head * (int64_t)4, a->n_q) : 0;
     *n_span = lctx__cache_spans(c, NULL, 0);
-    return LCTX__ALIGN + lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
+    *lse_at = lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
+    return lctx__add(LCTX__ALIGN + *lse_at, lctx__round_up(lse, LCTX__ALIGN));
 }
 
 /* A span without memory over tokens from .. to-1: for asking how much scratch they need. */
@@ -2758,37 +3079,45 @@ static lctx_span lctx__run_span(const lctx_cache *c, int64_t from, int64_t to)
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes)
 {
-    int64_t n_span, n_sink, from, lead = 0;
-    lctx_span runs[3];
+    int64_t n_span, n_sink, from, lse_at, own, lead = 0;
+    lctx_span runs[4];
     lctx_attn a;
     lctx_status st;
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
     /* the size asks only which leaves there are, and whether sinks are among them */
-    from = lctx__held_from(cache), n_sink = lctx__min(cache->d.n_sink, cache->n);
-    while (from && lead < cache->n_slot && cache->slot[lead].id == lead) lead++;
-    runs[0] = lctx__run_span(cache, 0, n_sink);
-    runs[1] = lctx__run_span(cache, n_sink, lead * cache->d.block);     /* up to the gap */
-    runs[2] = lctx__run_span(cache, lctx__max(from, n_sink), cache->n);
-    runs[0].query = n_sink > 0;
-    a.spans = runs, a.n_spans = 3;
-    if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
-        *bytes += (size_t)lctx__spans_bytes(cache, &n_span);
-    return st;
+    from = lctx__held_from(cache);
+    n_sink = cache->d.policy == LCTX_SINKS ? lctx__min(cache->d.n_sink, cache->n) : 0;
+    if (from && lctx__windowed(cache))
+        while (lead < cache->n_slot && cache->slot[lead].id == lead) lead++;
+    runs[0] = lctx__kept_span(cache);
+    runs[1] = lctx__run_span(cache, 0, n_sink);
+    runs[2] = lctx__run_span(cache, n_sink, lead * cache->d.block);     /* up to the gap */
+    runs[3] = lctx__run_span(cache, lctx__max(from, n_sink), cache->n);
+    runs[1].query = n_sink > 0;
+    a.spans = runs, a.n_spans = 4;
+    if ((st = lctx_attend_size(&a, bytes)) != LCTX_OK) return st;
+    own = lctx__add(lctx__spans_bytes(cache, &a, &n_span, &lse_at), (int64_t)*bytes);
+    if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
+    *bytes = (size_t)own;
+    return LCTX_OK;
 }
 
-LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
+LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes)
 {
-    int64_t n_span, bytes, t;
+    int64_t n_span, bytes, lse_at, t;
     lctx_attn a;
     lctx_span *spans;
     lctx_status st;
     if (!cache || !attn) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    bytes = lctx__spans_bytes(cache, &n_span);
+    if (a.n_q < 0 || a.n_head < 1) return LCTX_E_COUNT;
+    bytes = lctx__spans_bytes(cache, &a, &n_span, &lse_at);
+    if (!lctx__fits(bytes)) return LCTX_E_OVERFLOW;
     if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
+    if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at);
     a.spans = spans, a.n_spans = lctx__cache_spans(cache, spans, n_span);
     for (t = 0; t < a.n_q; t++)
         if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
@@ -2803,7 +3132,23 @@ LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
     if (n && !lctx__window_held(cache, n)) return LCTX_E_EVICTED;
     for (keep = cache->n_slot; keep && cache->slot[keep - 1].id * cache->d.block >= n; keep--) {}
     if (keep < cache->n_slot) lctx__slots_drop(cache, keep, cache->n_slot);
+    if (!n) lctx__kept_drop(cache);
+    if (cache->mass && n == cache->n_before)       /* the last append and its queries, undone */
+        memcpy(cache->mass, cache->mass + cache->d.n_head_kv * cache->cap_mass,
+               (size_t)lctx__mass_bytes(cache, cache->cap_mass) / 2);
     cache->n = n;
+    return LCTX_OK;
+}
+
+/* The accounts of mass of another cache. */
+static lctx_status lctx__mass_copy(lctx_cache *c, const lctx_cache *from)
+{
+    const int64_t bytes = lctx__mass_bytes(from, from->cap_mass);
+    if (!from->mass) return LCTX_OK;
+    c->mass = (float *)lctx__new(&c->alloc, bytes);
+    if (!c->mass) return LCTX_E_MEMORY;
+    memcpy(c->mass, from->mass, (size_t)bytes);
+    c->cap_mass = from->cap_mass, c->n_before = from->n_before;
     return LCTX_OK;
 }
 
@@ -2815,11 +3160,13 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
     c = (lctx_cache *)lctx__new(&cache->alloc, (int64_t)sizeof *c);
     if (!c) return LCTX_E_MEMORY;
     *c = *cache;
-    c->slot = NULL, c->n_slot = c->cap_slot = 0;
-    if (lctx__slots_reserve(c, cache->n_slot)) {
+    lctx__contents_none(c);
+    if (lctx__slots_reserve(c, cache->n_slot) || lctx__mass_copy(c, cache)) {
         lctx_cache_free(c);
         return LCTX_E_MEMORY;
     }
+    c->n = cache->n, c->cut = cache->cut, c->kept = cache->kept, c->n_kept = cache->n_kept;
+    if (c->kept) lctx__count_up(&c->kept->refs);
     for (i = 0; i < cache->n_slot; i++) {
         c->slot[i] = cache->slot[i];
         lctx__count_up(&c->slot[i].block->refs);
@@ -2831,15 +3178,18 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info)
 {
-    int64_t i;
+    int64_t i, kept;
     if (!cache || !info) return LCTX_E_NULL;
     memset(info, 0, sizeof *info);
     info->n = cache->n;
     info->n_block = cache->n_slot;
+    info->n_held = info->n_kept = cache->n_kept;
     info->bytes = cache->n_slot * lctx__block_bytes(cache);
+    if (cache->kept) info->bytes += kept = lctx__kept_bytes(cache, cache->n_kept);
+    if (cache->kept && lctx__count(&cache->kept->refs) > 1) info->bytes_shared = kept;
     for (i = 0; i < cache->n_slot; i++) {
-        int64_t from = cache->slot[i].id * cache->d.block;
-        info->n_held += lctx__min(cache->d.block, cache->n - from);
+        int64_t from = cache->slot[i].id * cache->d.block, end = from + cache->d.block;
+        info->n_held += lctx__min(end, cache->n) - lctx__max(from, cache->cut);
         if (lctx__count(&cache->slot[i].block->refs) > 1)
             info->bytes_shared += lctx__block_bytes(cache);
     }
@@ -2900,15 +3250,29 @@ static lctx_status lctx__load_sum(lctx__stream *s)
     return sum == want ? LCTX_OK : LCTX_E_FORMAT;
 }
 
-enum { LCTX__HEAD_WORDS = 13 };
+enum { LCTX__HEAD_WORDS = 16 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
-    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 1 };
+    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 2 };
     h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
-    h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->block;
-    h[11] = c->n, h[12] = c->n_slot;
+    h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->n_heavy, h[11] = d->block;
+    h[12] = c->n, h[13] = c->n_slot, h[14] = c->cut, h[15] = c->n_kept;
     memcpy(head, h, sizeof h);
+}
+
+/* The accounts of mass, row by row; rows are even in floats, what is too much is zero. */
+static lctx_status lctx__save_mass(const lctx_cache *c, lctx__stream *s)
+{
+    const int64_t n = lctx__held(c);
+    lctx_status st = LCTX_OK;
+    int64_t row;
+    for (row = 0; !st && row < c->d.n_head_kv; row++) {
+        float *mass = c->mass + row * c->cap_mass;
+        if (n % 2) mass[n] = 0;
+        st = lctx__save(s, mass, (size_t)(n + n % 2) * 4);
+    }
+    return st;
 }
 
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
@@ -2918,7 +3282,11 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     lctx_status st;
     if (!cache || !write) return LCTX_E_NULL;
     lctx__cache_head(cache, head);
-    st = lctx__save(&s, head, sizeof head);
+    if ((st = lctx__save(&s, head, sizeof head)) == LCTX_OK) st = lctx__save_sum(&s);
+    if (!st && cache->kept)
+        st = lctx__save(&s, (char *)cache->kept + LCTX__ALIGN,
+                        (size_t)(lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN));
+    if (!st && cache->mass) st = lctx__save_mass(cache, &s);
     for (i = 0; !st && i < cache->n_slot; i++) {
         st = lctx__save(&s, &cache->slot[i].id, 8);
         if (!st) st = lctx__save(&s, (char *)cache->slot[i].block + LCTX__ALIGN,
@@ -2927,13 +3295,46 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     return st ? st : lctx__save_sum(&s);
 }
 
-/* The blocks of a stream into an empty cache. Ids rise and end with the last token's block, so that
-   whatever a damaged stream says, every token that is looked for has its place or is a gap. */
+/* What a selection kept into an empty cache that is to hold n tokens. */
+static lctx_status lctx__load_kept(lctx_cache *c, lctx__stream *s, int64_t n, int64_t cut,
+                                   int64_t n_kept)
+{
+    lctx_status st;
+    int64_t bytes, g, i, *pos;
+    if (n < 0 || n > LCTX__MAX_POS || cut < 0 || cut > n || n_kept < 0 || n_kept > cut ||
+        (cut && lctx__windowed(c)))
+        return LCTX_E_FORMAT;
+    if (!cut) return LCTX_OK;
+    bytes = lctx__kept_bytes(c, n_kept);
+    if (!(c->kept = lctx__block_new(c, bytes))) return LCTX_E_MEMORY;
+    c->n_kept = n_kept, c->cut = c->n = cut;
+    st = lctx__load(s, (char *)c->kept + LCTX__ALIGN, (size_t)(bytes - LCTX__ALIGN));
+    pos = lctx__kept_pos(c, c->kept, n_kept);
+    for (g = 0; !st && g < c->d.n_head_kv; g++, pos += n_kept)
+        for (i = 0; i < n_kept; i++)
+            if (pos[i] < (i ? pos[i - 1] + 1 : 0) || pos[i] >= cut) return LCTX_E_FORMAT;
+    return st;
+}
+
+/* The accounts of mass of that and of the tokens up to n. */
+static lctx_status lctx__load_mass(lctx_cache *c, lctx__stream *s, int64_t n)
+{
+    const int64_t held = lctx__held(c) + n - c->n;
+    lctx_status st = n ? lctx__mass_reserve(c, n - c->n) : LCTX_OK;
+    int64_t g;
+    for (g = 0; !st && c->mass && g < c->d.n_head_kv; g++)
+        st = lctx__load(s, c->mass + g * c->cap_mass, (size_t)(held + held % 2) * 4);
+    return st;
+}
+
+/* The blocks of a stream. Ids rise and end with the last token's block, so that whatever a damaged
+   stream says, every token that is looked for has its place or is a gap, of which only windows may
+   have any. */
 static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, int64_t n_slot)
 {
-    int64_t i, id = -1, last = n ? (n - 1) / c->d.block : -1;
+    int64_t i, id = -1, last = n ? (n - 1) / c->d.block : -1, most = last + 1 - c->cut / c->d.block;
     lctx_status st;
-    if (n < 0 || n > LCTX__MAX_POS || n_slot < 0 || n_slot > last + 1 || (n && !n_slot))
+    if (n_slot < 0 || n_slot > most || (lctx__windowed(c) ? n && !n_slot : n_slot != most))
         return LCTX_E_FORMAT;
     for (i = 0; i < n_slot; i++) {
         int64_t before = id;
@@ -2941,13 +3342,13 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
         if ((st = lctx__load(s, &id, 8)) != LCTX_OK) return st;
         if (id <= before || id > last - (n_slot - 1 - i)) return LCTX_E_FORMAT;
         if ((st = lctx__slots_reserve(c, i + 1)) != LCTX_OK) return st;
-        if (!(b = lctx__block_new(c))) return LCTX_E_MEMORY;
+        if (!(b = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
         c->slot[i].id = id, c->slot[i].block = b, c->n_slot = i + 1;
         st = lctx__load(s, (char *)b + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
         if (st) return st;
     }
     c->n = n;
-    if (n && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
+    if (n_slot && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
     return LCTX_OK;
 }
 
@@ -2960,17 +3361,21 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     if (!cache || !read) return LCTX_E_NULL;
     if ((st = lctx__load(&s, head, sizeof head)) != LCTX_OK) return st;
     lctx__cache_head(cache, mine);
-    if (memcmp(head, mine, 2 * 8)) return LCTX_E_FORMAT;
-    if (memcmp(head + 2, mine + 2, 9 * 8)) return LCTX_E_MISMATCH;
+    if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
+        return st ? st : LCTX_E_FORMAT;
+    if (memcmp(head + 2, mine + 2, 10 * 8)) return LCTX_E_MISMATCH;
     fresh = *cache;
-    fresh.slot = NULL, fresh.n = fresh.n_slot = fresh.cap_slot = 0;
-    st = lctx__load_blocks(&fresh, &s, head[11], head[12]);
+    lctx__contents_none(&fresh);
+    st = lctx__load_kept(&fresh, &s, head[12], head[14], head[15]);
+    if (!st) st = lctx__load_mass(&fresh, &s, head[12]);
+    if (!st) st = lctx__load_blocks(&fresh, &s, head[12], head[13]);
+    if (!st) lctx__mass_begin(&fresh, fresh.n);
     if (!st) st = lctx__load_sum(&s);
     if (!st && cache->d.max_tokens && fresh.n > cache->d.max_tokens) st = LCTX_E_FULL;
     old = *cache;
     if (!st) *cache = fresh;
     else old = fresh;
-    lctx__slots_free(&old);
+    lctx__contents_free(&old);
     return st;
 }
 
