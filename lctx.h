@@ -76,7 +76,9 @@
 
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
-                   any chunking of the prompt, on one instruction set. Every score is one chain of
+                   any chunking of the prompt, on one instruction set. (Under LCTX_HEAVY the keys
+                   that stay depend on what had attended when they were chosen, and so on the
+                   chunks.) Every score is one chain of
                    multiply-adds over the dimensions, every output one chain over the keys of a
                    leaf, and leaves are merged along a binary tree fixed by the keys' indices. What
                    is masked or evicted is the identity of that merge, so windows do not disturb
@@ -577,8 +579,8 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
    below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
    Where there are no more than that, nothing happens. Kept keys and values keep their bits and
    positions; they are compacted into tiles of their own, whole blocks are freed. Afterwards one can
-   rewind to info.n - window. At the end of a prompt, with the mass of its last queries (mass_queries) and
-   neighbours pooled, that is SnapKV (2404.14469). Caches LCTX_FULL and LCTX_HEAVY.
+   rewind to info.n - window. At the end of a prompt, with the mass of its last queries
+   (mass_queries) and neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY.
    Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE, _OVERFLOW, _MEMORY; the cache is as before then.
    */
 typedef struct lctx_select {
@@ -660,9 +662,11 @@ typedef struct lctx_model {
 
 typedef struct lctx_session_desc {
     int32_t k_type, v_type;       /* of the caches, lctx_type */
-    int32_t policy;               /* lctx_policy, of every layer that has no narrower window */
+    int32_t policy;               /* lctx_policy, of every layer that has no narrower window; under
+                                     HEAVY, of every layer that has no window */
     int32_t n_sink;
     int64_t window;
+    int64_t n_heavy;              /* HEAVY: tokens of each KV head and layer, kept by their mass */
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256 */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
@@ -3480,9 +3484,11 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
     c.n_head_kv = s->m.n_head_kv, c.d_k = c.d_v = s->m.head_dim;
     c.k_type = s->d.k_type, c.v_type = s->d.v_type;
     c.policy = s->d.policy, c.window = s->d.window, c.n_sink = s->d.n_sink;
+    c.n_heavy = s->d.n_heavy;
     c.block = s->d.block, c.max_tokens = s->d.max_tokens, c.alloc = &s->alloc;
     if (!window) return c;
-    if (c.policy == LCTX_FULL) c.policy = LCTX_WINDOW, c.window = window;
+    if (c.policy == LCTX_FULL || c.policy == LCTX_HEAVY)
+        c.policy = LCTX_WINDOW, c.window = window, c.n_sink = 0, c.n_heavy = 0;
     else c.window = lctx__min(c.window, window);
     return c;
 }

@@ -1278,11 +1278,12 @@ static double pooled(const account *a, int g, int64_t token, int64_t cut, int po
 static void account_select(account *a, const seq *s, int64_t cut, int64_t n_sink, int64_t n_heavy,
                            int pool)
 {
-    double *worth = (double *)zeroed(a->cap, sizeof *worth), least;
+    double *worth, least;
     int64_t n, i, j, k;
     leftover have = kept_by(s);
     int g;
     if (cut <= a->cut) return;
+    worth = (double *)zeroed(a->cap, sizeof *worth);
     for (g = 0; g < G; g++) {
         unsigned char *held = a->held + g * a->cap;
         for (n = i = 0; i < cut; i++) {
