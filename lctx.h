@@ -418,6 +418,7 @@ typedef struct lctx_attn {
     float  *out;                   /* [n_q][n_head][d_v] */
     int64_t out_token, out_head;   /* strides, bytes; 0 = packed */
     float  *lse;                   /* [n_q][n_head] or null */
+    int64_t lse_token;             /* stride, bytes; 0 = packed */
     float   scale;                 /* 0 = 1/sqrt(d_k) */
     float   softcap;               /* 0 = none */
     int32_t mask;                  /* lctx_mask */
@@ -524,6 +525,9 @@ typedef struct lctx_cache_desc {
     int32_t block;                    /* tokens a block, a multiple of LCTX_TILE; 0 = 256 */
     int64_t window;                   /* all but FULL: >= 1, the query's own key counted */
     int64_t n_heavy;                  /* HEAVY: >= 1, in tokens; see lctx_cache_tokens */
+    int32_t summaries;                /* nonzero: full blocks keep the least and the greatest of
+                                         each dimension of their keys, for lctx_cache_retrieve */
+    int32_t reserved;
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
 } lctx_cache_desc;
@@ -593,6 +597,37 @@ typedef struct lctx_select {
                                  around it, itself included; 0 = 1. SnapKV: 7 */
 } lctx_select;
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select);
+
+/* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
+   Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
+   a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
+   others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
+   exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
+   may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
+   window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
+   progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY, _WINDOW, _SPAN
+   (bias or mass). */
+typedef struct lctx_retrieve {
+    int64_t  n_top;           /* >= 0 */
+    int64_t  window;          /* >= 1 */
+    int32_t  n_sink;          /* >= 0 */
+    int32_t  reserved;
+    uint8_t *read;            /* [n_head_kv][info.n_block]: set to 1 where a block was read, else
+                                 to 0; or null */
+} lctx_retrieve;
+LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
+                                              size_t *bytes);
+LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
+                                         const lctx_retrieve *retrieve, void *scratch,
+                                         size_t scratch_bytes);
+
+/* The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
+   q and all heads of the group, q . k (unscaled) is at most
+       max over q of sum over d of max(q_d least_d, q_d greatest_d),
+   but for f32's rounding; the block that is being filled has infinity. Errors: as lctx_attend_size,
+   and LCTX_E_NULL, _POLICY. */
+LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn,
+                                       float *bound);
 
 /* Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
    mass, but for those of the last append. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n
@@ -799,8 +834,8 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
-        LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model)
-        LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
+        LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
+        LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
 #undef LCTX__SIZEOF
     };
     size_t i;
@@ -1030,6 +1065,7 @@ typedef struct lctx__ops {
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
+    float (*bound)(int64_t d, const float *q, const float *lo, const float *hi);
     void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
     void (*pack)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, float *out);
     void (*to_f32)(int type, int64_t n, const void *src, float *out);
@@ -1584,17 +1620,21 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     return LCTX_OK;
 }
 
-/* The other way: one token's key, without its scale. */
-static void lctx__get_key(int type, int64_t d, const char *tile, int64_t lane, float *out)
+/* The other way: n <= 64 elements from d on of one token's key, without its scale. */
+static void lctx__get_part(int type, int64_t d, int64_t n, const char *tile, int64_t lane,
+                           float *out)
 {
     char piece[64 * 4];
-    int64_t e = lctx__esize(type), at, i, n;
-    for (at = 0; at < d; at += n) {
-        n = lctx__min(d - at, 64);
-        for (i = 0; i < n; i++)
-            memcpy(piece + i * e, tile + lctx__key_offset(type, at + i, lane), (size_t)e);
-        lctx__use()->to_f32(type, n, piece, out + at);
-    }
+    int64_t e = lctx__esize(type), i;
+    for (i = 0; i < n; i++)
+        memcpy(piece + i * e, tile + lctx__key_offset(type, d + i, lane), (size_t)e);
+    lctx__use()->to_f32(type, n, piece, out);
+}
+static void lctx__get_key(int type, int64_t d, const char *tile, int64_t lane, float *out)
+{
+    int64_t at;
+    for (at = 0; at < d; at += 64)
+        lctx__get_part(type, at, lctx__min(d - at, 64), tile, lane, out + at);
 }
 static void lctx__times_scale(int type, int64_t n, const char *scales, int64_t lane, float *x)
 {
@@ -1804,9 +1844,11 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     a->q_head = lctx__stride(a->q_head, k, k), a->out_head = lctx__stride(a->out_head, v, v);
     a->q_token = lctx__stride(a->q_token, h * k, k);
     a->out_token = lctx__stride(a->out_token, h * v, v);
-    if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0)
+    a->lse_token = lctx__stride(a->lse_token, h * 4, h * 4);
+    if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0 || a->lse_token < 0)
         return LCTX_E_STRIDE;
     if (!lctx__fits(lctx__mul(a->n_q, lctx__max(a->q_token, a->out_token))) ||
+        !lctx__fits(lctx__mul(a->n_q, a->lse_token)) ||
         !lctx__fits(lctx__mul(h, lctx__max(a->q_head, a->out_head))))
         return LCTX_E_OVERFLOW;
     /* -1: the same bias for all queries, for all heads */
@@ -2334,6 +2376,11 @@ static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
     }
 }
 
+static float *lctx__lse(const lctx_attn *a, int64_t t, int64_t h)
+{
+    return (float *)(void *)((char *)a->lse + t * a->lse_token + h * 4);
+}
+
 /* Rows of a finished part to out and lse, the sink logit joining the denominator. */
 static void lctx__emit(const lctx__work *w, const lctx__part *part)
 {
@@ -2354,7 +2401,7 @@ static void lctx__emit(const lctx__work *w, const lctx__part *part)
         }
         if (empty) memset(out, 0, (size_t)a->d_v * sizeof *out);
         else w->ops->finish(a->d_v, l, part->mla[2] + row * w->p->d_v, out);
-        if (a->lse) a->lse[t * a->n_head + h] = lse;
+        if (a->lse) *lctx__lse(a, t, h) = lse;
     }
 }
 
@@ -2459,7 +2506,7 @@ static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
         lctx__work_queries(&w, q0);
         for (row = 0; row < w.all; row++) {
             lctx__row_is(&w, row, &t, &h);
-            w.stack[0].mla[0][row] = a->lse[t * a->n_head + h];
+            w.stack[0].mla[0][row] = *lctx__lse(a, t, h);
         }
         lctx__work_spans(&w);
     }
@@ -2558,7 +2605,8 @@ struct lctx_cache {
 
 static int64_t lctx__block_bytes(const lctx_cache *c)
 {
-    return LCTX__ALIGN + lctx__tiles_bytes(&c->tiles);
+    const int64_t summary = c->d.summaries ? 2 * (int64_t)c->d.d_k * c->d.n_head_kv * 4 : 0;
+    return LCTX__ALIGN + lctx__tiles_bytes(&c->tiles) + summary;
 }
 static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
 {
@@ -2575,6 +2623,37 @@ static lctx__block *lctx__block_new(const lctx_cache *c, int64_t bytes)
 static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
     if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, bytes);
+}
+
+/* The least of each dimension of a block's keys in head g; the greatest follow. */
+static float *lctx__summary(const lctx_cache *c, const lctx__block *b, int64_t g)
+{
+    lctx_tiles t = lctx__block_tiles(c, b);
+    return (float *)(void *)((char *)t.mem + lctx__tiles_bytes(&t)) + 2 * g * t.d_k;
+}
+/* Sums up a block that has just been filled. Nothing is written into it any more but after a
+   rewind, and then it will be filled again. */
+static void lctx__summarise(const lctx_cache *c, lctx__block *b)
+{
+    const lctx_tiles t = lctx__block_tiles(c, b);
+    float x[64];
+    int64_t g, i, d, e, n;
+    for (g = 0; c->d.summaries && g < t.n_head_kv; g++) {
+        float *lo = lctx__summary(c, b, g), *hi = lo + t.d_k;
+        for (d = 0; d < t.d_k; d++) lo[d] = FLT_MAX, hi[d] = -FLT_MAX;
+        for (i = 0; i < t.cap; i++)
+            for (d = 0; d < t.d_k; d += n) {
+                const char *tile = lctx__tile_at(&t, g, i);
+                n = lctx__min(t.d_k - d, 64);
+                lctx__get_part(t.k_type, d, n, tile, i % LCTX_TILE, x);
+                lctx__times_scale(t.k_type, n, tile + LCTX_TILE * lctx__pad_k(t.d_k), i % LCTX_TILE,
+                                  x);
+                for (e = 0; e < n; e++) {
+                    if (x[e] < lo[d + e]) lo[d + e] = x[e];
+                    if (x[e] > hi[d + e]) hi[d + e] = x[e];
+                }
+            }
+    }
 }
 
 /* What a selection of n tokens a head takes, and where its parts stand. It is never changed. */
@@ -2800,8 +2879,14 @@ static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, i
     return LCTX_OK;
 }
 
-/* How much each of head g's first n tokens wants to stay. Floats become integers that order as they
-   do; a NaN counts most. */
+/* An integer that orders as floats do; a NaN counts most. */
+static uint32_t lctx__order(float x)
+{
+    uint32_t u = lctx__bits(x);
+    return u >> 31 ? ~u : u | 0x80000000u;
+}
+
+/* How much each of head g's first n tokens wants to stay. */
 static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int64_t n,
                        uint32_t *rank)
 {
@@ -2811,10 +2896,8 @@ static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int
         rank[i] = lctx__token_at(c, g, i).pos < s->n_sink ? UINT32_MAX : 0;
         end = lctx__min(i + s->pool / 2 + 1, n);
         for (j = lctx__max(i - s->pool / 2, 0); j < end; j++) {
-            uint32_t u;
-            memcpy(&u, mass + j * 4, 4);
-            u = u >> 31 ? ~u : u | 0x80000000u;
-            if (u > rank[i]) rank[i] = u;
+            uint32_t worth = lctx__order(*(const float *)(const void *)(mass + j * 4));
+            if (worth > rank[i]) rank[i] = worth;
         }
     }
 }
@@ -2978,6 +3061,7 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
         first = c->n + at - c->slot[i].id * c->d.block;
         n = lctx__min(c->d.block - first, rows->n - at);
         lctx__write_rows(&t, first, &full, at, n);
+        if (first + n == c->d.block) lctx__summarise(c, c->slot[i].block);
     }
     c->n += rows->n;
     return LCTX_OK;
@@ -3080,26 +3164,33 @@ static lctx_span lctx__run_span(const lctx_cache *c, int64_t from, int64_t to)
     return s;
 }
 
+/* Few spans that need as much scratch as the cache's own: the size asks only which leaves there
+   are, and whether sinks are among them. */
+enum { LCTX__RUNS = 4 };
+static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS])
+{
+    const int64_t from = lctx__held_from(c);
+    int64_t n_sink = c->d.policy == LCTX_SINKS ? lctx__min(c->d.n_sink, c->n) : 0, lead = 0;
+    if (from && lctx__windowed(c))
+        while (lead < c->n_slot && c->slot[lead].id == lead) lead++;
+    runs[0] = lctx__kept_span(c);
+    runs[1] = lctx__run_span(c, 0, n_sink);
+    runs[2] = lctx__run_span(c, n_sink, lead * c->d.block);     /* up to the gap */
+    runs[3] = lctx__run_span(c, lctx__max(from, n_sink), c->n);
+    runs[1].query = n_sink > 0;
+}
+
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes)
 {
-    int64_t n_span, n_sink, from, lse_at, own, lead = 0;
-    lctx_span runs[4];
+    int64_t n_span, lse_at, own;
+    lctx_span runs[LCTX__RUNS];
     lctx_attn a;
     lctx_status st;
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    /* the size asks only which leaves there are, and whether sinks are among them */
-    from = lctx__held_from(cache);
-    n_sink = cache->d.policy == LCTX_SINKS ? lctx__min(cache->d.n_sink, cache->n) : 0;
-    if (from && lctx__windowed(cache))
-        while (lead < cache->n_slot && cache->slot[lead].id == lead) lead++;
-    runs[0] = lctx__kept_span(cache);
-    runs[1] = lctx__run_span(cache, 0, n_sink);
-    runs[2] = lctx__run_span(cache, n_sink, lead * cache->d.block);     /* up to the gap */
-    runs[3] = lctx__run_span(cache, lctx__max(from, n_sink), cache->n);
-    runs[1].query = n_sink > 0;
-    a.spans = runs, a.n_spans = 4;
+    lctx__cache_runs(cache, runs);
+    a.spans = runs, a.n_spans = LCTX__RUNS;
     if ((st = lctx_attend_size(&a, bytes)) != LCTX_OK) return st;
     own = lctx__add(lctx__spans_bytes(cache, &a, &n_span, &lse_at), (int64_t)*bytes);
     if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
@@ -3126,6 +3217,168 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     for (t = 0; t < a.n_q; t++)
         if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
     return lctx_attend(&a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
+}
+
+/* ---- retrieval: bounds, a choice of blocks for each KV head, attention head by head */
+
+/* attn with its defaults, checked, over the cache's runs. */
+static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *attn,
+                                       lctx_span runs[LCTX__RUNS], lctx_attn *a)
+{
+    lctx_status st = lctx__cache_attn(c, attn, a);
+    size_t bytes;
+    if (c->d.policy != LCTX_FULL || !c->d.summaries) return LCTX_E_POLICY;
+    if (st) return st;
+    if (a->bias || a->mass) return LCTX_E_SPAN;
+    lctx__cache_runs(c, runs);
+    a->spans = runs, a->n_spans = LCTX__RUNS;
+    if ((st = lctx_attend_size(a, &bytes)) != LCTX_OK) return st;
+    return lctx__attn_strides(a, 0);
+}
+/* The part of it that is KV head g's. */
+static lctx_attn lctx__attn_head(const lctx_attn *attn, int64_t g)
+{
+    lctx_attn a = *attn;
+    const int64_t group = a.n_head / a.n_head_kv, h = g * group;
+    a.n_head = (int32_t)group, a.n_head_kv = 1;
+    if (a.q) a.q = (const float *)(const void *)((const char *)a.q + h * a.q_head);
+    if (a.out) a.out = (float *)(void *)((char *)a.out + h * a.out_head);
+    if (a.lse) a.lse += h;
+    if (a.alibi) a.alibi += h;
+    if (a.sink_logit) a.sink_logit += h;
+    a.progress = NULL;
+    return a;
+}
+
+static void lctx__bounds(const lctx_cache *c, const lctx_attn *attn, int64_t g, float *bound)
+{
+    const lctx_attn a = lctx__attn_head(attn, g);
+    int64_t i, t, h;
+    for (i = 0; i < c->n_slot; i++) {
+        const float *lo = lctx__summary(c, c->slot[i].block, g);
+        bound[i] = (c->slot[i].id + 1) * c->d.block > c->n ? -lctx__minus_inf() : -FLT_MAX;
+        for (t = 0; t < a.n_q; t++)
+            for (h = 0; h < a.n_head; h++) {
+                const char *q = (const char *)a.q + t * a.q_token + h * a.q_head;
+                float b = lctx__use()->bound(a.d_k, (const float *)(const void *)q, lo, lo + a.d_k);
+                if (b > bound[i]) bound[i] = b;
+            }
+    }
+}
+
+LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn, float *bound)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx_attn a;
+    lctx_status st;
+    int64_t g;
+    if (!cache || !attn || !bound || !attn->q) return LCTX_E_NULL;
+    if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
+    for (g = 0; g < a.n_head_kv; g++) lctx__bounds(cache, &a, g, bound + g * cache->n_slot);
+    return LCTX_OK;
+}
+
+/* Work of a retrieval, for one KV head at a time; n places each. */
+typedef struct lctx__choice {
+    float     *bound;
+    uint32_t  *rank;
+    int64_t   *list;
+    lctx_span *spans;      /* one more */
+} lctx__choice;
+static int64_t lctx__choice_carve(char *at, int64_t n, lctx__choice *x)
+{
+    char *base = at;
+    x->bound = (float *)lctx__carve(&at, n * 4);
+    x->rank = (uint32_t *)lctx__carve(&at, n * 4);
+    x->list = (int64_t *)lctx__carve(&at, n * 8);
+    x->spans = (lctx_span *)lctx__carve(&at, (n + 1) * (int64_t)sizeof(lctx_span));
+    return at - base;
+}
+
+LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
+                                              size_t *bytes)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx__choice x;
+    lctx_attn a;
+    lctx_status st;
+    char probe;
+    if (!cache || !attn || !bytes) return LCTX_E_NULL;
+    if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
+    a = lctx__attn_head(&a, 0);
+    if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
+        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(&probe, cache->n_slot, &x);
+    return st;
+}
+
+/* The span of tokens of slot i that are held, and that of what was kept, in head g alone. */
+static lctx_span lctx__span_head(lctx_span s, int64_t g)
+{
+    s.k = (const char *)s.k + g * s.k_head, s.v = (const char *)s.v + g * s.k_head;
+    if (s.k_pos) s.k_pos += g * s.n;
+    return s;
+}
+static lctx_span lctx__slot_span(const lctx_cache *c, int64_t i)
+{
+    const int64_t at = c->slot[i].id * c->d.block, from = lctx__max(at, c->cut);
+    lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
+    lctx_span s;
+    lctx__tiles_span_of(&t, from - at, lctx__min(at + c->d.block, c->n) - from, from, &s);
+    s.index = from;
+    return s;
+}
+
+/* Which blocks head g reads: their spans; returns how many spans there are. */
+static int64_t lctx__retrieve_spans(const lctx_cache *c, const lctx_attn *a,
+                                    const lctx_retrieve *r, int64_t g, lctx__choice *x)
+{
+    const int64_t recent = c->n - lctx__min(r->window, c->n);
+    int64_t i, n = 0, must = 0;
+    lctx__bounds(c, a, g, x->bound);
+    for (i = 0; i < c->n_slot; i++) {
+        const int64_t at = c->slot[i].id * c->d.block;
+        x->rank[i] = UINT32_MAX;
+        if (at < r->n_sink || at + c->d.block > recent) must++;
+        else x->rank[i] = lctx__order(x->bound[i]);
+        if (r->read) r->read[g * c->n_slot + i] = 0;
+    }
+    must += lctx__min(r->n_top, c->n_slot - must);
+    lctx__choose(x->rank, c->n_slot, must, x->list);
+    if (c->n_kept) x->spans[n++] = lctx__span_head(lctx__kept_span(c), g);
+    for (i = 0; i < must; i++) {
+        x->spans[n++] = lctx__span_head(lctx__slot_span(c, x->list[i]), g);
+        if (r->read) r->read[g * c->n_slot + x->list[i]] = 1;
+    }
+    return n;
+}
+
+LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
+                                         const lctx_retrieve *retrieve, void *scratch,
+                                         size_t scratch_bytes)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx__choice x;
+    lctx_attn a, head;
+    lctx_status st;
+    size_t bytes;
+    int64_t g, t, own;
+    if (!cache || !attn || !retrieve) return LCTX_E_NULL;
+    if ((st = lctx_cache_retrieve_size(cache, attn, &bytes)) != LCTX_OK) return st;
+    (void)lctx__retrieve_attn(cache, attn, runs, &a);
+    if (retrieve->n_top < 0 || retrieve->window < 1 || retrieve->n_sink < 0) return LCTX_E_WINDOW;
+    if (a.n_q && (!a.q || !a.out)) return LCTX_E_NULL;
+    if (!scratch || scratch_bytes < bytes) return LCTX_E_SCRATCH;
+    for (t = 0; t < a.n_q; t++)
+        if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
+    own = LCTX__ALIGN + lctx__choice_carve(lctx__aligned(scratch), cache->n_slot, &x);
+    for (g = 0; g < a.n_head_kv; g++) {
+        head = lctx__attn_head(&a, g);
+        head.spans = x.spans, head.n_spans = lctx__retrieve_spans(cache, &a, retrieve, g, &x);
+        st = lctx_attend(&head, (char *)scratch + own, scratch_bytes - (size_t)own);
+        if (st) return st;
+        if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv)) return LCTX_E_CANCELLED;
+    }
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
@@ -3350,6 +3603,7 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
         c->slot[i].id = id, c->slot[i].block = b, c->n_slot = i + 1;
         st = lctx__load(s, (char *)b + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
         if (st) return st;
+        if ((id + 1) * c->d.block <= n) lctx__summarise(c, b);
     }
     c->n = n;
     if (n_slot && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
@@ -4536,6 +4790,23 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
         out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
 }
 
+/* The greatest q . k of any k between lo and hi, each dimension by itself. */
+LCTX__ENTRY float FN(bound)(int64_t d, const float *q, const float *lo, const float *hi)
+{
+    vf sum = vf_set1(0.0f);
+    int64_t c = 0;
+    for (; c + VL <= d; c += VL) {
+        vf x = vf_load(q + c);
+        sum = vf_add(sum, vf_max(vf_mul(x, vf_load(lo + c)), vf_mul(x, vf_load(hi + c))));
+    }
+    if (c < d) {
+        vf x = FN(row_end)(LCTX_F32, q, c, d - c);
+        sum = vf_add(sum, vf_max(vf_mul(x, FN(row_end)(LCTX_F32, lo, c, d - c)),
+                                 vf_mul(x, FN(row_end)(LCTX_F32, hi, c, d - c))));
+    }
+    return vf_hsum(sum);
+}
+
 LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, float *out)
 {
     int64_t d, c;
@@ -4807,8 +5078,8 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 }
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(mass), FN(fold), FN(finish), FN(blend), FN(keys), FN(pack), FN(to_f32), FN(to_f16),
-    FN(to_i8), FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+    FN(tile), FN(mass), FN(fold), FN(finish), FN(blend), FN(bound), FN(keys), FN(pack), FN(to_f32),
+    FN(to_f16), FN(to_i8), FN(turn), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
 };
 
 #ifdef __clang__

@@ -1670,6 +1670,8 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_STRIDE, "a short query token stride", g.a.q_token = 60);
     REFUSED(LCTX_E_STRIDE, "a short output head stride", g.a.out_head = 60);
     REFUSED(LCTX_E_STRIDE, "a short output token stride", g.a.out_token = 60);
+    REFUSED(LCTX_E_STRIDE, "a short stride of lse", g.a.lse_token = 12);
+    REFUSED(LCTX_E_STRIDE, "an odd stride of lse", g.a.lse_token = 18);
     REFUSED(LCTX_E_STRIDE, "a negative query stride", g.a.q_token = -256);
     REFUSED(LCTX_E_STRIDE, "a short key token stride", g.s[1].k_token = 60);
     REFUSED(LCTX_E_STRIDE, "a short key head stride", g.s[1].k_head = 60);
@@ -1802,6 +1804,13 @@ static void test_query_strides(void)
     memset(s->out, 0x77, (size_t)want.n_out * 4);
     check(attend(&a) == LCTX_OK && memcmp(s->out, want.out, (size_t)want.n_out * 4) == 0,
           "without lse the outputs are the same");
+    memset(wide, 0x5a, 9 * 7 * 4);
+    a.lse = wide; a.lse_token = 7 * 4;
+    check(attend(&a) == LCTX_OK, "strides of lse are taken");
+    for (t = h = 0; t < 9; t++)
+        h += memcmp(wide + t * 7, want.lse + t * 4, 16) != 0
+            || memcmp(wide + t * 7 + 4, "ZZZZZZZZZZZZ", 12) != 0;
+    check(h == 0, "lse goes where its stride says, and nowhere else");
     free(wide);
     outcome_free(&want);
     scene_free(s);

@@ -2,12 +2,14 @@
    A sequence is a cache together with all keys and values ever appended to it, rounded as the cache
    stores them, for the oracle. Tokens are made from the sequence's seed and their position; queries
    from their position alone, so that forks and copies can be compared. */
+#define _DEFAULT_SOURCE 1
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
 #include "oracle.h"
 
 #include <math.h>
+#include <sys/mman.h>
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
@@ -1684,6 +1686,284 @@ static void test_select_arguments(void)
     seq_free(&s);
 }
 
+/* ------------------------------------------------------------------------- retrieval */
+
+/* Blocks in a file that is mapped: what is not read need not be in memory. */
+static void *mapped_alloc(void *user, size_t size, size_t align)
+{
+    FILE *file = tmpfile();
+    void *p;
+    if (!file || align > 4096 || fseek(file, (long)size - 1, SEEK_SET) != 0
+        || fputc(0, file) == EOF || fflush(file) != 0) return NULL;
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+    fclose(file);
+    if (p == MAP_FAILED) return NULL;
+    ++*(int *)user;
+    return p;
+}
+static void mapped_free(void *user, void *ptr, size_t size)
+{
+    --*(int *)user;
+    munmap(ptr, size);
+}
+
+/* Tokens whose keys cluster, as a text's topics do: 40 tokens each around one of 12 directions. */
+static void topic_append(seq *s, int64_t n)
+{
+    float *k = (float *)zeroed(n * G * DK, 4), *v = (float *)zeroed(n * G * DV, 4), topic[G * DK];
+    lctx_rows rows;
+    int64_t i, x;
+    memset(&rows, 0, sizeof rows);
+    for (i = 0; i < n; i++) {
+        noise_from(700 + (uint64_t)((s->n + i) / 40 * 7 % 12), 0, topic, G * DK);
+        raw_token(s, s->n + i, k + i * G * DK, v + i * G * DV);
+        for (x = 0; x < G * DK; x++) k[i * G * DK + x] = k[i * G * DK + x] * 0.5f + topic[x];
+        remember(s, s->n + i, k + i * G * DK, v + i * G * DV);
+    }
+    rows.n = n; rows.k = k; rows.v = v;
+    if (lctx_cache_append(s->c, &rows) != LCTX_OK) check(0, "topics are appended");
+    s->n += n;
+    free(k);
+    free(v);
+}
+
+static lctx_status retrieve(lctx_cache *c, const lctx_attn *a, const lctx_retrieve *r)
+{
+    size_t bytes = 0;
+    unsigned char *scratch;
+    int kept = 1, i;
+    lctx_status st = lctx_cache_retrieve_size(c, a, &bytes);
+    if (st != LCTX_OK) return st;
+    scratch = (unsigned char *)malloc(bytes + 64);
+    memset(scratch, 0xa5, bytes + 64);
+    st = lctx_cache_retrieve(c, a, r, scratch, bytes);
+    for (i = 0; i < 64; i++) kept &= scratch[bytes + (size_t)i] == 0xa5;
+    if (!kept) check(0, "retrieval keeps within its scratch");
+    free(scratch);
+    return st;
+}
+
+/* Queries that look for a topic, n of them from the end back. */
+static lctx_attn topic_queries(const seq *s, int64_t n, uint64_t topic, float *q, float *out,
+                               float *lse)
+{
+    float k[G * DK];
+    lctx_attn a;
+    int64_t i, x;
+    noise_from(700 + topic, 0, k, G * DK);
+    noise_from(31 + topic, 1, q, (int)(n * QROW));
+    for (i = 0; i < n * H; i++)
+        for (x = 0; x < DK; x++) q[i * DK + x] += k[i % H / (H / G) * DK + x];
+    memset(&a, 0, sizeof a);
+    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = s->n - n; a.out = out; a.lse = lse;
+    return a;
+}
+
+/* No key of a block scores above its bound. */
+static void check_bounds(const seq *s, const lctx_attn *a)
+{
+    int64_t blocks = info_of(s).n_block, i, j, t, x, over = 0, tight = 0;
+    float *bound = (float *)zeroed(G * blocks, 4);
+    int h;
+    check(lctx_cache_bounds(s->c, a, bound) == LCTX_OK, "bounds are told");
+    for (h = 0; h < G; h++)
+        for (i = 0; i < blocks; i++) {
+            double most = -1e30, b = (double)bound[h * blocks + i];
+            for (t = 0; t < a->n_q * (H / G); t++)
+                for (j = i * 64; j < (i + 1) * 64 && j < s->n; j++) {
+                    double sum = 0;
+                    const float *q = a->q + (t / (H / G) * H + h * (H / G) + t % (H / G)) * DK;
+                    for (x = 0; x < DK; x++) sum += (double)q[x] * (double)s->k[(j * G + h) * DK + x];
+                    most = fmax(most, sum * (double)s->k_factor[j * G + h]);
+                }
+            over += most > b + 1e-4;
+            tight += b < 4 * fabs(most) + 40;
+            if (i == blocks - 1 && s->n % 64) over += !isinf(b);
+        }
+    check(over == 0 && tight > G * blocks / 2, "no key scores above its block's bound (%s, %d of"
+          " %d do), and bounds mean something", type_names[s->d.k_type], (int)over,
+          (int)(G * blocks));
+    free(bound);
+}
+
+/* Over what was read, attention is exact; what mass that leaves out, by the full cache's account. */
+static void test_retrieve(lctx_type type, int64_t n_q)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, type, type);
+    float *q = (float *)zeroed(n_q * QROW, 4), *out = (float *)zeroed(n_q * OROW, 4);
+    float *want = (float *)zeroed(n_q * OROW, 4), *lse = (float *)zeroed(2 * n_q * H, 4);
+    float *bias, *mass, worst = 0;
+    unsigned char read[G * 64];
+    lctx_retrieve r;
+    lctx_attn a, m;
+    int64_t blocks, j, n_read, total = 0;
+    double all = 0, caught = 0;
+    int mapped = 0, h, topic;
+    lctx_allocator files;
+    seq s;
+    files.alloc = mapped_alloc; files.free = mapped_free; files.user = &mapped;
+    d.block = 64; d.summaries = 1; d.alloc = &files;
+    s = seq_new(&d, 201, 2000);
+    topic_append(&s, 1500);
+    topic_append(&s, 77);
+    check(mapped > 24, "blocks lie in mapped files (%d)", mapped);
+    blocks = info_of(&s).n_block;
+    memset(&r, 0, sizeof r);
+    r.window = n_q; r.n_top = blocks; r.read = read;
+    a = topic_queries(&s, n_q, 3, q, out, lse);
+    check(retrieve(s.c, &a, &r) == LCTX_OK, "every block is retrieved");
+    m = a;
+    m.out = want; m.lse = lse + n_q * H;
+    attend(s.c, &m);
+    check(memcmp(out, want, (size_t)(n_q * OROW) * 4) == 0
+          && memcmp(lse, lse + n_q * H, (size_t)(n_q * H) * 4) == 0,
+          "and that has the bits of full attention (%s)", type_names[type]);
+    r.n_top = 6; r.n_sink = 1;
+    bias = (float *)zeroed(H * s.n, 4);
+    mass = (float *)zeroed(G * s.n, 4);
+    for (topic = 0; topic < 12; topic++) {
+        a = topic_queries(&s, n_q, (uint64_t)topic, q, out, lse);
+        check_bounds(&s, &a);
+        check(retrieve(s.c, &a, &r) == LCTX_OK, "some blocks are retrieved");
+        for (h = 0; h < G; h++)
+            for (j = n_read = 0; j < blocks; j++) n_read += read[h * blocks + j];
+        total += n_read;
+        check(read[0] && read[blocks - 1] && read[blocks] && n_read <= 6 + 1 + (n_q + 126) / 64,
+              "the first and the last tokens' blocks are among %d read", (int)n_read);
+        for (h = 0; h < H; h++)
+            for (j = 0; j < s.n; j++)
+                bias[h * s.n + j] = read[h / (H / G) * blocks + j / 64] ? 0 : -(float)INFINITY;
+        m = a;
+        m.out = want; m.lse = lse + n_q * H; m.bias = bias; m.bias_query = -1;
+        attend(s.c, &m);
+        for (j = 0; j < n_q * OROW; j++) worst = fmaxf(worst, fabsf(out[j] - want[j]));
+        for (j = 0; j < n_q * H; j++) worst = fmaxf(worst, fabsf(lse[j] - lse[n_q * H + j]));
+        memset(mass, 0, (size_t)(G * s.n) * 4);
+        m.bias = NULL; m.bias_query = 0; m.mass = mass;
+        attend(s.c, &m);
+        for (j = 0; j < G * s.n; j++) {
+            all += (double)mass[j];
+            if (read[j / s.n * blocks + j % s.n / 64]) caught += (double)mass[j];
+        }
+    }
+    check(worst < 3e-6f, "attention over what was read is exact (%s: %.1e)", type_names[type],
+          (double)worst);
+    printf("  cache: %d queries, %s: %.1f of %d blocks hold %.3f of the attention\n", (int)n_q,
+           type_names[type], (double)total / 12, (int)blocks, caught / all);
+    check(caught / all > 2 * (double)total / 12 / (double)blocks,
+          "what is read holds more of the attention than chance would");
+    free(q); free(out); free(want); free(lse); free(bias); free(mass);
+    seq_free(&s);
+    check(mapped == 0, "mapped blocks are given back");
+}
+
+/* Blocks that were cut by a rewind, shared, restored or selected from are retrieved as any. */
+static void test_retrieve_changed(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    float q[QROW], out[OROW], lse[H], *mass;
+    lctx_retrieve r;
+    lctx_select sel;
+    lctx_attn a;
+    stream file;
+    seq s, f, b;
+    d.block = 64; d.summaries = 1;
+    s = seq_new(&d, 211, 2000);
+    topic_append(&s, 500);
+    f = seq_fork(&s, 212);
+    check(lctx_cache_rewind(f.c, 300) == LCTX_OK, "a fork is rewound into a full block");
+    f.n = 300;
+    seq_append(&f, 200);
+    a = topic_queries(&f, 1, 5, q, out, lse);
+    check_bounds(&f, &a);
+    check_bounds(&s, &a);
+    file = saved(&f);
+    b = seq_fork(&s, 1);
+    memcpy(b.k, f.k, (size_t)(f.n * G * DK) * 4);
+    check(lctx_cache_restore(b.c, stream_read, &file) == LCTX_OK, "a cache with summaries is restored");
+    check_bounds(&b, &a);
+    memset(&sel, 0, sizeof sel);
+    memset(&r, 0, sizeof r);
+    mass = observed(&f, 8, 0);
+    sel.mass = mass; sel.n_heavy = 50; sel.window = 230;
+    check(lctx_cache_select(f.c, &sel) == LCTX_OK, "a cache with summaries is selected from");
+    r.window = 1; r.n_top = 100;
+    a = topic_queries(&f, 1, 5, q, out, lse);
+    check(retrieve(f.c, &a, &r) == LCTX_OK, "and retrieved from");
+    {
+        seen v = seen_by(&f, f.n - 1);
+        oracle_error e;
+        memset(&e, 0, sizeof e);
+        compare_token(&v, q, q, f.n - 1, out, lse, &e);
+        check(e.worst < 2e-5, "what a selection kept is read with the blocks (%.1e)", e.worst);
+        seen_free(&v);
+    }
+    free(mass);
+    free(file.data);
+    seq_free(&b);
+    seq_free(&f);
+    seq_free(&s);
+}
+
+static void test_retrieve_arguments(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16), w;
+    static float q[QROW], out[OROW], lse[H], bound[64], scratch[16];
+    lctx_retrieve good, r;
+    lctx_attn base, a;
+    size_t bytes = 0;
+    seq s, plain;
+    d.block = 64;
+    plain = built(&d, 3, 300);
+    d.summaries = 1;
+    s = built(&d, 3, 300);
+    memset(&good, 0, sizeof good);
+    good.window = 1; good.n_top = 1;
+    base = topic_queries(&s, 1, 1, q, out, lse);
+    check(retrieve(s.c, &base, &good) == LCTX_OK, "a cache is retrieved from");
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        r = good; a = base; change; st = retrieve(s.c, &a, &r); \
+        check(st == status, "retrieving with %s gives \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+    } while (0)
+    REFUSED(LCTX_E_WINDOW, "a negative number of blocks", r.n_top = -1);
+    REFUSED(LCTX_E_WINDOW, "no window", r.window = 0);
+    REFUSED(LCTX_E_WINDOW, "negative sinks", r.n_sink = -1);
+    REFUSED(LCTX_E_SPAN, "a bias", a.bias = out);
+    REFUSED(LCTX_E_SPAN, "mass", a.mass = out);
+    REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
+    REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
+    REFUSED(LCTX_E_HEADS, "heads that do not divide", a.n_head = 5);
+    REFUSED(LCTX_E_HEADS, "other KV heads", a.n_head_kv = 1);
+    REFUSED(LCTX_E_STRIDE, "a short stride of lse", a.lse_token = 4);
+#undef REFUSED
+    check(retrieve(plain.c, &base, &good) == LCTX_E_POLICY
+          && lctx_cache_bounds(plain.c, &base, bound) == LCTX_E_POLICY,
+          "without summaries nothing is retrieved");
+    seq_free(&plain);
+    w = desc_of(LCTX_WINDOW, 33, 0, LCTX_F16, LCTX_F16);
+    w.summaries = 1;
+    plain = built(&w, 3, 300);
+    check(retrieve(plain.c, &base, &good) == LCTX_E_POLICY, "nor from windows");
+    check(lctx_cache_retrieve_size(NULL, &base, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, NULL, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, &base, NULL) == LCTX_E_NULL
+          && lctx_cache_retrieve(NULL, &base, &good, scratch, 64) == LCTX_E_NULL
+          && lctx_cache_retrieve(s.c, NULL, &good, scratch, 64) == LCTX_E_NULL
+          && lctx_cache_retrieve(s.c, &base, NULL, scratch, 64) == LCTX_E_NULL
+          && lctx_cache_bounds(NULL, &base, bound) == LCTX_E_NULL
+          && lctx_cache_bounds(s.c, NULL, bound) == LCTX_E_NULL
+          && lctx_cache_bounds(s.c, &base, NULL) == LCTX_E_NULL,
+          "retrieving from, by or to nothing is refused");
+    check(lctx_cache_retrieve(s.c, &base, &good, NULL, 1 << 20) == LCTX_E_SCRATCH
+          && lctx_cache_retrieve(s.c, &base, &good, scratch, sizeof scratch) == LCTX_E_SCRATCH,
+          "too little scratch is refused");
+    seq_free(&plain);
+    seq_free(&s);
+}
+
 /* ------------------------------------------------------------------------- arguments */
 
 static void test_bad_descs(void)
@@ -1845,6 +2125,9 @@ int main(void)
         test_select_is_mask((lctx_type)type);
     }
     test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90);
+    for (type = 0; type < 4; type++) test_retrieve((lctx_type)type, type % 2 ? 5 : 1);
+    test_retrieve_changed();
+    test_retrieve_arguments();
     test_select_edges();
     test_heavy_undo();
     test_budget_bytes();
