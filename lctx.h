@@ -17,7 +17,8 @@
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation
        >>attention   native tiles, spans, visibility, the fold over leaves, mass, merge
-       >>cache       blocks, append, eviction, rewind, fork, save and restore
+       >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
+                     restore
        >>model       projections, the layer, feed, save and restore
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
        >>licence
@@ -69,6 +70,19 @@
    lctx_cache_far_pos(c, position) for the sinks (a.q_far). That is StreamingLLM's "positions inside
    the cache", exact, without touching one cached key: RoPE sees only differences of positions, the
    window's differences are right already, and only the sinks are too far away.
+
+   WHAT STAYS IN THE CACHE, AND WHAT OF IT IS READ (floor 3)
+       everything            LCTX_FULL
+       the last tokens       LCTX_WINDOW; LCTX_SINKS with the first ones (StreamingLLM)
+       heavy hitters         LCTX_HEAVY: what received the most attention so far, by KV head (H2O)
+       a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
+                             then once lctx_cache_select (SnapKV)
+       everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest);
+       blocks are read       an allocator that maps files leaves the others on disk
+       parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
+                             put together what was computed apart
+   Keys stay at the positions where they were born, so none of these rotates or requantises any.
+   Budgets are in tokens; lctx_cache_tokens tells how many fit into bytes.
 
    STEP BY STEP: A MODEL (floor 4)
        fill lctx_model with pointers to your weights; lctx_session_create; then
@@ -132,6 +146,8 @@
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
+       Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
+       below about 2^-24 of a key's mass are lost in it.
        Keys are cached rotated; schemes whose frequencies change mid-sequence (dynamic NTK) must
        settle on one length when the schedule is made.
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
@@ -202,7 +218,7 @@ extern "C" {
     X(LCTX_E_NAN,         "the model gave a value that is not finite")                    \
     X(LCTX_E_IO,          "a read or write callback failed or ended early")               \
     X(LCTX_E_FORMAT,      "saved data is not of this format or is damaged")               \
-    X(LCTX_E_MISMATCH,    "saved data belongs to another shape or policy")                \
+    X(LCTX_E_MISMATCH,    "saved data or another cache has another shape or policy")      \
     X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
     X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")
 typedef enum lctx_status {
@@ -597,6 +613,24 @@ typedef struct lctx_select {
                                  around it, itself included; 0 = 1. SnapKV: 7 */
 } lctx_select;
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select);
+
+/* Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
+   bits. Those before the range are compacted, so it takes time by their number, and afterwards one
+   can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
+   Errors: LCTX_E_NULL, _POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
+   than others), _MEMORY; the cache is as before then. */
+LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
+
+/* Lets an empty cache begin at position pos, as if the tokens before had been dropped.
+   Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of range, or not empty), _MEMORY. */
+LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
+
+/* Appends what another cache of the same description and allocator holds, which must begin where
+   this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
+   computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
+   Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
+   the other), _FULL, _MEMORY; the cache is as before then. */
+LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
 
 /* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
    Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
@@ -2956,6 +2990,44 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
     return lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
 }
 
+LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to)
+{
+    const int64_t heads = cache ? cache->d.n_head_kv : 0;
+    int64_t cut, n, bytes, g, i, left = 0, *list;
+    lctx_status st = LCTX_OK;
+    if (!cache) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return LCTX_E_POLICY;
+    if (from < 0 || to < from || to > cache->n) return LCTX_E_POS;
+    cut = lctx__max(cache->cut, to), n = cache->n_kept + cut - cache->cut;
+    bytes = lctx__mul(heads * 8, n);
+    if (!n || from == to) return LCTX_OK;
+    if (!(list = (int64_t *)lctx__new(&cache->alloc, bytes))) return LCTX_E_MEMORY;
+    for (g = 0; !st && g < heads; g++) {
+        const int64_t before = left;
+        int64_t *at = list + g * before;
+        for (i = left = 0; i < n; i++) {
+            const int64_t pos = lctx__token_at(cache, g, i).pos;
+            if (pos < from || pos >= to) at[left++] = i;
+        }
+        if (g && left != before) st = LCTX_E_EVICTED;
+    }
+    if (!st && left < n) st = lctx__keep(cache, cut, list, left);
+    lctx__delete(&cache->alloc, list, bytes);
+    return st;
+}
+
+LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos)
+{
+    if (!cache) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return LCTX_E_POLICY;
+    if (cache->n || pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
+    if (!pos) return LCTX_OK;
+    cache->kept = lctx__block_new(cache, lctx__kept_bytes(cache, 0));
+    if (!cache->kept) return LCTX_E_MEMORY;
+    cache->n = cache->cut = cache->n_before = pos;
+    return LCTX_OK;
+}
+
 /* HEAVY: a block of tokens that leaves the window of a query at pos competes with what was kept.
    Without the memory for that it stays, to compete at the next time. */
 static void lctx__evict_light(lctx_cache *c, int64_t pos)
@@ -3072,6 +3144,62 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
     lctx_status st = cache ? lctx__append(cache, rows) : LCTX_E_NULL;
     if (!st) lctx__evict(cache, cache->n - rows->n);
     return st;
+}
+
+/* May tokens of the other cache follow this one's as they are? */
+static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
+{
+    const lctx_cache_desc *a = &c->d, *b = &o->d;
+    if (lctx__windowed(c)) return LCTX_E_POLICY;
+    if (a->n_head_kv != b->n_head_kv || a->d_k != b->d_k || a->d_v != b->d_v ||
+        a->k_type != b->k_type || a->v_type != b->v_type || a->policy != b->policy ||
+        a->block != b->block || !a->summaries != !b->summaries ||
+        c->alloc.alloc != o->alloc.alloc || c->alloc.free != o->alloc.free ||
+        c->alloc.user != o->alloc.user)
+        return LCTX_E_MISMATCH;
+    if (o->n_kept) return LCTX_E_EVICTED;
+    if (o->cut != c->n || c == o) return LCTX_E_POS;
+    return c->d.max_tokens && o->n > c->d.max_tokens ? LCTX_E_FULL : LCTX_OK;
+}
+
+/* Tokens from c->n on of the block that both caches hold part of. */
+static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
+{
+    const lctx_tiles to = lctx__block_tiles(c, c->slot[c->n_slot - 1].block);
+    const lctx_tiles from = lctx__block_tiles(o, o->slot[0].block);
+    const int64_t end = lctx__min(o->n, (o->slot[0].id + 1) * c->d.block);
+    int64_t g, i;
+    for (g = 0; g < to.n_head_kv; g++)
+        for (i = c->n % c->d.block; i < c->n % c->d.block + end - c->n; i++)
+            lctx__move_token(&to, lctx__tile_at(&from, g, i), i % LCTX_TILE,
+                             lctx__tile_at(&to, g, i), i % LCTX_TILE);
+    if (end % c->d.block == 0) lctx__summarise(c, c->slot[c->n_slot - 1].block);
+}
+
+LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
+{
+    lctx_cache *c = cache;
+    lctx_status st;
+    int64_t held, g, i;
+    int in_hand;
+    if (!c || !other) return LCTX_E_NULL;
+    if ((st = lctx__join_check(c, other)) != LCTX_OK || other->n == c->n) return st;
+    held = lctx__held(c), in_hand = c->n_slot && c->slot[c->n_slot - 1].id == c->n / c->d.block;
+    st = lctx__slots_reserve(c, c->n_slot + other->n_slot - in_hand);
+    if (!st) st = lctx__mass_reserve(c, other->n - c->n);
+    if (!st && in_hand) st = lctx__own(c, c->n_slot - 1);
+    if (st) return st;
+    lctx__mass_begin(c, other->n);
+    for (g = 0; c->mass && g < c->d.n_head_kv; g++)
+        memcpy(c->mass + g * c->cap_mass + held, other->mass + g * other->cap_mass,
+               (size_t)(other->n - c->n) * sizeof *c->mass);
+    if (in_hand) lctx__join_block(c, other);
+    for (i = in_hand; i < other->n_slot; i++) {
+        c->slot[c->n_slot++] = other->slot[i];
+        lctx__count_up(&other->slot[i].block->refs);
+    }
+    c->n = other->n;
+    return LCTX_OK;
 }
 
 /* The span of what a selection kept. */
