@@ -2352,7 +2352,7 @@ static void lctx__work_mass(lctx__work *w, int64_t key, int64_t lane, int64_t n)
     char *at = (char *)w->p->a.mass + w->head * w->p->a.mass_head + key * 4;
     float mass[LCTX_TILE] = { 0 };
     memcpy(mass + lane, at, (size_t)n * sizeof *mass);
-    w->t.mass = mass, w->t.soon_v.rows = NULL;
+    w->t.mass = mass, w->t.soon_v = w->t.soon_k;       /* no values: the next keys instead */
     w->ops->mass(&w->t);
     memcpy(at, mass + lane, (size_t)n * sizeof *mass);
 }

@@ -1783,8 +1783,8 @@ static void check_bounds(const seq *s, const lctx_attn *a)
             if (i == blocks - 1 && s->n % 64) over += !isinf(b);
         }
     check(over == 0 && 2 * tight >= G * (blocks - 1),
-          "no key scores above its block's bound (%s, %d of %d do), and bounds mean something", type_names[s->d.k_type], (int)over,
-          (int)(G * blocks));
+          "no key scores above its block's bound (%s, %d of %d do), and bounds mean something",
+          type_names[s->d.k_type], (int)over, (int)(G * blocks));
     free(bound);
 }
 
