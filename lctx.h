@@ -564,8 +564,8 @@ typedef struct lctx_cache_info {
 /* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
-/* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types: for
-   budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+/* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
+   (summaries and accounts of mass apart): for budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
@@ -1922,7 +1922,7 @@ static int64_t lctx__parts(const lctx__plan *p, int shift, int64_t n, int64_t *n
    are whole subtrees of the merge. */
 static void lctx__plan_split(lctx__plan *p, int64_t base)
 {
-    p->shift = 48, p->n_part = 1;
+    p->n_part = 1;
     p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
     for (p->shift = p->split ? 0 : 48; p->shift < 48; p->shift++) {
         p->n_part = lctx__parts(p, p->shift, 0, NULL);
