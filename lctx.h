@@ -565,7 +565,8 @@ typedef struct lctx_cache_info {
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
 /* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-   (summaries and accounts of mass apart): for budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+   (summaries and accounts of mass apart): for budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE,
+   _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 

@@ -2150,6 +2150,79 @@ static void test_join(lctx_policy policy, lctx_type k, lctx_type v, int64_t from
     check(count.bytes == 0 && count.wrong == 0, "joined caches leave nothing");
 }
 
+/* A file with word i changed and its checksums, after the head and at the end, made right again. */
+static void forge(stream *file, size_t i, int64_t value)
+{
+    uint64_t sum = 0xcbf29ce484222325u, word;
+    size_t w, n = file->n / 8;
+    memcpy(file->data + i * 8, &value, 8);
+    for (w = 0; w < n; w++) {
+        if (w == 16 || w == n - 1) memcpy(file->data + w * 8, &sum, 8);
+        memcpy(&word, file->data + w * 8, 8);
+        sum = (sum ^ word) * 0x100000001b3u;
+        sum ^= sum >> 29;
+    }
+}
+
+/* Files that say impossible things of a selection, with right checksums. */
+static void test_forged(lctx_policy policy)
+{
+    enum { N = 12, BLOCKS, CUT, KEPT, SUM };           /* words of the head */
+    lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, 0, LCTX_F16, LCTX_I8);
+    static float mass[G * 600];
+    lctx_select sel;
+    lctx_tiles t;
+    snapshot before;
+    stream file, part;
+    seq a, b;
+    size_t bytes = 0, pos;
+    d.block = 64;
+    a = built(&d, 71, 300);
+    b = built(&d, 72, 150);
+    before = snapshot_of(&b);
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass; sel.n_heavy = 30; sel.window = 100;
+    check(lctx_cache_select(a.c, &sel) == LCTX_OK || policy == LCTX_WINDOW, "a cache selects");
+    file = saved(&a);
+    memset(&t, 0, sizeof t);
+    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = LCTX_F16; t.v_type = LCTX_I8; t.cap = 64;
+    if (lctx_tiles_size(&t, &bytes) != LCTX_OK) check(0, "a store has a size");
+    pos = SUM + 1 + bytes / 8;
+#define FORGED(what, word, value) \
+    do { \
+        lctx_status st; \
+        part = file; part.at = 0; \
+        part.data = (unsigned char *)malloc(file.n); \
+        memcpy(part.data, file.data, file.n); \
+        forge(&part, word, value); \
+        st = lctx_cache_restore(b.c, stream_read, &part); \
+        check(st == LCTX_E_FORMAT && unchanged(&b, &before), "a file with %s is refused (%s: %s)", \
+              what, policy_names[policy], lctx_status_text(st)); \
+        free(part.data); \
+    } while (0)
+    FORGED("fewer tokens than were cut", N, 20);
+    FORGED("a negative cut", CUT, -64);
+    FORGED("more kept than were cut", KEPT, 400);
+    FORGED("a negative number kept", KEPT, -1);
+    FORGED("a block too many", BLOCKS, 17);
+    if (policy == LCTX_WINDOW) FORGED("a cut in a window", CUT, 64);
+    else {
+        FORGED("a block too few", BLOCKS, 1);
+        FORGED("a position that goes back", pos + 1, 0);
+        FORGED("a position beyond the cut", pos + 29, 201);
+        FORGED("a negative position", pos, -1);
+    }
+#undef FORGED
+    part = file;
+    forge(&part, N, 300);
+    part.at = 0;
+    check(lctx_cache_restore(b.c, stream_read, &part) == LCTX_OK,
+          "a file with nothing changed is taken, checksums made anew (%s)", policy_names[policy]);
+    free(file.data);
+    seq_free(&a);
+    seq_free(&b);
+}
+
 /* Mass comes along: by it alone, the joined and the part choose the same. */
 static void test_join_mass(void)
 {
@@ -2407,6 +2480,9 @@ int main(void)
         test_join(p, (lctx_type)type, (lctx_type)(3 - type), 100, 28 + type);
     }
     test_join(LCTX_FULL, LCTX_F16, LCTX_F16, 0, 100);
+    test_forged(LCTX_FULL);
+    test_forged(LCTX_WINDOW);
+    test_forged(LCTX_HEAVY);
     test_join_mass();
     test_drop_arguments();
     test_join_arguments();
