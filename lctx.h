@@ -16,8 +16,9 @@
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
-       >>attention   native tiles, spans, raw keys, visibility, the fold over leaves, merge
-       >>cache       blocks, append, eviction, rewind, fork, save and restore
+       >>attention   native tiles, spans, raw keys, visibility, the fold over leaves, mass, merge
+       >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
+                     restore
        >>model       projections, the layer, feed, save and restore
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
        >>licence
@@ -70,6 +71,19 @@
    the cache", exact, without touching one cached key: RoPE sees only differences of positions, the
    window's differences are right already, and only the sinks are too far away.
 
+   WHAT STAYS IN THE CACHE, AND WHAT OF IT IS READ (floor 3)
+       everything            LCTX_FULL
+       the last tokens       LCTX_WINDOW; LCTX_SINKS with the first ones (StreamingLLM)
+       heavy hitters         LCTX_HEAVY: what received the most attention so far, by KV head (H2O)
+       a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
+                             then once lctx_cache_select (SnapKV)
+       everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest);
+       blocks are read       an allocator that maps files leaves the others on disk
+       parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
+                             put together what was computed apart
+   Keys stay at the positions where they were born, so none of these rotates or requantises any.
+   Budgets are in tokens; lctx_cache_tokens tells how many fit into bytes.
+
    STEP BY STEP: A MODEL (floor 4)
        fill lctx_model with pointers to your weights; lctx_session_create; then
        lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) for the prompt and for each token.
@@ -86,7 +100,9 @@
 
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
-                   any chunking of the prompt, on one instruction set. Every score is one chain of
+                   any chunking of the prompt, on one instruction set. (Under LCTX_HEAVY the keys
+                   that stay depend on what had attended when they were chosen, and so on the
+                   chunks.) Every score is one chain of
                    multiply-adds over the dimensions, every output one chain over the keys of a
                    leaf, and leaves are merged along a binary tree fixed by the keys' indices. What
                    is masked or evicted is the identity of that merge, so windows do not disturb
@@ -117,7 +133,7 @@
                               diffuse     peaked (scores of standard deviation 4)
          f32, f16, precise    NMSE 1e-12  1e-11
          bf16                 1e-5        2e-4
-         int8                 1e-5        2e-3
+         int8                 1e-5        5e-3
        (upper bounds; a test prints what it finds). That is of the size of what storing the keys in
        that type cost in the first place; ask for precise where you would not pay it twice.
 
@@ -161,6 +177,8 @@
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
+       Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
+       below about 2^-24 of a key's mass are lost in it.
        Keys that are cached rotated have one schedule for good; where frequencies change
        mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
@@ -208,7 +226,7 @@ extern "C" {
     X(LCTX_E_STRIDE,      "a stride is shorter than what it steps over")                  \
     X(LCTX_E_SCALE,       "int8 rows come without their scales")                          \
     X(LCTX_E_SPAN,        "a span's range, order or query copy is invalid")               \
-    X(LCTX_E_WINDOW,      "window or n_sink is out of range")                             \
+    X(LCTX_E_WINDOW,      "window, n_sink, n_heavy or pool is out of range")              \
     X(LCTX_E_LENGTH,      "a pattern's length (stride, segment or block) is out of range") \
     X(LCTX_E_DILATION,    "a pattern's dilation is not in 1 .. length")                   \
     X(LCTX_E_LOCAL,       "a pattern's local, summary or back is out of range")           \
@@ -235,13 +253,14 @@ extern "C" {
     X(LCTX_E_MEMORY,      "the allocator gave no memory")                                 \
     X(LCTX_E_FULL,        "the cache has no room for these tokens")                       \
     X(LCTX_E_EVICTED,     "the tokens needed for that were evicted")                      \
+    X(LCTX_E_POLICY,      "the cache's policy does not allow that")                       \
     X(LCTX_E_WEIGHT,      "a weight tensor is missing")                                   \
     X(LCTX_E_SHAPE,       "a model dimension is invalid")                                 \
     X(LCTX_E_TOKEN,       "a token is outside the vocabulary")                            \
     X(LCTX_E_NAN,         "the model gave a value that is not finite")                    \
     X(LCTX_E_IO,          "a read or write callback failed or ended early")               \
     X(LCTX_E_FORMAT,      "saved data is not of this format or is damaged")               \
-    X(LCTX_E_MISMATCH,    "saved data belongs to another shape or policy")                \
+    X(LCTX_E_MISMATCH,    "saved data or another cache has another shape or policy")      \
     X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
     X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")
 typedef enum lctx_status {
@@ -518,8 +537,10 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
                 and the groups of t and of j's span agree, or one of them is 0
        p_j = exp(s_j) / (sum over visible j of exp(s_j) + exp(sink_logit[h]))
        out = sum of p_j v_j,    lse = log of the denominator
+       mass[g][j] += sum of p_j over the queries and the heads of group g
    Online softmax: Milakov & Gimelshein 1805.02867; tiling: Dao et al. 2205.14135; split keys:
-   flash-decoding, Dao et al. 2023; ALiBi: 2108.12409; softcap: Gemma 2; sink logits: gpt-oss. */
+   flash-decoding, Dao et al. 2023; ALiBi: 2108.12409; softcap: Gemma 2; sink logits: gpt-oss; mass:
+   H2O 2306.14048, SnapKV 2404.14469. */
 
 /* A run of n keys and values, all heads. Layouts:
    LCTX_ROWS   key j of head g stands at k + j*k_token + g*k_head, d_k elements in a row; values
@@ -544,6 +565,9 @@ typedef struct lctx_span {
                                                    serves both; 0 = packed */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
     int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
+    const int64_t *k_pos;                /* [n_head_kv][n] positions in place of pos + j, which do
+                                            not go back; or null */
+    int64_t k_pos_head;                  /* stride, bytes; 0 = packed, -1 = the same for all */
 } lctx_span;
 
 typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mask;
@@ -625,6 +649,7 @@ typedef struct lctx_attn {
     float  *out;                   /* [n_q][n_head][d_v] */
     int64_t out_token, out_head;   /* strides, bytes; 0 = packed */
     float  *lse;                   /* [n_q][n_head] or null */
+    int64_t lse_token;             /* stride, bytes; 0 = packed */
     float   scale;                 /* 0 = 1/sqrt(d_k), with rope times its scale_mul */
     float   softcap;               /* 0 = none */
     int32_t mask;                  /* lctx_mask */
@@ -638,8 +663,12 @@ typedef struct lctx_attn {
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
     int32_t precise;               /* nonzero: f32 arithmetic for bf16 and int8 too (ARITHMETIC) */
     int32_t reserved;
+    float  *mass;                  /* [n_head_kv][n_kv], added to; wants lse. Or null (see below) */
+    int64_t mass_head;             /* stride, bytes; 0 = packed */
+    int64_t mass_queries;          /* only the last so many queries count, <= n_q; 0 = all */
     const lctx_parallel *par;      /* null = default */
-    lctx_progress progress;        /* null = none; on cancelling, out and lse are unspecified */
+    lctx_progress progress;        /* null = none; on cancelling, out, lse and mass are
+                                      unspecified */
     void   *progress_user;
 } lctx_attn;
 
@@ -649,9 +678,15 @@ typedef struct lctx_attn {
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
-   run at once. Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE,
-   _SCALE, _SPAN, _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _N_ROT,
-   _XPOS_FAR, _SOFTCAP, _POS, _THREADS, _SCRATCH, _CANCELLED. */
+   run at once.
+   Mass is the weight that each key received: a second pass over the keys, for which all rows' lse
+   must be known first, so it costs about what the scores did. Weights are added one by one, in the
+   order of queries and within each of heads: the same bits for any thread count, split and chunking
+   of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
+   nothing; sink logits take their share of it.
+   Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
+   _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _N_ROT, _XPOS_FAR, _SOFTCAP,
+   _POS, _THREADS, _SCRATCH, _CANCELLED. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -706,17 +741,28 @@ LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int
        LCTX_WINDOW   the last `window` tokens count
        LCTX_SINKS    the first n_sink and the last `window` tokens count (StreamingLLM 2309.17453),
                      with positions inside the cache: give q_far rotated to lctx_cache_far_pos
-   A query at position t sees exactly the keys that its policy names, to the token, however many
-   tokens were appended at once; whole blocks are what memory is freed in. */
-typedef enum lctx_policy { LCTX_FULL, LCTX_WINDOW, LCTX_SINKS, LCTX_POLICY_COUNT } lctx_policy;
+       LCTX_HEAVY    the first n_sink, the last `window` and, of the others, in each KV head the
+                     n_heavy tokens that received the most attention (H2O 2306.14048). Every
+                     attend adds to the cache's own account of mass. Choices fall whenever a block
+                     of tokens has left the window, by lctx_cache_select's rule; until then they
+                     stay. What is kept keeps its position
+   Under the first three, a query at position t sees exactly the keys that its policy names, to the
+   token, however many tokens were appended at once; whole blocks are what memory is freed in. */
+typedef enum lctx_policy {
+    LCTX_FULL, LCTX_WINDOW, LCTX_SINKS, LCTX_HEAVY, LCTX_POLICY_COUNT
+} lctx_policy;
 
 typedef struct lctx_cache_desc {
     int32_t n_head_kv, d_k, d_v;      /* d_v 0 = d_k */
     int32_t k_type, v_type;           /* lctx_type */
     int32_t policy;                   /* lctx_policy */
-    int32_t n_sink;                   /* SINKS: >= 1 */
+    int32_t n_sink;                   /* SINKS: >= 1; HEAVY */
     int32_t block;                    /* tokens a block, a multiple of LCTX_TILE; 0 = 256 */
-    int64_t window;                   /* WINDOW, SINKS: >= 1, the query's own key counted */
+    int64_t window;                   /* all but FULL: >= 1, the query's own key counted */
+    int64_t n_heavy;                  /* HEAVY: >= 1, in tokens; see lctx_cache_tokens */
+    int32_t summaries;                /* nonzero: full blocks keep the least and the greatest of
+                                         each dimension of their keys, for lctx_cache_retrieve */
+    int32_t reserved;
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
 } lctx_cache_desc;
@@ -725,23 +771,29 @@ typedef struct lctx_cache lctx_cache;
 
 typedef struct lctx_cache_info {
     int64_t n;                /* tokens appended, less those rewound: the next position */
-    int64_t n_held;           /* tokens in memory */
+    int64_t n_held;           /* tokens in memory, of each KV head */
     int64_t n_dropped;        /* tokens no longer in memory */
     int64_t rewind_min;       /* lctx_cache_rewind can go back to any n from here on; and to 0 */
     int64_t n_block;          /* blocks held, shared ones included */
-    int64_t bytes;            /* of those blocks */
-    int64_t bytes_shared;     /* of these, in blocks that forks share */
+    int64_t bytes;            /* of those blocks and of what was kept */
+    int64_t bytes_shared;     /* of these, in memory that forks share */
+    int64_t n_kept;           /* tokens that a selection kept: the first of the spans lists them */
 } lctx_cache_info;
 
 /* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
+/* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
+   (summaries and accounts of mass apart): for budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE,
+   _HEAD_DIM, _OVERFLOW. */
+LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
 /* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
-   every attention over this cache is to be given lctx_attn.rope. Blocks
-   that no query at or after info.n can see are dropped. Errors: LCTX_E_NULL, _COUNT, _STRIDE,
-   _FULL, _POS, _MEMORY; the cache is as before then. */
+   every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
+   info.n can see are dropped. (Under LCTX_HEAVY, that takes memory for what is kept; where there is
+   none, it is left to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY;
+   the cache is as before then. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
@@ -749,11 +801,13 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
    and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
    Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-   and positions are those inside the cache without further ado. Errors: those of lctx_attend, and
+   and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
+   cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
+   raw (LCTX_E_POLICY). Errors: those of lctx_attend, and
    LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
-LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
+LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes);
 
 /* The position inside the cache of a query at pos: min(pos, n_sink + window - 1) under LCTX_SINKS,
@@ -765,8 +819,77 @@ LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
 LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                       int64_t *n);
 
-/* Forgets the tokens n and after. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n below
-   info.rewind_min: a window that ends there is gone). */
+/* Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
+   below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+   Where there are no more than that, nothing happens. Kept keys and values keep their bits and
+   positions; they are compacted into tiles of their own, whole blocks are freed. Afterwards one can
+   rewind to info.n - window. At the end of a prompt, with the mass of its last queries
+   (mass_queries) and neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY.
+   Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE, _OVERFLOW, _MEMORY; the cache is as before then.
+   */
+typedef struct lctx_select {
+    const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
+                                 gives it; null = the cache's own account (HEAVY) */
+    int64_t mass_head;        /* stride, bytes; 0 = packed */
+    int64_t n_heavy, window;  /* >= 0 */
+    int32_t n_sink;           /* >= 0 */
+    int32_t pool;             /* odd: a token counts with the greatest mass of so many neighbours
+                                 around it, itself included; 0 = 1. SnapKV: 7 */
+} lctx_select;
+LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select);
+
+/* Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
+   bits. Those before the range are compacted, so it takes time by their number, and afterwards one
+   can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
+   Errors: LCTX_E_NULL, _POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
+   than others), _MEMORY; the cache is as before then. */
+LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
+
+/* Lets an empty cache begin at position pos, as if the tokens before had been dropped.
+   Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of range, or not empty), _MEMORY. */
+LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
+
+/* Appends what another cache of the same description and allocator holds, which must begin where
+   this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
+   computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
+   Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
+   the other), _FULL, _MEMORY; the cache is as before then. */
+LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
+
+/* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
+   Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
+   a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
+   others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
+   exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
+   may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
+   window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
+   progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
+   LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern). */
+typedef struct lctx_retrieve {
+    int64_t  n_top;           /* >= 0 */
+    int64_t  window;          /* >= 1 */
+    int32_t  n_sink;          /* >= 0 */
+    int32_t  reserved;
+    uint8_t *read;            /* [n_head_kv][info.n_block]: set to 1 where a block was read, else
+                                 to 0; or null */
+} lctx_retrieve;
+LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
+                                              size_t *bytes);
+LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
+                                         const lctx_retrieve *retrieve, void *scratch,
+                                         size_t scratch_bytes);
+
+/* The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
+   q and all heads of the group, q . k (unscaled) is at most
+       max over q of sum over d of max(q_d least_d, q_d greatest_d),
+   but for f32's rounding; the block that is being filled has infinity. Errors: as lctx_attend_size,
+   and LCTX_E_NULL, _POLICY. */
+LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn,
+                                       float *bound);
+
+/* Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
+   mass, but for those of the last append. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n
+   below info.rewind_min: a window that ends there is gone). */
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n);
 
 /* A second cache with the same contents; full blocks are shared, and a shared block is copied by
@@ -840,9 +963,11 @@ typedef struct lctx_model {
        far_rule  how far pairs count their distance */
 typedef struct lctx_session_desc {
     int32_t k_type, v_type;       /* of the caches, lctx_type */
-    int32_t policy;               /* lctx_policy, of every layer that has no narrower window */
+    int32_t policy;               /* lctx_policy, of every layer that has no narrower window; under
+                                     HEAVY, of every layer that has no window */
     int32_t n_sink;
     int64_t window;
+    int64_t n_heavy;              /* HEAVY: tokens of each KV head and layer, kept by their mass */
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256 */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
@@ -876,8 +1001,8 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
-   lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _GLOBAL (a
-   pattern's global positions in a layer that evicts). free takes null too. */
+   lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
+   keys under LCTX_HEAVY), _GLOBAL (a pattern's global positions in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -1000,9 +1125,9 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
         LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
-        LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_tensor)
-        LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
-        LCTX__SIZEOF(lctx_session_info)
+        LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
+        LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
+        LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
 #undef LCTX__SIZEOF
     };
     size_t i;
@@ -1217,7 +1342,9 @@ typedef struct lctx__tile {
     uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
     float *w_scale, *share;          /* of int8 values: [rows] what a whole weight of 1 is worth;
                                         [LCTX_TILE] what a weight of 1 is as a whole number */
-    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax */
+    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax; for mass,
+                                        m is the rows' lse */
+    float *mass;                     /* [LCTX_TILE] what mass adds to */
 } lctx__tile;
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -1254,9 +1381,11 @@ typedef struct lctx__product {
 
 typedef struct lctx__ops {
     void (*tile)(const lctx__tile *);
+    void (*mass)(const lctx__tile *);                                 /* no values, no softmax */
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
+    float (*bound)(int64_t d, const float *q, const float *lo, const float *hi);
     unsigned dots;                   /* bit by bit: key and value types with dot products */
     void (*queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out);
     void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
@@ -1997,6 +2126,26 @@ static void lctx__put(int type, int64_t d, const float *src, lctx__place p)
     if (type == LCTX_I8) memcpy(p.scale, &scale, 4);
 }
 
+/* One token's key and value from lane to lane of two tiles of a head, as they are stored. */
+static void lctx__move_row(const lctx__place *from, const lctx__place *to, int scaled)
+{
+    int64_t i;
+    for (i = 0; i < from->padded; i++)
+        memcpy(lctx__place_at(to, i), lctx__place_at(from, i), (size_t)from->size);
+    if (scaled) memcpy(to->scale, from->scale, 4);
+}
+static void lctx__move_token(const lctx_tiles *t, char *from, int64_t lane, char *to,
+                             int64_t to_lane)
+{
+    const int64_t v = lctx__key_bytes(t->k_type, t->d_k);
+    lctx__place a = lctx__key_place(t->k_type, t->d_k, from, lane);
+    lctx__place b = lctx__key_place(t->k_type, t->d_k, to, to_lane);
+    lctx__move_row(&a, &b, t->k_type == LCTX_I8);
+    a = lctx__value_place(t->v_type, lctx__d_v(t), from + v, lane);
+    b = lctx__value_place(t->v_type, lctx__d_v(t), to + v, to_lane);
+    lctx__move_row(&a, &b, t->v_type == LCTX_I8);
+}
+
 static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64_t d_k, int64_t d_v,
                                     lctx_rows *full)
 {
@@ -2053,20 +2202,22 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     return LCTX_OK;
 }
 
-/* The other way. */
-static void lctx__get(int type, int64_t d, lctx__place p, float *out)
+/* The other way: n <= 64 elements from number i on; and a whole row. */
+static void lctx__get_part(int type, const lctx__place *p, int64_t i, int64_t n, float *out)
 {
     char piece[64 * 4];
     float scale = 1;
-    int64_t at, i, n;
-    for (at = 0; at < d; at += n) {
-        n = lctx__min(d - at, 64);
-        for (i = 0; i < n; i++)
-            memcpy(piece + i * p.size, lctx__place_at(&p, at + i), (size_t)p.size);
-        lctx__use()->to_f32(type, n, piece, out + at);
-    }
-    if (type == LCTX_I8) memcpy(&scale, p.scale, 4);
-    for (i = 0; type == LCTX_I8 && i < d; i++) out[i] *= scale;
+    int64_t j;
+    for (j = 0; j < n; j++)
+        memcpy(piece + j * p->size, lctx__place_at(p, i + j), (size_t)p->size);
+    lctx__use()->to_f32(type, n, piece, out);
+    if (type == LCTX_I8) memcpy(&scale, p->scale, 4);
+    for (j = 0; type == LCTX_I8 && j < n; j++) out[j] *= scale;
+}
+static void lctx__get(int type, int64_t d, lctx__place p, float *out)
+{
+    int64_t i;
+    for (i = 0; i < d; i += 64) lctx__get_part(type, &p, i, lctx__min(d - i, 64), out + i);
 }
 
 LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
@@ -2140,11 +2291,12 @@ typedef struct lctx__plan {
     int shift;                   /* a task takes the leaves that agree in leaf >> shift */
     int64_t n_part;              /* such sets of leaves */
     int64_t depth;               /* partial results pending in a fold */
-    int64_t n_task;
+    int64_t n_task, n_all;       /* of the pass in hand, of all passes */
     int32_t threads;
     unsigned k_dots, v_dots;     /* bit by bit: types multiplied by dot products */
     int any_dots;                /* among the spans' */
     int has_far;                 /* spans of query 1 */
+    int biased;                  /* scores that something is added to key by key */
     int has_rule;                /* distances that are not their own */
     lctx__turns *turns;          /* [LCTX__TURNS] with raw keys */
     int64_t turns_bytes;         /* of these and their tables */
@@ -2174,6 +2326,7 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     int64_t ke = lctx__esize(s.k_type), ve = lctx__esize(s.v_type), hk = a->n_head_kv;
     if (!s.index) s.index = *next;
     *next = s.index + s.n;
+    s.k_pos_head = s.k_pos_head == -1 ? 0 : s.k_pos_head ? s.k_pos_head : s.n * 8;
     if (s.layout == LCTX_TILES) {
         int64_t tile = lctx__key_bytes(s.k_type, a->d_k) + lctx__value_bytes(s.v_type, a->d_v);
         s.k_token = s.v_token = tile;      /* here: from tile to tile */
@@ -2192,6 +2345,21 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     return s;
 }
 
+/* Listed positions: of every head, from 0 on, never going back. */
+static lctx_status lctx__k_pos_check(const lctx_attn *a, const lctx_span *s)
+{
+    const int64_t step = s->k_pos_head == -1 ? 0 : s->k_pos_head ? s->k_pos_head : s->n * 8;
+    int64_t g, j;
+    if (step % 8 || (s->k_pos_head != -1 && step < s->n * 8)) return LCTX_E_STRIDE;
+    if (!lctx__fits(lctx__mul(a->n_head_kv, step))) return LCTX_E_OVERFLOW;
+    for (g = 0; g < a->n_head_kv; g++) {
+        const int64_t *pos = (const int64_t *)(const void *)((const char *)s->k_pos + g * step);
+        if (s->n && (pos[0] < 0 || pos[s->n - 1] >= LCTX__MAX_POS)) return LCTX_E_POS;
+        for (j = 1; j < s->n; j++) if (pos[j] < pos[j - 1]) return LCTX_E_POS;
+    }
+    return LCTX_OK;
+}
+
 static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int64_t next)
 {
     int64_t kb = a->d_k * lctx__esize(s->k_type), vb = a->d_v * lctx__esize(s->v_type);
@@ -2206,6 +2374,10 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
         return LCTX_E_SPAN;
     if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
     if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
+    if (s->k_pos) {
+        lctx_status st = a->rope ? LCTX_E_SPAN : lctx__k_pos_check(a, s);
+        if (st) return st;
+    }
     if (a->rope && s->n && (lctx__pos_check(a->rope, s->pos) == LCTX_E_XPOS_FAR ||
                             lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
         return LCTX_E_XPOS_FAR;
@@ -2293,6 +2465,7 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     lctx_status st;
     if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
     if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
+    if (a->mass_queries < 0 || a->mass_queries > a->n_q) return LCTX_E_COUNT;
     if (a->n_head % a->n_head_kv) return LCTX_E_HEADS;
     if (!lctx__dim_ok(a->d_k) || !lctx__dim_ok(a->d_v)) return LCTX_E_HEAD_DIM;
     if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
@@ -2316,9 +2489,11 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     a->q_head = lctx__stride(a->q_head, k, k), a->out_head = lctx__stride(a->out_head, v, v);
     a->q_token = lctx__stride(a->q_token, h * k, k);
     a->out_token = lctx__stride(a->out_token, h * v, v);
-    if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0)
+    a->lse_token = lctx__stride(a->lse_token, h * 4, h * 4);
+    if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0 || a->lse_token < 0)
         return LCTX_E_STRIDE;
     if (!lctx__fits(lctx__mul(a->n_q, lctx__max(a->q_token, a->out_token))) ||
+        !lctx__fits(lctx__mul(a->n_q, a->lse_token)) ||
         !lctx__fits(lctx__mul(h, lctx__max(a->q_head, a->out_head))))
         return LCTX_E_OVERFLOW;
     /* -1: the same bias for all queries, for all heads */
@@ -2327,7 +2502,9 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     else a->bias_query = 0, a->bias_head = a->bias_head ? a->bias_head : n_kv;
     if (a->bias_head == -1) a->bias_head = 0;
     else a->bias_head = lctx__stride(a->bias_head, lctx__mul(a->bias_query, a->n_q), n_kv);
-    return a->bias_query < 0 || a->bias_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
+    a->mass_head = lctx__stride(a->mass_head, n_kv, n_kv);
+    if (a->bias_query < 0 || a->bias_head < 0 || a->mass_head < 0) return LCTX_E_STRIDE;
+    return lctx__fits(lctx__mul(a->n_head_kv, a->mass_head)) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
 
 /* In how many sets does leaf >> shift cut the spans' leaves? *nth, if given, gets the number of set
@@ -2352,38 +2529,50 @@ static int64_t lctx__parts(const lctx__plan *p, int shift, int64_t n, int64_t *n
 /* Tasks that keep so many threads evenly busy. */
 #define LCTX__WANT_TASKS(p) (4 * (int64_t)(p)->threads)
 
-/* How the work is cut: query blocks of about LCTX__ROWS rows, and, where these and the heads are
-   too few for the threads, sets of leaves that are whole subtrees of the merge. A task has one KV
-   head; but a few queries on rows [token][head][dim] take all heads, so that memory is read in
-   order. */
+/* Where `base` tasks are too few for the threads, each takes one of several sets of leaves, which
+   are whole subtrees of the merge. */
+static void lctx__plan_split(lctx__plan *p, int64_t base)
+{
+    p->n_part = 1;
+    p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
+    for (p->shift = p->split ? 0 : 48; p->shift < 48; p->shift++) {
+        p->n_part = lctx__parts(p, p->shift, 0, NULL);
+        if (p->n_part * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    }
+    p->n_part = lctx__max(p->n_part, 1);
+    p->n_task = lctx__mul(base, p->n_part);
+}
+
+/* How the work is cut: query blocks of about LCTX__ROWS rows, and sets of leaves where these and
+   the heads are too few. A task has one KV head; but a few queries on rows [token][head][dim] take
+   all heads, so that memory is read in order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
-    int64_t i, next = 0, top = 0, base;
+    int64_t i, next = 0, top = 0;
     int tokens_first = 0;
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
     p->rows = p->q_block * p->group;
+    p->biased = p->a.bias != NULL;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
         if (!s.n) continue;
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
         p->has_far |= s.query;
         p->any_dots |= (int)(p->k_dots >> s.k_type | p->v_dots >> s.v_type) & 1;
+        p->biased |= s.k_pos && p->a.alibi;
         tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
     }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
     p->depth = lctx__min(p->depth, lctx__max(lctx__parts(p, 0, 0, NULL), 1));
     p->heads = tokens_first && p->rows <= LCTX__FEW_ROWS ? p->a.n_head_kv : 1;
     p->head_tasks = p->a.n_head_kv / p->heads;
-    base = p->n_block * p->head_tasks;
-    p->shift = 48, p->n_part = 1;
-    p->split = base < LCTX__WANT_TASKS(p) && p->threads > 1;
-    if (!p->split) return;
-    for (p->shift = 0; p->shift < 48; p->shift++) {
-        p->n_part = lctx__parts(p, p->shift, 0, NULL);
-        if (p->n_part * base <= 2 * LCTX__WANT_TASKS(p)) break;
+    if (p->a.mass) {       /* its pass has no blocks of queries: a key's weights add up in order */
+        lctx__plan_split(p, p->head_tasks);
+        p->n_all = p->n_task;
     }
-    p->n_part = lctx__max(p->n_part, 1);
+    lctx__plan_split(p, lctx__mul(p->n_block, p->head_tasks));
+    p->n_all += p->n_task;
 }
 
 /* Copies of the queries: for spans of query 0 and 1, near and far. */
@@ -2418,7 +2607,7 @@ static void lctx__plan_sizes(lctx__plan *p)
     int64_t n;
     p->part_floats = lctx__round_up(lctx__mul(all, p->d_v + 2), 16);
     n = lctx__mul(all, p->d_k * 4 * lctx__copies(p) + 4);               /* queries, slope */
-    n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->a.bias ? 2 : 1)));   /* scores, bias */
+    n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->biased ? 2 : 1)));   /* scores, bias */
     n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
     if (p->any_dots) {
         n = lctx__add(n, lctx__mul(all, (p->d_k * 2 + 8) * (1 + p->has_far)));   /* lctx__dots */
@@ -2451,6 +2640,7 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
         p->a.scale = (float)((p->a.rope ? p->a.rope->scale_mul : 1) / sqrt((double)p->a.d_k));
     p->has_rule = p->a.far_rule && p->a.far_rule->kind != LCTX_FAR_NONE;
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
+    if (p->a.mass_queries == 0) p->a.mass_queries = p->a.n_q;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s;
         int64_t steps;
@@ -2471,7 +2661,6 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
     lctx__plan_cut(p);
-    p->n_task = lctx__mul(lctx__mul(p->n_block, p->head_tasks), p->n_part);
     lctx__plan_sizes(p);
     return lctx__fits(p->total_bytes) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
@@ -2494,6 +2683,7 @@ typedef struct lctx__work {
     int far;                       /* copy of the queries in hand */
     int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
+    int mass;                      /* the second pass: no values, weights are added up by key */
     float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
     lctx__dots dots[2];            /* the first two for dot products */
     float *bias;                   /* [rows][LCTX_TILE] */
@@ -2517,7 +2707,7 @@ static void lctx__work_carve(lctx__work *w, char *at)
         if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
             w->q[i] = (float *)lctx__carve(&at, all * p->d_k * 4);
     w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
-    w->bias = p->a.bias ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
+    w->bias = p->biased ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
     w->slope = (float *)lctx__carve(&at, all * 4);
     w->dist = (float *)lctx__carve(&at, p->rows * 4);
@@ -2526,7 +2716,6 @@ static void lctx__work_carve(lctx__work *w, char *at)
     w->k_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
     w->v_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
     for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
-        w->dots[i].type = -1;
         w->dots[i].words = (uint32_t *)lctx__carve(&at, all * p->d_k * 2);
         w->dots[i].scale = (float *)lctx__carve(&at, all * 4);
         w->dots[i].start = (int32_t *)lctx__carve(&at, all * 4);
@@ -2648,12 +2837,13 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->q0 + row % w->t.rows / group;
 }
 
-/* Queries of the block, all copies, scaled; padding dimensions zero; slopes. */
-static void lctx__work_queries(lctx__work *w)
+/* Queries of the block from q0 on, all copies, scaled; padding dimensions zero; slopes. */
+static void lctx__work_queries(lctx__work *w, int64_t q0)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t d = w->p->d_k;
     int64_t row, t, h, i, c;
+    w->q0 = q0, w->n_q = lctx__min(w->p->q_block, a->n_q - q0);
     w->t.rows = w->n_q * w->p->group, w->all = w->t.rows * w->p->heads;
     for (row = 0; row < w->all; row++) {
         lctx__row_is(w, row, &t, &h);
@@ -2668,6 +2858,7 @@ static void lctx__work_queries(lctx__work *w)
         }
     }
     for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
+    w->dots[0].type = w->dots[1].type = -1;
 }
 
 /* ---- visibility: what a query sees is a row of runs of key positions, of which the next one from
@@ -2774,10 +2965,40 @@ static uint64_t lctx__visible(const lctx_attn *a, int64_t head, int64_t pos, int
     return see & live;
 }
 
-/* Masks of the rows of one KV head. Returns 0 where no row sees anything; t.see is null where all
-   rows see all keys. */
-static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t head, int64_t at,
-                            uint64_t live)
+/* Does a query at pos see every key up to position last? */
+static int lctx__sees_all(const lctx_attn *a, int64_t pos, int64_t last)
+{
+    return !a->pattern && (a->mask == LCTX_MASK_NONE || last <= pos) && a->window > pos;
+}
+
+/* The positions of a span's keys in a head, if they are listed. */
+static const int64_t *lctx__list(const lctx_span *s, int64_t head)
+{
+    return s->k_pos ? (const int64_t *)(const void *)((const char *)s->k_pos + head * s->k_pos_head)
+                    : NULL;
+}
+
+/* As lctx__visible to query head h of KV head `head`, of the tile whose lane 0 is the span's key
+   lane0: listed positions are taken by runs of such that follow by one. */
+static uint64_t lctx__visible_keys(const lctx_attn *a, const lctx_span *s, int64_t head, int64_t h,
+                                   int64_t pos, int64_t lane0, uint64_t live)
+{
+    const int64_t *list = lctx__list(s, head), last = lctx__min(lane0 + LCTX_TILE, s->n);
+    int64_t j = lctx__max(lane0, 0), end;
+    uint64_t see = 0;
+    if (!list) return lctx__visible(a, h, pos, s->pos + lane0, live);
+    if (lctx__sees_all(a, pos, list[last - 1])) return live;
+    for (; j < last; j = end) {
+        for (end = j + 1; end < last && list[end] == list[end - 1] + 1; end++) {}
+        see |= lctx__visible(a, h, pos, list[j] - (j - lane0),
+                             lctx__below(end - lane0) & ~lctx__below(j - lane0));
+    }
+    return see;
+}
+
+/* Masks of the rows of the KV head in hand. Returns 0 where no row sees anything; t.see is null
+   where all rows see all keys. */
+static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t group = w->p->group;
@@ -2787,7 +3008,8 @@ static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t head, int
         for (g = 0; g < group; g++) {
             if (g == 0 || lctx__by_head(a))
                 see = lctx__sees_span(a, w->q0 + t, s)
-                    ? lctx__visible(a, head * group + g, lctx__q_pos(a, w->q0 + t), at, live) : 0;
+                    ? lctx__visible_keys(a, s, w->head, w->head * group + g,
+                                         lctx__q_pos(a, w->q0 + t), lane0, live) : 0;
             w->see[t * group + g] = see;
             any |= see, all &= see;
         }
@@ -2795,21 +3017,28 @@ static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t head, int
     return any != 0;
 }
 
-/* The dense bias of the tile's lanes; -inf there masks. */
-static void lctx__work_bias(lctx__work *w, int64_t key0, uint64_t live)
+/* What is added to the scores of the tile whose lane 0 is the span's key lane0: the dense bias,
+   where -inf masks, and ALiBi of listed positions. */
+static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t key0, int64_t lane0,
+                            uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
+    const int64_t *list = lctx__list(s, w->head);
     int64_t row, t, h, i;
     uint64_t all = ~(uint64_t)0;
+    w->t.slope = list ? NULL : w->t.slope;
     for (row = 0; row < w->t.rows; row++) {
         uint64_t see = w->t.see ? w->see[row] : ~(uint64_t)0;
         const char *b;
         lctx__row_is(w, (w->head - w->head0) * w->t.rows + row, &t, &h);
-        b = (const char *)a->bias + h * a->bias_head + t * a->bias_query;
+        b = a->bias ? (const char *)a->bias + h * a->bias_head + t * a->bias_query : NULL;
         for (i = 0; i < LCTX_TILE; i++) {
+            const int on = (int)(live >> i & 1);
             float x = 0;
-            if (live >> i & 1) memcpy(&x, b + (key0 + i) * 4, 4);
+            if (on && a->bias) memcpy(&x, b + (key0 + lane0 + i) * 4, 4);
             if (lctx__bits(x) == 0xff800000u) see &= ~((uint64_t)1 << i), x = 0;
+            if (on && list && a->alibi)
+                x -= a->alibi[h] * fabsf((float)(lctx__q_pos(a, t) - list[lane0 + i]));
             w->bias[row * LCTX_TILE + i] = x;
         }
         w->see[row] = see;
@@ -2917,8 +3146,8 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
     const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
     lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;    /* these values; the keys packed next */
     lctx__rows_keys(w, s, k, first, n);
-    lctx__rows_values(w, s, v, first, n);
-    sv->rows = n == LCTX_TILE && w->t.v == (const void *)v ? v : NULL;
+    if (!w->mass) lctx__rows_values(w, s, v, first, n);
+    sv->rows = !w->mass && n == LCTX_TILE && w->t.v == (const void *)v ? v : NULL;
     sv->stride = s->v_token, sv->bytes = w->p->a.d_v * lctx__esize(s->v_type);
     if (w->head + 1 < w->head0 + w->p->heads) sk->rows = k + s->k_head;
     else if (first + 2 * LCTX_TILE > s->n) sk->rows = NULL;
@@ -2952,7 +3181,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
     }
-    if (!w->t.v_dot && s->v_type != LCTX_F32) {
+    if (!w->t.v_dot && s->v_type != LCTX_F32 && !w->mass) {
         w->ops->values(s->v_type, d_v, v, w->v_tile);
         w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
     }
@@ -3002,12 +3231,12 @@ static void lctx__work_leaf(lctx__work *w, int64_t leaf)
     }
 }
 
-/* Points the kernel's tile at the rows of one KV head and their part. */
-static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
+/* Points the kernel's tile at the rows of the KV head in hand and their part. */
+static void lctx__work_head(lctx__work *w, int32_t far)
 {
-    const int64_t row = (head - w->head0) * w->t.rows;
+    const int64_t row = (w->head - w->head0) * w->t.rows;
     const lctx__part *part = &w->stack[w->top - 1];
-    w->head = head, w->far = far;
+    w->far = far;
     w->t.q = w->q[far] + row * w->p->d_k, w->t.row0 = row;
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
@@ -3019,10 +3248,11 @@ static void lctx__work_head(lctx__work *w, int64_t head, int32_t far)
 enum { LCTX__ROW_GAP = 6 };
 static void lctx__work_kernel(const lctx__work *w)
 {
+    void (*const run)(const lctx__tile *) = w->mass ? w->ops->mass : w->ops->tile;
     const uint64_t *see = w->t.see;
     lctx__tile t = w->t;
     int64_t row, i, end;
-    if (!see) w->ops->tile(&t);
+    if (!see) run(&t);
     for (row = 0; see && row < w->t.rows; row = i) {
         for (i = end = row; i < w->t.rows && i - end <= (end > row ? LCTX__ROW_GAP : 0); i++)
             if (see[i]) end = i + 1;
@@ -3033,7 +3263,7 @@ static void lctx__work_kernel(const lctx__work *w)
         t.slope = w->t.slope ? w->t.slope + row : NULL, t.dist = w->t.dist + row;
         t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
         t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
-        w->ops->tile(&t);
+        run(&t);
         t.soon_v.rows = t.soon_k.rows = NULL;
     }
 }
@@ -3113,27 +3343,44 @@ static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
     w->t.see = see;
 }
 
+/* Keys first .. last-1 of the tile whose lane 0 is key lane0, against the rows of the head in hand:
+   their values join the rows' parts, or, in the second pass, their weights the mass of keys
+   numbered from key0 on. */
+static void lctx__work_pass(lctx__work *w, const lctx_span *s, int64_t lane0, int64_t first,
+                            int64_t last, int64_t key0)
+{
+    const size_t bytes = (size_t)(last - first) * sizeof(float);
+    float mass[LCTX_TILE] = { 0 }, *own = mass + (first - lane0);
+    char *at = (char *)w->p->a.mass + w->head * w->p->a.mass_head + (key0 + first) * 4;
+    if (w->mass) memcpy(own, at, bytes);
+    if (w->mass) w->t.mass = mass, w->t.soon_v = w->t.soon_k;    /* no values: the next keys */
+    if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
+    else lctx__work_kernel(w);
+    if (w->mass) memcpy(at, own, bytes);
+}
+
 /* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
 {
+    const lctx_attn *a = &w->p->a;
     const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
     const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
-    const int fresh = w->bias || lctx__by_head(&w->p->a);    /* masks of one head only */
-    int64_t row, head;
+    const int fresh = w->bias || s->k_pos || lctx__by_head(a);      /* masks of one head only */
+    int64_t row;
     int seen = 0;
-    for (row = 0; w->p->a.alibi && row < w->t.rows; row++)
-        w->dist[row] = (float)(lctx__q_pos(&w->p->a, w->q0 + row / w->p->group) - s->pos - lane0);
-    for (head = w->head0; head < w->head0 + w->p->heads; head++) {
-        if (head == w->head0 || fresh) seen = lctx__work_masks(w, s, head, s->pos + lane0, live);
+    for (row = 0; a->alibi && row < w->t.rows; row++)
+        w->dist[row] = (float)(lctx__q_pos(a, w->q0 + row / w->p->group) - s->pos - lane0);
+    for (w->head = w->head0; w->head < w->head0 + w->p->heads; w->head++) {
+        if (w->head == w->head0 || fresh) seen = lctx__work_masks(w, s, lane0, live);
         if (!seen) continue;
-        lctx__work_leaf(w, lctx__leaf(s, i));
-        lctx__work_head(w, head, s->query);
-        if (w->bias) lctx__work_bias(w, key0 + lane0, live);
+        if (!w->mass) lctx__work_leaf(w, lctx__leaf(s, i));
+        lctx__work_head(w, s->query);
+        w->t.bias = NULL;
+        if (a->bias || (a->alibi && s->k_pos)) lctx__work_bias(w, s, key0, lane0, live);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
-        if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
-        else lctx__work_kernel(w);
+        lctx__work_pass(w, s, lane0, first, last, key0);
     }
 }
 
@@ -3146,6 +3393,7 @@ static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t 
     const int64_t h0 = w->head0 * w->p->group, h1 = h0 + w->p->heads * w->p->group;
     const int64_t n_head = lctx__by_head(a) ? h1 - h0 : 1;
     int64_t best = LCTX__HUGE, t, h;
+    if (s->k_pos) return i;                        /* each head has its own: its mask decides */
     for (t = w->n_q - 1; t >= 0 && i < n; t--)
         for (h = h0; h < h0 + n_head && lctx__sees_span(a, w->q0 + t, s); h++) {
             lctx__run r = lctx__next_run(a, h, lctx__q_pos(a, w->q0 + t),
@@ -3173,6 +3421,11 @@ static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
     }
 }
 
+static float *lctx__lse(const lctx_attn *a, int64_t t, int64_t h)
+{
+    return (float *)(void *)((char *)a->lse + t * a->lse_token + h * 4);
+}
+
 /* Rows of a finished part to out and lse, the sink logit joining the denominator. */
 static void lctx__emit(const lctx__work *w, const lctx__part *part)
 {
@@ -3193,23 +3446,20 @@ static void lctx__emit(const lctx__work *w, const lctx__part *part)
         }
         if (empty) memset(out, 0, (size_t)a->d_v * sizeof *out);
         else w->ops->finish(a->d_v, l, part->mla[2] + row * w->p->d_v, out);
-        if (a->lse) a->lse[t * a->n_head + h] = lse;
+        if (a->lse) *lctx__lse(a, t, h) = lse;
     }
 }
 
 /* Task i: heads side by side, the last query blocks first, for they see the most. */
 static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
 {
-    int64_t block;
+    int64_t block = p->n_block - 1 - i / p->n_part / p->head_tasks;
     memset(w, 0, sizeof *w);
     w->p = p, w->ops = lctx__use();
     w->part = i % p->n_part;
     w->head0 = i / p->n_part % p->head_tasks * p->heads;
-    block = p->n_block - 1 - i / p->n_part / p->head_tasks;
-    w->q0 = block * p->q_block;
-    w->n_q = lctx__min(p->q_block, p->a.n_q - w->q0);
     lctx__work_carve(w, p->scratch + thread * p->thread_bytes);
-    lctx__work_queries(w);
+    lctx__work_queries(w, block * p->q_block);
     w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
     w->t.dist = w->dist;
 }
@@ -3230,25 +3480,37 @@ static float *lctx__kept(const lctx__plan *p, int64_t i)
 /* Reports the tasks begun so far, and notes a wish to stop. */
 static void lctx__report(lctx__plan *p)
 {
-    if (p->a.progress && p->a.progress(p->a.progress_user, lctx__count(&p->begun), p->n_task))
+    if (p->a.progress && p->a.progress(p->a.progress_user, lctx__count(&p->begun), p->n_all))
         lctx__flag_set(&p->cancelled);
+}
+
+/* Counts a task that goes through the spans, and begins it; 0 if it shall not be done. */
+static int lctx__task_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
+{
+    if (lctx__flag(&p->cancelled)) return 0;
+    lctx__count_up(&p->begun);
+    if (thread == 0) lctx__report(p);
+    lctx__work_begin(w, p, i, thread);
+    if (p->n_part > 1) w->part = lctx__nth_part(p, w->part);
+    return 1;
+}
+
+static void lctx__work_spans(lctx__work *w)
+{
+    int64_t i, next = 0, key0 = 0;
+    for (i = 0; i < w->p->a.n_spans; i++) {
+        lctx_span s = lctx__span(w->p, i, &next);
+        lctx__work_span(w, &s, key0);
+        key0 += s.n;
+    }
 }
 
 static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
 {
     lctx__plan *p = (lctx__plan *)arg;
     lctx__work w;
-    int64_t n, next = 0, key0 = 0;
-    if (lctx__flag(&p->cancelled)) return;
-    lctx__count_up(&p->begun);
-    if (thread == 0) lctx__report(p);
-    lctx__work_begin(&w, p, i, thread);
-    if (p->n_part > 1) w.part = lctx__nth_part(p, w.part);
-    for (n = 0; n < p->a.n_spans; n++) {
-        lctx_span s = lctx__span(p, n, &next);
-        lctx__work_span(&w, &s, key0);
-        key0 += s.n;
-    }
+    if (!lctx__task_begin(&w, p, i, thread)) return;
+    lctx__work_spans(&w);
     if (!w.top) lctx__work_leaf(&w, 0);            /* nothing seen at all */
     lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
     if (p->n_part == 1) lctx__emit(&w, &w.stack[0]);
@@ -3275,6 +3537,26 @@ static void lctx__join_task(void *arg, int64_t i, int32_t thread)
     lctx__emit(&w, &w.stack[0]);
 }
 
+/* Task i of the second pass: one head's keys, or a set of leaves of them, under all queries in
+   order. lse stands where the kernel looks for the rows' maxima. */
+static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
+{
+    lctx__plan *p = (lctx__plan *)arg;
+    const lctx_attn *a = &p->a;
+    lctx__work w;
+    int64_t q0, row, t, h;
+    if (!lctx__task_begin(&w, p, i, thread)) return;
+    w.mass = 1, w.top = 1;
+    for (q0 = a->n_q - a->mass_queries; q0 < a->n_q && !lctx__flag(&p->cancelled); q0 += w.n_q) {
+        lctx__work_queries(&w, q0);
+        for (row = 0; row < w.all; row++) {
+            lctx__row_is(&w, row, &t, &h);
+            w.stack[0].mla[0][row] = *lctx__lse(a, t, h);
+        }
+        lctx__work_spans(&w);
+    }
+}
+
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes)
 {
     lctx__plan p;
@@ -3283,6 +3565,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     if (st) return st;
     if (p.a.n_q == 0) return LCTX_OK;
     if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far && !p.a.rope)) return LCTX_E_NULL;
+    if (p.a.mass && !p.a.lse) return LCTX_E_NULL;
     for (i = 0; i < p.a.n_spans; i++)
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
@@ -3293,6 +3576,10 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
         lctx__for(p.a.par, 0, p.n_task / p.n_part, lctx__join_task, &p);
+    if (p.a.mass) {
+        lctx__plan_split(&p, p.head_tasks);
+        lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__mass_task, &p);
+    }
     if (!p.cancelled) lctx__report(&p);
     return p.cancelled ? LCTX_E_CANCELLED : LCTX_OK;
 }
@@ -3355,11 +3642,18 @@ struct lctx_cache {
     int64_t         n;           /* tokens appended */
     lctx__slot     *slot;        /* blocks held, by id; a gap where blocks were dropped */
     int64_t         n_slot, cap_slot;
+    int64_t         cut;         /* tokens before are gone, but for n_kept of each head: */
+    lctx__block    *kept;        /* their tiles, then positions [n_head_kv][n_kept] */
+    int64_t         n_kept;
+    float          *mass;        /* HEAVY: [2][n_head_kv][cap_mass] in the order of the spans; */
+    int64_t         cap_mass;    /* even. The second are those before the last append, */
+    int64_t         n_before;    /* which began at this token */
 };
 
 static int64_t lctx__block_bytes(const lctx_cache *c)
 {
-    return LCTX__ALIGN + lctx__tiles_bytes(&c->tiles);
+    const int64_t summary = c->d.summaries ? 2 * (int64_t)c->d.d_k * c->d.n_head_kv * 4 : 0;
+    return LCTX__ALIGN + lctx__tiles_bytes(&c->tiles) + summary;
 }
 static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
 {
@@ -3367,18 +3661,79 @@ static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
     t.mem = (char *)(uintptr_t)b + LCTX__ALIGN;
     return t;
 }
-static lctx__block *lctx__block_new(const lctx_cache *c)
+static lctx__block *lctx__block_new(const lctx_cache *c, int64_t bytes)
 {
-    lctx__block *b = (lctx__block *)lctx__new(&c->alloc, lctx__block_bytes(c));
+    lctx__block *b = (lctx__block *)lctx__new(&c->alloc, bytes);
     if (b) b->refs = 1;
     return b;
 }
-static void lctx__block_drop(const lctx_cache *c, lctx__block *b)
+static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
-    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, lctx__block_bytes(c));
+    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, bytes);
 }
 
-static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
+/* The least of each dimension of a block's keys in head g; the greatest follow. */
+static float *lctx__summary(const lctx_cache *c, const lctx__block *b, int64_t g)
+{
+    lctx_tiles t = lctx__block_tiles(c, b);
+    return (float *)(void *)((char *)t.mem + lctx__tiles_bytes(&t)) + 2 * g * t.d_k;
+}
+/* Sums up a block that has just been filled. Nothing is written into it any more but after a
+   rewind, and then it will be filled again. */
+static void lctx__summarise(const lctx_cache *c, lctx__block *b)
+{
+    const lctx_tiles t = lctx__block_tiles(c, b);
+    float x[64];
+    int64_t g, i, d, e, n;
+    for (g = 0; c->d.summaries && g < t.n_head_kv; g++) {
+        float *lo = lctx__summary(c, b, g), *hi = lo + t.d_k;
+        for (d = 0; d < t.d_k; d++) lo[d] = FLT_MAX, hi[d] = -FLT_MAX;
+        for (i = 0; i < t.cap; i++)
+            for (d = 0; d < t.d_k; d += n) {
+                const lctx__place p = lctx__key_place(t.k_type, t.d_k, lctx__tile_at(&t, g, i),
+                                                      i % LCTX_TILE);
+                n = lctx__min(t.d_k - d, 64);
+                lctx__get_part(t.k_type, &p, d, n, x);
+                for (e = 0; e < n; e++) {
+                    if (x[e] < lo[d + e]) lo[d + e] = x[e];
+                    if (x[e] > hi[d + e]) hi[d + e] = x[e];
+                }
+            }
+    }
+}
+
+/* What a selection of n tokens a head takes, and where its parts stand. It is never changed. */
+static lctx_tiles lctx__kept_tiles(const lctx_cache *c, const lctx__block *b, int64_t n)
+{
+    lctx_tiles t = lctx__block_tiles(c, b);
+    t.cap = lctx__round_up(n, LCTX_TILE);
+    return t;
+}
+static int64_t lctx__kept_bytes(const lctx_cache *c, int64_t n)
+{
+    lctx_tiles t = c->tiles;
+    t.cap = lctx__round_up(n, LCTX_TILE);
+    return lctx__add(lctx__add(LCTX__ALIGN, lctx__tiles_bytes(&t)), lctx__mul(t.n_head_kv, n * 8));
+}
+static int64_t *lctx__kept_pos(const lctx_cache *c, const lctx__block *b, int64_t n)
+{
+    lctx_tiles t = lctx__kept_tiles(c, b, n);
+    return (int64_t *)(void *)((char *)t.mem + lctx__tiles_bytes(&t));
+}
+static void lctx__kept_drop(lctx_cache *c)
+{
+    lctx__block_drop(c, c->kept, lctx__kept_bytes(c, c->n_kept));
+    c->kept = NULL, c->n_kept = c->cut = 0;
+}
+
+/* Do windows decide what is seen? Else tokens stay until they are selected away. */
+static int lctx__windowed(const lctx_cache *c)
+{
+    return c->d.policy == LCTX_WINDOW || c->d.policy == LCTX_SINKS;
+}
+
+/* A block's tiles, as the description has them. */
+static lctx_status lctx__cache_tiles(const lctx_cache_desc *d, lctx_tiles *t)
 {
     lctx_status st;
     memset(t, 0, sizeof *t);
@@ -3386,13 +3741,31 @@ static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
     t->k_type = d->k_type, t->v_type = d->v_type;
     t->cap = d->block ? d->block : 256;
     if ((st = lctx__tiles_check(t)) != LCTX_OK) return st;
-    if (!lctx__fits(lctx__tiles_bytes(t))) return LCTX_E_OVERFLOW;
+    return lctx__fits(lctx__tiles_bytes(t)) ? LCTX_OK : LCTX_E_OVERFLOW;
+}
+
+static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
+{
+    lctx_status st = lctx__cache_tiles(d, t);
+    if (st) return st;
     if (d->policy < 0 || d->policy >= LCTX_POLICY_COUNT) return LCTX_E_ENUM;
     if (d->max_tokens < 0) return LCTX_E_COUNT;
     if (d->policy == LCTX_FULL && (d->window || d->n_sink)) return LCTX_E_WINDOW;
     if (d->policy != LCTX_FULL && (d->window < 1 || d->window > LCTX__MAX_POS))
         return LCTX_E_WINDOW;
-    if (d->policy == LCTX_SINKS ? d->n_sink < 1 : d->n_sink != 0) return LCTX_E_WINDOW;
+    if (d->policy == LCTX_SINKS ? d->n_sink < 1 : d->n_sink < 0) return LCTX_E_WINDOW;
+    if (d->policy == LCTX_WINDOW && d->n_sink) return LCTX_E_WINDOW;
+    if (d->policy == LCTX_HEAVY ? d->n_heavy < 1 : d->n_heavy != 0) return LCTX_E_WINDOW;
+    return d->n_heavy > LCTX__MAX_POS ? LCTX_E_WINDOW : LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens)
+{
+    lctx_tiles t;
+    lctx_status st = desc && tokens ? lctx__cache_tiles(desc, &t) : LCTX_E_NULL;
+    if (st) return st;
+    if (bytes < 0) return LCTX_E_COUNT;
+    *tokens = bytes / (lctx__tile_bytes(&t) * t.n_head_kv) * LCTX_TILE;
     return LCTX_OK;
 }
 
@@ -3417,15 +3790,29 @@ LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache *
 static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 {
     int64_t i;
-    for (i = from; i < to; i++) lctx__block_drop(c, c->slot[i].block);
+    for (i = from; i < to; i++) lctx__block_drop(c, c->slot[i].block, lctx__block_bytes(c));
     memmove(c->slot + from, c->slot + to, (size_t)(c->n_slot - to) * sizeof *c->slot);
     c->n_slot -= to - from;
 }
 
-static void lctx__slots_free(lctx_cache *c)
+static int64_t lctx__mass_bytes(const lctx_cache *c, int64_t cap)
+{
+    return lctx__mul(2 * (int64_t)c->d.n_head_kv * (int64_t)sizeof *c->mass, cap);
+}
+
+/* Frees all that the cache holds. */
+static void lctx__contents_free(lctx_cache *c)
 {
     if (c->n_slot) lctx__slots_drop(c, 0, c->n_slot);
+    lctx__kept_drop(c);
     lctx__delete(&c->alloc, c->slot, c->cap_slot * (int64_t)sizeof *c->slot);
+    lctx__delete(&c->alloc, c->mass, lctx__mass_bytes(c, c->cap_mass));
+}
+/* Lets a copy of a cache's struct hold nothing. */
+static void lctx__contents_none(lctx_cache *c)
+{
+    c->slot = NULL, c->kept = NULL, c->mass = NULL;
+    c->n = c->n_slot = c->cap_slot = c->cut = c->n_kept = c->cap_mass = c->n_before = 0;
 }
 
 LCTX_API void lctx_cache_free(lctx_cache *cache)
@@ -3433,7 +3820,7 @@ LCTX_API void lctx_cache_free(lctx_cache *cache)
     lctx_allocator alloc;
     if (!cache) return;
     alloc = cache->alloc;
-    lctx__slots_free(cache);
+    lctx__contents_free(cache);
     lctx__delete(&alloc, cache, (int64_t)sizeof *cache);
 }
 
@@ -3459,31 +3846,220 @@ static int64_t lctx__held_from(const lctx_cache *c)
     int64_t i = c->n_slot;
     if (!i) return c->n;
     while (i > 1 && c->slot[i - 1].id == c->slot[i - 2].id + 1) i--;
-    return c->slot[i - 1].id * c->d.block;
+    return lctx__max(c->slot[i - 1].id * c->d.block, c->cut);
 }
 /* Lowest position whose query sees its whole window, other than by being near the start. */
 static int64_t lctx__rewind_min(const lctx_cache *c)
 {
     int64_t from = lctx__held_from(c);
+    if (!lctx__windowed(c)) return c->cut;
     return from ? lctx__min(from + c->d.window - 1, c->n) : 0;
 }
 /* Is the window of a query at pos all held? */
 static int lctx__window_held(const lctx_cache *c, int64_t pos)
 {
     int64_t i, need = lctx__max(pos - c->d.window + 1, 0) / c->d.block;
-    if (c->d.policy == LCTX_FULL || pos >= lctx__rewind_min(c)) return 1;
+    if (!lctx__windowed(c) || pos >= lctx__rewind_min(c)) return pos >= c->cut;
     for (i = 0; i < c->n_slot && c->slot[i].id < need; i++) {}
     for (; need * c->d.block < pos; need++, i++)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
     return 1;
 }
 
-/* Drops blocks that no query at or after pos can see. */
+/* ---- selection: what was held before a cut gives way to some of it. All heads hold equally many
+   tokens, numbered in the order of the spans. */
+typedef struct lctx__token { char *tile; int64_t lane, pos; } lctx__token;
+
+static int64_t lctx__held(const lctx_cache *c)      /* if not windowed */
+{
+    return c->n_kept + c->n - c->cut;
+}
+static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
+{
+    lctx__token token;
+    lctx_tiles t;
+    int64_t at = i;
+    if (i < c->n_kept) {
+        t = lctx__kept_tiles(c, c->kept, c->n_kept);
+        token.pos = lctx__kept_pos(c, c->kept, c->n_kept)[g * c->n_kept + i];
+    } else {
+        token.pos = c->cut + i - c->n_kept;
+        t = lctx__block_tiles(c, c->slot[token.pos / c->d.block - c->slot[0].id].block);
+        at = token.pos % c->d.block;
+    }
+    token.tile = lctx__tile_at(&t, g, at), token.lane = at % LCTX_TILE;
+    return token;
+}
+
+/* The accounts of mass follow: those in list move together, then come those not before the cut. */
+static void lctx__keep_mass(lctx_cache *c, int64_t before, const int64_t *list, int64_t n)
+{
+    int64_t row, i, rest = lctx__held(c) - before;
+    for (row = 0; c->mass && row < 2 * c->d.n_head_kv; row++) {
+        float *mass = c->mass + row * c->cap_mass;
+        for (i = 0; i < n; i++) mass[i] = mass[list[row % c->d.n_head_kv * n + i]];
+        memmove(mass + n, mass + before, (size_t)rest * sizeof *mass);
+    }
+}
+
+/* Puts in place of all tokens before the cut the n of each head whose numbers, rising, stand in
+   list[n_head_kv][n]. On failure all is as before. */
+static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, int64_t n)
+{
+    lctx__block *kept = lctx__block_new(c, lctx__kept_bytes(c, n));
+    int64_t g, i, *pos;
+    lctx_tiles t;
+    if (!kept) return LCTX_E_MEMORY;
+    t = lctx__kept_tiles(c, kept, n), pos = lctx__kept_pos(c, kept, n);
+    for (g = 0; g < t.n_head_kv; g++)
+        for (i = 0; i < n; i++) {
+            lctx__token from = lctx__token_at(c, g, list[g * n + i]);
+            lctx__move_token(&t, from.tile, from.lane, lctx__tile_at(&t, g, i), i % LCTX_TILE);
+            pos[g * n + i] = from.pos;
+        }
+    lctx__keep_mass(c, c->n_kept + cut - c->cut, list, n);
+    lctx__kept_drop(c);
+    c->kept = kept, c->n_kept = n, c->cut = cut;
+    for (i = 0; i < c->n_slot && (c->slot[i].id + 1) * c->d.block <= cut; i++) {}
+    if (i) lctx__slots_drop(c, 0, i);
+    return LCTX_OK;
+}
+
+/* An integer that orders as floats do; a NaN counts most. */
+static uint32_t lctx__order(float x)
+{
+    uint32_t u = lctx__bits(x);
+    return u >> 31 ? ~u : u | 0x80000000u;
+}
+
+/* How much each of head g's first n tokens wants to stay. */
+static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int64_t n,
+                       uint32_t *rank)
+{
+    const char *mass = (const char *)s->mass + g * s->mass_head;
+    int64_t i, j, end;
+    for (i = 0; i < n; i++) {
+        rank[i] = lctx__token_at(c, g, i).pos < s->n_sink ? UINT32_MAX : 0;
+        end = lctx__min(i + s->pool / 2 + 1, n);
+        for (j = lctx__max(i - s->pool / 2, 0); j < end; j++) {
+            uint32_t worth = lctx__order(*(const float *)(const void *)(mass + j * 4));
+            if (worth > rank[i]) rank[i] = worth;
+        }
+    }
+}
+
+/* The numbers of the k of n that rank highest, rising; of equal ones the later. */
+static void lctx__choose(const uint32_t *rank, int64_t n, int64_t k, int64_t *list)
+{
+    uint32_t least = 0;      /* the greatest that at least k of them reach, bit by bit */
+    int64_t i, count, spare = k;
+    int bit;
+    for (bit = 31; bit >= 0; bit--) {
+        for (i = count = 0; i < n; i++) count += rank[i] >= (least | 1u << bit);
+        if (count >= k) least |= 1u << bit;
+    }
+    for (i = 0; i < n; i++) spare -= rank[i] > least;
+    for (i = n; i-- > 0;)
+        if (rank[i] > least || (rank[i] == least && spare-- > 0)) list[--k] = i;
+}
+
+/* lctx_cache_select on tokens before the cut, checked. */
+static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut)
+{
+    const int64_t n = c->n_kept + cut - c->cut, heads = c->d.n_head_kv;
+    const int64_t k = lctx__min(n, lctx__add(s->n_sink, s->n_heavy));
+    const int64_t bytes = lctx__add(lctx__mul(heads * 8, k), lctx__mul(n, 4));
+    lctx_status st;
+    int64_t g, *list;
+    if (k == n) return LCTX_OK;
+    list = (int64_t *)lctx__new(&c->alloc, bytes);
+    if (!list) return LCTX_E_MEMORY;
+    for (g = 0; g < heads; g++) {
+        uint32_t *rank = (uint32_t *)(void *)(list + heads * k);
+        lctx__rank(c, s, g, n, rank);
+        lctx__choose(rank, n, k, list + g * k);
+    }
+    st = lctx__keep(c, cut, list, k);
+    lctx__delete(&c->alloc, list, bytes);
+    return st;
+}
+
+LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select)
+{
+    lctx_select s;
+    int64_t n;
+    if (!cache || !select) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return LCTX_E_POLICY;
+    s = *select, n = lctx__held(cache);
+    if (s.n_heavy < 0 || s.window < 0 || s.n_sink < 0 || s.pool < 0) return LCTX_E_WINDOW;
+    if (!s.pool) s.pool = 1;
+    if (s.pool % 2 == 0) return LCTX_E_WINDOW;
+    if (!s.mass) s.mass = cache->mass, s.mass_head = cache->cap_mass * 4;
+    if (!s.mass && n) return LCTX_E_NULL;
+    s.mass_head = lctx__stride(s.mass_head, n * 4, n * 4);
+    if (s.mass_head < 0) return LCTX_E_STRIDE;
+    if (!lctx__fits(lctx__mul(cache->d.n_head_kv, s.mass_head))) return LCTX_E_OVERFLOW;
+    return lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
+}
+
+LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to)
+{
+    const int64_t heads = cache ? cache->d.n_head_kv : 0;
+    int64_t cut, n, bytes, g, i, left = 0, *list;
+    lctx_status st = LCTX_OK;
+    if (!cache) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return LCTX_E_POLICY;
+    if (from < 0 || to < from || to > cache->n) return LCTX_E_POS;
+    cut = lctx__max(cache->cut, to), n = cache->n_kept + cut - cache->cut;
+    bytes = lctx__mul(heads * 8, n);
+    if (!n || from == to) return LCTX_OK;
+    if (!(list = (int64_t *)lctx__new(&cache->alloc, bytes))) return LCTX_E_MEMORY;
+    for (g = 0; !st && g < heads; g++) {
+        const int64_t before = left;
+        int64_t *at = list + g * before;
+        for (i = left = 0; i < n; i++) {
+            const int64_t pos = lctx__token_at(cache, g, i).pos;
+            if (pos < from || pos >= to) at[left++] = i;
+        }
+        if (g && left != before) st = LCTX_E_EVICTED;
+    }
+    if (!st && left < n) st = lctx__keep(cache, cut, list, left);
+    lctx__delete(&cache->alloc, list, bytes);
+    return st;
+}
+
+LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos)
+{
+    if (!cache) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return LCTX_E_POLICY;
+    if (cache->n || pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
+    if (!pos) return LCTX_OK;
+    cache->kept = lctx__block_new(cache, lctx__kept_bytes(cache, 0));
+    if (!cache->kept) return LCTX_E_MEMORY;
+    cache->n = cache->cut = cache->n_before = pos;
+    return LCTX_OK;
+}
+
+/* HEAVY: a block of tokens that leaves the window of a query at pos competes with what was kept.
+   Without the memory for that it stays, to compete at the next time. */
+static void lctx__evict_light(lctx_cache *c, int64_t pos)
+{
+    const int64_t from = pos - c->d.window + 1, cut = from - from % c->d.block;
+    lctx_select s;
+    if (cut <= c->cut) return;
+    memset(&s, 0, sizeof s);
+    s.mass = c->mass, s.mass_head = c->cap_mass * 4;
+    s.n_heavy = c->d.n_heavy, s.n_sink = c->d.n_sink, s.pool = 1;
+    (void)lctx__select(c, &s, cut);
+}
+
+/* Drops what no query at or after pos can see. */
 static void lctx__evict(lctx_cache *c, int64_t pos)
 {
     const int64_t b = c->d.block, from = pos - c->d.window + 1;   /* the window's first token */
     int64_t lo = 0, hi;
-    if (c->d.policy == LCTX_FULL) return;
+    if (c->d.policy == LCTX_HEAVY) lctx__evict_light(c, pos);
+    if (!lctx__windowed(c)) return;
     while (lo < c->n_slot && c->slot[lo].id * b < c->d.n_sink) lo++;
     for (hi = lo; hi < c->n_slot && (c->slot[hi].id + 1) * b <= from; hi++) {}
     if (hi > lo) lctx__slots_drop(c, lo, hi);
@@ -3494,11 +4070,11 @@ static lctx_status lctx__own(lctx_cache *c, int64_t i)
 {
     lctx__block *old = c->slot[i].block, *own;
     if (lctx__count(&old->refs) == 1) return LCTX_OK;
-    if (!(own = lctx__block_new(c))) return LCTX_E_MEMORY;
+    if (!(own = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
     memcpy((char *)own + LCTX__ALIGN, (char *)old + LCTX__ALIGN,
            (size_t)lctx__tiles_bytes(&c->tiles));
     c->slot[i].block = own;
-    lctx__block_drop(c, old);
+    lctx__block_drop(c, old, lctx__block_bytes(c));
     return LCTX_OK;
 }
 
@@ -3510,13 +4086,43 @@ static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
     int64_t id = c->n / c->d.block + in_hand;
     lctx_status st = lctx__slots_reserve(c, n0 + last - id + 1);
     for (; !st && id <= last; id++) {
-        lctx__block *block = lctx__block_new(c);
+        lctx__block *block = lctx__block_new(c, lctx__block_bytes(c));
         if (!block) st = LCTX_E_MEMORY;
         else c->slot[c->n_slot].id = id, c->slot[c->n_slot++].block = block;
     }
     if (!st && in_hand) st = lctx__own(c, n0 - 1);
     if (st && c->n_slot > n0) lctx__slots_drop(c, n0, c->n_slot);
     return st;
+}
+
+/* Room for the accounts of mass of n more tokens. */
+static lctx_status lctx__mass_reserve(lctx_cache *c, int64_t n)
+{
+    const int64_t held = lctx__held(c);
+    int64_t cap = lctx__max(c->cap_mass, LCTX_TILE), row;
+    float *mass;
+    if (c->d.policy != LCTX_HEAVY) return LCTX_OK;
+    while (cap < held + n) cap *= 2;
+    if (cap == c->cap_mass) return LCTX_OK;
+    mass = (float *)lctx__new(&c->alloc, lctx__mass_bytes(c, cap));
+    if (!mass) return LCTX_E_MEMORY;
+    for (row = 0; c->mass && row < 2 * c->d.n_head_kv; row++)
+        memcpy(mass + row * cap, c->mass + row * c->cap_mass, (size_t)held * sizeof *mass);
+    lctx__delete(&c->alloc, c->mass, lctx__mass_bytes(c, c->cap_mass));
+    c->mass = mass, c->cap_mass = cap;
+    return LCTX_OK;
+}
+/* Opens accounts for tokens c->n .. n-1; what the others hold is remembered, should the append be
+   undone. */
+static void lctx__mass_begin(lctx_cache *c, int64_t n)
+{
+    const int64_t held = lctx__held(c), half = c->d.n_head_kv * c->cap_mass;
+    int64_t row;
+    if (!c->mass) return;
+    for (row = 0; row < c->d.n_head_kv; row++)
+        memset(c->mass + row * c->cap_mass + held, 0, (size_t)(n - c->n) * sizeof *c->mass);
+    memcpy(c->mass + half, c->mass, (size_t)half * sizeof *c->mass);
+    c->n_before = c->n;
 }
 
 /* Appends without evicting: what the model step does before it knows that all went well. */
@@ -3530,13 +4136,16 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
     if (rows->n > LCTX__MAX_POS - c->n) return LCTX_E_POS;
     if (c->d.policy == LCTX_FULL && c->d.max_tokens && rows->n > c->d.max_tokens - c->n)
         return LCTX_E_FULL;
+    if ((st = lctx__mass_reserve(c, rows->n)) != LCTX_OK) return st;
     if ((st = lctx__blocks_reserve(c, c->n + rows->n)) != LCTX_OK) return st;
+    lctx__mass_begin(c, c->n + rows->n);
     for (i = c->n_slot - 1; i > 0 && c->slot[i].id * c->d.block > c->n; i--) {}
     for (at = 0; at < rows->n; at += n, i++) {
         lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
         first = c->n + at - c->slot[i].id * c->d.block;
         n = lctx__min(c->d.block - first, rows->n - at);
         lctx__write_rows(&t, first, &full, at, n);
+        if (first + n == c->d.block) lctx__summarise(c, c->slot[i].block);
     }
     c->n += rows->n;
     return LCTX_OK;
@@ -3549,20 +4158,91 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
     return st;
 }
 
-/* Each span in order: a block's tokens below n_sink apart from the rest, for they are
-   scored with the far copy of the query. Returns their number; writes up to cap of them. */
+/* May tokens of the other cache follow this one's as they are? */
+static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
+{
+    const lctx_cache_desc *a = &c->d, *b = &o->d;
+    if (lctx__windowed(c)) return LCTX_E_POLICY;
+    if (a->n_head_kv != b->n_head_kv || a->d_k != b->d_k || a->d_v != b->d_v ||
+        a->k_type != b->k_type || a->v_type != b->v_type || a->policy != b->policy ||
+        a->block != b->block || !a->summaries != !b->summaries ||
+        c->alloc.alloc != o->alloc.alloc || c->alloc.free != o->alloc.free ||
+        c->alloc.user != o->alloc.user)
+        return LCTX_E_MISMATCH;
+    if (o->n_kept) return LCTX_E_EVICTED;
+    if (o->cut != c->n || c == o) return LCTX_E_POS;
+    return c->d.max_tokens && o->n > c->d.max_tokens ? LCTX_E_FULL : LCTX_OK;
+}
+
+/* Tokens from c->n on of the block that both caches hold part of. */
+static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
+{
+    const lctx_tiles to = lctx__block_tiles(c, c->slot[c->n_slot - 1].block);
+    const lctx_tiles from = lctx__block_tiles(o, o->slot[0].block);
+    const int64_t end = lctx__min(o->n, (o->slot[0].id + 1) * c->d.block);
+    int64_t g, i;
+    for (g = 0; g < to.n_head_kv; g++)
+        for (i = c->n % c->d.block; i < c->n % c->d.block + end - c->n; i++)
+            lctx__move_token(&to, lctx__tile_at(&from, g, i), i % LCTX_TILE,
+                             lctx__tile_at(&to, g, i), i % LCTX_TILE);
+    if (end % c->d.block == 0) lctx__summarise(c, c->slot[c->n_slot - 1].block);
+}
+
+LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
+{
+    lctx_cache *c = cache;
+    lctx_status st;
+    int64_t held, g, i;
+    int in_hand;
+    if (!c || !other) return LCTX_E_NULL;
+    if ((st = lctx__join_check(c, other)) != LCTX_OK || other->n == c->n) return st;
+    held = lctx__held(c), in_hand = c->n_slot && c->slot[c->n_slot - 1].id == c->n / c->d.block;
+    st = lctx__slots_reserve(c, c->n_slot + other->n_slot - in_hand);
+    if (!st) st = lctx__mass_reserve(c, other->n - c->n);
+    if (!st && in_hand) st = lctx__own(c, c->n_slot - 1);
+    if (st) return st;
+    lctx__mass_begin(c, other->n);
+    for (g = 0; c->mass && g < c->d.n_head_kv; g++)
+        memcpy(c->mass + g * c->cap_mass + held, other->mass + g * other->cap_mass,
+               (size_t)(other->n - c->n) * sizeof *c->mass);
+    if (in_hand) lctx__join_block(c, other);
+    for (i = in_hand; i < other->n_slot; i++) {
+        c->slot[c->n_slot++] = other->slot[i];
+        lctx__count_up(&other->slot[i].block->refs);
+    }
+    c->n = other->n;
+    return LCTX_OK;
+}
+
+/* The span of what a selection kept. */
+static lctx_span lctx__kept_span(const lctx_cache *c)
+{
+    lctx_tiles t = lctx__kept_tiles(c, c->kept, c->n_kept);
+    lctx_span s;
+    memset(&s, 0, sizeof s);
+    if (!c->n_kept) return s;
+    lctx__tiles_span_of(&t, 0, c->n_kept, 0, &s);
+    s.k_pos = lctx__kept_pos(c, c->kept, c->n_kept);
+    return s;
+}
+
+/* Each span in order: what was kept, then the blocks; a block's tokens below n_sink apart from the
+   rest, for they are scored with the far copy of the query. Returns their number; writes up to cap
+   of them. */
 static int64_t lctx__cache_spans(const lctx_cache *c, lctx_span *spans, int64_t cap)
 {
-    int64_t i, n = 0;
+    const int64_t n_far = c->d.policy == LCTX_SINKS ? c->d.n_sink : 0;
+    int64_t i, n = c->n_kept > 0;
+    if (n && cap > 0) spans[0] = lctx__kept_span(c);
     for (i = 0; i < c->n_slot; i++) {
         int64_t from = c->slot[i].id * c->d.block, end = lctx__min(from + c->d.block, c->n), at, to;
         lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
-        for (at = from; at < end; at = to, n++) {
-            to = at < c->d.n_sink ? lctx__min(end, c->d.n_sink) : end;
+        for (at = lctx__max(from, c->cut); at < end; at = to, n++) {
+            to = at < n_far ? lctx__min(end, n_far) : end;
             if (n >= cap) continue;
             lctx__tiles_span_of(&t, at - from, to - at, at, &spans[n]);
             spans[n].index = at;
-            spans[n].query = at < c->d.n_sink;
+            spans[n].query = at < n_far;
         }
     }
     return n;
@@ -3594,8 +4274,10 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     if (!lctx__unset_or(attn->d_k, d->d_k) || !lctx__unset_or(attn->d_v, d->d_v))
         return LCTX_E_HEAD_DIM;
     if (attn->spans || attn->n_spans) return LCTX_E_SPAN;
+    if (attn->rope && d->policy == LCTX_HEAVY) return LCTX_E_POLICY;
     out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
-    if (d->policy == LCTX_FULL) return LCTX_OK;
+    if (c->mass && !attn->mass) out->mass = c->mass, out->mass_head = c->cap_mass * 4;
+    if (!lctx__windowed(c)) return LCTX_OK;
     if (attn->pattern && attn->pattern->n_global) return LCTX_E_GLOBAL;
     if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
         return LCTX_E_WINDOW;
@@ -3606,11 +4288,14 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     return LCTX_OK;
 }
 
-/* Scratch: first the spans, then attention's own. */
-static int64_t lctx__spans_bytes(const lctx_cache *c, int64_t *n_span)
+/* Scratch: first the spans, then lse if mass needs it and nobody else, then attention's own. */
+static int64_t lctx__spans_bytes(const lctx_cache *c, const lctx_attn *a, int64_t *n_span,
+                                 int64_t *lse_at)
 {
+    const int64_t lse = a->mass && !a->lse ? lctx__mul(a->n_head * (int64_t)4, a->n_q) : 0;
     *n_span = lctx__cache_spans(c, NULL, 0);
-    return LCTX__ALIGN + lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
+    *lse_at = lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
+    return lctx__add(LCTX__ALIGN + *lse_at, lctx__round_up(lse, LCTX__ALIGN));
 }
 
 /* A span without memory over tokens from .. to-1: for asking how much scratch they need. */
@@ -3624,44 +4309,221 @@ static lctx_span lctx__run_span(const lctx_cache *c, int64_t from, int64_t to)
     return s;
 }
 
+/* Few spans that need as much scratch as the cache's own: the size asks only which leaves there
+   are, and whether sinks are among them. */
+enum { LCTX__RUNS = 4 };
+static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS])
+{
+    const int64_t from = lctx__held_from(c);
+    int64_t n_sink = c->d.policy == LCTX_SINKS ? lctx__min(c->d.n_sink, c->n) : 0, lead = 0;
+    if (from && lctx__windowed(c))
+        while (lead < c->n_slot && c->slot[lead].id == lead) lead++;
+    runs[0] = lctx__kept_span(c);
+    runs[1] = lctx__run_span(c, 0, n_sink);
+    runs[2] = lctx__run_span(c, n_sink, lead * c->d.block);     /* up to the gap */
+    runs[3] = lctx__run_span(c, lctx__max(from, n_sink), c->n);
+    runs[1].query = n_sink > 0;
+}
+
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes)
 {
-    int64_t n_span, n_sink, from, lead = 0;
-    lctx_span runs[3];
+    int64_t n_span, lse_at, own;
+    lctx_span runs[LCTX__RUNS];
     lctx_attn a;
     lctx_status st;
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    /* the size asks only which leaves there are, and whether sinks are among them */
-    from = lctx__held_from(cache), n_sink = lctx__min(cache->d.n_sink, cache->n);
-    while (from && lead < cache->n_slot && cache->slot[lead].id == lead) lead++;
-    runs[0] = lctx__run_span(cache, 0, n_sink);
-    runs[1] = lctx__run_span(cache, n_sink, lead * cache->d.block);     /* up to the gap */
-    runs[2] = lctx__run_span(cache, lctx__max(from, n_sink), cache->n);
-    runs[0].query = n_sink > 0;
-    a.spans = runs, a.n_spans = 3;
-    if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
-        *bytes += (size_t)lctx__spans_bytes(cache, &n_span);
-    return st;
+    lctx__cache_runs(cache, runs);
+    a.spans = runs, a.n_spans = LCTX__RUNS;
+    if ((st = lctx_attend_size(&a, bytes)) != LCTX_OK) return st;
+    own = lctx__add(lctx__spans_bytes(cache, &a, &n_span, &lse_at), (int64_t)*bytes);
+    if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
+    *bytes = (size_t)own;
+    return LCTX_OK;
 }
 
-LCTX_API lctx_status lctx_cache_attend(const lctx_cache *cache, const lctx_attn *attn,
+LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes)
 {
-    int64_t n_span, bytes, t;
+    int64_t n_span, bytes, lse_at, t;
     lctx_attn a;
     lctx_span *spans;
     lctx_status st;
     if (!cache || !attn) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    bytes = lctx__spans_bytes(cache, &n_span);
+    if (a.n_q < 0 || a.n_head < 1) return LCTX_E_COUNT;
+    bytes = lctx__spans_bytes(cache, &a, &n_span, &lse_at);
+    if (!lctx__fits(bytes)) return LCTX_E_OVERFLOW;
     if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
+    if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at);
     a.spans = spans, a.n_spans = lctx__cache_spans(cache, spans, n_span);
     for (t = 0; t < a.n_q; t++)
         if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
     return lctx_attend(&a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
+}
+
+/* ---- retrieval: bounds, a choice of blocks for each KV head, attention head by head */
+
+/* attn with its defaults, checked, over the cache's runs. */
+static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *attn,
+                                       lctx_span runs[LCTX__RUNS], lctx_attn *a)
+{
+    lctx_status st = lctx__cache_attn(c, attn, a);
+    size_t bytes;
+    if (c->d.policy != LCTX_FULL || !c->d.summaries || attn->rope) return LCTX_E_POLICY;
+    if (st) return st;
+    if (a->bias || a->mass || a->pattern) return LCTX_E_SPAN;
+    lctx__cache_runs(c, runs);
+    a->spans = runs, a->n_spans = LCTX__RUNS;
+    if ((st = lctx_attend_size(a, &bytes)) != LCTX_OK) return st;
+    return lctx__attn_strides(a, 0);
+}
+/* The part of it that is KV head g's. */
+static lctx_attn lctx__attn_head(const lctx_attn *attn, int64_t g)
+{
+    lctx_attn a = *attn;
+    const int64_t group = a.n_head / a.n_head_kv, h = g * group;
+    a.n_head = (int32_t)group, a.n_head_kv = 1;
+    if (a.q) a.q = (const float *)(const void *)((const char *)a.q + h * a.q_head);
+    if (a.out) a.out = (float *)(void *)((char *)a.out + h * a.out_head);
+    if (a.lse) a.lse += h;
+    if (a.alibi) a.alibi += h;
+    if (a.sink_logit) a.sink_logit += h;
+    a.progress = NULL;
+    return a;
+}
+
+static void lctx__bounds(const lctx_cache *c, const lctx_attn *attn, int64_t g, float *bound)
+{
+    const lctx_attn a = lctx__attn_head(attn, g);
+    int64_t i, t, h;
+    for (i = 0; i < c->n_slot; i++) {
+        const float *lo = lctx__summary(c, c->slot[i].block, g);
+        bound[i] = (c->slot[i].id + 1) * c->d.block > c->n ? -lctx__minus_inf() : -FLT_MAX;
+        for (t = 0; t < a.n_q; t++)
+            for (h = 0; h < a.n_head; h++) {
+                const char *q = (const char *)a.q + t * a.q_token + h * a.q_head;
+                float b = lctx__use()->bound(a.d_k, (const float *)(const void *)q, lo, lo + a.d_k);
+                if (b > bound[i]) bound[i] = b;
+            }
+    }
+}
+
+LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn, float *bound)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx_attn a;
+    lctx_status st;
+    int64_t g;
+    if (!cache || !attn || !bound || !attn->q) return LCTX_E_NULL;
+    if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
+    for (g = 0; g < a.n_head_kv; g++) lctx__bounds(cache, &a, g, bound + g * cache->n_slot);
+    return LCTX_OK;
+}
+
+/* Work of a retrieval, for one KV head at a time; n places each. */
+typedef struct lctx__choice {
+    float     *bound;
+    uint32_t  *rank;
+    int64_t   *list;
+    lctx_span *spans;      /* one more */
+} lctx__choice;
+static int64_t lctx__choice_carve(char *at, int64_t n, lctx__choice *x)
+{
+    char *base = at;
+    x->bound = (float *)lctx__carve(&at, n * 4);
+    x->rank = (uint32_t *)lctx__carve(&at, n * 4);
+    x->list = (int64_t *)lctx__carve(&at, n * 8);
+    x->spans = (lctx_span *)lctx__carve(&at, (n + 1) * (int64_t)sizeof(lctx_span));
+    return at - base;
+}
+
+LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
+                                              size_t *bytes)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx__choice x;
+    lctx_attn a;
+    lctx_status st;
+    char probe;
+    if (!cache || !attn || !bytes) return LCTX_E_NULL;
+    if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
+    a = lctx__attn_head(&a, 0);
+    if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
+        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(&probe, cache->n_slot, &x);
+    return st;
+}
+
+/* The span of tokens of slot i that are held, and that of what was kept, in head g alone. */
+static lctx_span lctx__span_head(lctx_span s, int64_t g)
+{
+    s.k = (const char *)s.k + g * s.k_head, s.v = (const char *)s.v + g * s.k_head;
+    if (s.k_pos) s.k_pos += g * s.n;
+    return s;
+}
+static lctx_span lctx__slot_span(const lctx_cache *c, int64_t i)
+{
+    const int64_t at = c->slot[i].id * c->d.block, from = lctx__max(at, c->cut);
+    lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
+    lctx_span s;
+    lctx__tiles_span_of(&t, from - at, lctx__min(at + c->d.block, c->n) - from, from, &s);
+    s.index = from;
+    return s;
+}
+
+/* Which blocks head g reads: their spans; returns how many spans there are. */
+static int64_t lctx__retrieve_spans(const lctx_cache *c, const lctx_attn *a,
+                                    const lctx_retrieve *r, int64_t g, lctx__choice *x)
+{
+    const int64_t recent = c->n - lctx__min(r->window, c->n);
+    int64_t i, n = 0, must = 0;
+    lctx__bounds(c, a, g, x->bound);
+    for (i = 0; i < c->n_slot; i++) {
+        const int64_t at = c->slot[i].id * c->d.block;
+        x->rank[i] = UINT32_MAX;
+        if (at < r->n_sink || at + c->d.block > recent) must++;
+        else x->rank[i] = lctx__order(x->bound[i]);
+        if (r->read) r->read[g * c->n_slot + i] = 0;
+    }
+    must += lctx__min(r->n_top, c->n_slot - must);
+    lctx__choose(x->rank, c->n_slot, must, x->list);
+    if (c->n_kept) x->spans[n++] = lctx__span_head(lctx__kept_span(c), g);
+    for (i = 0; i < must; i++) {
+        x->spans[n++] = lctx__span_head(lctx__slot_span(c, x->list[i]), g);
+        if (r->read) r->read[g * c->n_slot + x->list[i]] = 1;
+    }
+    return n;
+}
+
+LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
+                                         const lctx_retrieve *retrieve, void *scratch,
+                                         size_t scratch_bytes)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx__choice x;
+    lctx_attn a, head;
+    lctx_status st;
+    size_t bytes;
+    int64_t g, t, own;
+    if (!cache || !attn || !retrieve) return LCTX_E_NULL;
+    if ((st = lctx_cache_retrieve_size(cache, attn, &bytes)) != LCTX_OK) return st;
+    (void)lctx__retrieve_attn(cache, attn, runs, &a);
+    if (retrieve->n_top < 0 || retrieve->window < 1 || retrieve->n_sink < 0) return LCTX_E_WINDOW;
+    if (a.n_q && (!a.q || !a.out)) return LCTX_E_NULL;
+    if (!scratch || scratch_bytes < bytes) return LCTX_E_SCRATCH;
+    for (t = 0; t < a.n_q; t++)
+        if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
+    own = LCTX__ALIGN + lctx__choice_carve(lctx__aligned(scratch), cache->n_slot, &x);
+    for (g = 0; g < a.n_head_kv; g++) {
+        head = lctx__attn_head(&a, g);
+        head.spans = x.spans, head.n_spans = lctx__retrieve_spans(cache, &a, retrieve, g, &x);
+        st = lctx_attend(&head, (char *)scratch + own, scratch_bytes - (size_t)own);
+        if (st) return st;
+        if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv)) return LCTX_E_CANCELLED;
+    }
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
@@ -3672,7 +4534,23 @@ LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
     if (n && !lctx__window_held(cache, n)) return LCTX_E_EVICTED;
     for (keep = cache->n_slot; keep && cache->slot[keep - 1].id * cache->d.block >= n; keep--) {}
     if (keep < cache->n_slot) lctx__slots_drop(cache, keep, cache->n_slot);
+    if (!n) lctx__kept_drop(cache);
+    if (cache->mass && n == cache->n_before)       /* the last append and its queries, undone */
+        memcpy(cache->mass, cache->mass + cache->d.n_head_kv * cache->cap_mass,
+               (size_t)lctx__mass_bytes(cache, cache->cap_mass) / 2);
     cache->n = n;
+    return LCTX_OK;
+}
+
+/* The accounts of mass of another cache. */
+static lctx_status lctx__mass_copy(lctx_cache *c, const lctx_cache *from)
+{
+    const int64_t bytes = lctx__mass_bytes(from, from->cap_mass);
+    if (!from->mass) return LCTX_OK;
+    c->mass = (float *)lctx__new(&c->alloc, bytes);
+    if (!c->mass) return LCTX_E_MEMORY;
+    memcpy(c->mass, from->mass, (size_t)bytes);
+    c->cap_mass = from->cap_mass, c->n_before = from->n_before;
     return LCTX_OK;
 }
 
@@ -3684,11 +4562,13 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
     c = (lctx_cache *)lctx__new(&cache->alloc, (int64_t)sizeof *c);
     if (!c) return LCTX_E_MEMORY;
     *c = *cache;
-    c->slot = NULL, c->n_slot = c->cap_slot = 0;
-    if (lctx__slots_reserve(c, cache->n_slot)) {
+    lctx__contents_none(c);
+    if (lctx__slots_reserve(c, cache->n_slot) || lctx__mass_copy(c, cache)) {
         lctx_cache_free(c);
         return LCTX_E_MEMORY;
     }
+    c->n = cache->n, c->cut = cache->cut, c->kept = cache->kept, c->n_kept = cache->n_kept;
+    if (c->kept) lctx__count_up(&c->kept->refs);
     for (i = 0; i < cache->n_slot; i++) {
         c->slot[i] = cache->slot[i];
         lctx__count_up(&c->slot[i].block->refs);
@@ -3700,15 +4580,18 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info)
 {
-    int64_t i;
+    int64_t i, kept;
     if (!cache || !info) return LCTX_E_NULL;
     memset(info, 0, sizeof *info);
     info->n = cache->n;
     info->n_block = cache->n_slot;
+    info->n_held = info->n_kept = cache->n_kept;
     info->bytes = cache->n_slot * lctx__block_bytes(cache);
+    if (cache->kept) info->bytes += kept = lctx__kept_bytes(cache, cache->n_kept);
+    if (cache->kept && lctx__count(&cache->kept->refs) > 1) info->bytes_shared = kept;
     for (i = 0; i < cache->n_slot; i++) {
-        int64_t from = cache->slot[i].id * cache->d.block;
-        info->n_held += lctx__min(cache->d.block, cache->n - from);
+        int64_t from = cache->slot[i].id * cache->d.block, end = from + cache->d.block;
+        info->n_held += lctx__min(end, cache->n) - lctx__max(from, cache->cut);
         if (lctx__count(&cache->slot[i].block->refs) > 1)
             info->bytes_shared += lctx__block_bytes(cache);
     }
@@ -3769,15 +4652,29 @@ static lctx_status lctx__load_sum(lctx__stream *s)
     return sum == want ? LCTX_OK : LCTX_E_FORMAT;
 }
 
-enum { LCTX__HEAD_WORDS = 13 };
+enum { LCTX__HEAD_WORDS = 16 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
     int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 2 };
     h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
-    h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->block;
-    h[11] = c->n, h[12] = c->n_slot;
+    h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->n_heavy, h[11] = d->block;
+    h[12] = c->n, h[13] = c->n_slot, h[14] = c->cut, h[15] = c->n_kept;
     memcpy(head, h, sizeof h);
+}
+
+/* The accounts of mass, row by row; rows are even in floats, what is too much is zero. */
+static lctx_status lctx__save_mass(const lctx_cache *c, lctx__stream *s)
+{
+    const int64_t n = lctx__held(c);
+    lctx_status st = LCTX_OK;
+    int64_t row;
+    for (row = 0; !st && row < c->d.n_head_kv; row++) {
+        float *mass = c->mass + row * c->cap_mass;
+        if (n % 2) mass[n] = 0;
+        st = lctx__save(s, mass, (size_t)(n + n % 2) * 4);
+    }
+    return st;
 }
 
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
@@ -3787,7 +4684,11 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     lctx_status st;
     if (!cache || !write) return LCTX_E_NULL;
     lctx__cache_head(cache, head);
-    st = lctx__save(&s, head, sizeof head);
+    if ((st = lctx__save(&s, head, sizeof head)) == LCTX_OK) st = lctx__save_sum(&s);
+    if (!st && cache->kept)
+        st = lctx__save(&s, (char *)cache->kept + LCTX__ALIGN,
+                        (size_t)(lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN));
+    if (!st && cache->mass) st = lctx__save_mass(cache, &s);
     for (i = 0; !st && i < cache->n_slot; i++) {
         st = lctx__save(&s, &cache->slot[i].id, 8);
         if (!st) st = lctx__save(&s, (char *)cache->slot[i].block + LCTX__ALIGN,
@@ -3796,13 +4697,46 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     return st ? st : lctx__save_sum(&s);
 }
 
-/* The blocks of a stream into an empty cache. Ids rise and end with the last token's block, so that
-   whatever a damaged stream says, every token that is looked for has its place or is a gap. */
+/* What a selection kept into an empty cache that is to hold n tokens. */
+static lctx_status lctx__load_kept(lctx_cache *c, lctx__stream *s, int64_t n, int64_t cut,
+                                   int64_t n_kept)
+{
+    lctx_status st;
+    int64_t bytes, g, i, *pos;
+    if (n < 0 || n > LCTX__MAX_POS || cut < 0 || cut > n || n_kept < 0 || n_kept > cut ||
+        (cut && lctx__windowed(c)))
+        return LCTX_E_FORMAT;
+    if (!cut) return LCTX_OK;
+    bytes = lctx__kept_bytes(c, n_kept);
+    if (!(c->kept = lctx__block_new(c, bytes))) return LCTX_E_MEMORY;
+    c->n_kept = n_kept, c->cut = c->n = cut;
+    st = lctx__load(s, (char *)c->kept + LCTX__ALIGN, (size_t)(bytes - LCTX__ALIGN));
+    pos = lctx__kept_pos(c, c->kept, n_kept);
+    for (g = 0; !st && g < c->d.n_head_kv; g++, pos += n_kept)
+        for (i = 0; i < n_kept; i++)
+            if (pos[i] < (i ? pos[i - 1] + 1 : 0) || pos[i] >= cut) return LCTX_E_FORMAT;
+    return st;
+}
+
+/* The accounts of mass of that and of the tokens up to n. */
+static lctx_status lctx__load_mass(lctx_cache *c, lctx__stream *s, int64_t n)
+{
+    const int64_t held = lctx__held(c) + n - c->n;
+    lctx_status st = n ? lctx__mass_reserve(c, n - c->n) : LCTX_OK;
+    int64_t g;
+    for (g = 0; !st && c->mass && g < c->d.n_head_kv; g++)
+        st = lctx__load(s, c->mass + g * c->cap_mass, (size_t)(held + held % 2) * 4);
+    return st;
+}
+
+/* The blocks of a stream. Ids rise and end with the last token's block, so that whatever a damaged
+   stream says, every token that is looked for has its place or is a gap, of which only windows may
+   have any. */
 static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, int64_t n_slot)
 {
-    int64_t i, id = -1, last = n ? (n - 1) / c->d.block : -1;
+    int64_t i, id = -1, last = n ? (n - 1) / c->d.block : -1, most = last + 1 - c->cut / c->d.block;
     lctx_status st;
-    if (n < 0 || n > LCTX__MAX_POS || n_slot < 0 || n_slot > last + 1 || (n && !n_slot))
+    if (n_slot < 0 || n_slot > most || (lctx__windowed(c) ? n && !n_slot : n_slot != most))
         return LCTX_E_FORMAT;
     for (i = 0; i < n_slot; i++) {
         int64_t before = id;
@@ -3810,13 +4744,14 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
         if ((st = lctx__load(s, &id, 8)) != LCTX_OK) return st;
         if (id <= before || id > last - (n_slot - 1 - i)) return LCTX_E_FORMAT;
         if ((st = lctx__slots_reserve(c, i + 1)) != LCTX_OK) return st;
-        if (!(b = lctx__block_new(c))) return LCTX_E_MEMORY;
+        if (!(b = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
         c->slot[i].id = id, c->slot[i].block = b, c->n_slot = i + 1;
         st = lctx__load(s, (char *)b + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
         if (st) return st;
+        if ((id + 1) * c->d.block <= n) lctx__summarise(c, b);
     }
     c->n = n;
-    if (n && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
+    if (n_slot && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
     return LCTX_OK;
 }
 
@@ -3829,17 +4764,21 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     if (!cache || !read) return LCTX_E_NULL;
     if ((st = lctx__load(&s, head, sizeof head)) != LCTX_OK) return st;
     lctx__cache_head(cache, mine);
-    if (memcmp(head, mine, 2 * 8)) return LCTX_E_FORMAT;
-    if (memcmp(head + 2, mine + 2, 9 * 8)) return LCTX_E_MISMATCH;
+    if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
+        return st ? st : LCTX_E_FORMAT;
+    if (memcmp(head + 2, mine + 2, 10 * 8)) return LCTX_E_MISMATCH;
     fresh = *cache;
-    fresh.slot = NULL, fresh.n = fresh.n_slot = fresh.cap_slot = 0;
-    st = lctx__load_blocks(&fresh, &s, head[11], head[12]);
+    lctx__contents_none(&fresh);
+    st = lctx__load_kept(&fresh, &s, head[12], head[14], head[15]);
+    if (!st) st = lctx__load_mass(&fresh, &s, head[12]);
+    if (!st) st = lctx__load_blocks(&fresh, &s, head[12], head[13]);
+    if (!st) lctx__mass_begin(&fresh, fresh.n);
     if (!st) st = lctx__load_sum(&s);
     if (!st && cache->d.max_tokens && fresh.n > cache->d.max_tokens) st = LCTX_E_FULL;
     old = *cache;
     if (!st) *cache = fresh;
     else old = fresh;
-    lctx__slots_free(&old);
+    lctx__contents_free(&old);
     return st;
 }
 
@@ -3953,9 +4892,11 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
     c.n_head_kv = s->m.n_head_kv, c.d_k = c.d_v = s->m.head_dim;
     c.k_type = s->d.k_type, c.v_type = s->d.v_type;
     c.policy = s->d.policy, c.window = s->d.window, c.n_sink = s->d.n_sink;
+    c.n_heavy = s->d.n_heavy;
     c.block = s->d.block, c.max_tokens = s->d.max_tokens, c.alloc = &s->alloc;
     if (!window) return c;
-    if (c.policy == LCTX_FULL) c.policy = LCTX_WINDOW, c.window = window;
+    if (c.policy == LCTX_FULL || c.policy == LCTX_HEAVY)
+        c.policy = LCTX_WINDOW, c.window = window, c.n_sink = 0, c.n_heavy = 0;
     else c.window = lctx__min(c.window, window);
     return c;
 }
@@ -4056,6 +4997,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if (!like.d.chunk) like.d.chunk = 256;
     like.d.alloc = NULL, like.d.par = NULL;
     if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
+    if (like.raw && desc->policy == LCTX_HEAVY) return LCTX_E_POLICY;
     for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
         const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
         /* keys moved closer than n_hat would have turned otherwise */
@@ -5256,14 +6198,12 @@ LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, 
 }
 #endif /* DOTS */
 
-/* One row's scores to weights: int8's scales, cap, biases, mask, running maximum m and sum l. */
-LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
+/* One row's scores to logits: int8's scales, cap, biases. Returns the greatest in see, by lane. */
+LCTX__INLINE vf FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
 {
-    const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
-    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
-    vf top = vf_set1(-FLT_MAX), sum = vf_set1(0.0f), vm;
+    float *s = t->s + row * LCTX_TILE;
+    vf top = vf_set1(-FLT_MAX);
     int64_t c;
-    if (!see) return;
     for (c = 0; c < LCTX_TILE; c += VL) {
         vf x = vf_load(s + c);
         if (t->k_scale) x = vf_mul(x, vf_load(t->k_scale + c));
@@ -5277,7 +6217,18 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
         vf_store(s + c, x);
         top = vf_max(vf_keep(see >> c, x, vf_set1(-FLT_MAX)), top);    /* a NaN does not enter */
     }
-    vm = vf_set1(vf_hmax(top));
+    return top;
+}
+
+/* One row's scores to weights: logits, mask, running maximum m and sum l. */
+LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
+{
+    const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
+    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
+    vf sum = vf_set1(0.0f), vm;
+    int64_t c;
+    if (!see) return;
+    vm = vf_set1(vf_hmax(FN(logits)(t, row, see)));
     if (vf_first(vm) > m) {                       /* a new maximum: rescale what there is */
         vf w = FN(exp_down)(vf_sub(vf_set1(m), vm));
         t->m[row] = vf_first(vm);
@@ -5435,6 +6386,23 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
     }
 }
 
+/* mass[key] += exp(logit - lse), row by row: the weights of a tile whose rows' sums are known. */
+LCTX__ENTRY void FN(mass)(const lctx__tile *t)
+{
+    int64_t row, c;
+    FN(scores)(t);
+    for (row = 0; row < t->rows; row++) {
+        const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
+        const float *s = t->s + row * LCTX_TILE;
+        (void)FN(logits)(t, row, see);
+        for (c = 0; c < LCTX_TILE; c += VL) {
+            vf p = FN(exp)(vf_sub(vf_load(s + c), vf_set1(t->m[row])));
+            vf_store(t->mass + c, vf_add(vf_load(t->mass + c),
+                                         vf_keep(see >> c, p, vf_set1(0.0f))));
+        }
+    }
+}
+
 /* a = a and b together, row by row; what saw nothing (l = 0) is the identity, to the bit. */
 LCTX__ENTRY void FN(fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3])
 {
@@ -5472,6 +6440,23 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
         vf_store(out + c, vf_fma(vf_set1(w), vf_load(x + c), vf_load(out + c)));
     for (; c < d; c++)
         out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
+}
+
+/* The greatest q . k of any k between lo and hi, each dimension by itself. */
+LCTX__ENTRY float FN(bound)(int64_t d, const float *q, const float *lo, const float *hi)
+{
+    vf sum = vf_set1(0.0f);
+    int64_t c = 0;
+    for (; c + VL <= d; c += VL) {
+        vf x = vf_load(q + c);
+        sum = vf_add(sum, vf_max(vf_mul(x, vf_load(lo + c)), vf_mul(x, vf_load(hi + c))));
+    }
+    if (c < d) {
+        vf x = FN(row_end)(LCTX_F32, q, c, d - c);
+        sum = vf_add(sum, vf_max(vf_mul(x, FN(row_end)(LCTX_F32, lo, c, d - c)),
+                                 vf_mul(x, FN(row_end)(LCTX_F32, hi, c, d - c))));
+    }
+    return vf_hsum(sum);
 }
 
 LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, float *out)
@@ -5848,7 +6833,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 }
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(fold), FN(finish), FN(blend),
+    FN(tile), FN(mass), FN(fold), FN(finish), FN(blend), FN(bound),
 #ifdef DOTS
     DOTS, FN(queries), FN(weave),
 #else

@@ -33,13 +33,15 @@ Rope = struct(
 Span = struct(
     "lctx_span", k=P, v=P, k_type=I32, v_type=I32, layout=I32, skip=I32, n=I64, pos=I64, index=I64,
     query=I32, group=I32, k_token=I64, k_head=I64, v_token=I64, v_head=I64, k_scale=P,
-    v_scale=P, k_scale_token=I64, k_scale_head=I64, v_scale_token=I64, v_scale_head=I64)
+    v_scale=P, k_scale_token=I64, k_scale_head=I64, v_scale_token=I64, v_scale_head=I64, k_pos=P,
+    k_pos_head=I64)
 Attn = struct(
     "lctx_attn", n_q=I64, n_head=I32, n_head_kv=I32, d_k=I32, d_v=I32, q=P, q_far=P, q_token=I64,
     q_head=I64, q_pos=P, q_pos0=I64, q_group=P, rope=P, far_rule=P, far_pos=I64,
-    spans=c.POINTER(Span), n_spans=I64, out=P, out_token=I64, out_head=I64, lse=P, scale=F32,
-    softcap=F32, mask=I32, n_sink=I32, window=I64, pattern=P, alibi=P, sink_logit=P, bias=P,
-    bias_head=I64, bias_query=I64, precise=I32, reserved=I32, par=P, progress=P, progress_user=P)
+    spans=c.POINTER(Span), n_spans=I64, out=P, out_token=I64, out_head=I64, lse=P, lse_token=I64,
+    scale=F32, softcap=F32, mask=I32, n_sink=I32, window=I64, pattern=P, alibi=P, sink_logit=P,
+    bias=P, bias_head=I64, bias_query=I64, precise=I32, reserved=I32, mass=P, mass_head=I64,
+    mass_queries=I64, par=P, progress=P, progress_user=P)
 YARN = 5
 
 

@@ -13,13 +13,15 @@ const SPAN = ['lctx_span', {
     k: 'p', v: 'p', k_type: 'i', v_type: 'i', layout: 'i', skip: 'i', n: 'l', pos: 'l', index: 'l',
     query: 'i', group: 'i', k_token: 'l', k_head: 'l', v_token: 'l', v_head: 'l', k_scale: 'p',
     v_scale: 'p', k_scale_token: 'l', k_scale_head: 'l', v_scale_token: 'l', v_scale_head: 'l',
+    k_pos: 'p', k_pos_head: 'l',
 }];
 const ATTN = ['lctx_attn', {
     n_q: 'l', n_head: 'i', n_head_kv: 'i', d_k: 'i', d_v: 'i', q: 'p', q_far: 'p', q_token: 'l',
     q_head: 'l', q_pos: 'p', q_pos0: 'l', q_group: 'p', rope: 'p', far_rule: 'p', far_pos: 'l',
-    spans: 'p', n_spans: 'l', out: 'p', out_token: 'l', out_head: 'l', lse: 'p', scale: 'f',
-    softcap: 'f', mask: 'i', n_sink: 'i', window: 'l', pattern: 'p', alibi: 'p', sink_logit: 'p', bias: 'p', bias_head: 'l', bias_query: 'l', precise: 'i',
-    reserved: 'i', par: 'p', progress: 'p', progress_user: 'p',
+    spans: 'p', n_spans: 'l', out: 'p', out_token: 'l', out_head: 'l', lse: 'p', lse_token: 'l',
+    scale: 'f', softcap: 'f', mask: 'i', n_sink: 'i', window: 'l', pattern: 'p', alibi: 'p',
+    sink_logit: 'p', bias: 'p', bias_head: 'l', bias_query: 'l', precise: 'i', reserved: 'i',
+    mass: 'p', mass_head: 'l', mass_queries: 'l', par: 'p', progress: 'p', progress_user: 'p',
 }];
 const BYTES = { p: 4, i: 4, l: 8, f: 4 };
 const PUT = {

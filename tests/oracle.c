@@ -250,7 +250,8 @@ static int allowed(const oracle_pattern *p, int h, int64_t m, int64_t n)
 
 int oracle_sees(const oracle_attn *a, int64_t t, int h, int64_t j)
 {
-    int64_t m = a->q_pos[t], n = a->k_pos[j];
+    const int64_t list = a->k_pos_head ? h / (a->n_head / a->n_head_kv) * a->k_pos_head : 0;
+    int64_t m = a->q_pos[t], n = a->k_pos[list + j];
     if (a->causal && n > m) return 0;
     if (a->q_group && a->q_group[t] != 0 && a->k_group[j] != 0 && a->q_group[t] != a->k_group[j])
         return 0;
@@ -302,7 +303,8 @@ static double raw_product(const oracle_attn *a, int64_t t, int64_t j, const floa
 /* The final logit of key j, -infinity where it is not visible. */
 static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
 {
-    int64_t row = j * a->n_head_kv + h / (a->n_head / a->n_head_kv);
+    int g = h / (a->n_head / a->n_head_kv);
+    int64_t row = j * a->n_head_kv + g, k_pos = a->k_pos[g * a->k_pos_head + j];
     const float *q = (a->far && a->far[j] ? a->q_far : a->q) + (t * a->n_head + h) * a->d_k;
     const float *k = a->k + row * a->d_k;
     double s = 0;
@@ -313,7 +315,7 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;
     if (a->softcap > 0) s = a->softcap * tanh(s / a->softcap);
-    if (a->alibi) s -= (double)a->alibi[h] * fabs((double)(a->q_pos[t] - a->k_pos[j]));
+    if (a->alibi) s -= (double)a->alibi[h] * fabs((double)(a->q_pos[t] - k_pos));
     if (a->bias) {
         float bias = a->bias[h * a->bias_head + t * a->bias_query + j];
         if (bias == -(float)INFINITY) return (double)bias;
@@ -353,6 +355,21 @@ double oracle_attn_row(const oracle_attn *a, int64_t t, int h, double *out)
     for (i = 0; i < a->d_v; i++) out[i] /= sum;
     free(s);
     return top + log(sum);
+}
+
+void oracle_attn_mass(const oracle_attn *a, int64_t first, double *mass)
+{
+    double *out = (double *)malloc(sizeof *out * (size_t)a->d_v);
+    int64_t t, j;
+    int h;
+    for (j = 0; j < a->n_head_kv * a->n_kv; j++) mass[j] = 0;
+    for (t = first; t < a->n_q; t++)
+        for (h = 0; h < a->n_head; h++) {
+            double lse = oracle_attn_row(a, t, h, out);
+            for (j = 0; j < a->n_kv && !isinf(lse); j++)
+                mass[h / (a->n_head / a->n_head_kv) * a->n_kv + j] += exp(logit(a, t, h, j) - lse);
+        }
+    free(out);
 }
 
 /* ============================================================================ how far off */

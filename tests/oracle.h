@@ -76,6 +76,7 @@ typedef struct oracle_attn {
     const float *k, *v;                 /* [n_kv][n_head_kv][d_k], [n_kv][n_head_kv][d_v] */
     const float *k_factor, *v_factor;   /* [n_kv][n_head_kv], multiplied into the rows; or null */
     const int64_t *k_pos;               /* [n_kv] */
+    int64_t k_pos_head;                 /* elements of k_pos from KV head to KV head; 0: one list */
     const unsigned char *far;           /* [n_kv], nonzero: scored with q_far, or from far_pos at
                                            most if raw; or null */
     const oracle_rope *rope;            /* q and k are raw and turned by their distance; or null */
@@ -98,6 +99,10 @@ int oracle_sees(const oracle_attn *attn, int64_t t, int h, int64_t j);
 
 /* The output row of query t, head h: out[d_v]; returns its log-sum-exp. */
 double oracle_attn_row(const oracle_attn *attn, int64_t t, int h, double *out);
+
+/* What each key received of the softmax weights of the queries from `first` on:
+   mass[n_head_kv][n_kv]. */
+void oracle_attn_mass(const oracle_attn *attn, int64_t first, double *mass);
 
 /* ---- how far off */
 typedef struct oracle_error {

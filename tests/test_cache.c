@@ -2,16 +2,18 @@
    A sequence is a cache together with all keys and values ever appended to it, rounded as the cache
    stores them, for the oracle. Tokens are made from the sequence's seed and their position; queries
    from their position alone, so that forks and copies can be compared. */
+#define _DEFAULT_SOURCE 1
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
 #include "oracle.h"
 
 #include <math.h>
+#include <sys/mman.h>
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
-static const char *const policy_names[] = { "full", "window", "sinks" };
+static const char *const policy_names[] = { "full", "window", "sinks", "heavy" };
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
 static int slow(void)   { return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_QUICK"); }
@@ -44,6 +46,7 @@ static lctx_cache_desc desc_of(lctx_policy policy, int64_t window, int32_t n_sin
     d.n_head_kv = G; d.d_k = DK; d.d_v = DV;
     d.k_type = (int32_t)k; d.v_type = (int32_t)v;
     d.policy = (int32_t)policy; d.window = window; d.n_sink = n_sink;
+    d.n_heavy = policy == LCTX_HEAVY ? 40 : 0;
     return d;
 }
 
@@ -166,7 +169,7 @@ static void seq_queries(const seq *s, int64_t pos, int64_t n, float *q, float *q
     }
 }
 
-static lctx_status attend(const lctx_cache *c, const lctx_attn *a)
+static lctx_status attend(lctx_cache *c, const lctx_attn *a)
 {
     size_t bytes = 0;
     void *scratch;
@@ -186,8 +189,9 @@ static lctx_status seq_attend(const seq *s, int64_t pos, int64_t n, float *out, 
     lctx_attn a;
     lctx_status st;
     memset(&a, 0, sizeof a);
+    a.precise = 1;
     seq_queries(s, pos, n, q, q + n * QROW);
-    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = pos; a.out = out; a.lse = lse; a.precise = 1;
+    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = pos; a.out = out; a.lse = lse;
     if (s->d.policy == LCTX_SINKS) a.q_far = q + n * QROW;
     st = attend(s->c, &a);
     if (!qs) free(q);
@@ -199,37 +203,73 @@ static lctx_status seq_attend(const seq *s, int64_t pos, int64_t n, float *out, 
 typedef struct seen {                         /* the keys that one query sees, in order */
     int64_t n, cap;
     float *k, *v, *k_factor, *v_factor;
-    int64_t *pos;
+    int64_t *pos;                             /* [G][cap]: NOT_SEEN for heads that do not see it */
     unsigned char *far;
 } seen;
+
+#define NOT_SEEN INT64_MAX
+
+static int windowed(const lctx_cache_desc *d)
+{
+    return d->policy == LCTX_WINDOW || d->policy == LCTX_SINKS;
+}
 
 static int sees(const lctx_cache_desc *d, int64_t query, int64_t key)
 {
     if (key > query) return 0;
-    if (d->policy == LCTX_FULL) return 1;
+    if (!windowed(d)) return 1;
     return query - key < d->window || (d->policy == LCTX_SINKS && key < d->n_sink);
+}
+
+/* What a selection has left, as the cache's spans tell it: lists[G][n], and all from `from` on. */
+typedef struct leftover { int64_t n, from; const int64_t *lists; } leftover;
+
+static leftover kept_by(const seq *s)
+{
+    static lctx_span spans[512];
+    leftover k;
+    int64_t n = 0;
+    memset(&k, 0, sizeof k);
+    if (lctx_cache_spans(s->c, spans, 512, &n) != LCTX_OK || n > 512) check(0, "spans are told");
+    if (n > 0 && spans[0].k_pos) { k.n = spans[0].n; k.lists = spans[0].k_pos; }
+    if (!windowed(&s->d)) k.from = s->n;
+    if (!windowed(&s->d) && n > (k.n > 0)) k.from = spans[k.n > 0].pos;
+    return k;
+}
+
+static int is_kept(const leftover *k, int g, int64_t key)
+{
+    int64_t i;
+    for (i = 0; i < k->n; i++) if (k->lists[g * k->n + i] == key) return 1;
+    return key >= k->from;
 }
 
 static seen seen_by(const seq *s, int64_t query)
 {
     seen v;
+    leftover left = kept_by(s);
     int64_t j, to = query < s->n ? query + 1 : s->n;
+    int g, any;
     v.n = 0;
     v.cap = to;
     v.k = (float *)zeroed(to * G * DK, 4);
     v.v = (float *)zeroed(to * G * DV, 4);
     v.k_factor = (float *)zeroed(to * G, 4);
     v.v_factor = (float *)zeroed(to * G, 4);
-    v.pos = (int64_t *)zeroed(to, sizeof *v.pos);
+    v.pos = (int64_t *)zeroed(to * G, sizeof *v.pos);
     v.far = (unsigned char *)zeroed(to, 1);
     for (j = 0; j < to; j++) {
-        if (!sees(&s->d, query, j)) continue;
+        for (g = any = 0; g < G; g++) {
+            int on = sees(&s->d, query, j) && is_kept(&left, g, j);
+            v.pos[g * v.cap + v.n] = on ? j : NOT_SEEN;
+            any |= on;
+        }
+        if (!any) continue;
         memcpy(v.k + v.n * G * DK, s->k + j * G * DK, G * DK * 4);
         memcpy(v.v + v.n * G * DV, s->v + j * G * DV, G * DV * 4);
         memcpy(v.k_factor + v.n * G, s->k_factor + j * G, G * 4);
         memcpy(v.v_factor + v.n * G, s->v_factor + j * G, G * 4);
-        v.far[v.n] = s->d.policy == LCTX_SINKS && j < s->d.n_sink;
-        v.pos[v.n++] = j;
+        v.far[v.n++] = s->d.policy == LCTX_SINKS && j < s->d.n_sink;
     }
     return v;
 }
@@ -248,7 +288,8 @@ static oracle_attn oracle_over(const seen *v, const float *q, const float *q_far
     o.n_q = 1; o.n_kv = v->n;
     o.q = q; o.q_far = q_far; o.q_pos = pos;
     o.k = v->k; o.v = v->v; o.k_factor = v->k_factor; o.v_factor = v->v_factor;
-    o.k_pos = v->pos; o.far = v->far;
+    o.k_pos = v->pos; o.k_pos_head = v->cap; o.far = v->far;
+    o.causal = 1;
     o.scale = 1 / sqrt((double)DK);
     return o;
 }
@@ -380,7 +421,7 @@ static void keys_afresh(const seq *s, seen *v)
         oracle_rope_rotate(rope(), 0, G, DK, is_f32 ? i : i - v->pos[i], a, b);
         for (x = 0; x < G * DK; x++) row[x] = (float)b[x];
         for (x = 0; x < G; x++) v->k_factor[i * G + x] = 1;
-        v->pos[i] = i;
+        for (x = 0; x < G; x++) v->pos[x * v->cap + i] = i;
         v->far[i] = 0;
     }
 }
@@ -416,13 +457,14 @@ static void test_pattern(lctx_policy policy)
     memset(&p, 0, sizeof p);
     memset(&o_p, 0, sizeof o_p);
     memset(&a, 0, sizeof a);
+    a.precise = 1;
     memset(&e, 0, sizeof e);
     p.kind = LCTX_PATTERN_BLOCKS; o_p.kind = ORACLE_BLOCKS;
     p.length = o_p.length = 90; p.back = o_p.back = 1;
     s = seq_new(&d, 41, N);
     while (s.n < N) if (seq_append(&s, s.n ? LAST : N - 10 * LAST) != LCTX_OK) break;
     seq_queries(&s, N - LAST, LAST, q, q_far);
-    a.n_q = LAST; a.n_head = H; a.q = q; a.q_pos0 = N - LAST; a.out = out; a.lse = lse; a.precise = 1;
+    a.n_q = LAST; a.n_head = H; a.q = q; a.q_pos0 = N - LAST; a.out = out; a.lse = lse;
     a.q_far = policy == LCTX_SINKS ? q_far : NULL; a.pattern = &p;
     st = attend(s.c, &a);
     for (i = 0; i < LAST; i++) {
@@ -460,6 +502,7 @@ static void test_raw(lctx_policy policy, lctx_type type, int kind)
     memset(&rd, 0, sizeof rd);
     memset(&rule, 0, sizeof rule);
     memset(&a, 0, sizeof a);
+    a.precise = 1;
     memset(&e, 0, sizeof e);
     rd.n_rot = DK;
     rule.kind = kind; rule.window = 40; rule.group = 6; rule.leak = 5;
@@ -565,7 +608,8 @@ static lctx_cache_info info_of(const seq *s)
 static int sound_info(const seq *s, const lctx_cache_info *i)
 {
     int64_t block = s->d.block ? s->d.block : 256;
-    return i->n == s->n && i->n_held + i->n_dropped == i->n && i->n_held <= i->n_block * block
+    return i->n == s->n && i->n_held + i->n_dropped == i->n
+        && i->n_held <= i->n_block * block + i->n_kept
         && i->rewind_min >= 0 && i->rewind_min <= i->n && i->bytes_shared <= i->bytes
         && (i->n_block > 0) == (i->bytes > 0);
 }
@@ -664,10 +708,11 @@ static void test_spans(lctx_policy policy)
     check(lctx_cache_spans(s.c, spans, 64, &n) == LCTX_OK && n >= 1 && n <= 64,
           "a cache shows its spans");
     memset(&a, 0, sizeof a);
+    a.precise = 1;
     a.n_q = 1; a.n_head = H; a.n_head_kv = G; a.d_k = DK; a.d_v = DV;
     a.q = q; a.q_far = q + QROW; a.q_pos0 = s.n - 1;
     a.spans = spans; a.n_spans = n; a.out = again;
-    a.window = d.window; a.n_sink = d.n_sink; a.precise = 1;
+    if (windowed(&d)) { a.window = d.window; a.n_sink = d.n_sink; }
     check(lctx_attend_size(&a, &bytes) == LCTX_OK, "a cache's spans are sized");
     scratch = malloc(bytes);
     check(lctx_attend(&a, scratch, bytes) == LCTX_OK && memcmp(out, again, sizeof out) == 0,
@@ -1028,11 +1073,11 @@ static void test_round_trip(lctx_policy policy, lctx_type k, lctx_type v, int64_
     memcpy(b.v, a.v, (size_t)(a.n * G * DV) * 4);
     memcpy(b.k_factor, a.k_factor, (size_t)(a.n * G) * 4);
     memcpy(b.v_factor, a.v_factor, (size_t)(a.n * G) * 4);
+    again = saved(&b);
     after = snapshot_of(&b);
     check(same_contents(&before, &after), "a restored cache attends to the same bits (%s, %s/%s)",
           policy_names[policy],
           type_names[k], type_names[v]);
-    again = saved(&b);
     check(again.n == file.n && memcmp(again.data, file.data, file.n) == 0,
           "saved again it is the same file (%s)",
           policy_names[policy]);
@@ -1270,6 +1315,1109 @@ static void test_create_no_memory(void)
     check(count.bytes == 0 && count.wrong == 0, "an empty cache frees what it took");
 }
 
+/* ------------------------------------------------------------------------- heavy hitters */
+
+/* What the stated rules keep, in double: masses of all tokens ever, and which are still held. */
+typedef struct account {
+    double *mass;             /* [G][cap] */
+    unsigned char *held;      /* [G][cap] */
+    int64_t cap, cut;
+    int wrong;                /* choices of the cache that no rounding explains */
+} account;
+
+static account account_new(int64_t cap)
+{
+    account a;
+    memset(&a, 0, sizeof a);
+    a.cap = cap;
+    a.mass = (double *)zeroed(G * cap, sizeof *a.mass);
+    a.held = (unsigned char *)zeroed(G * cap, 1);
+    memset(a.held, 1, (size_t)(G * cap));
+    return a;
+}
+static void account_free(account *a) { free(a->mass); free(a->held); }
+
+/* The last n queries of the sequence give their weights to what is held. */
+static void account_add(account *a, const seq *s, int64_t n, const float *q)
+{
+    int64_t *pos = (int64_t *)zeroed(G * s->n, sizeof *pos), i, j;
+    double *mass = (double *)zeroed(G * s->n, sizeof *mass);
+    oracle_attn o;
+    seen all;
+    int g;
+    memset(&all, 0, sizeof all);
+    all.n = all.cap = s->n; all.k = s->k; all.v = s->v; all.pos = pos;
+    all.k_factor = s->k_factor; all.v_factor = s->v_factor;
+    for (i = 0; i < n; i++) {
+        int64_t at = s->n - n + i;
+        for (g = 0; g < G; g++)
+            for (j = 0; j < s->n; j++) pos[g * s->n + j] = a->held[g * a->cap + j] ? j : NOT_SEEN;
+        o = oracle_over(&all, q + i * QROW, NULL, &at);
+        oracle_attn_mass(&o, 0, mass);
+        for (g = 0; g < G; g++)
+            for (j = 0; j < s->n; j++) a->mass[g * a->cap + j] += mass[g * s->n + j];
+    }
+    free(pos);
+    free(mass);
+}
+
+/* The greatest mass of the pool's neighbours among the held tokens before the cut. */
+static double pooled(const account *a, int g, int64_t token, int64_t cut, int pool)
+{
+    const unsigned char *held = a->held + g * a->cap;
+    double most = a->mass[g * a->cap + token];
+    int64_t i, left = pool / 2, right = pool / 2;
+    for (i = token - 1; i >= 0 && left > 0; i--)
+        if (held[i] && left--) most = fmax(most, a->mass[g * a->cap + i]);
+    for (i = token + 1; i < cut && right > 0; i++)
+        if (held[i] && right--) most = fmax(most, a->mass[g * a->cap + i]);
+    return most;
+}
+
+/* Selects by the rule. Where the cache, which adds in f32, kept another of nearly the same mass,
+   that is taken over; any other difference is wrong. */
+static void account_select(account *a, const seq *s, int64_t cut, int64_t n_sink, int64_t n_heavy,
+                           int pool)
+{
+    double *worth, least;
+    int64_t n, i, j, k;
+    leftover have = kept_by(s);
+    int g;
+    if (cut <= a->cut) return;
+    worth = (double *)zeroed(a->cap, sizeof *worth);
+    for (g = 0; g < G; g++) {
+        unsigned char *held = a->held + g * a->cap;
+        for (n = i = 0; i < cut; i++) {
+            worth[i] = !held[i] ? -1 : i < n_sink ? 1e30 : pooled(a, g, i, cut, pool);
+            n += held[i];
+        }
+        if (n <= n_sink + n_heavy) { free(worth); return; }
+        for (k = 0, least = 1e30; k < n_sink + n_heavy; k++) {
+            for (i = j = 0; i < cut; i++) if (worth[i] >= worth[j]) j = i;     /* the later */
+            least = fmin(least, worth[j]);
+            worth[j] = -2 - worth[j];                                         /* chosen */
+        }
+        a->wrong += have.n != k || have.from != cut;
+        for (i = 0; i < cut; i++) {
+            int chosen = worth[i] < -1, kept = is_kept(&have, g, i);
+            double w = chosen ? -2 - worth[i] : worth[i];
+            if (chosen != kept && !(fabs(w - least) < 1e-5 * (1 + least))) a->wrong++;
+            held[i] = (unsigned char)kept;
+        }
+    }
+    a->cut = cut;
+    free(worth);
+}
+
+/* H2O: append, choose, attend; the cache's choices and its attention at every step. */
+static void test_heavy(lctx_type k, lctx_type v, int64_t window, int32_t n_sink, int64_t chunk)
+{
+    const int64_t total = full() ? 1500 : slow() ? 400 : 700, block = 64;
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, window, n_sink, k, v);
+    account a = account_new(total + chunk);
+    float *out = (float *)zeroed(chunk * OROW, 4), *lse = (float *)zeroed(chunk * H, 4);
+    float *q = (float *)zeroed(2 * chunk * QROW, 4);
+    lctx_cache_info info;
+    int64_t most = 0, choices = 0, n0;
+    oracle_error e;
+    seq s;
+    memset(&e, 0, sizeof e);
+    d.block = (int32_t)block;
+    s = seq_new(&d, 141, total + chunk);
+    while (s.n < total) {
+        lctx_status st = seq_append(&s, chunk);
+        n0 = s.n - chunk;
+        if (st != LCTX_OK) { check(0, "tokens are appended: %s", lctx_status_text(st)); break; }
+        choices -= a.cut;
+        if (n0 >= window) account_select(&a, &s, (n0 - window + 1) / block * block, n_sink,
+                                         d.n_heavy, 1);
+        choices += a.cut;
+        if (seq_attend(&s, n0, chunk, out, lse, q) != LCTX_OK) check(0, "queries are attended");
+        account_add(&a, &s, chunk, q);
+        if (s.n % 5 == 0) {
+            seen sees = seen_by(&s, s.n - 1);
+            compare_token(&sees, q + (chunk - 1) * QROW, q, s.n - 1, out + (chunk - 1) * OROW,
+                          lse + (chunk - 1) * H, &e);
+            seen_free(&sees);
+        }
+        info = info_of(&s);
+        if (info.n_held > most) most = info.n_held;
+    }
+    check(a.cut > 0 && choices == a.cut && a.wrong == 0, "every choice of heavy hitters up to token"
+          " %d is that of masses in double (%s/%s, window %d, sinks %d, %d at a time: %d wrong)",
+          (int)a.cut, type_names[k], type_names[v], (int)window, n_sink, (int)chunk, a.wrong);
+    check(most <= n_sink + d.n_heavy + window + block + chunk,
+          "never more than the budgets, a block and an append are held (%d)", (int)most);
+    check_error(&e, "attention over heavy hitters", &d);
+    account_free(&a);
+    free(out); free(lse); free(q);
+    seq_free(&s);
+}
+
+/* The mass of the last n tokens' queries over all that the cache holds: [G][n_held]. */
+static float *observed(const seq *s, int64_t n, int64_t gap)
+{
+    int64_t held = info_of(s).n_held;
+    float *mass = (float *)zeroed(G * (held + gap), 4), *out = (float *)zeroed(2 * n * OROW, 4);
+    float *q = (float *)zeroed(4 * n * QROW, 4), *lse = (float *)zeroed(2 * n * H, 4);
+    lctx_attn a;
+    lctx_status st;
+    memset(&a, 0, sizeof a);
+    a.precise = 1;
+    seq_queries(s, s->n - 2 * n, 2 * n, q, q + 2 * n * QROW);
+    a.n_q = 2 * n; a.n_head = H; a.q = q; a.q_pos0 = s->n - 2 * n; a.out = out; a.lse = lse;
+    a.mass = mass; a.mass_head = (held + gap) * 4; a.mass_queries = n;
+    st = attend(s->c, &a);
+    if (st != LCTX_OK) check(0, "a prompt's end is observed: %s", lctx_status_text(st));
+    free(out); free(q); free(lse);
+    return mass;
+}
+
+/* The values of a token as some span of the cache holds them. */
+static int holds_bits(const seq *s)
+{
+    leftover left = kept_by(s);
+    float k[G * DK], v[G * DV];
+    lctx_span spans[1];
+    lctx_tiles t;
+    int64_t n, i, g, x, same = 1;
+    if (lctx_cache_spans(s->c, spans, 1, &n) != LCTX_OK || !left.n) return 0;
+    memset(&t, 0, sizeof t);
+    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = s->d.k_type; t.v_type = s->d.v_type;
+    t.cap = (left.n + 63) / 64 * 64;
+    t.mem = (void *)(uintptr_t)spans[0].k;
+    for (i = 0; i < left.n; i++) {
+        if (lctx_tiles_read(&t, i, 1, k, v) != LCTX_OK) return 0;
+        for (g = 0; g < G; g++) {
+            int64_t row = left.lists[g * left.n + i] * G + g;
+            for (x = 0; x < DK; x++)
+                same &= k[g * DK + x] == s->k[row * DK + x] * s->k_factor[row];
+            for (x = 0; x < DV; x++)
+                same &= v[g * DV + x] == s->v[row * DV + x] * s->v_factor[row];
+        }
+    }
+    return (int)same;
+}
+
+/* SnapKV: at a prompt's end, by the mass of the last queries, pooled; and again later. */
+static void test_select(lctx_type k, lctx_type v, int pool)
+{
+    enum { OBSERVED = 16, PROMPT = 600, WINDOW = 50 };
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, k, v);
+    account a = account_new(2000);
+    lctx_cache_info before, after;
+    lctx_select sel;
+    float *q = (float *)zeroed(2 * OBSERVED * QROW, 4), *mass;
+    int round;
+    seq s;
+    d.block = 64;
+    s = seq_new(&d, 151, 2000);
+    memset(&sel, 0, sizeof sel);
+    sel.n_heavy = 100; sel.window = WINDOW; sel.n_sink = 3; sel.pool = pool;
+    for (round = 0; round < 2; round++) {
+        seq_append(&s, PROMPT);
+        before = info_of(&s);
+        mass = observed(&s, OBSERVED, 5);
+        memset(a.mass, 0, (size_t)(G * a.cap) * sizeof *a.mass);
+        seq_queries(&s, s.n - OBSERVED, OBSERVED, q, q + OBSERVED * QROW);
+        account_add(&a, &s, OBSERVED, q);
+        sel.mass = mass; sel.mass_head = (before.n_held + 5) * 4;
+        check(lctx_cache_select(s.c, &sel) == LCTX_OK, "a prompt's end selects");
+        account_select(&a, &s, s.n - WINDOW, 3, 100, pool ? pool : 1);
+        after = info_of(&s);
+        check(a.wrong == 0 && a.cut == s.n - WINDOW, "of %d tokens each head keeps what the rule"
+              " says (%s/%s, pool %d: %d wrong)", (int)s.n, type_names[k], type_names[v], pool,
+              a.wrong);
+        check(after.n_held == 103 + WINDOW && after.n_kept == 103 && after.n == before.n
+              && after.n_dropped == after.n - 103 - WINDOW && after.bytes < before.bytes
+              && after.rewind_min == s.n - WINDOW, "what was dropped is told, and memory is freed"
+              " (%d of %d bytes left)", (int)after.bytes, (int)before.bytes);
+        check(holds_bits(&s), "kept keys and values keep their bits (%s/%s)", type_names[k],
+              type_names[v]);
+        check(goes_on_right(&s), "a selected cache goes on right (%s/%s)", type_names[k],
+              type_names[v]);
+        free(mass);
+    }
+    account_free(&a);
+    free(q);
+    seq_free(&s);
+}
+
+/* Attention over a selection is attention over everything with the rest masked. */
+static void test_select_is_mask(lctx_type type)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, type, type);
+    float q[2 * QROW], want[OROW], got[OROW], lse[H], *bias, *mass, worst = 0;
+    lctx_select sel;
+    leftover left;
+    lctx_attn at;
+    seq s, whole;
+    int64_t j;
+    int h;
+    d.block = 64;
+    s = seq_new(&d, 161, 1000);
+    seq_append(&s, 901);
+    whole = seq_fork(&s, 161);
+    mass = observed(&s, 8, 0);
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass; sel.n_heavy = 77; sel.window = 9;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK, "a cache that shares its blocks selects");
+    seq_attend(&s, s.n - 1, 1, got, lse, q);
+    left = kept_by(&s);
+    bias = (float *)zeroed(H * 901, 4);
+    for (h = 0; h < H; h++)
+        for (j = 0; j < 901; j++)
+            if (!is_kept(&left, h / (H / G), j)) bias[h * 901 + j] = -(float)INFINITY;
+    memset(&at, 0, sizeof at);
+    at.precise = 1;
+    at.n_q = 1; at.n_head = H; at.q = q; at.q_pos0 = 900; at.out = want; at.bias = bias;
+    check(attend(whole.c, &at) == LCTX_OK, "the sibling still holds everything");
+    for (j = 0; j < OROW; j++) worst = fmaxf(worst, fabsf(want[j] - got[j]));
+    check(worst < 2e-6f, "attention over a selection is attention over all with the rest masked"
+          " (%s: %.1e)", type_names[type], (double)worst);
+    free(bias);
+    free(mass);
+    seq_free(&whole);
+    seq_free(&s);
+}
+
+static void test_select_edges(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    static float mass[G * 400];
+    lctx_select sel;
+    lctx_cache_info i;
+    leftover left;
+    snapshot before;
+    seq s;
+    int64_t j, ok = 1;
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass;
+    d.block = 64;
+    s = seq_new(&d, 171, 1000);
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK, "an empty cache selects nothing");
+    seq_append(&s, 300);
+    before = snapshot_of(&s);
+    sel.window = 300;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK && unchanged(&s, &before),
+          "a window of everything leaves everything");
+    sel.window = 1000;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK && unchanged(&s, &before),
+          "so does one beyond");
+    sel.window = 100; sel.n_heavy = 200;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK && unchanged(&s, &before),
+          "a budget for all that left the window leaves everything");
+    sel.n_heavy = 7;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK, "equal masses select");
+    left = kept_by(&s);
+    for (j = 0; j < 7; j++) ok &= left.lists[j] == 193 + j && left.lists[7 + j] == 193 + j;
+    check(left.n == 7 && ok && left.from == 200, "of equal masses the later stay");
+    sel.window = 0; sel.n_heavy = 0;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK, "nothing at all can be kept");
+    i = info_of(&s);
+    check(i.n == 300 && i.n_held == 0 && i.n_dropped == 300 && i.rewind_min == 300,
+          "then all is dropped, and positions go on");
+    check(lctx_cache_rewind(s.c, 299) == LCTX_E_EVICTED, "what was dropped cannot be rewound to");
+    check(goes_on_right(&s), "what comes after attends to itself");
+    seq_free(&s);
+    d = desc_of(LCTX_HEAVY, 33, 2, LCTX_F16, LCTX_F16);
+    d.block = 64;
+    s = seq_new(&d, 172, 1000);
+    seq_append(&s, 300);
+    seq_append(&s, 1);
+    left = kept_by(&s);
+    check(left.n == 42 && left.from == 256 && left.lists[0] == 0 && left.lists[1] == 1
+          && left.lists[2] == 216, "sinks stay beside heavy hitters, without any mass");
+    check(lctx_cache_rewind(s.c, 0) == LCTX_OK, "to nothing one can always rewind");
+    s.n = 0;
+    i = info_of(&s);
+    check(i.n == 0 && i.n_held == 0 && i.rewind_min == 0 && i.bytes == 0 && goes_on_right(&s),
+          "and begin again");
+    seq_free(&s);
+}
+
+/* What the last append's queries gave is taken back with it: later choices are as without them. */
+static void test_heavy_undo(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, 33, 2, LCTX_F16, LCTX_F16);
+    float out[9 * OROW], lse[9 * H];
+    leftover left[2];
+    seq s[2];
+    int i, k;
+    d.block = 64;
+    s[0] = seq_new(&d, 181, 2000);
+    for (i = 0; i < 20; i++) {
+        seq_append(&s[0], 9);
+        seq_attend(&s[0], s[0].n - 9, 9, out, lse, NULL);
+    }
+    s[1] = seq_fork(&s[0], 181);
+    seq_append(&s[1], 9);
+    for (i = 0; i < 30; i++) seq_attend(&s[1], s[1].n - 9, 9, out, lse, NULL);
+    for (i = 0; i < 30; i++) free(observed(&s[0], 9, 0));         /* mass that goes elsewhere */
+    check(lctx_cache_rewind(s[1].c, s[0].n) == LCTX_OK, "the last append is undone");
+    s[1].n = s[0].n;
+    for (k = 0; k < 2; k++) {
+        for (i = 0; i < 20; i++) {
+            seq_append(&s[k], 9);
+            seq_attend(&s[k], s[k].n - 9, 9, out, lse, NULL);
+        }
+        left[k] = kept_by(&s[k]);
+    }
+    check(left[0].n == 42 && left[0].n == left[1].n && left[0].from == left[1].from
+          && memcmp(left[0].lists, left[1].lists, G * 42 * sizeof(int64_t)) == 0,
+          "an append, attended and undone, leaves no trace in later choices, nor does mass that"
+          " the caller takes");
+    seq_free(&s[0]);
+    seq_free(&s[1]);
+}
+
+/* A budget in bytes: what the cache holds stays below it. */
+static void test_budget_bytes(void)
+{
+    const int64_t budget = 100000, window = 100, block = 64;
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, window, 0, LCTX_F16, LCTX_I8);
+    int64_t tokens = 0, most = 0, least = budget, one;
+    lctx_cache_info i;
+    seq s;
+    check(lctx_cache_tokens(&d, budget, &tokens) == LCTX_OK && tokens % 64 == 0 && tokens > 0,
+          "bytes are told in tokens (%d)", (int)tokens);
+    check(tokens * G * (DK * 2 + 32 + 4) <= budget
+          && (tokens + 64) * G * (DK * 2 + 32 + 4) > budget,
+          "as many as fit, padding and scales counted");
+    check(lctx_cache_tokens(&d, 10, &one) == LCTX_OK && one == 0, "none fits into 10 bytes");
+    check(lctx_cache_tokens(NULL, 1, &one) == LCTX_E_NULL
+          && lctx_cache_tokens(&d, 1, NULL) == LCTX_E_NULL
+          && lctx_cache_tokens(&d, -1, &one) == LCTX_E_COUNT, "bad budgets are refused");
+    d.block = (int32_t)block;
+    d.n_heavy = tokens - window - 2 * block;      /* whole blocks of the window, one being filled */
+    s = seq_new(&d, 3, 2000);
+    while (s.n < 2000) {
+        if (seq_append(&s, 1) != LCTX_OK) { check(0, "a token is appended"); break; }
+        i = info_of(&s);
+        if (i.bytes > most) most = i.bytes;
+        if (s.n > 1500 && i.bytes < least) least = i.bytes;
+    }
+    check(most <= budget + 3 * 4096 && least > budget / 2,
+          "a cache with a budget of %d bytes holds %d .. %d", (int)budget, (int)least, (int)most);
+    seq_free(&s);
+}
+
+/* Without memory for what is to be kept, an append goes on and the choice is made later. */
+static void test_heavy_no_memory(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, 33, 2, LCTX_F16, LCTX_F16);
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    int64_t k, told = 0, put_off = 0, right = 0, tries = 0;
+    d.block = 64;
+    d.alloc = &alloc;
+    for (k = 1; k < 12; k++) {
+        seq s = seq_new(&d, 191, 2000);
+        snapshot before;
+        lctx_status st;
+        seq_append(&s, 200);
+        before = snapshot_of(&s);
+        count.calls = 0;
+        count.fail_at = k;
+        st = seq_append(&s, 100);
+        count.fail_at = 0;
+        tries += count.calls >= k;
+        told += st == LCTX_E_MEMORY;
+        put_off += st == LCTX_OK && info_of(&s).n_held == 300;
+        right += st == LCTX_OK ? info_of(&s).n == 300 : unchanged(&s, &before);
+        right += goes_on_right(&s) && info_of(&s).n_kept == 42;
+        seq_free(&s);
+        right += count.bytes == 0 && count.wrong == 0;
+    }
+    check(told > 0 && put_off == 2 && told + put_off == tries && right == 33,
+          "of %d allocations that fail, %d stop the append and %d put off the choice",
+          (int)tries, (int)told, (int)put_off);
+}
+
+static void test_select_arguments(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16), w, heavy;
+    static float mass[G * 400];
+    lctx_select good, sel;
+    snapshot before;
+    seq s, other;
+    s = built(&d, 3, 300);
+    before = snapshot_of(&s);
+    memset(&good, 0, sizeof good);
+    good.mass = mass; good.n_heavy = 10; good.window = 20;
+    check(lctx_cache_select(NULL, &good) == LCTX_E_NULL
+          && lctx_cache_select(s.c, NULL) == LCTX_E_NULL,
+          "selecting by or from nothing is refused");
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        sel = good; change; st = lctx_cache_select(s.c, &sel); \
+        check(st == status, "a selection with %s gives \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+        check(unchanged(&s, &before), "a selection with %s changes nothing", why); \
+    } while (0)
+    REFUSED(LCTX_E_NULL, "no mass in a full cache", sel.mass = NULL);
+    REFUSED(LCTX_E_WINDOW, "a negative budget", sel.n_heavy = -1);
+    REFUSED(LCTX_E_WINDOW, "a negative window", sel.window = -1);
+    REFUSED(LCTX_E_WINDOW, "negative sinks", sel.n_sink = -1);
+    REFUSED(LCTX_E_WINDOW, "an even pool", sel.pool = 4);
+    REFUSED(LCTX_E_WINDOW, "a negative pool", sel.pool = -1);
+    REFUSED(LCTX_E_STRIDE, "a short stride", sel.mass_head = 299 * 4);
+    REFUSED(LCTX_E_STRIDE, "an odd stride", sel.mass_head = 300 * 4 + 2);
+    REFUSED(LCTX_E_OVERFLOW, "a stride that overflows", sel.mass_head = (int64_t)1 << 62);
+#undef REFUSED
+    seq_free(&s);
+    w = desc_of(LCTX_SINKS, 33, 4, LCTX_F16, LCTX_F16);
+    s = built(&w, 3, 300);
+    check(lctx_cache_select(s.c, &good) == LCTX_E_POLICY, "windows are not selected from");
+    seq_free(&s);
+    heavy = desc_of(LCTX_HEAVY, 33, 4, LCTX_F16, LCTX_F16);
+    s = built(&heavy, 3, 300);
+    heavy.n_heavy = 41;
+    other = built(&heavy, 3, 300);
+    {
+        stream file = saved(&s);
+        check(lctx_cache_restore(other.c, stream_read, &file) == LCTX_E_MISMATCH,
+              "a file of another heavy budget is refused");
+        free(file.data);
+    }
+    good.mass = NULL;
+    good.n_heavy = 5;
+    check(lctx_cache_select(s.c, &good) == LCTX_OK && info_of(&s).n_kept == 5,
+          "a heavy cache selects by its own account");
+    check(goes_on_right(&s), "and goes on");
+    seq_free(&other);
+    seq_free(&s);
+}
+
+/* ------------------------------------------------------------------------- retrieval */
+
+/* Blocks in a file that is mapped: what is not read need not be in memory. */
+static void *mapped_alloc(void *user, size_t size, size_t align)
+{
+    FILE *file = tmpfile();
+    void *p;
+    if (!file || align > 4096 || fseek(file, (long)size - 1, SEEK_SET) != 0
+        || fputc(0, file) == EOF || fflush(file) != 0) return NULL;
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+    fclose(file);
+    if (p == MAP_FAILED) return NULL;
+    ++*(int *)user;
+    return p;
+}
+static void mapped_free(void *user, void *ptr, size_t size)
+{
+    --*(int *)user;
+    munmap(ptr, size);
+}
+
+/* Tokens whose keys cluster, as a text's topics do: 40 tokens each around one of 12 directions. */
+static void topic_append(seq *s, int64_t n)
+{
+    float *k = (float *)zeroed(n * G * DK, 4), *v = (float *)zeroed(n * G * DV, 4), topic[G * DK];
+    lctx_rows rows;
+    int64_t i, x;
+    memset(&rows, 0, sizeof rows);
+    for (i = 0; i < n; i++) {
+        noise_from(700 + (uint64_t)((s->n + i) / 40 * 7 % 12), 0, topic, G * DK);
+        raw_token(s, s->n + i, k + i * G * DK, v + i * G * DV);
+        for (x = 0; x < G * DK; x++) k[i * G * DK + x] = k[i * G * DK + x] * 0.5f + topic[x];
+        remember(s, s->n + i, k + i * G * DK, v + i * G * DV);
+    }
+    rows.n = n; rows.k = k; rows.v = v;
+    if (lctx_cache_append(s->c, &rows) != LCTX_OK) check(0, "topics are appended");
+    s->n += n;
+    free(k);
+    free(v);
+}
+
+static lctx_status retrieve(lctx_cache *c, const lctx_attn *a, const lctx_retrieve *r)
+{
+    size_t bytes = 0;
+    unsigned char *scratch;
+    int kept = 1, i;
+    lctx_status st = lctx_cache_retrieve_size(c, a, &bytes);
+    if (st != LCTX_OK) return st;
+    scratch = (unsigned char *)malloc(bytes + 64);
+    memset(scratch, 0xa5, bytes + 64);
+    st = lctx_cache_retrieve(c, a, r, scratch, bytes);
+    for (i = 0; i < 64; i++) kept &= scratch[bytes + (size_t)i] == 0xa5;
+    if (!kept) check(0, "retrieval keeps within its scratch");
+    free(scratch);
+    return st;
+}
+
+/* Queries that look for a topic, n of them from the end back. */
+static lctx_attn topic_queries(const seq *s, int64_t n, uint64_t topic, float *q, float *out,
+                               float *lse)
+{
+    float k[G * DK];
+    lctx_attn a;
+    int64_t i, x;
+    noise_from(700 + topic, 0, k, G * DK);
+    noise_from(31 + topic, 1, q, (int)(n * QROW));
+    for (i = 0; i < n * H; i++)
+        for (x = 0; x < DK; x++) q[i * DK + x] += k[i % H / (H / G) * DK + x];
+    memset(&a, 0, sizeof a);
+    a.precise = 1;
+    a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = s->n - n; a.out = out; a.lse = lse;
+    return a;
+}
+
+/* No key of a block scores above its bound. */
+static void check_bounds(const seq *s, const lctx_attn *a)
+{
+    int64_t blocks = info_of(s).n_block, i, j, t, x, over = 0, tight = 0;
+    float *bound = (float *)zeroed(G * blocks, 4);
+    int h;
+    check(lctx_cache_bounds(s->c, a, bound) == LCTX_OK, "bounds are told");
+    for (h = 0; h < G; h++)
+        for (i = 0; i < blocks; i++) {
+            double most = -1e30, b = (double)bound[h * blocks + i];
+            for (t = 0; t < a->n_q * (H / G); t++)
+                for (j = i * 64; j < (i + 1) * 64 && j < s->n; j++) {
+                    double sum = 0;
+                    const float *q = a->q + (t / (H / G) * H + h * (H / G) + t % (H / G)) * DK;
+                    for (x = 0; x < DK; x++)
+                        sum += (double)q[x] * (double)s->k[(j * G + h) * DK + x];
+                    most = fmax(most, sum * (double)s->k_factor[j * G + h]);
+                }
+            over += most > b + 1e-4;
+            tight += b < 4 * fabs(most) + 40;
+            if (i == blocks - 1 && s->n % 64) over += !isinf(b);
+        }
+    check(over == 0 && 2 * tight >= G * (blocks - 1),
+          "no key scores above its block's bound (%s, %d of %d do), and bounds mean something",
+          type_names[s->d.k_type], (int)over, (int)(G * blocks));
+    free(bound);
+}
+
+/* Over what was read, attention is exact; how much mass that is, the full cache tells. */
+static void test_retrieve(lctx_type type, int64_t n_q)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, type, type);
+    float *q = (float *)zeroed(n_q * QROW, 4), *out = (float *)zeroed(n_q * OROW, 4);
+    float *want = (float *)zeroed(n_q * OROW, 4), *lse = (float *)zeroed(2 * n_q * H, 4);
+    float *bias, *mass, worst = 0;
+    unsigned char read[G * 64];
+    lctx_retrieve r;
+    lctx_attn a, m;
+    int64_t blocks, j, n_read, total = 0;
+    double all = 0, caught = 0;
+    int mapped = 0, h, topic;
+    lctx_allocator files;
+    seq s;
+    files.alloc = mapped_alloc; files.free = mapped_free; files.user = &mapped;
+    d.block = 64; d.summaries = 1; d.alloc = &files;
+    s = seq_new(&d, 201, 2000);
+    topic_append(&s, 1500);
+    topic_append(&s, 77);
+    check(mapped > 24, "blocks lie in mapped files (%d)", mapped);
+    blocks = info_of(&s).n_block;
+    memset(&r, 0, sizeof r);
+    r.window = n_q; r.n_top = blocks; r.read = read;
+    a = topic_queries(&s, n_q, 3, q, out, lse);
+    check(retrieve(s.c, &a, &r) == LCTX_OK, "every block is retrieved");
+    m = a;
+    m.out = want; m.lse = lse + n_q * H;
+    attend(s.c, &m);
+    check(memcmp(out, want, (size_t)(n_q * OROW) * 4) == 0
+          && memcmp(lse, lse + n_q * H, (size_t)(n_q * H) * 4) == 0,
+          "and that has the bits of full attention (%s)", type_names[type]);
+    r.n_top = 6; r.n_sink = 1;
+    bias = (float *)zeroed(H * s.n, 4);
+    mass = (float *)zeroed(G * s.n, 4);
+    for (topic = 0; topic < 12; topic++) {
+        a = topic_queries(&s, n_q, (uint64_t)topic, q, out, lse);
+        check_bounds(&s, &a);
+        check(retrieve(s.c, &a, &r) == LCTX_OK, "some blocks are retrieved");
+        for (h = 0; h < G; h++)
+            for (j = n_read = 0; j < blocks; j++) n_read += read[h * blocks + j];
+        total += n_read;
+        check(read[0] && read[blocks - 1] && read[blocks] && n_read <= 6 + 1 + (n_q + 126) / 64,
+              "the first and the last tokens' blocks are among %d read", (int)n_read);
+        for (h = 0; h < H; h++)
+            for (j = 0; j < s.n; j++)
+                bias[h * s.n + j] = read[h / (H / G) * blocks + j / 64] ? 0 : -(float)INFINITY;
+        m = a;
+        m.out = want; m.lse = lse + n_q * H; m.bias = bias; m.bias_query = -1;
+        attend(s.c, &m);
+        for (j = 0; j < n_q * OROW; j++) worst = fmaxf(worst, fabsf(out[j] - want[j]));
+        for (j = 0; j < n_q * H; j++) worst = fmaxf(worst, fabsf(lse[j] - lse[n_q * H + j]));
+        memset(mass, 0, (size_t)(G * s.n) * 4);
+        m.bias = NULL; m.bias_query = 0; m.mass = mass;
+        attend(s.c, &m);
+        for (j = 0; j < G * s.n; j++) {
+            all += (double)mass[j];
+            if (read[j / s.n * blocks + j % s.n / 64]) caught += (double)mass[j];
+        }
+    }
+    check(worst < 3e-6f, "attention over what was read is exact (%s: %.1e)", type_names[type],
+          (double)worst);
+    printf("  cache: %d queries, %s: %.1f of %d blocks hold %.3f of the attention\n", (int)n_q,
+           type_names[type], (double)total / 12, (int)blocks, caught / all);
+    check(caught / all > 2 * (double)total / 12 / (double)blocks,
+          "what is read holds more of the attention than chance would");
+    free(q); free(out); free(want); free(lse); free(bias); free(mass);
+    seq_free(&s);
+    check(mapped == 0, "mapped blocks are given back");
+}
+
+/* Blocks that were cut by a rewind, shared, restored or selected from are retrieved as any. */
+static void test_retrieve_changed(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    float q[QROW], out[OROW], again[OROW], lse[H], *mass;
+    lctx_retrieve r;
+    lctx_select sel;
+    lctx_attn a;
+    stream file;
+    seq s, f, b;
+    d.block = 64; d.summaries = 1;
+    s = seq_new(&d, 211, 2000);
+    topic_append(&s, 500);
+    f = seq_fork(&s, 212);
+    check(lctx_cache_rewind(f.c, 300) == LCTX_OK, "a fork is rewound into a full block");
+    f.n = 300;
+    seq_append(&f, 200);
+    a = topic_queries(&f, 1, 5, q, out, lse);
+    check_bounds(&f, &a);
+    check_bounds(&s, &a);
+    file = saved(&f);
+    b = seq_fork(&s, 1);
+    memcpy(b.k, f.k, (size_t)(f.n * G * DK) * 4);
+    check(lctx_cache_restore(b.c, stream_read, &file) == LCTX_OK,
+          "a cache with summaries is restored");
+    check_bounds(&b, &a);
+    memset(&sel, 0, sizeof sel);
+    memset(&r, 0, sizeof r);
+    mass = observed(&f, 8, 0);
+    sel.mass = mass; sel.n_heavy = 50; sel.window = 230;
+    check(lctx_cache_select(f.c, &sel) == LCTX_OK, "a cache with summaries is selected from");
+    r.window = 1; r.n_top = 100;
+    a = topic_queries(&f, 1, 5, q, out, lse);
+    check(retrieve(f.c, &a, &r) == LCTX_OK, "and retrieved from");
+    {
+        seen v = seen_by(&f, f.n - 1);
+        oracle_error e;
+        memset(&e, 0, sizeof e);
+        compare_token(&v, q, q, f.n - 1, out, lse, &e);
+        check(e.worst < 2e-5, "what a selection kept is read with the blocks (%.1e)", e.worst);
+        seen_free(&v);
+        a.window = 330;
+        retrieve(f.c, &a, &r);
+        a.out = again;
+        attend(f.c, &a);
+        check(memcmp(out, again, sizeof out) == 0, "a window sees each head's own positions");
+    }
+    free(mass);
+    free(file.data);
+    seq_free(&b);
+    seq_free(&f);
+    seq_free(&s);
+}
+
+static void test_retrieve_arguments(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16), w;
+    static float q[QROW], out[OROW], lse[H], bound[64], scratch[16];
+    lctx_retrieve good, r;
+    lctx_attn base, a;
+    lctx_pattern pattern;
+    lctx_rope rope;
+    size_t bytes = 0;
+    seq s, plain;
+    memset(&pattern, 0, sizeof pattern);
+    memset(&rope, 0, sizeof rope);
+    rope.n_rot = 2;
+    d.block = 64;
+    plain = built(&d, 3, 300);
+    d.summaries = 1;
+    s = built(&d, 3, 300);
+    memset(&good, 0, sizeof good);
+    good.window = 1; good.n_top = 1;
+    base = topic_queries(&s, 1, 1, q, out, lse);
+    check(retrieve(s.c, &base, &good) == LCTX_OK, "a cache is retrieved from");
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        r = good; a = base; change; st = retrieve(s.c, &a, &r); \
+        check(st == status, "retrieving with %s gives \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+    } while (0)
+    REFUSED(LCTX_E_WINDOW, "a negative number of blocks", r.n_top = -1);
+    REFUSED(LCTX_E_WINDOW, "no window", r.window = 0);
+    REFUSED(LCTX_E_WINDOW, "negative sinks", r.n_sink = -1);
+    REFUSED(LCTX_E_SPAN, "a bias", a.bias = out);
+    REFUSED(LCTX_E_SPAN, "mass", a.mass = out);
+    REFUSED(LCTX_E_SPAN, "a pattern", a.pattern = &pattern);
+    REFUSED(LCTX_E_POLICY, "raw keys", a.rope = &rope);
+    REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
+    REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
+    REFUSED(LCTX_E_HEADS, "heads that do not divide", a.n_head = 5);
+    REFUSED(LCTX_E_HEADS, "other KV heads", a.n_head_kv = 1);
+    REFUSED(LCTX_E_STRIDE, "a short stride of lse", a.lse_token = 4);
+#undef REFUSED
+    check(retrieve(plain.c, &base, &good) == LCTX_E_POLICY
+          && lctx_cache_bounds(plain.c, &base, bound) == LCTX_E_POLICY,
+          "without summaries nothing is retrieved");
+    seq_free(&plain);
+    w = desc_of(LCTX_WINDOW, 33, 0, LCTX_F16, LCTX_F16);
+    w.summaries = 1;
+    plain = built(&w, 3, 300);
+    check(retrieve(plain.c, &base, &good) == LCTX_E_POLICY, "nor from windows");
+    check(lctx_cache_retrieve_size(NULL, &base, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, NULL, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, &base, NULL) == LCTX_E_NULL
+          && lctx_cache_retrieve(NULL, &base, &good, scratch, 64) == LCTX_E_NULL
+          && lctx_cache_retrieve(s.c, NULL, &good, scratch, 64) == LCTX_E_NULL
+          && lctx_cache_retrieve(s.c, &base, NULL, scratch, 64) == LCTX_E_NULL
+          && lctx_cache_bounds(NULL, &base, bound) == LCTX_E_NULL
+          && lctx_cache_bounds(s.c, NULL, bound) == LCTX_E_NULL
+          && lctx_cache_bounds(s.c, &base, NULL) == LCTX_E_NULL,
+          "retrieving from, by or to nothing is refused");
+    check(lctx_cache_retrieve(s.c, &base, &good, NULL, 1 << 20) == LCTX_E_SCRATCH
+          && lctx_cache_retrieve(s.c, &base, &good, scratch, sizeof scratch) == LCTX_E_SCRATCH,
+          "too little scratch is refused");
+    seq_free(&plain);
+    seq_free(&s);
+}
+
+/* ------------------------------------------------------------------------- drop and join */
+
+/* Are exactly the tokens outside of the ranges left, in every head? */
+static int left_without(const seq *s, const int64_t (*ranges)[2], int n)
+{
+    leftover left = kept_by(s);
+    int64_t j, wrong = 0;
+    int i, g;
+    for (j = 0; j < s->n; j++)
+        for (g = 0; g < G; g++) {
+            int out = 0;
+            for (i = 0; i < n; i++) out |= j >= ranges[i][0] && j < ranges[i][1];
+            wrong += is_kept(&left, g, j) == out;
+        }
+    return wrong == 0;
+}
+
+static void test_drop(lctx_policy policy, lctx_type k, lctx_type v)
+{
+    static const int64_t ranges[][2] = { { 100, 130 }, { 0, 7 }, { 300, 400 }, { 390, 401 } };
+    lctx_cache_desc d = desc_of(policy, policy ? 1000 : 0, 0, k, v);
+    lctx_cache_info info;
+    snapshot before, after;
+    seq s, whole;
+    int i;
+    d.block = 64;
+    s = seq_new(&d, 221, 2000);
+    seq_append(&s, 400);
+    whole = seq_fork(&s, 222);
+    before = snapshot_of(&whole);
+    check(lctx_cache_drop(s.c, 40, 40) == LCTX_OK && unchanged(&s, &before),
+          "an empty range drops nothing");
+    for (i = 0; i < 4; i++) {
+        if (i == 3) seq_append(&s, 10);
+        check(lctx_cache_drop(s.c, ranges[i][0], ranges[i][1]) == LCTX_OK, "a range is dropped");
+        check(left_without(&s, ranges, i + 1), "what is outside of the ranges is left, and nothing"
+              " else (%s, %s/%s, %d)", policy_names[policy], type_names[k], type_names[v], i);
+        info = info_of(&s);
+        check(sound_info(&s, &info) && holds_bits(&s) && info.rewind_min == (i < 2 ? 130 : i < 3
+              ? 400 : 401), "bits are kept, and numbers tell of it (%s)", policy_names[policy]);
+    }
+    check(info.n_dropped == 7 + 30 + 101, "what was dropped is counted");
+    check(goes_on_right(&s), "without the ranges the sequence goes on right (%s, %s/%s)",
+          policy_names[policy], type_names[k], type_names[v]);
+    after = snapshot_of(&whole);
+    check(same_contents(&before, &after) && goes_on_right(&whole), "a fork keeps what was dropped");
+    seq_free(&s);
+    seq_free(&whole);
+}
+
+static void test_drop_arguments(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, 33, 0, LCTX_F16, LCTX_F16), w;
+    snapshot before;
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    float *noise = (float *)zeroed(G * 600, 4);
+    lctx_select sel;
+    seq s;
+    int k, ok = 1;
+    d.alloc = &alloc;
+    d.block = 64;
+    s = built(&d, 5, 300);
+    memset(&sel, 0, sizeof sel);
+    noise_from(1, 1, noise, G * 600);
+    sel.mass = noise; sel.n_heavy = 30; sel.window = 20;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK, "heads select for themselves");
+    before = snapshot_of(&s);
+    check(lctx_cache_drop(s.c, 60, 150) == LCTX_E_EVICTED && unchanged(&s, &before),
+          "a range of which heads hold more or less is not dropped");
+    check(lctx_cache_drop(s.c, -1, 5) == LCTX_E_POS && lctx_cache_drop(s.c, 6, 5) == LCTX_E_POS
+          && lctx_cache_drop(s.c, 0, 301) == LCTX_E_POS && unchanged(&s, &before),
+          "ranges that are none are refused");
+    check(lctx_cache_drop(NULL, 0, 0) == LCTX_E_NULL, "dropping from nothing is refused");
+    for (k = 1; k <= 2; k++) {
+        count.calls = 0;
+        count.fail_at = k;
+        ok &= lctx_cache_drop(s.c, 285, 295) == LCTX_E_MEMORY;
+        count.fail_at = 0;
+        ok &= unchanged(&s, &before);
+    }
+    check(ok, "without memory nothing is dropped");
+    check(lctx_cache_drop(s.c, 285, 295) == LCTX_OK && goes_on_right(&s),
+          "what all heads hold can be dropped");
+    seq_free(&s);
+    check(count.bytes == 0 && count.wrong == 0, "and nothing leaks");
+    w = desc_of(LCTX_WINDOW, 33, 0, LCTX_F16, LCTX_F16);
+    s = built(&w, 5, 300);
+    check(lctx_cache_drop(s.c, 280, 290) == LCTX_E_POLICY
+          && lctx_cache_begin(s.c, 5) == LCTX_E_POLICY
+          && lctx_cache_join(s.c, s.c) == LCTX_E_POLICY, "windows neither drop nor begin nor join");
+    seq_free(&s);
+    free(noise);
+}
+
+/* Half a sequence by itself: its tokens stand where they would. */
+static seq half_of(const lctx_cache_desc *d, uint64_t seed, int64_t from, int64_t n)
+{
+    seq s = seq_new(d, seed, 2000);
+    if (lctx_cache_begin(s.c, from) != LCTX_OK) check(0, "an empty cache begins anywhere");
+    s.n = from;
+    seq_append(&s, n);
+    return s;
+}
+
+static void take_over(seq *s, const seq *half, int64_t from)
+{
+    int64_t n = half->n - from;
+    memcpy(s->k + from * G * DK, half->k + from * G * DK, (size_t)(n * G * DK) * 4);
+    memcpy(s->v + from * G * DV, half->v + from * G * DV, (size_t)(n * G * DV) * 4);
+    memcpy(s->k_factor + from * G, half->k_factor + from * G, (size_t)(n * G) * 4);
+    memcpy(s->v_factor + from * G, half->v_factor + from * G, (size_t)(n * G) * 4);
+    s->n = half->n;
+}
+
+static void test_join(lctx_policy policy, lctx_type k, lctx_type v, int64_t from, int64_t n)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? 1000 : 0, 0, k, v);
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    snapshot want, got, before;
+    lctx_cache_info info;
+    stream file;
+    seq s, half, one, copy;
+    int64_t fail, told = 0, kept = 0;
+    lctx_status st = LCTX_E_MEMORY;
+    d.block = 64; d.alloc = &alloc; d.summaries = 1;
+    one = seq_new(&d, 231, 2000);
+    seq_append(&one, from + n);
+    want = snapshot_of(&one);
+    s = seq_new(&d, 231, 2000);
+    if (from) seq_append(&s, from);
+    copy = seq_fork(&s, 231);
+    half = half_of(&d, 231, from, n);
+    info = info_of(&half);
+    check(info.n == from + n && info.n_held == n && info.rewind_min == from
+          && goes_on_right(&half) && lctx_cache_rewind(half.c, from + n) == LCTX_OK,
+          "a cache that begins at %d goes on right", (int)from);
+    half.n = from + n;
+    file = saved(&half);
+    check(lctx_cache_restore(half.c, stream_read, &file) == LCTX_OK, "and is restored");
+    before = snapshot_of(&s);
+    for (fail = 1; st != LCTX_OK && fail < 20; fail++) {
+        count.calls = 0;
+        count.fail_at = fail;
+        st = lctx_cache_join(s.c, half.c);
+        count.fail_at = 0;
+        told += st == LCTX_E_MEMORY;
+        if (st != LCTX_OK) kept += unchanged(&s, &before);
+    }
+    check(st == LCTX_OK && kept == told && told == fail - 2,
+          "joining without memory changes nothing (%d times)", (int)told);
+    take_over(&s, &half, from);
+    got = snapshot_of(&s);
+    check(same_contents(&want, &got), "%d + %d tokens joined have the bits of one sequence (%s,"
+          " %s/%s)", (int)from, (int)n, policy_names[policy], type_names[k], type_names[v]);
+    info = info_of(&s);
+    check(info.bytes_shared > 0 || n < 64, "and share blocks");
+    if (policy == LCTX_FULL) {
+        float q[QROW], out[OROW], lse[H];
+        lctx_attn a = topic_queries(&s, 1, 1, q, out, lse);
+        check_bounds(&s, &a);
+    }
+    check(goes_on_right(&half) && goes_on_right(&s) && goes_on_right(&copy) && goes_on_right(&one),
+          "both go on apart (%s)", policy_names[policy]);
+    check(lctx_cache_join(s.c, half.c) == LCTX_E_POS && lctx_cache_join(s.c, s.c) == LCTX_E_POS,
+          "what does not follow is not joined");
+    seq_free(&half);
+    check(goes_on_right(&s), "the joined outlives its part");
+    seq_free(&s);
+    seq_free(&one);
+    seq_free(&copy);
+    free(file.data);
+    check(count.bytes == 0 && count.wrong == 0, "joined caches leave nothing");
+}
+
+/* A file with word i changed and its checksums, after the head and at the end, made right again. */
+static void forge(stream *file, size_t i, int64_t value)
+{
+    uint64_t sum = 0xcbf29ce484222325u, word;
+    size_t w, n = file->n / 8;
+    memcpy(file->data + i * 8, &value, 8);
+    for (w = 0; w < n; w++) {
+        if (w == 16 || w == n - 1) memcpy(file->data + w * 8, &sum, 8);
+        memcpy(&word, file->data + w * 8, 8);
+        sum = (sum ^ word) * 0x100000001b3u;
+        sum ^= sum >> 29;
+    }
+}
+
+/* Files that say impossible things of a selection, with right checksums. */
+static void test_forged(lctx_policy policy)
+{
+    enum { N = 12, BLOCKS, CUT, KEPT, SUM };           /* words of the head */
+    lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, 0, LCTX_F16, LCTX_I8);
+    static float mass[G * 600];
+    lctx_select sel;
+    lctx_tiles t;
+    snapshot before;
+    stream file, part;
+    seq a, b;
+    size_t bytes = 0, pos;
+    d.block = 64;
+    a = built(&d, 71, 300);
+    b = built(&d, 72, 150);
+    before = snapshot_of(&b);
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass; sel.n_heavy = 30; sel.window = 100;
+    check(lctx_cache_select(a.c, &sel) == LCTX_OK || policy == LCTX_WINDOW, "a cache selects");
+    file = saved(&a);
+    memset(&t, 0, sizeof t);
+    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = LCTX_F16; t.v_type = LCTX_I8; t.cap = 64;
+    if (lctx_tiles_size(&t, &bytes) != LCTX_OK) check(0, "a store has a size");
+    pos = SUM + 1 + bytes / 8;
+#define FORGED(what, word, value) \
+    do { \
+        lctx_status st; \
+        part = file; part.at = 0; \
+        part.data = (unsigned char *)malloc(file.n); \
+        memcpy(part.data, file.data, file.n); \
+        forge(&part, word, value); \
+        st = lctx_cache_restore(b.c, stream_read, &part); \
+        check(st == LCTX_E_FORMAT && unchanged(&b, &before), "a file with %s is refused (%s: %s)", \
+              what, policy_names[policy], lctx_status_text(st)); \
+        free(part.data); \
+    } while (0)
+    FORGED("fewer tokens than were cut", N, 20);
+    FORGED("a negative cut", CUT, -64);
+    FORGED("more kept than were cut", KEPT, 400);
+    FORGED("a negative number kept", KEPT, -1);
+    FORGED("a block too many", BLOCKS, 17);
+    if (policy == LCTX_WINDOW) FORGED("a cut in a window", CUT, 64);
+    else {
+        FORGED("a block too few", BLOCKS, 1);
+        FORGED("a position that goes back", pos + 1, 0);
+        FORGED("a position beyond the cut", pos + 29, 201);
+        FORGED("a negative position", pos, -1);
+    }
+#undef FORGED
+    part = file;
+    forge(&part, N, 300);
+    part.at = 0;
+    check(lctx_cache_restore(b.c, stream_read, &part) == LCTX_OK,
+          "a file with nothing changed is taken, checksums made anew (%s)", policy_names[policy]);
+    free(file.data);
+    seq_free(&a);
+    seq_free(&b);
+}
+
+/* Mass comes along: by it alone, the joined and the part choose the same. */
+static void test_join_mass(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, 1000, 0, LCTX_F16, LCTX_F16);
+    float out[100 * OROW], lse[100 * H];
+    leftover a, b;
+    lctx_select sel;
+    seq s, half;
+    d.block = 64;
+    s = built(&d, 241, 150);
+    half = half_of(&d, 242, 150, 100);
+    seq_attend(&half, 150, 100, out, lse, NULL);
+    check(lctx_cache_join(s.c, half.c) == LCTX_OK, "heavy hitters are joined");
+    take_over(&s, &half, 150);
+    memset(&sel, 0, sizeof sel);
+    sel.n_heavy = 20;
+    check(lctx_cache_select(s.c, &sel) == LCTX_OK && lctx_cache_select(half.c, &sel) == LCTX_OK,
+          "both select");
+    a = kept_by(&s);
+    b = kept_by(&half);
+    check(a.n == 20 && b.n == 20 && memcmp(a.lists, b.lists, G * 20 * sizeof *a.lists) == 0,
+          "mass is joined with its tokens");
+    seq_free(&s);
+    seq_free(&half);
+}
+
+static void test_join_arguments(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_I8), e;
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    static float mass[G * 400];
+    lctx_select sel;
+    snapshot before;
+    seq s, half;
+    d.block = 64; d.max_tokens = 500;
+    s = built(&d, 7, 300);
+    before = snapshot_of(&s);
+#define REFUSED(status, why, change) \
+    do { \
+        lctx_status st; \
+        e = d; e.max_tokens = 0; change; half = half_of(&e, 7, 300, 50); \
+        st = lctx_cache_join(s.c, half.c); \
+        check(st == status && unchanged(&s, &before), "joining %s gives \"%s\" (got \"%s\")", why, \
+              lctx_status_text(status), lctx_status_text(st)); \
+        seq_free(&half); \
+    } while (0)
+    REFUSED(LCTX_E_MISMATCH, "other key types", e.k_type = LCTX_F32);
+    REFUSED(LCTX_E_MISMATCH, "other value types", e.v_type = LCTX_F32);
+    REFUSED(LCTX_E_MISMATCH, "other blocks", e.block = 128);
+    REFUSED(LCTX_E_MISMATCH, "another allocator", e.alloc = &alloc);
+    REFUSED(LCTX_E_MISMATCH, "summaries to none", e.summaries = 1);
+    REFUSED(LCTX_E_MISMATCH, "another policy",
+            e.policy = LCTX_HEAVY; e.n_heavy = 9; e.window = 9);
+#undef REFUSED
+    e = d;
+    e.max_tokens = 0;
+    half = half_of(&e, 7, 301, 50);
+    check(lctx_cache_join(s.c, half.c) == LCTX_E_POS && unchanged(&s, &before),
+          "a gap is not joined over");
+    check(lctx_cache_begin(half.c, 3) == LCTX_E_POS, "only an empty cache begins elsewhere");
+    seq_free(&half);
+    half = half_of(&e, 7, 300, 201);
+    check(lctx_cache_join(s.c, half.c) == LCTX_E_FULL && unchanged(&s, &before),
+          "nothing is joined beyond max_tokens");
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass; sel.n_heavy = 20; sel.window = 20;
+    check(lctx_cache_select(half.c, &sel) == LCTX_OK, "a part selects");
+    check(lctx_cache_join(s.c, half.c) == LCTX_E_EVICTED && unchanged(&s, &before),
+          "what was selected from is not joined");
+    seq_free(&half);
+    half = half_of(&e, 7, 300, 0);
+    check(lctx_cache_join(s.c, half.c) == LCTX_OK && unchanged(&s, &before),
+          "an empty part joins nothing");
+    check(lctx_cache_join(NULL, half.c) == LCTX_E_NULL && lctx_cache_join(s.c, NULL) == LCTX_E_NULL
+          && lctx_cache_begin(NULL, 0) == LCTX_E_NULL, "joining nothing is refused");
+    seq_free(&half);
+    half = seq_new(&d, 7, 10);
+    check(lctx_cache_begin(half.c, -1) == LCTX_E_POS
+          && lctx_cache_begin(half.c, (int64_t)1 << 48) == LCTX_E_POS
+          && lctx_cache_begin(half.c, 0) == LCTX_OK && info_of(&half).n == 0,
+          "a cache begins at a position");
+    seq_free(&half);
+    seq_free(&s);
+}
+
 /* ------------------------------------------------------------------------- arguments */
 
 static void test_bad_descs(void)
@@ -1300,6 +2448,13 @@ static void test_bad_descs(void)
     REFUSED(LCTX_E_WINDOW, "no window", d.window = 0);
     REFUSED(LCTX_E_WINDOW, "a negative window", d.window = -3);
     REFUSED(LCTX_E_WINDOW, "no sinks under sinks", d.n_sink = 0);
+    REFUSED(LCTX_E_WINDOW, "a heavy budget under sinks", d.n_heavy = 1);
+    REFUSED(LCTX_E_WINDOW, "no heavy budget", d.policy = LCTX_HEAVY);
+    REFUSED(LCTX_E_WINDOW, "a negative heavy budget", d.policy = LCTX_HEAVY; d.n_heavy = -1);
+    REFUSED(LCTX_E_WINDOW, "no window beside heavy hitters",
+            d.policy = LCTX_HEAVY; d.n_heavy = 1; d.window = 0);
+    REFUSED(LCTX_E_WINDOW, "negative sinks beside heavy hitters",
+            d.policy = LCTX_HEAVY; d.n_heavy = 1; d.n_sink = -1);
     REFUSED(LCTX_E_WINDOW, "negative sinks", d.n_sink = -1);
     REFUSED(LCTX_E_WINDOW, "no window under window",
             d.policy = LCTX_WINDOW; d.n_sink = 0; d.window = 0);
@@ -1411,8 +2566,8 @@ int main(void)
     if (full()) test_streaming(LCTX_F16, 533, 4, 3000);
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
         for (type = 0; type < 4; type++) {
-            if (!slow() || full() || (policy + type) % 2) test_chunks((lctx_policy)policy,
-                    (lctx_type)type);
+            if (policy != LCTX_HEAVY && (!slow() || full() || (policy + type) % 2))
+                test_chunks((lctx_policy)policy, (lctx_type)type);
             test_rewind((lctx_policy)policy, (lctx_type)type);
             test_fork((lctx_policy)policy, (lctx_type)type, type % 2);
             test_round_trip((lctx_policy)policy, (lctx_type)type, (lctx_type)(3 - type), 300);
@@ -1421,7 +2576,8 @@ int main(void)
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1300);
         test_pattern((lctx_policy)policy);
         for (what = 0; what < LCTX_FAR_COUNT; what++)
-            for (type = 0; type < 4; type++) test_raw((lctx_policy)policy, (lctx_type)type, what);
+            for (type = 0; type < 4 && policy != LCTX_HEAVY; type++)
+                test_raw((lctx_policy)policy, (lctx_type)type, what);
         test_spans((lctx_policy)policy);
         if (threads) test_fork_threads((lctx_policy)policy);
         test_damaged((lctx_policy)policy);
@@ -1430,6 +2586,35 @@ int main(void)
     test_constant_memory(LCTX_WINDOW, 1);
     test_constant_memory(LCTX_SINKS, 1);
     test_constant_memory(LCTX_SINKS, 7);
+    test_constant_memory(LCTX_HEAVY, 1);
+    test_constant_memory(LCTX_HEAVY, 7);
+    for (type = 0; type < 4; type++) {
+        test_heavy((lctx_type)type, (lctx_type)(3 - type), 33 + 40 * type, type, type % 2 ? 7 : 1);
+        test_select((lctx_type)type, (lctx_type)((type + 1) % 4), type % 2 ? 7 : 0);
+        test_select_is_mask((lctx_type)type);
+    }
+    test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90);
+    for (type = 0; type < 4; type++) test_retrieve((lctx_type)type, type % 2 ? 5 : 1);
+    test_retrieve_changed();
+    test_retrieve_arguments();
+    for (type = 0; type < 4; type++) {
+        lctx_policy p = type % 2 ? LCTX_HEAVY : LCTX_FULL;
+        test_drop(p, (lctx_type)type, (lctx_type)(3 - type));
+        test_join(p, (lctx_type)type, (lctx_type)(3 - type), type % 3 ? 100 : 128, 200);
+        test_join(p, (lctx_type)type, (lctx_type)(3 - type), 100, 28 + type);
+    }
+    test_join(LCTX_FULL, LCTX_F16, LCTX_F16, 0, 100);
+    test_forged(LCTX_FULL);
+    test_forged(LCTX_WINDOW);
+    test_forged(LCTX_HEAVY);
+    test_join_mass();
+    test_drop_arguments();
+    test_join_arguments();
+    test_select_edges();
+    test_heavy_undo();
+    test_budget_bytes();
+    test_heavy_no_memory();
+    test_select_arguments();
     test_info();
     test_fork_arguments();
     test_mismatch();

@@ -40,9 +40,9 @@ static void test_sizes(void)
     static const struct { const char *name; size_t size; } sizes[] = {
         SIZE(lctx_allocator), SIZE(lctx_parallel), SIZE(lctx_rope_desc), SIZE(lctx_rope),
         SIZE(lctx_rope_job), SIZE(lctx_span), SIZE(lctx_attn), SIZE(lctx_tiles), SIZE(lctx_rows),
-        SIZE(lctx_cache_desc), SIZE(lctx_cache_info), SIZE(lctx_tensor), SIZE(lctx_layer),
-        SIZE(lctx_model), SIZE(lctx_session_desc), SIZE(lctx_session_info), SIZE(lctx_pattern),
-        SIZE(lctx_far_rule)
+        SIZE(lctx_cache_desc), SIZE(lctx_cache_info), SIZE(lctx_select), SIZE(lctx_retrieve),
+        SIZE(lctx_tensor), SIZE(lctx_layer), SIZE(lctx_model), SIZE(lctx_session_desc),
+        SIZE(lctx_session_info), SIZE(lctx_pattern), SIZE(lctx_far_rule)
     };
 #undef SIZE
     size_t i;

@@ -382,7 +382,7 @@ static void test_ropes(void)
     check(lctx_session_create(&w->m, &d, &s) == LCTX_E_N_HAT && !s,
           "sinks that do not hold all of the first n_hat positions are refused");
     world_free(w);
-    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+    for (policy = 0; policy <= LCTX_SINKS; policy++) {
         test_rope((lctx_policy)policy, 16, 0);
         test_rope((lctx_policy)policy, 0, 4);
         test_rope((lctx_policy)policy, 5, 2);
@@ -1373,6 +1373,9 @@ static void test_bad_sessions(void)
     BAD(far_rule, &rule, LCTX_E_ENUM);
     rule.kind = LCTX_FAR_CLAMP;
     BAD(far_rule, &rule, LCTX_E_FAR_RULE);          /* no window */
+    d.policy = LCTX_HEAVY; d.n_heavy = 8; d.n_sink = 0;
+    BAD(raw_keys, 1, LCTX_E_POLICY);
+    d = policy_desc(LCTX_SINKS, 33, 2);
     rule.window = 20;
     w->rope[0].n_hat = 3;
     BAD(far_rule, &rule, LCTX_E_FAR_RULE);          /* over n_hat */
@@ -1602,6 +1605,65 @@ static void test_constant_memory(void)
     world_free(w);
 }
 
+/* A session that keeps heavy hitters: a budget for everything gives the bits of a full one; a small
+   one bounds memory; and a failed feed, a fork and a saved session all go on as if it were one. */
+static void test_heavy(void)
+{
+    enum { N = 600, STEP = 20, MORE = 400 };
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, N + MORE, 21);
+    lctx_session_desc d = policy_desc(LCTX_HEAVY, 40, 0), full_desc = policy_desc(LCTX_FULL, 0, 0);
+    float *want, *got;
+    lctx_session *s[3];
+    lctx_session_info info;
+    stream bytes;
+    watch p;
+    int i;
+    d.n_heavy = N;
+    want = fresh_logits(w, &full_desc, tokens, N, STEP);
+    got = fresh_logits(w, &d, tokens, N, STEP);
+    check(same(w, want, got, N), "heavy: a budget for all tokens gives the bits of a full session");
+    free(want);
+    memset(&p, 0, sizeof p);
+    p.ordered = 1;
+    d.n_heavy = 50;
+    d.progress = watching;
+    d.progress_user = &p;
+    s[0] = session_new(w, &d);
+    feed_pieces(s[0], w, tokens, N, STEP, got);
+    info = info_of(s[0]);
+    check(info.n == N && info.n_dropped > N - 50 - 40 - 64 - STEP - 1
+          && info.rewind_min > N - 40 - 64 - STEP - 1,
+          "heavy: budgets hold (%d of %d dropped)", (int)info.n_dropped, N);
+    bytes = saved(s[0]);
+    s[1] = session_new(w, &d);
+    check(restore(s[1], &bytes, SIZE_MAX) == LCTX_OK && lctx_session_fork(s[0], &s[2]) == LCTX_OK,
+          "heavy: a session is restored and forked");
+    memset(&p, 0, sizeof p);
+    p.stop_at = 1;
+    check(lctx_session_feed(s[2], tokens, STEP, LCTX_LOGITS_NONE, NULL) == LCTX_E_CANCELLED,
+          "heavy: a feed of one chunk is cancelled");
+    memset(&p, 0, sizeof p);
+    p.stop_at = 2;
+    check(lctx_session_feed(s[2], tokens, 500, LCTX_LOGITS_NONE, NULL) == LCTX_E_CANCELLED,
+          "heavy: a feed of two chunks is cancelled");
+    memset(&p, 0, sizeof p);
+    free(got);
+    got = (float *)zeroed(2 * MORE * w->m.n_vocab, sizeof *got);
+    want = got + MORE * w->m.n_vocab;
+    feed_pieces(s[0], w, tokens + N, MORE, STEP, want);
+    for (i = 1; i < 3; i++) {
+        feed_pieces(s[i], w, tokens + N, MORE, STEP, got);
+        check(same(w, want, got, MORE), "heavy: a %s session goes on with equal bits",
+              i == 1 ? "restored" : "forked and twice failed");
+    }
+    for (i = 0; i < 3; i++) lctx_session_free(s[i]);
+    free(bytes.data);
+    free(got);
+    free(tokens);
+    world_free(w);
+}
+
 int main(void)
 {
     const int threads = hook_threads("sessions on four threads");
@@ -1613,7 +1675,7 @@ int main(void)
     test_raw_keys();
     test_which_logits();
     if (!quick() && threads) test_shared_model();
-    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+    for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
         lctx_policy p = (lctx_policy)policy;
         for (type = 0; type < 4; type++) if (!quick() || type == policy) test_chunkings(p, type);
         if (quick()) continue;
@@ -1639,5 +1701,6 @@ int main(void)
     test_bad_sessions();
     test_numbers();
     test_constant_memory();
+    test_heavy();
     return test_report("model", lctx_isa_name(lctx_isa_get()));
 }
