@@ -155,6 +155,8 @@
          head 1  [K 64 tok|V 64 tok] ...
        Foreign rows, [token][head][dim] or [head][token][dim] with any strides, are taken as they
        are and packed a tile at a time in scratch.
+       Decoding runs through all of it: in huge pages that took 10 to 25 % less time where it was
+       measured. Lend an allocator that maps them, and make blocks of 2 MiB or more.
 
    THREADS
        Parallel loops go through one hook, lctx_parallel: OpenMP when compiled with it, else serial,
