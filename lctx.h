@@ -6006,7 +6006,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 
 #ifdef DOTS
 /* ---- dot products. Queries are rounded to the keys' type once; a weight to bf16, or, for int8
-   values, to 2 WEIGHT_BITS bits of its row's largest in the tile, in two parts. Sums of int8
+   values, to a whole number of 2 WEIGHT_BITS bits (see FN(shares)), in two parts. Sums of int8
    products are exact. */
 LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, const int type)
 {

@@ -15,7 +15,7 @@ void report_start(const char *json_path)
 {
     report.n = report.short_of_aim = 0;
     report.path = json_path;
-    printf("%-22s %5s %6s %4s %6s %-5s %-11s %-6s %3s %10s %6s %8s %8s %-8s %8s %5s %7s  %s\n",
+    printf("%-22s %5s %6s %4s %6s %-5s %-11s %-9s %3s %10s %6s %8s %8s %-8s %8s %5s %7s  %s\n",
            "what", "n_q", "n_kv", "dim", "heads", "type", "layout", "isa", "thr", "ms", "spread",
            "achieved", "limit", "unit", "of limit", "aim", "error", "ratio");
 }
@@ -78,7 +78,7 @@ static void put_ratio(const result *r)
 static void put_row(const result *r)
 {
     put_shape(&r->what);
-    printf("%-6s %3d ", r->isa ? r->isa : "", r->threads);
+    printf("%-9s %3d ", r->isa ? r->isa : "", r->threads);
     if (r->ms > 0) printf("%10.3f %5.1f%% ", r->ms, 100 * r->spread);
     else printf("%10s %6s ", "", "");
     put_figure(r->achieved);
