@@ -1826,7 +1826,7 @@ static void test_long_contexts(void)
     int t, peaked;
     for (t = 0; t < 4; t++)
         for (peaked = 0; peaked < 2; peaked++) {
-            if (full() || t < 2 || dots(every_type[t])) test_long(every_type[t], peaked, 1 << 17);
+            if (full() || t < 2 || dots((int32_t)every_type[t])) test_long(every_type[t], peaked, 1 << 17);
             if (full() && t < 2) test_long(every_type[t], peaked, 1 << 20);
         }
 }
