@@ -9,7 +9,9 @@
 #include "oracle.h"
 
 #include <math.h>
-#include <sys/mman.h>
+#if SIZE_MAX > 0xffffffff
+#  include <sys/mman.h>
+#endif
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
@@ -1793,6 +1795,7 @@ static void test_select_arguments(void)
 /* ------------------------------------------------------------------------- retrieval */
 
 /* Blocks in a file that is mapped: what is not read need not be in memory. */
+#if SIZE_MAX > 0xffffffff
 static void *mapped_alloc(void *user, size_t size, size_t align)
 {
     FILE *file = tmpfile();
@@ -1810,6 +1813,24 @@ static void mapped_free(void *user, void *ptr, size_t size)
     --*(int *)user;
     munmap(ptr, size);
 }
+#else    /* no files to map: plain memory */
+static void *mapped_alloc(void *user, size_t size, size_t align)
+{
+    unsigned char *raw = (unsigned char *)zeroed((int64_t)(size + align), 1), *p;
+    p = raw + align - (uintptr_t)raw % align;
+    memcpy(p - sizeof raw, &raw, sizeof raw);
+    ++*(int *)user;
+    return p;
+}
+static void mapped_free(void *user, void *ptr, size_t size)
+{
+    void *raw;
+    memcpy(&raw, (unsigned char *)ptr - sizeof raw, sizeof raw);
+    (void)size;
+    --*(int *)user;
+    free(raw);
+}
+#endif
 
 /* Tokens whose keys cluster, as a text's topics do: 40 tokens each around one of 12 directions. */
 static void topic_append(seq *s, int64_t n)
