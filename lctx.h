@@ -186,7 +186,8 @@
        Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
        clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
-       Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost.
+       Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
+       and an int8 that lies between two whole numbers be rounded to either.
 */
 #include <stddef.h>
 #include <stdint.h>

