@@ -17,7 +17,7 @@ HAVE_CXX := $(shell command -v $(firstword $(CXX)))
 OPENMP_CXX := $(if $(OPENMP),$(shell $(call TRY_OPENMP,$(CXX))))
 
 PROGRAMS  = generate passkey perplexity stream drop_in split
-SHARED    = args gguf model os run text
+SHARED    = args gguf model os run tasks text
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
 TOY       = examples/toy
 
