@@ -38,6 +38,7 @@ help:
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
+	@echo 'make compare     every method on the toy models: a table and pictures (20 minutes)'
 	@echo 'make clean       removes $(B)/'
 	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) OPENMP=$(OPENMP) Q= (shows commands)'
 
@@ -45,7 +46,7 @@ examples: $(EXAMPLES)
 	$(if $(HAVE_CXX),,@echo 'SKIPPED $(B)/drop_in_cpp: no C++ compiler ($(CXX))')
 
 # Threads that wait without spinning keep their speed on a busy machine.
-run test test-full: export OMP_WAIT_POLICY ?= passive
+run test test-full compare: export OMP_WAIT_POLICY ?= passive
 
 run: $(B)/generate
 	@echo 'The pass key stands somewhere in $(TOY)/passkey.txt; the model answers:'
@@ -64,6 +65,10 @@ bench-quick: $(B)/bench
 plots: $(B)/bench
 	$(B)/bench --scaling
 	sh bench/plots.sh $(B)/bench.json bench/plots
+
+compare: $(B)/compare
+	$(B)/compare --json $(B)/compare.json --table bench/plots/compare.txt
+	sh bench/compare.sh $(B)/compare.json bench/plots
 
 lib: $(B)/liblctx.so $(B)/liblctx.a
 
@@ -129,7 +134,7 @@ $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lc
 
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
-BENCH_C   = $(filter-out bench/baseline.c,$(wildcard bench/*.c))
+BENCH_C   = $(filter-out bench/baseline.c bench/compare.c,$(wildcard bench/*.c))
 ifdef GGML
 BENCH_GGML = -DBENCH_GGML -isystem $(GGML)/include
 BENCH_LIBS = -L$(GGML)/lib -lggml -lggml-cpu -lggml-base -lstdc++ -fopenmp -Wl,-rpath,$(GGML)/lib
@@ -144,6 +149,10 @@ $(B)/bench: $(BENCH_C) $(wildcard bench/*.h) $(B)/baseline.o $(B)/lctx.o
 	$(Q)$(C99) $(BENCH_GGML) -pthread $(LDFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS) -ldl \
 	    $(BENCH_LIBS)
 
+$(B)/compare: bench/compare.c $(SHARED:%=examples/%.h) $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) $(LDFLAGS) $< $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full bench bench-quick plots lib wasm clean FORCE
+.PHONY: all help examples run test test-full bench bench-quick plots compare lib wasm clean FORCE

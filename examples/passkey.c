@@ -11,7 +11,7 @@ static int64_t trials = 5, longest = 32, trained, seed = 1;
 
 static const args_option options[] = {
     RUN_MODEL_OPTION(r),
-    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_ROPES "|window|sinks" },
+    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_METHODS },
     { "--trials", ARGS_INT, &trials, 1, 1e6, "N", "keys per depth and length; default 5" },
     { "--longest", ARGS_INT, &longest, 1, 1e6, "X", "times the trained context; default 32" },
     { "--trained", ARGS_INT, &trained, 128, 1e9, "L", "shortest length; default: trained context" },

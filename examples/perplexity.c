@@ -11,7 +11,7 @@ static int64_t length, segments = 4, last;
 static const args_option options[] = {
     RUN_MODEL_OPTION(r),
     { "TEXT", ARGS_TEXT, &text_file, 1, 0, "", "the text, a file" },
-    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_ROPES "|window|sinks" },
+    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_METHODS },
     { "--length", ARGS_INT, &length, 2, 1e12, "N", "tokens a segment; default: 16 x trained" },
     { "--segments", ARGS_INT, &segments, 1, 1e9, "N", "spread over the text; default 4" },
     { "--last", ARGS_INT, &last, 1, 1e12, "N", "score only the last N bytes of each segment, after "

@@ -48,23 +48,25 @@ int run_next_word(const char **list, char name[32])
 
 void run_method(run *r, const char *name)
 {
-    static const char *const ropes[] = { "model", "plain", "pi", "ntk", "dynamic", "by-parts",
-                                         "yarn", "llama3" };
-    int64_t i, n = sizeof ropes / sizeof *ropes;
-    r->rope = RUN_MODEL;
-    r->policy = !strcmp(name, "window") ? LCTX_WINDOW : !strcmp(name, "sinks") ? LCTX_SINKS
-                                                                               : LCTX_FULL;
-    if (r->policy != LCTX_FULL) return;
-    for (i = 0; i < n && strcmp(name, ropes[i]); i++) {}
-    if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s|window|sinks", name, RUN_ROPES);
-    r->rope = i;
+    static const struct { const char *name; int64_t rope, policy; } methods[] = {
+        { "model", RUN_MODEL, LCTX_FULL },       { "plain", RUN_PLAIN, LCTX_FULL },
+        { "pi", RUN_PI, LCTX_FULL },             { "ntk", RUN_NTK, LCTX_FULL },
+        { "dynamic", RUN_DYNAMIC, LCTX_FULL },   { "by-parts", RUN_BY_PARTS, LCTX_FULL },
+        { "yarn", RUN_YARN, LCTX_FULL },         { "llama3", RUN_LLAMA3, LCTX_FULL },
+        { "abf", RUN_ABF, LCTX_FULL },           { "window", RUN_MODEL, LCTX_WINDOW },
+        { "sinks", RUN_MODEL, LCTX_SINKS } };
+    size_t i, n = sizeof methods / sizeof *methods;
+    for (i = 0; i < n && strcmp(name, methods[i].name); i++) {}
+    if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s", name, RUN_METHODS);
+    r->rope = methods[i].rope;
+    r->policy = methods[i].policy;
 }
 
 /* A scheme of one's own starts from the file's base and betas, but not from its scaling. */
 static void set_scheme(const run *r, lctx_rope_desc *d)
 {
     static const int32_t schemes[] = { 0, LCTX_ROPE_PLAIN, LCTX_ROPE_LINEAR, LCTX_ROPE_NTK,
-        LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS, LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3 };
+        LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS, LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3, LCTX_ROPE_PLAIN };
     if (r->rope != RUN_MODEL) {
         d->scheme = schemes[r->rope];
         d->factor = 0;
@@ -78,18 +80,27 @@ static void set_scheme(const run *r, lctx_rope_desc *d)
     if (r->attn_factor > 0) d->attn_factor = r->attn_factor;
 }
 
+/* The factor for so many times the trained context, where none is given. */
+static double derived_factor(const run *r, double stretch)
+{
+    const lctx_rope_desc *file = &r->model.rope_desc;
+    double factor = stretch <= 1 ? 1 : r->rope == RUN_YARN ? 1.25 * stretch : stretch;
+    if (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3)
+        fail(EXIT_USAGE, "--factor is missing: this scheme needs it");
+    return r->rope == RUN_YARN && file->scheme == LCTX_ROPE_YARN && factor < file->factor
+               ? file->factor : factor;
+}
+
 static void set_rope(run *r, int64_t n_tokens)
 {
     lctx_rope_desc d = r->model.rope_desc;
     lctx_status status;
-    double stretch;
     set_scheme(r, &d);
-    stretch = (double)n_tokens / d.orig_ctx;
-    if (r->rope > RUN_PLAIN && d.factor <= 0) {
-        if (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3)
-            fail(EXIT_USAGE, "--factor is missing: this scheme needs it");
-        d.factor = stretch <= 1 ? 1 : r->rope == RUN_YARN ? 1.25 * stretch : stretch;
-    }
+    if (r->rope > RUN_PLAIN && d.factor <= 0)
+        d.factor = derived_factor(r, (double)n_tokens / d.orig_ctx);
+    if (r->rope == RUN_ABF && r->theta <= 0 && d.factor > 1)
+        run_check(lctx_rope_advise(d.n_rot, d.theta, d.orig_ctx, d.factor * d.orig_ctx, &d.theta,
+                                   NULL, NULL), "base");
     if (d.scheme == LCTX_ROPE_DYNAMIC) d.ctx = (double)n_tokens;
     if (d.scheme == LCTX_ROPE_PLAIN || d.factor <= 0) d.factor = 1;
     r->used_factor = d.factor;
@@ -115,7 +126,7 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     if (r->policy == LCTX_SINKS) d.n_sink = (int32_t)r->sinks;
     if (r->policy != LCTX_FULL && !r->window)
         d.window = trained > d.n_sink ? trained - d.n_sink : 1;
-    d.progress = run_progress;
+    if (!r->quiet) d.progress = run_progress;
     run_check(lctx_session_create(&r->model.lctx, &d, &session), "session");
     return session;
 }
