@@ -16,7 +16,8 @@ static const char *const file_names[FILES] = { "toy", "toy-yarn" };
 static const char *paths[FILES] = { "examples/toy/toy.gguf", "examples/toy/toy-yarn.gguf" };
 static const char *text_path = "examples/toy/held-out.txt", *json_path, *table_path;
 static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
-static const char *methods = "model,plain,abf,pi,ntk,dynamic,by-parts,yarn,llama3,window,sinks";
+static const char *methods = "model,plain,abf,pi,ntk,dynamic,dynamic-exact,by-parts,yarn,llama3,"
+                             "rerope,leaky,self-extend,window,sinks,lm-infinite";
 static const char *typed = "yarn,sinks";      /* methods shown with every type of the cache */
 
 static run options_run = RUN_DEFAULTS;
@@ -94,15 +95,12 @@ static void close_workers(void)
     }
 }
 
-/* A worker's session under the row's method. The window of a fine-tuned file is what it was tuned
-   to, sinks included. Schemes that want a factor get the stretch. */
+/* A worker's session under the row's method. Schemes that want a factor get the stretch. */
 static lctx_session *begin(run *r, const row *x, int64_t n)
 {
-    double tuned = r->model.rope_desc.factor > 1 ? r->model.rope_desc.factor : 1;
     double stretch = n > trained ? (double)n / (double)trained : 1;
     run_method(r, x->method);
     r->type = x->type;
-    r->window = (int64_t)(tuned * (double)trained) - (r->policy == LCTX_SINKS ? r->sinks : 0);
     r->factor = r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3 ? stretch : 0;
     return run_session(r, n);
 }

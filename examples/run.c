@@ -1,5 +1,6 @@
 #include "run.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,18 +49,30 @@ int run_next_word(const char **list, char name[32])
 
 void run_method(run *r, const char *name)
 {
-    static const struct { const char *name; int64_t rope, policy; } methods[] = {
-        { "model", RUN_MODEL, LCTX_FULL },       { "plain", RUN_PLAIN, LCTX_FULL },
-        { "pi", RUN_PI, LCTX_FULL },             { "ntk", RUN_NTK, LCTX_FULL },
-        { "dynamic", RUN_DYNAMIC, LCTX_FULL },   { "by-parts", RUN_BY_PARTS, LCTX_FULL },
-        { "yarn", RUN_YARN, LCTX_FULL },         { "llama3", RUN_LLAMA3, LCTX_FULL },
-        { "abf", RUN_ABF, LCTX_FULL },           { "window", RUN_MODEL, LCTX_WINDOW },
-        { "sinks", RUN_MODEL, LCTX_SINKS } };
+    static const struct { const char *name; int64_t rope, policy, far; int live; } methods[] = {
+        { "model", RUN_MODEL, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "plain", RUN_PLAIN, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "pi", RUN_PI, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "ntk", RUN_NTK, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "dynamic", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "by-parts", RUN_BY_PARTS, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "yarn", RUN_YARN, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "llama3", RUN_LLAMA3, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "abf", RUN_ABF, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "window", RUN_MODEL, LCTX_WINDOW, LCTX_FAR_NONE, 0 },
+        { "sinks", RUN_MODEL, LCTX_SINKS, LCTX_FAR_NONE, 0 },
+        { "rerope", RUN_MODEL, LCTX_FULL, LCTX_FAR_CLAMP, 0 },
+        { "leaky", RUN_MODEL, LCTX_FULL, LCTX_FAR_LEAKY, 0 },
+        { "self-extend", RUN_MODEL, LCTX_FULL, LCTX_FAR_GROUP, 0 },
+        { "lm-infinite", RUN_MODEL, LCTX_SINKS, LCTX_FAR_CLAMP, 0 },
+        { "dynamic-exact", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 1 } };
     size_t i, n = sizeof methods / sizeof *methods;
     for (i = 0; i < n && strcmp(name, methods[i].name); i++) {}
     if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s", name, RUN_METHODS);
     r->rope = methods[i].rope;
     r->policy = methods[i].policy;
+    r->far = methods[i].far;
+    r->live = methods[i].live;
 }
 
 /* A scheme of one's own starts from the file's base and betas, but not from its scaling. */
@@ -91,7 +104,8 @@ static double derived_factor(const run *r, double stretch)
                ? file->factor : factor;
 }
 
-static void set_rope(run *r, int64_t n_tokens)
+/* Makes the schedule for n_tokens; returns its description. */
+static lctx_rope_desc set_rope(run *r, int64_t n_tokens)
 {
     lctx_rope_desc d = r->model.rope_desc;
     lctx_status status;
@@ -106,15 +120,37 @@ static void set_rope(run *r, int64_t n_tokens)
     r->used_factor = d.factor;
     status = lctx_rope_init(&r->model.rope, &d);
     if (status != LCTX_OK) fail(EXIT_USAGE, "RoPE options: %s", lctx_status_text(status));
+    return d;
+}
+
+/* The context that the file was trained or tuned for. */
+static int64_t carried(const run *r)
+{
+    const lctx_rope_desc *file = &r->model.rope_desc;
+    double factor = file->scheme != LCTX_ROPE_PLAIN && file->factor > 1 ? file->factor : 1;
+    return (int64_t)(factor * (double)r->model.trained);
+}
+
+/* Under CLAMP with sinks, distances stop at the window. */
+static lctx_far_rule far_rule(const run *r, int64_t n_tokens, int64_t window)
+{
+    lctx_far_rule rule = {0};
+    int64_t all = carried(r), near = window ? window : all / 2;
+    double shrink = (double)(n_tokens - near) / (double)(all - all / 2);
+    rule.kind = (int32_t)r->far;
+    rule.window = near > 1 ? near : 1;
+    if (r->far == LCTX_FAR_LEAKY) rule.leak = shrink > 1 ? shrink : 1;
+    if (r->far == LCTX_FAR_GROUP) rule.group = shrink > 1 ? (int32_t)ceil(shrink) : 1;
+    return rule;
 }
 
 lctx_session *run_session(run *r, int64_t n_tokens)
 {
     lctx_session_desc d = {0};
     lctx_parallel par = {0};
+    lctx_rope_desc rope = set_rope(r, n_tokens);
+    lctx_far_rule rule;
     lctx_session *session;
-    int64_t trained = r->model.trained;
-    set_rope(r, n_tokens);
     par.n_threads = (int32_t)r->threads;
     d.par = &par;
     d.policy = (int32_t)r->policy;
@@ -125,7 +161,10 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     else d.window = r->window;
     if (r->policy == LCTX_SINKS) d.n_sink = (int32_t)r->sinks;
     if (r->policy != LCTX_FULL && !r->window)
-        d.window = trained > d.n_sink ? trained - d.n_sink : 1;
+        d.window = carried(r) > d.n_sink ? carried(r) - d.n_sink : 1;
+    rule = far_rule(r, n_tokens, d.window);
+    if (r->far) d.far_rule = &rule;
+    if (r->live) d.rope = &rope;
     if (!r->quiet) d.progress = run_progress;
     run_check(lctx_session_create(&r->model.lctx, &d, &session), "session");
     return session;

@@ -1,8 +1,10 @@
 /* run.h - what every example with a model shares: options, the session they make, progress.
 
    A method is what is done about a long context: a scaling of RoPE (plain, pi, ntk, dynamic,
-   by-parts, yarn, llama3, abf: a larger base; model: as the file's metadata says) or a cache that
-   forgets (window, sinks). All functions here fail by exiting with a message. */
+   by-parts, yarn, llama3, abf: a larger base; model: as the file's metadata says), a cache that
+   forgets (window, sinks), or raw keys with a rule for far distances (rerope, leaky, self-extend;
+   lm-infinite: with sinks) or with dynamic's frequencies of each length (dynamic-exact). Those
+   that are no scaling go with what the file says. All functions here fail by exiting with a message. */
 #ifndef RUN_H
 #define RUN_H
 #include "args.h"
@@ -10,7 +12,7 @@
 #include "text.h"
 
 #define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3|abf"
-#define RUN_METHODS RUN_ROPES "|window|sinks"
+#define RUN_METHODS RUN_ROPES "|window|sinks|rerope|leaky|self-extend|lm-infinite|dynamic-exact"
 enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3,
        RUN_ABF };
 
@@ -18,7 +20,10 @@ typedef struct run {
     const char *path;
     int64_t rope;                                     /* RUN_MODEL .. RUN_ABF */
     double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
-    int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context */
+    int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context,
+                                                         times what the file was tuned to */
+    int64_t far;                                      /* lctx_far_kind */
+    int     live;                                     /* the schedule follows the length */
     int64_t ctx;                                      /* most tokens; 0: no limit */
     int64_t type, k_type, v_type;                     /* lctx_type; k_type, v_type -1: type */
     int64_t threads, chunk;                           /* 0: the library's choice */
@@ -54,14 +59,16 @@ typedef struct run {
 void run_open(run *r);
 void run_close(run *r);
 
-/* Takes a method by its name: sets r->rope and r->policy. */
+/* Takes a method by its name: sets r->rope, r->policy, r->far and r->live. */
 void run_method(run *r, const char *name);
 
 /* A session under r's settings for n_tokens tokens in all. A factor not given is derived as
    n_tokens / trained context (yarn: a quarter more, which finds needles that the exact factor
    loses, and not less than a file with YaRN declares), at least 1; by-parts and llama3 need it
-   given. So is the base of abf, by lctx_rope_advise. The schedule becomes r->model.rope, so only
-   one session of a run may be in use. */
+   given. So is the base of abf, by lctx_rope_advise. Far rules keep distances up to half of the
+   carried context, the trained one times what the file was tuned to; leaky and self-extend shrink
+   the rest so that n_tokens fit into it. The schedule becomes r->model.rope, so only one session of
+   a run may be in use. */
 lctx_session *run_session(run *r, int64_t n_tokens);
 
 void run_feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which, float *logits);
