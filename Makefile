@@ -53,7 +53,7 @@ run: $(B)/generate
 	$(B)/generate $(TOY)/toy-yarn.gguf --file $(TOY)/passkey.txt -n 6 \
 	    --rope yarn --factor 20 --orig-ctx 256
 
-test test-full: examples lib $(TESTS)
+test test-full: examples $(B)/compare lib $(TESTS)
 	$(Q)$(if $(filter test-full,$@),TEST_FULL=1) sh tests/run.sh $(B)
 
 bench: $(B)/bench

@@ -9,8 +9,8 @@
 #include <omp.h>
 #endif
 
-enum { FILES = 2, DEPTHS = 5, LENGTHS = 6, ROWS = 96, STRETCHES = 8, LEDGERS = 8, NAMES = 48,
-       LAST = 256, STEPS = 32, TRIED_AT_LEAST = 5 };
+enum { FILES = 2, DEPTHS = 5, LENGTHS = 6, ROWS = 96, STRETCHES = 6, LEDGERS = 6, NAMES = 48,
+       LAST = 256, STEPS = 32, GOES_ON = 20, DEEP = 2, DEEP_TRIALS = 100 };
 
 static const char *const file_names[FILES] = { "toy", "toy-yarn" };
 static const char *paths[FILES] = { "examples/toy/toy.gguf", "examples/toy/toy-yarn.gguf" };
@@ -51,6 +51,7 @@ typedef struct row {
     int64_t     right[LENGTHS][DEPTHS];               /* of `trials` each */
     int64_t     tried[LENGTHS];                       /* trials at each depth, 0: none */
     int         reach;                                /* longest with half of the keys found, or -1 */
+    int         deep_at;                              /* the same, DEEP at most: */
     int64_t     deep[DEPTHS], n_deep;                 /* right answers there, of n_deep each */
 } row;
 
@@ -217,7 +218,7 @@ static void measure_time(row *x, int64_t i, run *r)
 /* Trials of one length; the same documents for every method. */
 static int asked_length;
 static int64_t first_trial;
-static uint8_t found[100 * DEPTHS];
+static uint8_t found[DEEP_TRIALS * DEPTHS];
 
 static void ask(row *x, int64_t i, run *r)
 {
@@ -243,24 +244,29 @@ static int64_t ask_all(row *x, int l, int64_t first, int64_t n, int64_t right[DE
     return sum;
 }
 
-/* Lengths in turn, until hardly a key is found; then 100 trials a depth at the longest length where
-   half of them are. */
+/* Lengths in turn, until few keys are found. */
 static void ask_lengths(row *x)
 {
-    int l, d;
+    int l;
     x->reach = -1;
     for (l = 0; l < n_lengths; l++) {
         int64_t right = ask_all(x, l, 0, trials, x->right[l]);
         x->tried[l] = trials;
         if (2 * right >= trials * DEPTHS) x->reach = l;
-        if (100 * right < TRIED_AT_LEAST * trials * DEPTHS) break;
+        if (100 * right < GOES_ON * trials * DEPTHS) break;
     }
+}
+
+/* Goes on at the longest length where half of the keys are found, but not beyond DEEP, to as many
+   trials at each depth as a figure should have. */
+static void ask_depths(row *x)
+{
+    int d;
+    x->deep_at = x->reach < DEEP ? x->reach : DEEP;
     if (x->reach < 0) return;
-    for (d = 0; d < DEPTHS; d++) x->deep[d] = x->right[x->reach][d];
-    x->n_deep = trials;
-    if (quick) return;
-    ask_all(x, x->reach, trials, 100 - trials, x->deep);
-    x->n_deep = 100;
+    for (d = 0; d < DEPTHS; d++) x->deep[d] = x->right[x->deep_at][d];
+    x->n_deep = quick ? trials : DEEP_TRIALS;
+    if (!quick) ask_all(x, x->deep_at, trials, DEEP_TRIALS - trials, x->deep);
 }
 
 /* -------------------------------------------------------------------------------- rows */
@@ -268,6 +274,7 @@ static void add_row(int file, const char *method, int64_t type, int asked)
 {
     row *x = &rows[n_rows];
     if (n_rows == ROWS) fail(EXIT_USAGE, "more than %d rows", ROWS);
+    run_method(workers[file], method);                /* fails here, and not in a job */
     x->file = file;
     snprintf(x->method, sizeof x->method, "%s", method);
     x->type = type;
@@ -294,7 +301,9 @@ static void fill_row(row *x)
     in_parallel(score_stretch, x, stretches);
     in_parallel(score_ledger, x, ledgers);
     in_parallel(measure_time, x, 1);
-    if (x->asked) ask_lengths(x);
+    if (!x->asked) return;
+    ask_lengths(x);
+    ask_depths(x);
 }
 
 static task_tally position_of(const row *x, int bucket)
@@ -383,7 +392,7 @@ static void print_key_row(FILE *f, const row *x)
     for (l = 0; l < n_lengths; l++)
         if (x->tried[l]) fprintf(f, " %6.2f", share(x, l));
         else fprintf(f, " %6s", "-");
-    if (x->reach >= 0) fprintf(f, " | %4lld", (long long)length_of(x->reach));
+    if (x->reach >= 0) fprintf(f, " | %4lld", (long long)length_of(x->deep_at));
     for (d = 0; d < DEPTHS && x->reach >= 0; d++)
         fprintf(f, " %4.2f", (double)x->deep[d] / (double)x->n_deep);
     fprintf(f, "\n");
@@ -395,9 +404,9 @@ static void print_keys(FILE *f)
     char title[400];
     snprintf(title, sizeof title, "Share of pass keys found, by tokens in all: %lld trials each, %lld "
              "at each of %d depths; -: not tried, fewer than\n%d %% were found in half as many. Then "
-             "by depth, at the longest where half are found (%d trials a depth)",
-             (long long)trials * DEPTHS, (long long)trials, DEPTHS, TRIED_AT_LEAST,
-             quick ? (int)trials : 100);
+             "by depth, at the longest up to %lld where half are found (%d trials a depth)",
+             (long long)trials * DEPTHS, (long long)trials, DEPTHS, GOES_ON,
+             (long long)length_of(DEEP), quick ? (int)trials : DEEP_TRIALS);
     print_lengths(f, title);
     fprintf(f, " |   at    0  .25   .5  .75    1\n");
     for (i = 0; i < n_rows; i++)
@@ -459,38 +468,28 @@ static void write_row(FILE *f, const row *x)
     }
     figure(f, x, "prompt", (double)length_of(n_lengths - 1), 1e6 * x->prompt, 1);
     if (!x->asked || x->reach < 0) return;
-    figure(f, x, "reach", 0, (double)length_of(x->reach), 1);
+    figure(f, x, "deep-at", 0, (double)length_of(x->deep_at), 1);
     for (i = 0; i < DEPTHS; i++)
         figure(f, x, "depth", (double)i / (DEPTHS - 1), (double)x->deep[i] / (double)x->n_deep,
                x->n_deep);
 }
 
+/* Opened before anything is measured, so that a bad path costs no run; path may be null. */
 static FILE *create(const char *path)
 {
-    FILE *f = fopen(path, "w");
-    if (!f) fail(EXIT_RUN, "%s: cannot be written", path);
+    FILE *f = path ? fopen(path, "w") : NULL;
+    if (path && !f) fail(EXIT_RUN, "%s: cannot be written", path);
     return f;
 }
 
-static void write_results(void)
+static void finish(FILE *f, const char *path)
 {
-    FILE *f;
-    int i;
-    print_table(stdout);
-    if (table_path) {
-        print_table(f = create(table_path));
-        if (fclose(f)) fail(EXIT_RUN, "%s: cannot be written", table_path);
-    }
-    if (json_path) {
-        fprintf(f = create(json_path), "[\n");
-        for (i = 0; i < n_rows; i++) write_row(f, &rows[i]);
-        fprintf(f, "\n]\n");
-        if (fclose(f)) fail(EXIT_RUN, "%s: cannot be written", json_path);
-    }
+    if (f && fclose(f)) fail(EXIT_RUN, "%s: cannot be written", path);
 }
 
 int main(int argc, char **argv)
 {
+    FILE *json, *table;
     int i;
     args_parse(argc, argv, "compare", "Compares all methods on the toy models.", options);
     if (quick) longest = 4, trials = 1, stretches = 2, ledgers = 2;
@@ -501,12 +500,21 @@ int main(int argc, char **argv)
     if ((int64_t)text.size < length_of(n_lengths - 1))
         fail(EXIT_INPUT, "%s: fewer than %lld bytes", text_path, (long long)length_of(n_lengths - 1));
     for (i = 0; i < FILES; i++) list_rows(i);
+    json = create(json_path);
+    if (json) fprintf(json, "[\n");
+    table = create(table_path);
     for (i = 0; i < n_rows; i++) {
         run_progress("comparing", i, n_rows);
         fill_row(&rows[i]);
+        if (json) write_row(json, &rows[i]);
+        if (json) fflush(json);
     }
     run_progress("comparing", n_rows, n_rows);
-    write_results();
+    print_table(stdout);
+    if (table) print_table(table);
+    if (json) fprintf(json, "\n]\n");
+    finish(table, table_path);
+    finish(json, json_path);
     os_file_close(&text);
     close_workers();
     return 0;

@@ -24,17 +24,19 @@ awk -v tmp="$tmp" '
             > (tmp "/" field("file") "." field("method") "." field("type") "." field("figure"))
     }' "$json"
 
-# colour METHOD: the same in every picture; scalings are solid, what the cache does is dashed
-colour() {
+# look METHOD: the same in every picture; scalings have circles, far rules triangles, what the cache
+# forgets squares
+look() {
     case $1 in
-    plain) echo "'#999999' dt 1" ;;       model) echo "'#000000' dt 1" ;;
-    pi) echo "'#e69f00' dt 1" ;;          ntk) echo "'#cc79a7' dt 1" ;;
-    abf) echo "'#8c564b' dt 1" ;;         dynamic) echo "'#f0a0c0' dt 1" ;;
-    dynamic-exact) echo "'#cc79a7' dt 2" ;; by-parts) echo "'#56b4e9' dt 1" ;;
-    yarn) echo "'#d55e00' dt 1" ;;        llama3) echo "'#b8a000' dt 1" ;;
-    rerope) echo "'#009e73' dt 1" ;;      leaky) echo "'#7fc97f' dt 1" ;;
-    self-extend) echo "'#7fc97f' dt 2" ;; window) echo "'#999999' dt 2" ;;
-    sinks) echo "'#0072b2' dt 2" ;;       *) echo "'#5e3c99' dt 2" ;;
+    plain) echo 7 '#888888' ;;          model) echo 7 '#000000' ;;
+    pi) echo 7 '#e69f00' ;;             ntk) echo 7 '#e377c2' ;;
+    abf) echo 7 '#8c564b' ;;            dynamic) echo 7 '#9467bd' ;;
+    dynamic-exact) echo 6 '#9467bd' ;;  by-parts) echo 6 '#d55e00' ;;
+    yarn) echo 7 '#d55e00' ;;           llama3) echo 7 '#bcbd22' ;;
+    rerope) echo 9 '#009e73' ;;         leaky) echo 9 '#7fc97f' ;;
+    self-extend) echo 8 '#2a6f4f' ;;    window) echo 5 '#aaaaaa' ;;
+    sinks) echo 5 '#0072b2' ;;          lm-infinite) echo 4 '#56b4e9' ;;
+    *) echo 3 '#000000' ;;
     esac
 }
 
@@ -45,8 +47,9 @@ curves() {
     for method; do
         data=$tmp/$file.$method.f32.$what
         [ -s "$data" ] || continue
-        printf "'%s' using %s with linespoints pt 7 ps 0.5 lw 2 " "$data" "$columns"
-        printf "lc rgb %s title '%s', " "$(colour "$method")" "$method"
+        set -- $(look "$method")
+        printf "'%s' using %s with linespoints pt %s ps 0.6 lw 2 lc rgb '%s' title '%s', " \
+            "$data" "$columns" "$1" "$2" "$method"
     done
 }
 
@@ -86,8 +89,8 @@ for file in toy toy-yarn; do
         draw key$suffix "Pass keys found by length, $name (100 trials each)" \
             "$lengths; set ylabel 'share found'; set yrange [0:1.02]"
     {   for method in $more $methods; do
-            reach=$(cut -d ' ' -f 2 "$tmp/$file.$method.f32.reach" 2>/dev/null) || continue
-            curves $file depth 1:2 "$method" | sed "s/title '/&$reach /"
+            reach=$(cut -d ' ' -f 2 "$tmp/$file.$method.f32.deep-at" 2>/dev/null) || continue
+            curves $file depth 1:2 "$method" | sed "s/title '[^']*/& at $reach/"
         done
     } | draw depth$suffix "Pass keys by depth where half are found, $name (100 trials each)" \
             "set xlabel 'depth of the key'; set ylabel 'share found'; set yrange [0:1.02]"
