@@ -9,8 +9,10 @@
 #include <omp.h>
 #endif
 
-enum { FILES = 2, DEPTHS = 5, LENGTHS = 6, ROWS = 96, STRETCHES = 6, LEDGERS = 6, NAMES = 48,
-       LAST = 256, STEPS = 32, GOES_ON = 20, DEEP = 2, DEEP_TRIALS = 100 };
+enum { FILES = 2, DEPTHS = 5, LENGTHS = 6, ROWS = 96, STRETCHES = 5, LEDGERS = 5, NAMES = 48,
+       LAST = 256, STEPS = 32, DEEP = 2, DEEP_TRIALS = 100 };
+
+static const double HEADROOM = 1.25;          /* of factors, the same for all schemes */
 
 static const char *const file_names[FILES] = { "toy", "toy-yarn" };
 static const char *paths[FILES] = { "examples/toy/toy.gguf", "examples/toy/toy-yarn.gguf" };
@@ -43,16 +45,14 @@ typedef struct row {
     int         file;
     char        method[32];
     int64_t     type;
-    int         asked;                                /* for pass keys */
+    int         asked;                                /* for a ledger's digits and pass keys */
     task_tally  position[STRETCHES][TASK_BUCKETS];
     task_tally  last[LEDGERS][LENGTHS];               /* a restated digit, by length */
     int64_t     bytes[LENGTHS];                       /* of the cache */
     double      decode[LENGTHS], prompt;              /* CPU seconds a token */
     int64_t     right[LENGTHS][DEPTHS];               /* of `trials` each */
     int64_t     tried[LENGTHS];                       /* trials at each depth, 0: none */
-    int         reach;                                /* longest with half of the keys found, or -1 */
-    int         deep_at;                              /* the same, DEEP at most: */
-    int64_t     deep[DEPTHS], n_deep;                 /* right answers there, of n_deep each */
+    int64_t     deep[DEPTHS], n_deep;                 /* right at length DEEP, of n_deep each */
 } row;
 
 static row rows[ROWS];
@@ -79,6 +79,7 @@ static void open_workers(void)
             r->path = paths[f];
             r->threads = 1;
             r->quiet = 1;
+            r->headroom = HEADROOM;
             r->beta_fast = 8;              /* in proportion to so short a context: see the models' page */
             run_open(r);
             if (!trained) trained = r->model.trained;
@@ -96,13 +97,11 @@ static void close_workers(void)
     }
 }
 
-/* A worker's session under the row's method. Schemes that want a factor get the stretch. */
+/* A worker's session under the row's method, for n tokens. */
 static lctx_session *begin(run *r, const row *x, int64_t n)
 {
-    double stretch = n > trained ? (double)n / (double)trained : 1;
     run_method(r, x->method);
     r->type = x->type;
-    r->factor = r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3 ? stretch : 0;
     return run_session(r, n);
 }
 
@@ -244,29 +243,25 @@ static int64_t ask_all(row *x, int l, int64_t first, int64_t n, int64_t right[DE
     return sum;
 }
 
-/* Lengths in turn, until few keys are found. */
+/* Lengths in turn, until fewer than half of the keys are found. */
 static void ask_lengths(row *x)
 {
-    int l;
-    x->reach = -1;
-    for (l = 0; l < n_lengths; l++) {
-        int64_t right = ask_all(x, l, 0, trials, x->right[l]);
+    int l, half = 1;
+    for (l = 0; l < n_lengths && half; l++) {
+        half = 2 * ask_all(x, l, 0, trials, x->right[l]) >= trials * DEPTHS;
         x->tried[l] = trials;
-        if (2 * right >= trials * DEPTHS) x->reach = l;
-        if (100 * right < GOES_ON * trials * DEPTHS) break;
     }
 }
 
-/* Goes on at the longest length where half of the keys are found, but not beyond DEEP, to as many
-   trials at each depth as a figure should have. */
+/* Where half are found at length DEEP, goes on there to as many trials a depth as a figure needs. */
 static void ask_depths(row *x)
 {
+    int64_t right = 0;
     int d;
-    x->deep_at = x->reach < DEEP ? x->reach : DEEP;
-    if (x->reach < 0) return;
-    for (d = 0; d < DEPTHS; d++) x->deep[d] = x->right[x->deep_at][d];
+    for (d = 0; d < DEPTHS; d++) right += x->deep[d] = x->right[DEEP][d];
+    if (2 * right < trials * DEPTHS) return;
     x->n_deep = quick ? trials : DEEP_TRIALS;
-    if (!quick) ask_all(x, x->deep_at, trials, DEEP_TRIALS - trials, x->deep);
+    if (!quick) ask_all(x, DEEP, trials, DEEP_TRIALS - trials, x->deep);
 }
 
 /* -------------------------------------------------------------------------------- rows */
@@ -299,9 +294,9 @@ static void list_rows(int file)
 static void fill_row(row *x)
 {
     in_parallel(score_stretch, x, stretches);
-    in_parallel(score_ledger, x, ledgers);
     in_parallel(measure_time, x, 1);
     if (!x->asked) return;
+    in_parallel(score_ledger, x, ledgers);
     ask_lengths(x);
     ask_depths(x);
 }
@@ -376,6 +371,7 @@ static void print_last(FILE *f)
     print_lengths(f, title);
     fprintf(f, "\n");
     for (i = 0; i < n_rows; i++) {
+        if (!rows[i].asked) continue;
         name_row(f, &rows[i]);
         for (l = 0; l < n_lengths; l++) {
             task_tally t = last_of(&rows[i], l);
@@ -392,9 +388,10 @@ static void print_key_row(FILE *f, const row *x)
     for (l = 0; l < n_lengths; l++)
         if (x->tried[l]) fprintf(f, " %6.2f", share(x, l));
         else fprintf(f, " %6s", "-");
-    if (x->reach >= 0) fprintf(f, " | %4lld", (long long)length_of(x->deep_at));
-    for (d = 0; d < DEPTHS && x->reach >= 0; d++)
-        fprintf(f, " %4.2f", (double)x->deep[d] / (double)x->n_deep);
+    fprintf(f, " |");
+    for (d = 0; d < DEPTHS; d++)
+        if (x->n_deep) fprintf(f, " %4.2f", (double)x->deep[d] / (double)x->n_deep);
+        else fprintf(f, " %4s", "-");
     fprintf(f, "\n");
 }
 
@@ -403,12 +400,12 @@ static void print_keys(FILE *f)
     int i;
     char title[400];
     snprintf(title, sizeof title, "Share of pass keys found, by tokens in all: %lld trials each, %lld "
-             "at each of %d depths; -: not tried, fewer than\n%d %% were found in half as many. Then "
-             "by depth, at the longest up to %lld where half are found (%d trials a depth)",
-             (long long)trials * DEPTHS, (long long)trials, DEPTHS, GOES_ON,
-             (long long)length_of(DEEP), quick ? (int)trials : DEEP_TRIALS);
+             "at each of %d depths; -: not tried, since\nfewer than half were found in half as many. "
+             "Then by depth in %lld tokens: %d trials a depth, where half are found",
+             (long long)trials * DEPTHS, (long long)trials, DEPTHS, (long long)length_of(DEEP),
+             quick ? (int)trials : DEEP_TRIALS);
     print_lengths(f, title);
-    fprintf(f, " |   at    0  .25   .5  .75    1\n");
+    fprintf(f, " |    0  .25   .5  .75    1\n");
     for (i = 0; i < n_rows; i++)
         if (rows[i].asked) print_key_row(f, &rows[i]);
 }
@@ -431,9 +428,11 @@ static void print_costs(FILE *f)
 static void print_table(FILE *f)
 {
     fprintf(f, "Toy models of %lld trained tokens: toy as trained, toy-yarn fine-tuned with YaRN at 4 "
-               "and 8 times that.\nTheir attention sink was taught by a loss of its own. Not "
-               "comparable here: LongRoPE (its lists are searched for,\nthere are none), xPos and "
-               "ALiBi (a model must be trained with them).\n", (long long)trained);
+               "and 8 times that.\nTheir attention sink was taught by a loss of its own. Factors are "
+               "%g times tokens / trained. window, sinks,\nlm-infinite and the far rules go with what "
+               "the file says: plain RoPE, or YaRN 4 and %lld tokens. Not comparable\nhere: LongRoPE "
+               "(its lists are searched for, there are none), xPos and ALiBi (a model must be trained "
+               "with\nthem).\n", (long long)trained, HEADROOM, (long long)length_of(2));
     print_positions(f);
     print_last(f);
     print_keys(f);
@@ -461,14 +460,13 @@ static void write_row(FILE *f, const row *x)
     for (i = 0; i < n_lengths; i++) {
         task_tally t = last_of(x, i);
         double n = (double)length_of(i);
-        figure(f, x, "last", n, task_mean(&t), t.n);
+        if (x->asked) figure(f, x, "last", n, task_mean(&t), t.n);
         figure(f, x, "bytes", n, (double)x->bytes[i], 1);
         figure(f, x, "decode", n, 1e6 * x->decode[i], STEPS);
         if (x->tried[i]) figure(f, x, "key", n, share(x, i), x->tried[i] * DEPTHS);
     }
     figure(f, x, "prompt", (double)length_of(n_lengths - 1), 1e6 * x->prompt, 1);
-    if (!x->asked || x->reach < 0) return;
-    figure(f, x, "deep-at", 0, (double)length_of(x->deep_at), 1);
+    if (!x->n_deep) return;
     for (i = 0; i < DEPTHS; i++)
         figure(f, x, "depth", (double)i / (DEPTHS - 1), (double)x->deep[i] / (double)x->n_deep,
                x->n_deep);

@@ -88,11 +88,8 @@ for file in toy toy-yarn; do
     curves $file key 1:2 $more $methods |
         draw key$suffix "Pass keys found by length, $name (100 trials each)" \
             "$lengths; set ylabel 'share found'; set yrange [0:1.02]"
-    {   for method in $more $methods; do
-            reach=$(cut -d ' ' -f 2 "$tmp/$file.$method.f32.deep-at" 2>/dev/null) || continue
-            curves $file depth 1:2 "$method" | sed "s/title '[^']*/& at $reach/"
-        done
-    } | draw depth$suffix "Pass keys by depth where half are found, $name (100 trials each)" \
+    curves $file depth 1:2 $more $methods |
+        draw depth$suffix "Pass keys by depth in 1024 tokens, $name (100 trials each)" \
             "set xlabel 'depth of the key'; set ylabel 'share found'; set yrange [0:1.02]"
     curves $file decode 1:2 plain yarn dynamic-exact rerope leaky window sinks lm-infinite |
         draw time$suffix "Decoding, $name (CPU time of one thread, f32 cache)" \

@@ -97,8 +97,9 @@ static void set_scheme(const run *r, lctx_rope_desc *d)
 static double derived_factor(const run *r, double stretch)
 {
     const lctx_rope_desc *file = &r->model.rope_desc;
-    double factor = stretch <= 1 ? 1 : r->rope == RUN_YARN ? 1.25 * stretch : stretch;
-    if (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3)
+    double headroom = r->headroom > 0 ? r->headroom : r->rope == RUN_YARN ? 1.25 : 1;
+    double factor = stretch <= 1 ? 1 : headroom * stretch;
+    if (r->headroom <= 0 && (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3))
         fail(EXIT_USAGE, "--factor is missing: this scheme needs it");
     return r->rope == RUN_YARN && file->scheme == LCTX_ROPE_YARN && factor < file->factor
                ? file->factor : factor;
@@ -135,12 +136,13 @@ static int64_t carried(const run *r)
 static lctx_far_rule far_rule(const run *r, int64_t n_tokens, int64_t window)
 {
     lctx_far_rule rule = {0};
-    int64_t all = carried(r), near = window ? window : all / 2;
-    double shrink = (double)(n_tokens - near) / (double)(all - all / 2);
+    int64_t all = carried(r), near = window > 0 && window < all ? window : all / 2;
+    double reach = (r->headroom > 0 ? r->headroom : 1) * (double)n_tokens;
+    double shrink = n_tokens > all ? (reach - (double)near) / (double)(all - near) : 1;
     rule.kind = (int32_t)r->far;
     rule.window = near > 1 ? near : 1;
-    if (r->far == LCTX_FAR_LEAKY) rule.leak = shrink > 1 ? shrink : 1;
-    if (r->far == LCTX_FAR_GROUP) rule.group = shrink > 1 ? (int32_t)ceil(shrink) : 1;
+    if (r->far == LCTX_FAR_LEAKY) rule.leak = shrink;
+    if (r->far == LCTX_FAR_GROUP) rule.group = (int32_t)ceil(shrink);
     return rule;
 }
 

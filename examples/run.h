@@ -20,6 +20,8 @@ typedef struct run {
     const char *path;
     int64_t rope;                                     /* RUN_MODEL .. RUN_ABF */
     double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
+    double  headroom;                                 /* a factor not given: this times what is needed;
+                                                         0: by the scheme */
     int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context,
                                                          times what the file was tuned to */
     int64_t far;                                      /* lctx_far_kind */
@@ -63,12 +65,12 @@ void run_close(run *r);
 void run_method(run *r, const char *name);
 
 /* A session under r's settings for n_tokens tokens in all. A factor not given is derived as
-   n_tokens / trained context (yarn: a quarter more, which finds needles that the exact factor
-   loses, and not less than a file with YaRN declares), at least 1; by-parts and llama3 need it
-   given. So is the base of abf, by lctx_rope_advise. Far rules keep distances up to half of the
-   carried context, the trained one times what the file was tuned to; leaky and self-extend shrink
-   the rest so that n_tokens fit into it. The schedule becomes r->model.rope, so only one session of
-   a run may be in use. */
+   headroom * n_tokens / trained context, at least 1, for yarn at least what a file with YaRN
+   declares. Headroom 0 is 1.25 for yarn, which finds needles that the exact factor loses, 1 for
+   others; by-parts and llama3 then need a factor. abf takes the base that lctx_rope_advise gives
+   for it. Far rules keep distances up to half of the carried context, the trained one times what
+   the file was tuned to; leaky and self-extend shrink the rest so that n_tokens and the headroom
+   fit into it. The schedule becomes r->model.rope, so only one session of a run may be in use. */
 lctx_session *run_session(run *r, int64_t n_tokens);
 
 void run_feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which, float *logits);
