@@ -134,7 +134,7 @@ $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lc
 
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
-BENCH_C   = $(filter-out bench/baseline.c bench/compare.c,$(wildcard bench/*.c))
+BENCH_C   = $(filter-out bench/baseline.c bench/compare%,$(wildcard bench/*.c))
 ifdef GGML
 BENCH_GGML = -DBENCH_GGML -isystem $(GGML)/include
 BENCH_LIBS = -L$(GGML)/lib -lggml -lggml-cpu -lggml-base -lstdc++ -fopenmp -Wl,-rpath,$(GGML)/lib
@@ -149,9 +149,11 @@ $(B)/bench: $(BENCH_C) $(wildcard bench/*.h) $(B)/baseline.o $(B)/lctx.o
 	$(Q)$(C99) $(BENCH_GGML) -pthread $(LDFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS) -ldl \
 	    $(BENCH_LIBS)
 
-$(B)/compare: bench/compare.c $(SHARED:%=examples/%.h) $(B)/shared.a $(B)/lctx.o
+COMPARE   = bench/compare.c bench/compare_table.c
+
+$(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/%.h) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
-	$(Q)$(C99) $(LDFLAGS) $< $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+	$(Q)$(C99) $(LDFLAGS) $(COMPARE) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
 -include $(wildcard $(B)/*.d)
 

@@ -99,8 +99,9 @@ done
 {   curves toy bytes '1:($2/1048576)' plain sinks
     for type in f16 bf16 int8; do
         data=$tmp/toy.yarn.$type.bytes
-        [ -s "$data" ] && printf "'%s' using 1:(\$2/1048576) with linespoints pt 7 ps 0.5 lw 2 %s, " \
-            "$data" "title 'full, $type'"
+        [ -s "$data" ] || continue
+        printf "'%s' using 1:(\$2/1048576) with linespoints pt 7 ps 0.6 lw 2 " "$data"
+        printf "title 'full, %s', " "$type"
     done
 } | sed "s/title 'plain'/title 'full, f32'/; s/title 'sinks'/title 'sinks + window, f32'/" |
     draw bytes 'Cache of the toy model' "$lengths; set logscale y; set ylabel 'MiB'"

@@ -132,15 +132,15 @@ static int64_t carried(const run *r)
     return (int64_t)(factor * (double)r->model.trained);
 }
 
-/* Under CLAMP with sinks, distances stop at the window. */
+/* With a window, distances stop at it: LM-Infinite. */
 static lctx_far_rule far_rule(const run *r, int64_t n_tokens, int64_t window)
 {
     lctx_far_rule rule = {0};
-    int64_t all = carried(r), near = window > 0 && window < all ? window : all / 2;
+    int64_t all = carried(r), near = all / 2;
     double reach = (r->headroom > 0 ? r->headroom : 1) * (double)n_tokens;
     double shrink = n_tokens > all ? (reach - (double)near) / (double)(all - near) : 1;
     rule.kind = (int32_t)r->far;
-    rule.window = near > 1 ? near : 1;
+    rule.window = window ? window : near;
     if (r->far == LCTX_FAR_LEAKY) rule.leak = shrink;
     if (r->far == LCTX_FAR_GROUP) rule.group = (int32_t)ceil(shrink);
     return rule;

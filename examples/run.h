@@ -4,7 +4,7 @@
    by-parts, yarn, llama3, abf: a larger base; model: as the file's metadata says), a cache that
    forgets (window, sinks), or raw keys with a rule for far distances (rerope, leaky, self-extend;
    lm-infinite: with sinks) or with dynamic's frequencies of each length (dynamic-exact). Those
-   that are no scaling go with what the file says. All functions here fail by exiting with a message. */
+   that are no scaling go with what the file says. All functions fail by exiting with a message. */
 #ifndef RUN_H
 #define RUN_H
 #include "args.h"
@@ -20,8 +20,7 @@ typedef struct run {
     const char *path;
     int64_t rope;                                     /* RUN_MODEL .. RUN_ABF */
     double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
-    double  headroom;                                 /* a factor not given: this times what is needed;
-                                                         0: by the scheme */
+    double  headroom;                                 /* of derived factors; 0: by scheme */
     int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context,
                                                          times what the file was tuned to */
     int64_t far;                                      /* lctx_far_kind */

@@ -137,7 +137,8 @@ void task_ledger(char *text, int64_t n, int64_t n_names, const os_file *filler, 
             if (at >= n) break;
         }
         length = snprintf(line, sizeof line, "%s has %s.\n", a->name, a->value);
-        for (i = at + length - 5; i < at + length - 2 && i < n; i++) restated[i] = (uint8_t)a->given;
+        for (i = at + length - 5; i < at + length - 2 && i < n; i++)
+            restated[i] = (uint8_t)a->given;
         at += put(text + at, n - at, line, length);
         a->given = 1;
     }

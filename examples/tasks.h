@@ -26,7 +26,7 @@ int task_passkey(lctx_session *s, const vocab *v, const os_file *filler, int64_t
                  uint64_t *state);
 
 /* Writes n bytes of records "Tolvik has 482." of n_names random names in random order, now and then
-   filler between them. restated[i] is 1 where byte i is a digit of a value that was given before. */
+   filler between them. restated[i] is 1 where byte i is a digit of a value given before. */
 void task_ledger(char *text, int64_t n, int64_t n_names, const os_file *filler, uint64_t *state,
                  uint8_t *restated);
 #endif

@@ -150,6 +150,8 @@ static void test_runs(void)
     works("drop_in");
     works("split");
     works("passkey " TOY " --trials 1 --longest 1 --methods plain");
+    works("passkey " TOY " --trials 1 --longest 2 --methods "
+          "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact");
 }
 
 /* A figure that the comparison wrote, of toy.gguf with a cache of f32; -1 if it is not there. */
@@ -172,7 +174,8 @@ static int fastest(void)
 {
     const lctx_isa mine = lctx_isa_get();
     int isa, best = 1;
-    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++) best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
+    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++)
+        best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
     lctx_isa_set(mine);
     return best;
 }
@@ -210,7 +213,8 @@ static void test_comparison(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged", "json" };
+    static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged",
+                                            "json" };
     static char folder[150];
     char path[256];
     size_t i;
