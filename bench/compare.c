@@ -11,7 +11,8 @@
 static const char *paths[FILES] = { "examples/toy/toy.gguf", "examples/toy/toy-yarn.gguf" };
 static const char *text_path = "examples/toy/held-out.txt", *json_path, *table_path;
 static const char *methods = "model,plain,abf,pi,ntk,dynamic,dynamic-exact,by-parts,yarn,llama3,"
-                             "rerope,leaky,self-extend,window,sinks,lm-infinite";
+                             "rerope,leaky,self-extend,window,sinks,lm-infinite,heavy,"
+                             "yarn-heavy";
 static const char *typed = "yarn,sinks";      /* methods shown with every type of the cache */
 
 static run options_run = RUN_DEFAULTS;
@@ -56,7 +57,8 @@ static void open_workers(void)
             r->threads = 1;
             r->quiet = 1;
             r->headroom = HEADROOM;
-            r->beta_fast = 8;         /* in proportion to so short a context: see their page */
+            r->block = 64;                 /* blocks, too, in proportion */
+            r->beta_fast = 8;              /* in proportion to so short a context: see the page */
             run_open(r);
             if (!all.trained) all.trained = r->model.trained;
             if (r->model.trained != all.trained) fail(EXIT_INPUT, "%s: another context", r->path);

@@ -36,6 +36,7 @@ look() {
     rerope) echo 9 '#009e73' ;;         leaky) echo 9 '#7fc97f' ;;
     self-extend) echo 8 '#2a6f4f' ;;    window) echo 5 '#aaaaaa' ;;
     sinks) echo 5 '#0072b2' ;;          lm-infinite) echo 4 '#56b4e9' ;;
+    heavy) echo 4 '#a6761d' ;;          yarn-heavy) echo 5 '#e7298a' ;;
     *) echo 3 '#000000' ;;
     esac
 }
@@ -71,7 +72,7 @@ END
 
 lengths="set logscale x 2; set xlabel 'tokens (trained: 256)'"
 methods="plain abf pi ntk dynamic dynamic-exact by-parts yarn llama3 rerope leaky self-extend window
-         sinks lm-infinite"
+         sinks lm-infinite heavy yarn-heavy"
 
 for file in toy toy-yarn; do
     case $file in
@@ -91,7 +92,7 @@ for file in toy toy-yarn; do
     curves $file depth 1:2 $more $methods |
         draw depth$suffix "Pass keys by depth in 1024 tokens, $name (100 trials each)" \
             "set xlabel 'depth of the key'; set ylabel 'share found'; set yrange [0:1.02]"
-    curves $file decode 1:2 plain yarn dynamic-exact rerope leaky window sinks lm-infinite |
+    curves $file decode 1:2 plain yarn dynamic-exact rerope leaky window sinks lm-infinite heavy |
         draw time$suffix "Decoding, $name (CPU time of one thread, f32 cache)" \
             "$lengths; set ylabel 'us a token'; set yrange [0:*]"
 done

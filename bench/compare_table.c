@@ -140,8 +140,8 @@ void table_print(FILE *f, const comparison *c)
     fprintf(f,
             "Toy models of %lld trained tokens: toy as trained, toy-yarn fine-tuned with YaRN at\n"
             "4 and 8 times that. Their attention sink was taught by a loss of its own. Factors\n"
-            "are %g times tokens / trained. window, sinks, lm-infinite and the far rules go with\n"
-            "what the file says: plain RoPE, or YaRN 4 and %lld tokens. Not comparable here:\n"
+            "are %g times tokens / trained. window, sinks, heavy, lm-infinite and the far rules go\n"
+            "with what the file says: plain RoPE, or YaRN 4 and %lld tokens. Not comparable here:\n"
             "LongRoPE (its lists are searched for, there are none), xPos, ALiBi and block patterns\n"
             "(a model must be trained with them).\n",
             (long long)c->trained, HEADROOM, (long long)length_of(c, 2));

@@ -61,6 +61,8 @@ void run_method(run *r, const char *name)
         { "abf", RUN_ABF, LCTX_FULL, LCTX_FAR_NONE, 0 },
         { "window", RUN_MODEL, LCTX_WINDOW, LCTX_FAR_NONE, 0 },
         { "sinks", RUN_MODEL, LCTX_SINKS, LCTX_FAR_NONE, 0 },
+        { "heavy", RUN_MODEL, LCTX_HEAVY, LCTX_FAR_NONE, 0 },
+        { "yarn-heavy", RUN_YARN, LCTX_HEAVY, LCTX_FAR_NONE, 0 },
         { "rerope", RUN_MODEL, LCTX_FULL, LCTX_FAR_CLAMP, 0 },
         { "leaky", RUN_MODEL, LCTX_FULL, LCTX_FAR_LEAKY, 0 },
         { "self-extend", RUN_MODEL, LCTX_FULL, LCTX_FAR_GROUP, 0 },
@@ -132,6 +134,23 @@ static int64_t carried(const run *r)
     return (int64_t)(factor * (double)r->model.trained);
 }
 
+/* What the cache keeps: as many tokens as the model carries, where no window is given. */
+static void set_policy(const run *r, lctx_session_desc *d)
+{
+    const int64_t all = carried(r), half = all / 2;
+    d->policy = (int32_t)r->policy;
+    d->k_type = (int32_t)(r->k_type < 0 ? r->type : r->k_type);
+    d->v_type = (int32_t)(r->v_type < 0 ? r->type : r->v_type);
+    d->block = (int32_t)r->block;
+    if (r->policy == LCTX_FULL) {
+        d->max_tokens = r->ctx;
+        return;
+    }
+    if (r->policy != LCTX_WINDOW) d->n_sink = (int32_t)r->sinks;
+    d->window = r->window ? r->window : r->policy == LCTX_HEAVY ? half : all - d->n_sink;
+    if (r->policy == LCTX_HEAVY) d->n_heavy = all - d->n_sink - d->window;
+}
+
 /* With a window, distances stop at it: LM-Infinite. */
 static lctx_far_rule far_rule(const run *r, int64_t n_tokens, int64_t window)
 {
@@ -155,15 +174,8 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     lctx_session *session;
     par.n_threads = (int32_t)r->threads;
     d.par = &par;
-    d.policy = (int32_t)r->policy;
-    d.k_type = (int32_t)(r->k_type < 0 ? r->type : r->k_type);
-    d.v_type = (int32_t)(r->v_type < 0 ? r->type : r->v_type);
     d.chunk = (int32_t)r->chunk;
-    if (r->policy == LCTX_FULL) d.max_tokens = r->ctx;
-    else d.window = r->window;
-    if (r->policy == LCTX_SINKS) d.n_sink = (int32_t)r->sinks;
-    if (r->policy != LCTX_FULL && !r->window)
-        d.window = carried(r) > d.n_sink ? carried(r) - d.n_sink : 1;
+    set_policy(r, &d);
     rule = far_rule(r, n_tokens, d.window);
     if (r->far) d.far_rule = &rule;
     if (r->live) d.rope = &rope;

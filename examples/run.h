@@ -2,9 +2,10 @@
 
    A method is what is done about a long context: a scaling of RoPE (plain, pi, ntk, dynamic,
    by-parts, yarn, llama3, abf: a larger base; model: as the file's metadata says), a cache that
-   forgets (window, sinks), or raw keys with a rule for far distances (rerope, leaky, self-extend;
-   lm-infinite: with sinks) or with dynamic's frequencies of each length (dynamic-exact). Those
-   that are no scaling go with what the file says. All functions fail by exiting with a message. */
+   forgets (window, sinks, heavy), or raw keys with a rule for far distances (rerope, leaky,
+   self-extend; lm-infinite: with sinks) or with dynamic's frequencies of each length
+   (dynamic-exact). Those that are no scaling go with what the file says; yarn-heavy is both. All
+   functions here fail by exiting with a message. */
 #ifndef RUN_H
 #define RUN_H
 #include "args.h"
@@ -12,7 +13,8 @@
 #include "text.h"
 
 #define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3|abf"
-#define RUN_METHODS RUN_ROPES "|window|sinks|rerope|leaky|self-extend|lm-infinite|dynamic-exact"
+#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|rerope|leaky|self-extend|lm-infinite|" \
+                    "dynamic-exact"
 enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3,
        RUN_ABF };
 
@@ -22,7 +24,9 @@ typedef struct run {
     double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
     double  headroom;                                 /* of derived factors; 0: by scheme */
     int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context,
-                                                         times what the file was tuned to */
+                                                         times what the file was tuned to; under
+                                                         HEAVY half of that, heavy ones the rest */
+    int64_t block;                                    /* of the cache; 0: the library's choice */
     int64_t far;                                      /* lctx_far_kind */
     int     live;                                     /* the schedule follows the length */
     int64_t ctx;                                      /* most tokens; 0: no limit */
@@ -48,7 +52,7 @@ typedef struct run {
     { "--attn-factor", ARGS_REAL, &(r).attn_factor, 1e-6, 1e6, "A", "or the scheme's own" }, \
     { "--theta", ARGS_REAL, &(r).theta, 1, 1e15, "B", "RoPE base, or the file's" }
 #define RUN_POLICY_OPTION(r) \
-    { "--cache", ARGS_CHOICE, &(r).policy, 0, 0, "full|window|sinks", "which tokens are kept" }
+    { "--cache", ARGS_CHOICE, &(r).policy, 0, 0, "full|window|sinks|heavy", "which tokens stay" }
 #define RUN_CACHE_OPTIONS(r) \
     { "--window", ARGS_INT, &(r).window, 1, 1e12, "W", "tokens kept; default: trained context" }, \
     { "--sinks", ARGS_INT, &(r).sinks, 1, 1e6, "N", "first tokens kept; default 4" }, \

@@ -151,7 +151,7 @@ static void test_runs(void)
     works("split");
     works("passkey " TOY " --trials 1 --longest 1 --methods plain");
     works("passkey " TOY " --trials 1 --longest 2 --methods "
-          "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact");
+          "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,yarn-heavy");
 }
 
 /* A figure that the comparison wrote, of toy.gguf with a cache of f32; -1 if it is not there. */
