@@ -140,10 +140,10 @@ void table_print(FILE *f, const comparison *c)
     fprintf(f,
             "Toy models of %lld trained tokens: toy as trained, toy-yarn fine-tuned with YaRN at\n"
             "4 and 8 times that. Their attention sink was taught by a loss of its own. Factors\n"
-            "are %g times tokens / trained. window, sinks, heavy, lm-infinite and the far rules go\n"
-            "with what the file says: plain RoPE, or YaRN 4 and %lld tokens. Not comparable here:\n"
-            "LongRoPE (its lists are searched for, there are none), xPos, ALiBi and block patterns\n"
-            "(a model must be trained with them).\n",
+            "are %g times tokens / trained. window, sinks, heavy, lm-infinite and the far rules\n"
+            "go with what the file says: plain RoPE, or YaRN 4 and %lld tokens. Not comparable\n"
+            "here: LongRoPE (its lists are searched for, there are none), xPos, ALiBi and block\n"
+            "patterns (a model must be trained with them).\n",
             (long long)c->trained, HEADROOM, (long long)length_of(c, 2));
     print_positions(f, c);
     print_last(f, c);

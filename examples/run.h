@@ -13,8 +13,8 @@
 #include "text.h"
 
 #define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3|abf"
-#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|rerope|leaky|self-extend|lm-infinite|" \
-                    "dynamic-exact"
+#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|rerope|leaky|self-extend|" \
+                    "lm-infinite|dynamic-exact"
 enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3,
        RUN_ABF };
 

@@ -206,7 +206,7 @@ static void test_comparison(void)
     check(figure("plain", "key", 256) >= 0.8 && figure("plain", "key", 512) < 0.5,
           "pass keys are found within the trained length and not beyond it (%g, %g)",
           figure("plain", "key", 256), figure("plain", "key", 512));
-    check(figure("plain", "bytes", 1024) == 2 * figure("plain", "bytes", 512)
+    check(figure("plain", "bytes", 1024) > 1.9 * figure("plain", "bytes", 512)
               && figure("sinks", "bytes", 1024) == figure("sinks", "bytes", 512),
           "a full cache grows with the text, sinks + window do not");
 }
