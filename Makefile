@@ -17,7 +17,7 @@ HAVE_CXX := $(shell command -v $(firstword $(CXX)))
 OPENMP_CXX := $(if $(OPENMP),$(shell $(call TRY_OPENMP,$(CXX))))
 
 PROGRAMS  = generate passkey perplexity stream drop_in split
-SHARED    = args gguf model os run text
+SHARED    = args gguf model os run tasks text
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
 TOY       = examples/toy
 
@@ -38,6 +38,7 @@ help:
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
+	@echo 'make compare     every method on the toy models: a table and pictures (20 minutes)'
 	@echo 'make clean       removes $(B)/'
 	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) OPENMP=$(OPENMP) Q= (shows commands)'
 
@@ -45,14 +46,14 @@ examples: $(EXAMPLES)
 	$(if $(HAVE_CXX),,@echo 'SKIPPED $(B)/drop_in_cpp: no C++ compiler ($(CXX))')
 
 # Threads that wait without spinning keep their speed on a busy machine.
-run test test-full: export OMP_WAIT_POLICY ?= passive
+run test test-full compare: export OMP_WAIT_POLICY ?= passive
 
 run: $(B)/generate
 	@echo 'The pass key stands somewhere in $(TOY)/passkey.txt; the model answers:'
 	$(B)/generate $(TOY)/toy-yarn.gguf --file $(TOY)/passkey.txt -n 6 \
 	    --rope yarn --factor 20 --orig-ctx 256
 
-test test-full: examples lib $(TESTS)
+test test-full: examples $(B)/compare lib $(TESTS)
 	$(Q)$(if $(filter test-full,$@),TEST_FULL=1) sh tests/run.sh $(B)
 
 bench: $(B)/bench
@@ -64,6 +65,10 @@ bench-quick: $(B)/bench
 plots: $(B)/bench
 	$(B)/bench --scaling
 	sh bench/plots.sh $(B)/bench.json bench/plots
+
+compare: $(B)/compare
+	$(B)/compare --json $(B)/compare.json --table bench/plots/compare.txt
+	sh bench/compare.sh $(B)/compare.json bench/plots
 
 lib: $(B)/liblctx.so $(B)/liblctx.a
 
@@ -129,7 +134,7 @@ $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lc
 
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
-BENCH_C   = $(filter-out bench/baseline.c,$(wildcard bench/*.c))
+BENCH_C   = $(filter-out bench/baseline.c bench/compare%,$(wildcard bench/*.c))
 ifdef GGML
 BENCH_GGML = -DBENCH_GGML -isystem $(GGML)/include
 BENCH_LIBS = -L$(GGML)/lib -lggml -lggml-cpu -lggml-base -lstdc++ -fopenmp -Wl,-rpath,$(GGML)/lib
@@ -144,6 +149,12 @@ $(B)/bench: $(BENCH_C) $(wildcard bench/*.h) $(B)/baseline.o $(B)/lctx.o
 	$(Q)$(C99) $(BENCH_GGML) -pthread $(LDFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS) -ldl \
 	    $(BENCH_LIBS)
 
+COMPARE   = bench/compare.c bench/compare_table.c
+
+$(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/%.h) $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) $(LDFLAGS) $(COMPARE) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full bench bench-quick plots lib wasm clean FORCE
+.PHONY: all help examples run test test-full bench bench-quick plots compare lib wasm clean FORCE

@@ -84,6 +84,17 @@ double os_seconds(void)
 #endif
 }
 
+double os_cpu_seconds(void)
+{
+#if defined(OS_POSIX) && defined(CLOCK_THREAD_CPUTIME_ID)
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+#else
+    return (double)clock() / CLOCKS_PER_SEC;
+#endif
+}
+
 int64_t os_peak_bytes(void)
 {
 #ifdef OS_POSIX

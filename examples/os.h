@@ -18,6 +18,7 @@ int  os_file_open(os_file *file, const char *path);
 void os_file_close(os_file *file);
 
 double  os_seconds(void);               /* a clock that only runs forward */
+double  os_cpu_seconds(void);           /* computed by this thread; else by the process */
 int64_t os_peak_bytes(void);            /* the most memory this process has held; 0 if unknown */
 int     os_is_terminal(FILE *stream);
 #endif

@@ -1,12 +1,9 @@
 /* Demonstrates what each long-context method retrieves: a five-digit key is hidden in text at
    several depths, asked for at the end, and the share of right answers is printed. */
-#include "run.h"
+#include "tasks.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define QUESTION "\nWhat is the pass key? The pass key is "
-enum { DIGITS = 5, DEPTHS = 5 };
+enum { DEPTHS = 5 };
 
 static run r = RUN_DEFAULTS;
 static const char *methods = "plain,pi,ntk,yarn,sinks", *text_file;
@@ -14,7 +11,7 @@ static int64_t trials = 5, longest = 32, trained, seed = 1;
 
 static const args_option options[] = {
     RUN_MODEL_OPTION(r),
-    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_ROPES "|window|sinks" },
+    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_METHODS },
     { "--trials", ARGS_INT, &trials, 1, 1e6, "N", "keys per depth and length; default 5" },
     { "--longest", ARGS_INT, &longest, 1, 1e6, "X", "times the trained context; default 32" },
     { "--trained", ARGS_INT, &trained, 128, 1e9, "L", "shortest length; default: trained context" },
@@ -25,61 +22,16 @@ static const args_option options[] = {
     { 0 }
 };
 
-/* n bytes of filler from a random place on, going round at the end. */
-static void fill(char *to, int64_t n, const os_file *filler, uint64_t *state)
-{
-    size_t at = (size_t)(text_random(state) % filler->size);
-    int64_t i;
-    for (i = 0; i < n; i++, at = at + 1 < filler->size ? at + 1 : 0)
-        to[i] = ((const char *)filler->data)[at];
-}
-
-/* A document of n bytes that ends with the question and all but the last digit of the answer. */
-static void compose(char *text, int64_t n, double depth, const char *key, const os_file *filler,
-                    uint64_t *state)
-{
-    char needle[80], tail[80];
-    int n_needle = snprintf(needle, sizeof needle,
-                            "\nThe pass key is %s. Remember it. %s is the pass key.\n", key, key);
-    int n_tail = snprintf(tail, sizeof tail, QUESTION "%.*s", DIGITS - 1, key);
-    int64_t before = (int64_t)(depth * (double)(n - n_needle - n_tail) + 0.5);
-    fill(text, n, filler, state);
-    memcpy(text + before, needle, (size_t)n_needle);
-    memcpy(text + n - n_tail, tail, (size_t)n_tail);
-}
-
-/* Whether each digit is the likeliest token after those before it: the same as whether greedy
-   decoding gives the key. */
-static int answers(lctx_session *s, const int32_t *tokens, int64_t n, const char *key)
-{
-    int32_t n_vocab = r.vocab.n;
-    float *logits = run_alloc((int64_t)DIGITS * n_vocab, sizeof *logits);
-    int i, right = 1;
-    run_feed(s, tokens, n - DIGITS, LCTX_LOGITS_NONE, NULL);
-    run_feed(s, tokens + n - DIGITS, DIGITS, LCTX_LOGITS_ALL, logits);
-    for (i = 0; i < DIGITS; i++)
-        right &= text_argmax(logits + i * n_vocab, n_vocab) == r.vocab.token[(unsigned char)key[i]];
-    free(logits);
-    return right;
-}
-
 /* The share of right answers at one depth in prompts that reach length n with their answer. */
 static double score(int64_t n, double depth, const os_file *filler)
 {
-    char *text = run_alloc(n, 1), key[DIGITS + 1];
-    int32_t *tokens = run_alloc(n + 2, sizeof *tokens);
     uint64_t state = (uint64_t)seed;
-    int64_t right = 0, trial, n_tokens;
+    int64_t right = 0, trial;
     for (trial = 0; trial < trials; trial++) {
         lctx_session *s = run_session(&r, n);
-        snprintf(key, sizeof key, "%05d", (int)(text_random(&state) % 100000));
-        compose(text, n - 2, depth, key, filler, &state);     /* BOS and the last digit: 2 */
-        n_tokens = vocab_encode(&r.vocab, 1, text, (size_t)n - 2, tokens);
-        right += answers(s, tokens, n_tokens, key);
+        right += task_passkey(s, &r.vocab, filler, n, depth, &state);
         lctx_session_free(s);
     }
-    free(tokens);
-    free(text);
     return (double)right / (double)trials;
 }
 

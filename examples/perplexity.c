@@ -1,10 +1,8 @@
 /* Demonstrates how likely a model finds a text: in bits per byte by position, or for one fixed last
    segment as the context before it grows. Lower is better. */
-#include "run.h"
+#include "tasks.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { PIECE = 256, BUCKETS = 48 };
 
 static run r = RUN_DEFAULTS;
 static const char *methods = "model", *text_file;
@@ -13,7 +11,7 @@ static int64_t length, segments = 4, last;
 static const args_option options[] = {
     RUN_MODEL_OPTION(r),
     { "TEXT", ARGS_TEXT, &text_file, 1, 0, "", "the text, a file" },
-    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_ROPES "|window|sinks" },
+    { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_METHODS },
     { "--length", ARGS_INT, &length, 2, 1e12, "N", "tokens a segment; default: 16 x trained" },
     { "--segments", ARGS_INT, &segments, 1, 1e9, "N", "spread over the text; default 4" },
     { "--last", ARGS_INT, &last, 1, 1e12, "N", "score only the last N bytes of each segment, after "
@@ -23,70 +21,50 @@ static const args_option options[] = {
     { 0 }
 };
 
-typedef struct tally { double bits; int64_t n; } tally;
-
-/* 0 .. 127 is bucket 0, then each is as long as all before it. */
-static int bucket_of(int64_t position)
-{
-    int b = 0;
-    while (position >= (int64_t)128 << b) b++;
-    return b;
-}
-
 /* Feeds BOS and n bytes; adds the bits of each byte from `first` on to the tally of its bucket, or
    all to one tally. */
-static void score(const char *text, int64_t n, int64_t first, tally *tallies, int by_bucket)
+static void score(const char *text, int64_t n, int64_t first, task_tally *tallies, int by_bucket)
 {
-    int32_t n_vocab = r.vocab.n, *tokens = run_alloc(n + 2, sizeof *tokens);
-    float *logits = run_alloc((int64_t)PIECE * n_vocab, sizeof *logits);
-    int64_t i, at, piece, n_tokens = vocab_encode(&r.vocab, 1, text, (size_t)n, tokens);
+    int32_t *tokens = run_alloc(n + 2, sizeof *tokens);
+    double *bits = run_alloc(n + 2, sizeof *bits);
+    int64_t i, n_tokens = vocab_encode(&r.vocab, 1, text, (size_t)n, tokens);
     int64_t skip = n_tokens - n + first;               /* the first token to be scored */
     lctx_session *s = run_session(&r, n_tokens);
     if (skip < 1) skip = 1;
-    for (at = 0; at < n_tokens - 1; at += piece) {
-        piece = n_tokens - 1 - at < PIECE ? n_tokens - 1 - at : PIECE;
-        run_feed(s, tokens + at, piece, LCTX_LOGITS_ALL, logits);
-        for (i = 0; i < piece; i++) {
-            tally *t = &tallies[by_bucket ? bucket_of(at + i) : 0];
-            if (at + i + 1 < skip) continue;
-            t->bits += text_bits(logits + i * n_vocab, n_vocab, tokens[at + i + 1]);
-            t->n++;
-        }
+    task_bits(s, &r.vocab, tokens, n_tokens, skip, bits);
+    for (i = skip; i < n_tokens; i++) {
+        task_tally *t = &tallies[by_bucket ? task_bucket(i - 1) : 0];
+        t->bits += bits[i];
+        t->n++;
     }
     lctx_session_free(s);
-    free(logits);
+    free(bits);
     free(tokens);
 }
 
-/* Where segment i of length n begins. */
-static const char *segment(const os_file *text, int64_t i, int64_t n)
+static void print_cell(const task_tally *t)
 {
-    int64_t slack = (int64_t)text->size - n;
-    return (const char *)text->data + (segments > 1 ? slack / (segments - 1) * i : slack);
-}
-
-static void print_cell(const tally *t)
-{
-    printf(" %7.3f", t->n ? t->bits / (double)t->n : 0);
+    printf(" %7.3f", task_mean(t));
     fflush(stdout);
 }
 
 static void by_position(const os_file *text)
 {
-    tally tallies[BUCKETS] = {{0, 0}};
+    task_tally tallies[TASK_BUCKETS] = {{0, 0}};
     int64_t i;
     int b;
-    for (i = 0; i < segments; i++) score(segment(text, i, length - 1), length - 1, 0, tallies, 1);
-    for (b = 0; b <= bucket_of(length - 2); b++) print_cell(&tallies[b]);
+    for (i = 0; i < segments; i++)
+        score(task_stretch(text, i, segments, length - 1), length - 1, 0, tallies, 1);
+    for (b = 0; b <= task_bucket(length - 2); b++) print_cell(&tallies[b]);
 }
 
 static void by_context(const os_file *text)
 {
     int64_t i, before;
     for (before = 0; before + last < length; before = before ? 2 * before : 128) {
-        tally t = {0, 0};
+        task_tally t = {0, 0};
         for (i = 0; i < segments; i++) {
-            const char *end = segment(text, i, length - 1) + length - 1;
+            const char *end = task_stretch(text, i, segments, length - 1) + length - 1;
             score(end - last - before, last + before, before, &t, 0);
         }
         print_cell(&t);

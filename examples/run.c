@@ -1,5 +1,6 @@
 #include "run.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,23 +49,39 @@ int run_next_word(const char **list, char name[32])
 
 void run_method(run *r, const char *name)
 {
-    static const char *const ropes[] = { "model", "plain", "pi", "ntk", "dynamic", "by-parts",
-                                         "yarn", "llama3" };
-    int64_t i, n = sizeof ropes / sizeof *ropes;
-    r->rope = RUN_MODEL;
-    r->policy = !strcmp(name, "window") ? LCTX_WINDOW : !strcmp(name, "sinks") ? LCTX_SINKS
-                                                                               : LCTX_FULL;
-    if (r->policy != LCTX_FULL) return;
-    for (i = 0; i < n && strcmp(name, ropes[i]); i++) {}
-    if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s|window|sinks", name, RUN_ROPES);
-    r->rope = i;
+    static const struct { const char *name; int64_t rope, policy, far; int live; } methods[] = {
+        { "model", RUN_MODEL, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "plain", RUN_PLAIN, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "pi", RUN_PI, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "ntk", RUN_NTK, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "dynamic", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "by-parts", RUN_BY_PARTS, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "yarn", RUN_YARN, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "llama3", RUN_LLAMA3, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "abf", RUN_ABF, LCTX_FULL, LCTX_FAR_NONE, 0 },
+        { "window", RUN_MODEL, LCTX_WINDOW, LCTX_FAR_NONE, 0 },
+        { "sinks", RUN_MODEL, LCTX_SINKS, LCTX_FAR_NONE, 0 },
+        { "heavy", RUN_MODEL, LCTX_HEAVY, LCTX_FAR_NONE, 0 },
+        { "yarn-heavy", RUN_YARN, LCTX_HEAVY, LCTX_FAR_NONE, 0 },
+        { "rerope", RUN_MODEL, LCTX_FULL, LCTX_FAR_CLAMP, 0 },
+        { "leaky", RUN_MODEL, LCTX_FULL, LCTX_FAR_LEAKY, 0 },
+        { "self-extend", RUN_MODEL, LCTX_FULL, LCTX_FAR_GROUP, 0 },
+        { "lm-infinite", RUN_MODEL, LCTX_SINKS, LCTX_FAR_CLAMP, 0 },
+        { "dynamic-exact", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 1 } };
+    size_t i, n = sizeof methods / sizeof *methods;
+    for (i = 0; i < n && strcmp(name, methods[i].name); i++) {}
+    if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s", name, RUN_METHODS);
+    r->rope = methods[i].rope;
+    r->policy = methods[i].policy;
+    r->far = methods[i].far;
+    r->live = methods[i].live;
 }
 
 /* A scheme of one's own starts from the file's base and betas, but not from its scaling. */
 static void set_scheme(const run *r, lctx_rope_desc *d)
 {
     static const int32_t schemes[] = { 0, LCTX_ROPE_PLAIN, LCTX_ROPE_LINEAR, LCTX_ROPE_NTK,
-        LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS, LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3 };
+        LCTX_ROPE_DYNAMIC, LCTX_ROPE_BY_PARTS, LCTX_ROPE_YARN, LCTX_ROPE_LLAMA3, LCTX_ROPE_PLAIN };
     if (r->rope != RUN_MODEL) {
         d->scheme = schemes[r->rope];
         d->factor = 0;
@@ -78,44 +95,91 @@ static void set_scheme(const run *r, lctx_rope_desc *d)
     if (r->attn_factor > 0) d->attn_factor = r->attn_factor;
 }
 
-static void set_rope(run *r, int64_t n_tokens)
+/* The factor for so many times the trained context, where none is given. */
+static double derived_factor(const run *r, double stretch)
+{
+    const lctx_rope_desc *file = &r->model.rope_desc;
+    double headroom = r->headroom > 0 ? r->headroom : r->rope == RUN_YARN ? 1.25 : 1;
+    double factor = stretch <= 1 ? 1 : headroom * stretch;
+    if (r->headroom <= 0 && (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3))
+        fail(EXIT_USAGE, "--factor is missing: this scheme needs it");
+    return r->rope == RUN_YARN && file->scheme == LCTX_ROPE_YARN && factor < file->factor
+               ? file->factor : factor;
+}
+
+/* Makes the schedule for n_tokens; returns its description. */
+static lctx_rope_desc set_rope(run *r, int64_t n_tokens)
 {
     lctx_rope_desc d = r->model.rope_desc;
     lctx_status status;
-    double stretch;
     set_scheme(r, &d);
-    stretch = (double)n_tokens / d.orig_ctx;
-    if (r->rope > RUN_PLAIN && d.factor <= 0) {
-        if (r->rope == RUN_BY_PARTS || r->rope == RUN_LLAMA3)
-            fail(EXIT_USAGE, "--factor is missing: this scheme needs it");
-        d.factor = stretch <= 1 ? 1 : r->rope == RUN_YARN ? 1.25 * stretch : stretch;
-    }
+    if (r->rope > RUN_PLAIN && d.factor <= 0)
+        d.factor = derived_factor(r, (double)n_tokens / d.orig_ctx);
+    if (r->rope == RUN_ABF && r->theta <= 0 && d.factor > 1)
+        run_check(lctx_rope_advise(d.n_rot, d.theta, d.orig_ctx, d.factor * d.orig_ctx, &d.theta,
+                                   NULL, NULL), "base");
     if (d.scheme == LCTX_ROPE_DYNAMIC) d.ctx = (double)n_tokens;
     if (d.scheme == LCTX_ROPE_PLAIN || d.factor <= 0) d.factor = 1;
     r->used_factor = d.factor;
     status = lctx_rope_init(&r->model.rope, &d);
     if (status != LCTX_OK) fail(EXIT_USAGE, "RoPE options: %s", lctx_status_text(status));
+    return d;
+}
+
+/* The context that the file was trained or tuned for. */
+static int64_t carried(const run *r)
+{
+    const lctx_rope_desc *file = &r->model.rope_desc;
+    double factor = file->scheme != LCTX_ROPE_PLAIN && file->factor > 1 ? file->factor : 1;
+    return (int64_t)(factor * (double)r->model.trained);
+}
+
+/* What the cache keeps: as many tokens as the model carries, where no window is given. */
+static void set_policy(const run *r, lctx_session_desc *d)
+{
+    const int64_t all = carried(r), half = all / 2;
+    d->policy = (int32_t)r->policy;
+    d->k_type = (int32_t)(r->k_type < 0 ? r->type : r->k_type);
+    d->v_type = (int32_t)(r->v_type < 0 ? r->type : r->v_type);
+    d->block = (int32_t)r->block;
+    if (r->policy == LCTX_FULL) {
+        d->max_tokens = r->ctx;
+        return;
+    }
+    if (r->policy != LCTX_WINDOW) d->n_sink = (int32_t)r->sinks;
+    d->window = r->window ? r->window : r->policy == LCTX_HEAVY ? half : all - d->n_sink;
+    if (r->policy == LCTX_HEAVY) d->n_heavy = all - d->n_sink - d->window;
+}
+
+/* With a window, distances stop at it: LM-Infinite. */
+static lctx_far_rule far_rule(const run *r, int64_t n_tokens, int64_t window)
+{
+    lctx_far_rule rule = {0};
+    int64_t all = carried(r), near = all / 2;
+    double reach = (r->headroom > 0 ? r->headroom : 1) * (double)n_tokens;
+    double shrink = n_tokens > all ? (reach - (double)near) / (double)(all - near) : 1;
+    rule.kind = (int32_t)r->far;
+    rule.window = window ? window : near;
+    if (r->far == LCTX_FAR_LEAKY) rule.leak = shrink;
+    if (r->far == LCTX_FAR_GROUP) rule.group = (int32_t)ceil(shrink);
+    return rule;
 }
 
 lctx_session *run_session(run *r, int64_t n_tokens)
 {
     lctx_session_desc d = {0};
     lctx_parallel par = {0};
+    lctx_rope_desc rope = set_rope(r, n_tokens);
+    lctx_far_rule rule;
     lctx_session *session;
-    int64_t trained = r->model.trained;
-    set_rope(r, n_tokens);
     par.n_threads = (int32_t)r->threads;
     d.par = &par;
-    d.policy = (int32_t)r->policy;
-    d.k_type = (int32_t)(r->k_type < 0 ? r->type : r->k_type);
-    d.v_type = (int32_t)(r->v_type < 0 ? r->type : r->v_type);
     d.chunk = (int32_t)r->chunk;
-    if (r->policy == LCTX_FULL) d.max_tokens = r->ctx;
-    else d.window = r->window;
-    if (r->policy == LCTX_SINKS) d.n_sink = (int32_t)r->sinks;
-    if (r->policy != LCTX_FULL && !r->window)
-        d.window = trained > d.n_sink ? trained - d.n_sink : 1;
-    d.progress = run_progress;
+    set_policy(r, &d);
+    rule = far_rule(r, n_tokens, d.window);
+    if (r->far) d.far_rule = &rule;
+    if (r->live) d.rope = &rope;
+    if (!r->quiet) d.progress = run_progress;
     run_check(lctx_session_create(&r->model.lctx, &d, &session), "session");
     return session;
 }

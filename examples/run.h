@@ -1,25 +1,38 @@
 /* run.h - what every example with a model shares: options, the session they make, progress.
 
    A method is what is done about a long context: a scaling of RoPE (plain, pi, ntk, dynamic,
-   by-parts, yarn, llama3, model: as the file's metadata says) or a cache that forgets (window,
-   sinks). All functions here fail by exiting with a message. */
+   by-parts, yarn, llama3, abf: a larger base; model: as the file's metadata says), a cache that
+   forgets (window, sinks, heavy), or raw keys with a rule for far distances (rerope, leaky,
+   self-extend; lm-infinite: with sinks) or with dynamic's frequencies of each length
+   (dynamic-exact). Those that are no scaling go with what the file says; yarn-heavy is both. All
+   functions here fail by exiting with a message. */
 #ifndef RUN_H
 #define RUN_H
 #include "args.h"
 #include "model.h"
 #include "text.h"
 
-#define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3"
-enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3 };
+#define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3|abf"
+#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|rerope|leaky|self-extend|" \
+                    "lm-infinite|dynamic-exact"
+enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3,
+       RUN_ABF };
 
 typedef struct run {
     const char *path;
-    int64_t rope;                                     /* RUN_MODEL .. RUN_LLAMA3 */
+    int64_t rope;                                     /* RUN_MODEL .. RUN_ABF */
     double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
-    int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context */
+    double  headroom;                                 /* of derived factors; 0: by scheme */
+    int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context,
+                                                         times what the file was tuned to; under
+                                                         HEAVY half of that, heavy ones the rest */
+    int64_t block;                                    /* of the cache; 0: the library's choice */
+    int64_t far;                                      /* lctx_far_kind */
+    int     live;                                     /* the schedule follows the length */
     int64_t ctx;                                      /* most tokens; 0: no limit */
     int64_t type, k_type, v_type;                     /* lctx_type; k_type, v_type -1: type */
     int64_t threads, chunk;                           /* 0: the library's choice */
+    int     quiet;                                    /* no progress is shown */
     double  used_factor;                              /* what run_session settled on */
     model   model;
     vocab   vocab;
@@ -39,7 +52,7 @@ typedef struct run {
     { "--attn-factor", ARGS_REAL, &(r).attn_factor, 1e-6, 1e6, "A", "or the scheme's own" }, \
     { "--theta", ARGS_REAL, &(r).theta, 1, 1e15, "B", "RoPE base, or the file's" }
 #define RUN_POLICY_OPTION(r) \
-    { "--cache", ARGS_CHOICE, &(r).policy, 0, 0, "full|window|sinks", "which tokens are kept" }
+    { "--cache", ARGS_CHOICE, &(r).policy, 0, 0, "full|window|sinks|heavy", "which tokens stay" }
 #define RUN_CACHE_OPTIONS(r) \
     { "--window", ARGS_INT, &(r).window, 1, 1e12, "W", "tokens kept; default: trained context" }, \
     { "--sinks", ARGS_INT, &(r).sinks, 1, 1e6, "N", "first tokens kept; default 4" }, \
@@ -51,13 +64,16 @@ typedef struct run {
 void run_open(run *r);
 void run_close(run *r);
 
-/* Takes a method by its name: sets r->rope and r->policy. */
+/* Takes a method by its name: sets r->rope, r->policy, r->far and r->live. */
 void run_method(run *r, const char *name);
 
 /* A session under r's settings for n_tokens tokens in all. A factor not given is derived as
-   n_tokens / trained context (yarn: a quarter more, which finds needles that the exact factor
-   loses), at least 1; by-parts and llama3 need it given. The schedule becomes r->model.rope, so
-   only one session of a run may be in use. */
+   headroom * n_tokens / trained context, at least 1, for yarn at least what a file with YaRN
+   declares. Headroom 0 is 1.25 for yarn, which finds needles that the exact factor loses, 1 for
+   others; by-parts and llama3 then need a factor. abf takes the base that lctx_rope_advise gives
+   for it. Far rules keep distances up to half of the carried context, the trained one times what
+   the file was tuned to; leaky and self-extend shrink the rest so that n_tokens and the headroom
+   fit into it. The schedule becomes r->model.rope, so only one session of a run may be in use. */
 lctx_session *run_session(run *r, int64_t n_tokens);
 
 void run_feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which, float *logits);

@@ -3,6 +3,7 @@
 #include "lctx.h"
 #include "test.h"
 
+#include <math.h>
 #include <sys/wait.h>
 
 static const char *bin = "build";      /* where the examples are, and room for files */
@@ -149,11 +150,71 @@ static void test_runs(void)
     works("drop_in");
     works("split");
     works("passkey " TOY " --trials 1 --longest 1 --methods plain");
+    works("passkey " TOY " --trials 1 --longest 2 --methods "
+          "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,yarn-heavy");
+}
+
+/* A figure that the comparison wrote, of toy.gguf with a cache of f32; -1 if it is not there. */
+static double figure(const char *method, const char *what, int at)
+{
+    char line[300], like[200];
+    double value = -1;
+    FILE *file = fopen(with_scratch("@.json"), "r");
+    const char *found;
+    snprintf(like, sizeof like, "\"file\": \"toy\", \"method\": \"%s\", \"type\": \"f32\", "
+             "\"figure\": \"%s\", \"at\": %d, \"value\": ", method, what, at);
+    while (file && fgets(line, sizeof line, file))
+        if ((found = strstr(line, like)) != NULL) value = strtod(found + strlen(like), NULL);
+    if (file) fclose(file);
+    return value;
+}
+
+/* Whether this machine has no instruction set above the one in use. */
+static int fastest(void)
+{
+    const lctx_isa mine = lctx_isa_get();
+    int isa, best = 1;
+    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++)
+        best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
+    lctx_isa_set(mine);
+    return best;
+}
+
+/* The comparison finds what other examples find, and what must hold within the trained context. */
+static void test_comparison(void)
+{
+    double below_128 = -2, below_256 = -2;
+    char line[300];
+    FILE *file;
+    fails(1, "magic", "compare --methods magic");
+    fails(2, "no-such-file", "compare build/no-such-file.gguf");
+    fails(2, "no-such-text", "compare --text build/no-such-text");
+    fails(3, "no-such-folder", "compare --quick --json build/no-such-folder/json");
+    if (!fastest()) return;                           /* others take long, and are tested above */
+    works(with_scratch("compare --quick --types '' --methods plain,sinks --json @.json"));
+    works("perplexity " TOY " examples/toy/held-out.txt --kv f32 --length 1024 --segments 2 "
+          "--methods plain");
+    file = fopen(with_scratch("@.out"), "r");
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, "plain", 5)) sscanf(line + 5, "%lf%lf", &below_128, &below_256);
+    if (file) fclose(file);
+    check(fabs(figure("plain", "position", 128) - below_128) < 6e-4
+              && fabs(figure("plain", "position", 256) - below_256) < 6e-4,
+          "plain RoPE within the trained context: the comparison's likelihood is perplexity's");
+    check(fabs(figure("sinks", "position", 256) - figure("plain", "position", 256)) < 1e-4,
+          "sinks + window lose nothing while all fits");
+    check(figure("plain", "key", 256) >= 0.8 && figure("plain", "key", 512) < 0.5,
+          "pass keys are found within the trained length and not beyond it (%g, %g)",
+          figure("plain", "key", 256), figure("plain", "key", 512));
+    check(figure("plain", "bytes", 1024) > 1.9 * figure("plain", "bytes", 512)
+              && figure("sinks", "bytes", 1024) == figure("sinks", "bytes", 512),
+          "a full cache grows with the text, sinks + window do not");
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged" };
+    static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged",
+                                            "json" };
     static char folder[150];
     char path[256];
     size_t i;
@@ -169,6 +230,7 @@ int main(int argc, char **argv)
     test_files();
     test_sessions();
     test_runs();
+    test_comparison();
     for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         snprintf(path, sizeof path, "%s.%s", scratch, suffixes[i]);
         remove(path);
