@@ -67,6 +67,7 @@ plots: $(B)/bench
 	sh bench/plots.sh $(B)/bench.json bench/plots
 
 compare: $(B)/compare
+	@mkdir -p bench/plots
 	$(B)/compare --json $(B)/compare.json --table bench/plots/compare.txt
 	sh bench/compare.sh $(B)/compare.json bench/plots
 
