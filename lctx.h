@@ -4589,9 +4589,9 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
     info->n = cache->n;
     info->n_block = cache->n_slot;
     info->n_held = info->n_kept = cache->n_kept;
-    info->bytes = cache->n_slot * lctx__block_bytes(cache);
-    if (cache->kept) info->bytes += kept = lctx__kept_bytes(cache, cache->n_kept);
-    if (cache->kept && lctx__count(&cache->kept->refs) > 1) info->bytes_shared = kept;
+    kept = cache->kept ? lctx__kept_bytes(cache, cache->n_kept) : 0;
+    info->bytes = cache->n_slot * lctx__block_bytes(cache) + kept;
+    if (kept && lctx__count(&cache->kept->refs) > 1) info->bytes_shared = kept;
     for (i = 0; i < cache->n_slot; i++) {
         int64_t from = cache->slot[i].id * cache->d.block, end = from + cache->d.block;
         info->n_held += lctx__min(end, cache->n) - lctx__max(from, cache->cut);
