@@ -16,7 +16,8 @@
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
        >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
-       >>attention   native tiles, spans, raw keys, visibility, the fold over leaves, mass, merge
+       >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
+                     merge
        >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
                      restore
        >>model       projections, the layer, feed, save and restore
@@ -121,8 +122,9 @@
                    grow.
 
    ARITHMETIC
-       f32 and f16 keys and values are multiplied in f32. So are bf16 and int8 where the instruction
-       set has no dot products for them, or where lctx_attn.precise is set, and raw keys always.
+       f32, f16 and 4-bit keys and values are multiplied in f32. So are bf16 and int8 where the
+       instruction set has no dot products for them, or where lctx_attn.precise is set, and raw keys
+       always.
        Otherwise dot products round the other side to the stored type, too:
          bf16 keys     the scaled query to bf16
          bf16 values   the weights p to bf16; the denominator sums the rounded ones
@@ -131,7 +133,8 @@
                        the most is what weight 1 on the largest visible scale in the tile makes
        Against a double oracle that is fed the stored keys and the unrounded queries, at 128 K keys:
                               diffuse     peaked (scores of standard deviation 4)
-         f32, f16, precise    NMSE 1e-12  1e-11
+         f32, f16, 4 bits, precise
+                              NMSE 1e-12  1e-11
          bf16                 1e-5        2e-4
          int8                 1e-5        5e-3
        (upper bounds; a test prints what it finds). That is of the size of what storing the keys in
@@ -143,16 +146,24 @@
                                                            neighbouring tokens
                  bf16       [d_k/2][T][2]                  pairs of dimensions
                  int8       [d_k/4][T][4], f32 scale[T]    quads of dimensions
+                 int4       [d_k/8][T] words of eight dimensions, word range[d_k], a line
          values  f32, f16   [T][d_v]
                  bf16       [T/2][d_v][2]                  pairs of tokens
                  int8       [T/4][d_v][4], f32 scale[T]    quads of tokens
-       d_k is rounded up to a multiple of 4, d_v to 16, with zeros. An int8 stands for
-       int8 * scale, one scale per token and head (amax / 127), keys and values apart.
+                 int4       [T/8][d_v] words of eight tokens, word range[T]
+       d_k is rounded up to a multiple of 4 (int4: 16), d_v to 16, with zeros. An int8 stands for
+       int8 * scale, one scale per token and head (amax / 127), keys and values apart. An int4 is a
+       code of 0 .. 15 over a range, low + step * code, low and step in bf16: of a token's values
+       together, but of each dimension of a tile's keys by itself, for some dimensions of keys are
+       far greater than others (KIVI, Liu et al. 2402.02750). Heads of 128 take 4.6 bits an element.
        So decoding has no horizontal sums and no strided reads, and one loaded key vector serves all
        query heads of its group.
                  tile 0            tile 1
          head 0  [K 64 tok|V 64 tok][K 64 tok|V 64 tok] ...
          head 1  [K 64 tok|V 64 tok] ...
+       4-bit keys are made when their tile is full. Until then a cache keeps them open, as f16, and
+       for a block longer: a query reads its own tile open and those before in 4 bits, which its
+       position decides alone, so that chunks of a prompt do not matter.
        Foreign rows, [token][head][dim] or [head][token][dim] with any strides, are taken as they
        are and packed a tile at a time in scratch.
        Decoding runs through all of it: in huge pages that took 10 to 25 % less time where it was
@@ -183,8 +194,10 @@
        below about 2^-24 of a key's mass are lost in it.
        Keys that are cached rotated have one schedule for good; where frequencies change
        mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
-       Native bf16 and int8 tiles and saved data assume a little-endian machine. SIMD needs gcc or
-       clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
+       4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
+       is still open; and selecting or dropping tokens turns what is kept into f16.
+       Native bf16, int8 and int4 tiles and saved data assume a little-endian machine. SIMD needs
+       gcc or clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
        and an int8 that lies between two whole numbers be rounded to either.
@@ -273,8 +286,11 @@ typedef enum lctx_status {
     LCTX_STATUS_COUNT
 } lctx_status;
 
-/* Element types. int8 values come with f32 scales: value = int8 * scale. */
-typedef enum lctx_type { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_TYPE_COUNT } lctx_type;
+/* Element types. int8 values come with f32 scales: value = int8 * scale. LCTX_I4 is for keys and
+   values in native tiles alone, since keys share a scale with their neighbours (see MEMORY). */
+typedef enum lctx_type {
+    LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_I4, LCTX_TYPE_COUNT
+} lctx_type;
 
 typedef enum lctx_isa {
     LCTX_ISA_SCALAR,
@@ -332,13 +348,14 @@ LCTX_API lctx_isa    lctx_isa_get(void);
 LCTX_API lctx_status lctx_isa_set(lctx_isa isa);
 LCTX_API const char *lctx_isa_name(lctx_isa isa);
 
-/* Bytes of one element; 0 for an unknown type. */
+/* Bytes of one element; 0 for an unknown type and for LCTX_I4, of which two make a byte. */
 LCTX_API size_t lctx_type_size(lctx_type type);
 
 /* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
    NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
    by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
-   infinity gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
+   infinity gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE (of
+   LCTX_I4 too). */
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale);
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
@@ -564,8 +581,9 @@ typedef struct lctx_span {
     int32_t query;                       /* 0: scored with q, 1: with q_far */
     int32_t group;                       /* 0: seen by all queries; else by those of this group and
                                             of group 0 */
-    int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: only k_head, which then
-                                                   serves both; 0 = packed */
+    int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: k_token and v_token from
+                                                   tile to tile; 0 = packed, of tiles that hold keys
+                                                   and values, and v_head as k_head */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
     int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
     const int64_t *k_pos;                /* [n_head_kv][n] positions in place of pos + j, which do
@@ -726,8 +744,9 @@ typedef struct lctx_rows {
 
 /* Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes);
-/* Packs rows as tokens first .. first+n-1; others are untouched. Errors: as size, _NULL, _SPAN,
-   _STRIDE. */
+/* Packs rows as tokens first .. first+n-1; others are untouched. LCTX_I4 keys go by whole tiles:
+   first is a multiple of LCTX_TILE, and what a last tile held beyond the rows is lost. Errors: as
+   size, _NULL, _SPAN, _STRIDE. */
 LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first,
                                       const lctx_rows *rows);
 /* Unpacks n tokens into k[n][n_head_kv][d_k] and v[n][n_head_kv][d_v], either may be null. */
@@ -778,7 +797,7 @@ typedef struct lctx_cache_info {
     int64_t n_dropped;        /* tokens no longer in memory */
     int64_t rewind_min;       /* lctx_cache_rewind can go back to any n from here on; and to 0 */
     int64_t n_block;          /* blocks held, shared ones included */
-    int64_t bytes;            /* of those blocks and of what was kept */
+    int64_t bytes;            /* of those blocks, of open keys and of what was kept */
     int64_t bytes_shared;     /* of these, in memory that forks share */
     int64_t n_kept;           /* tokens that a selection kept: the first of the spans lists them */
 } lctx_cache_info;
@@ -787,8 +806,8 @@ typedef struct lctx_cache_info {
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
 /* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-   (summaries and accounts of mass apart): for budgets in bytes. Errors: LCTX_E_NULL, _COUNT, _TYPE,
-   _HEAD_DIM, _OVERFLOW. */
+   (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors: LCTX_E_NULL,
+   _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
@@ -806,8 +825,8 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
    and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
    cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
-   raw (LCTX_E_POLICY). Errors: those of lctx_attend, and
-   LCTX_E_EVICTED. */
+   raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
+   of these. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
@@ -817,19 +836,19 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
    else pos. Rotate q_far to it. */
 LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
 
-/* The spans that attention sees, in order; *n gets their number (at most that many are written, cap
-   allows). Valid until the cache changes. Errors: LCTX_E_NULL, _COUNT. */
+/* The spans that attention of the next token sees, in order; *n gets their number (at most that
+   many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_NULL, _COUNT. */
 LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                       int64_t *n);
 
 /* Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
    below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
-   Where there are no more than that, nothing happens. Kept keys and values keep their bits and
-   positions; they are compacted into tiles of their own, whole blocks are freed. Afterwards one can
-   rewind to info.n - window. At the end of a prompt, with the mass of its last queries
-   (mass_queries) and neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY.
-   Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE, _OVERFLOW, _MEMORY; the cache is as before then.
-   */
+   Where there are no more than that, nothing happens. Kept keys and values keep their positions and
+   bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
+   tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
+   end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
+   SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+   _OVERFLOW, _MEMORY; the cache is as before then. */
 typedef struct lctx_select {
     const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
                                  gives it; null = the cache's own account (HEAVY) */
@@ -848,13 +867,15 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
    than others), _MEMORY; the cache is as before then. */
 LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
 
-/* Lets an empty cache begin at position pos, as if the tokens before had been dropped.
-   Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of range, or not empty), _MEMORY. */
+/* Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
+   begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of
+   range, or not empty), _MEMORY. */
 LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 
 /* Appends what another cache of the same description and allocator holds, which must begin where
    this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
    computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
+   4-bit keys are joined between tiles (else _POS).
    Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
    the other), _FULL, _MEMORY; the cache is as before then. */
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
@@ -891,8 +912,9 @@ LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn 
                                        float *bound);
 
 /* Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
-   mass, but for those of the last append. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED (n
-   below info.rewind_min: a window that ends there is gone). */
+   mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
+   on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED
+   (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are). */
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n);
 
 /* A second cache with the same contents; full blocks are shared, and a shared block is copied by
@@ -1005,7 +1027,8 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
    lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-   keys under LCTX_HEAVY), _GLOBAL (a pattern's global positions in a layer that evicts). free takes null too. */
+   keys under LCTX_HEAVY), _GLOBAL (a pattern's global positions in a layer that evicts). free takes
+   null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -1018,7 +1041,7 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
                                        lctx_logits which, float *logits);
 
 /* Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
-   _EVICTED (below info.rewind_min: some layer's window that ends there is gone). */
+   _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer). */
 LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
 
 /* A second session with the same contents over the same model; cached blocks are shared until one
@@ -1254,9 +1277,11 @@ static void lctx__for(const lctx_parallel *par, int64_t work, int64_t n, lctx_ta
 /* ---- element types, one at a time; rows at a time in the kernel pass */
 LCTX_API size_t lctx_type_size(lctx_type type)
 {
-    static const size_t size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
+    static const size_t size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
     return (unsigned)type < LCTX_TYPE_COUNT ? size[type] : 0;
 }
+/* Is it a type of rows and weights, of whole bytes? */
+static int lctx__type_ok(int type) { return type >= 0 && type < LCTX_I4; }
 static uint32_t lctx__bits(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static float lctx__float(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
 /* These hold under -ffast-math, where the library's may not. */
@@ -1298,6 +1323,9 @@ static uint16_t lctx__to_bf16(float x)
     if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40u);
     return (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
 }
+/* The range of 4-bit codes (see there): two bf16 in a word. */
+static float lctx__low(uint32_t range) { return lctx__float(range << 16); }
+static float lctx__step(uint32_t range) { return lctx__float(range & 0xffff0000u); }
 /* max |x| / 127, or NaN where a value is not finite: non-negative floats order as their bits do */
 static float lctx__i8_scale(int64_t n, const float *x)
 {
@@ -1543,7 +1571,7 @@ static void lctx__from_row(int type, int64_t n, const float *src, float scale, v
 static lctx_status lctx__convert_check(lctx_type type, int64_t n, const void *a, const void *b,
                                        const float *scale)
 {
-    if ((unsigned)type >= LCTX_TYPE_COUNT) return LCTX_E_TYPE;
+    if (!lctx__type_ok((int)type)) return LCTX_E_TYPE;
     if (n < 0) return LCTX_E_COUNT;
     if (!a || !b || (type == LCTX_I8 && !scale)) return LCTX_E_NULL;
     return LCTX_OK;
@@ -2029,17 +2057,27 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
 /* ---- native tiles: sizes and places */
 static int64_t lctx__pad_k(int64_t d) { return lctx__round_up(d, 4); }
 static int64_t lctx__pad_v(int64_t d) { return lctx__round_up(d, 16); }
-static int64_t lctx__scales(int type) { return type == LCTX_I8 ? LCTX_TILE * 4 : 0; }
 static int64_t lctx__esize(int type) { return (int64_t)lctx_type_size((lctx_type)type); }
-static int64_t lctx__key_bytes(int type, int64_t d)      /* of one tile's keys, scales included */
+/* One token's d elements in a tile, without scales. */
+static int64_t lctx__row_bytes(int type, int64_t d)
 {
-    return LCTX_TILE * lctx__pad_k(d) * lctx__esize(type) + lctx__scales(type);
+    return type == LCTX_I4 ? d / 2 : d * lctx__esize(type);
 }
+/* One tile's keys, with what belongs to them: int8's scales; of 4 bits a word a dimension (see
+   lctx__range) and one line for the lanes that are not numbers. */
+static int64_t lctx__key_bytes(int type, int64_t d)
+{
+    const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_k(d));
+    if (type == LCTX_I4) return (LCTX_TILE / 2 + 4) * lctx__round_up(d, 16) + LCTX__ALIGN;
+    return codes + (type == LCTX_I8 ? LCTX_TILE * 4 : 0);
+}
+/* Its values: a scale or a word a token. */
 static int64_t lctx__value_bytes(int type, int64_t d)
 {
-    return LCTX_TILE * lctx__pad_v(d) * lctx__esize(type) + lctx__scales(type);
+    const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_v(d));
+    return codes + (type == LCTX_I8 || type == LCTX_I4 ? LCTX_TILE * 4 : 0);
 }
-static int lctx__type_ok(int type) { return type >= 0 && type < LCTX_TYPE_COUNT; }
+static int lctx__tile_type_ok(int type) { return lctx__type_ok(type) || type == LCTX_I4; }
 static int lctx__dim_ok(int64_t d) { return d >= 1 && d <= LCTX__MAX_DIM; }
 static int32_t lctx__d_v(const lctx_tiles *t) { return t->d_v ? t->d_v : t->d_k; }
 static int64_t lctx__tile_bytes(const lctx_tiles *t)
@@ -2051,7 +2089,7 @@ static lctx_status lctx__tiles_check(const lctx_tiles *t)
 {
     if (!t) return LCTX_E_NULL;
     if (t->n_head_kv < 1 || t->cap < 1 || t->cap % LCTX_TILE) return LCTX_E_COUNT;
-    if (!lctx__type_ok(t->k_type) || !lctx__type_ok(t->v_type)) return LCTX_E_TYPE;
+    if (!lctx__tile_type_ok(t->k_type) || !lctx__tile_type_ok(t->v_type)) return LCTX_E_TYPE;
     if (!lctx__dim_ok(t->d_k) || !lctx__dim_ok(lctx__d_v(t))) return LCTX_E_HEAD_DIM;
     return LCTX_OK;
 }
@@ -2076,41 +2114,179 @@ LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes)
     return LCTX_OK;
 }
 
-/* Where a token's row stands in a tile: element i at  at + i / group * step + i % group * size. */
+/* Where a token's row stands in a tile: element i at  at + i / group * step + i % group * size; of
+   4 bits in the word at  at + i / group * step, from bit shift + 4 (i % group) on. */
 typedef struct lctx__place {
-    char *at, *scale;            /* scale: of int8 */
+    char *at, *scale, *bad;      /* int8: the scale; 4 bits: element i's range is scale_step * i
+                                    behind, and bit `lane` of keys' *bad says that it is a NaN */
     int64_t size, group, step, padded;
+    int64_t scale_step, lane;
+    int     shift;
 } lctx__place;
 
-static lctx__place lctx__place_of(int type, int64_t padded, char *tile, int64_t lane)
+/* `word`: what a group of elements takes, so that dot products take groups. */
+static lctx__place lctx__place_of(int type, int64_t padded, char *tile, int64_t lane, int64_t *word)
 {
     lctx__place p;
-    p.size = lctx__esize(type), p.padded = padded;
-    p.group = type == LCTX_I8 ? 4 : type == LCTX_BF16 ? 2 : 1;      /* what a dot product takes */
-    p.scale = tile + LCTX_TILE * padded * p.size + lane * 4;
-    p.at = tile, p.step = 0;
+    p.size = lctx__esize(type), p.padded = padded, p.lane = lane;
+    p.group = type == LCTX_I4 ? 8 : type == LCTX_I8 ? 4 : type == LCTX_BF16 ? 2 : 1;
+    p.at = tile, p.step = p.scale_step = p.shift = 0;
+    p.scale = tile + LCTX_TILE * lctx__row_bytes(type, padded), p.bad = NULL;
+    *word = type == LCTX_F16 ? 2 : 4;
     return p;
 }
 /* Groups of dimensions of one token, tokens side by side. */
 static lctx__place lctx__key_place(int type, int64_t d, char *tile, int64_t lane)
 {
-    lctx__place p = lctx__place_of(type, lctx__pad_k(d), tile, lane);
-    p.at += lane * p.group * p.size;
-    p.step = LCTX_TILE * p.group * p.size;
+    const int64_t padded = type == LCTX_I4 ? lctx__round_up(d, 16) : lctx__pad_k(d);
+    int64_t word;
+    lctx__place p = lctx__place_of(type, padded, tile, lane, &word);
+    p.at += lane * word;
+    p.step = LCTX_TILE * word;
+    if (type == LCTX_I4) p.bad = p.scale + 4 * padded, p.scale_step = 4;
+    else p.scale += 4 * lane;
     return p;
 }
 /* One dimension of a group of tokens, dimensions side by side. */
 static lctx__place lctx__value_place(int type, int64_t d, char *tile, int64_t lane)
 {
-    lctx__place p = lctx__place_of(type, lctx__pad_v(d), tile, lane);
-    p.at += (lane / p.group * p.padded * p.group + lane % p.group) * p.size;
-    p.step = p.group * p.size;
-    p.group = 1;
+    int64_t word;
+    lctx__place p = lctx__place_of(type, lctx__pad_v(d), tile, lane, &word);
+    p.at += lane / p.group * p.padded * word + lane % p.group * p.size;
+    p.scale += 4 * lane;
+    if (type == LCTX_I4) p.shift = (int)(lane % 8) * 4;
+    p.step = word, p.group = 1;
     return p;
 }
 static char *lctx__place_at(const lctx__place *p, int64_t i)
 {
     return p->at + i / p->group * p->step + i % p->group * p->size;
+}
+
+/* ---- 4 bits: codes 0 .. 15 over a range, value = low + step * code. low and step are bf16, in the
+   halves of one word; low is rounded down and step up, so that the range holds what it was made of.
+   The value is rounded once: a product of 8 and 4 bits is exact. */
+#define LCTX__NO_RANGE 0x7fc07fc0u      /* of NaN */
+
+/* The bf16 at or below x, as the upper half of a word. */
+static uint32_t lctx__bf16_down(float x)
+{
+    const uint32_t u = lctx__bits(x);
+    return (u + (u >> 31 && u & 0xffffu ? 0x10000u : 0)) & 0xffff0000u;
+}
+static uint32_t lctx__range(float least, float greatest)
+{
+    const uint32_t low = lctx__bf16_down(least);
+    const float step = (greatest - lctx__float(low)) / 15;
+    return (lctx__bf16_down(-step) & 0x7fff0000u) | low >> 16;
+}
+/* Numbers that a range may be made of. */
+static int lctx__ranged(float x)
+{
+    return (lctx__bits(x) & 0x7fffffffu) <= 0x7e967699u;      /* 1e38 */
+}
+static uint32_t lctx__code(uint32_t range, float x)
+{
+    const float step = lctx__step(range), c = step > 0 ? (x - lctx__low(range)) / step : 0;
+    return c < 14.5f ? (uint32_t)(c + 0.5f) : 15;      /* c >= 0 */
+}
+static void lctx__put_code(const lctx__place *p, int64_t i, uint32_t code)
+{
+    char *at = p->at + i / p->group * p->step;
+    const int shift = p->shift + (int)(i % p->group) * 4;
+    uint32_t word;
+    memcpy(&word, at, 4);
+    word = (word & ~((uint32_t)15 << shift)) | code << shift;
+    memcpy(at, &word, 4);
+}
+static uint32_t lctx__get_code(const lctx__place *p, int64_t i)
+{
+    uint32_t word;
+    memcpy(&word, p->at + i / p->group * p->step, 4);
+    return word >> (p->shift + (int)(i % p->group) * 4) & 15;
+}
+static float lctx__get_four(const lctx__place *p, int64_t i)
+{
+    uint32_t range, bad[2] = { 0, 0 };
+    memcpy(&range, p->scale + i * p->scale_step, 4);
+    if (p->bad) memcpy(bad, p->bad, sizeof bad);
+    if (bad[p->lane / 32] >> p->lane % 32 & 1) range = LCTX__NO_RANGE;
+    return lctx__low(range) + lctx__step(range) * (float)lctx__get_code(p, i);
+}
+
+/* A row of 4 bits with a range of its own: a token's values. */
+static void lctx__put_four(int64_t d, const float *src, const lctx__place *p)
+{
+    float least = FLT_MAX, greatest = -FLT_MAX;
+    uint32_t range;
+    int64_t i;
+    int bad = 0;
+    for (i = 0; i < d; i++) {
+        bad |= !lctx__ranged(src[i]);
+        least = src[i] < least ? src[i] : least;
+        greatest = src[i] > greatest ? src[i] : greatest;
+    }
+    range = bad ? LCTX__NO_RANGE : lctx__range(least, greatest);
+    memcpy(p->scale, &range, 4);
+    for (i = 0; i < p->padded; i++)
+        lctx__put_code(p, i, i < d && !bad ? lctx__code(range, src[i]) : 0);
+}
+
+/* A dimension of n keys side by side, with a range of its own. Lanes of what is not ranged are
+   added to *bad, and count for nothing. */
+static void lctx__put_channel(const lctx__place *tile, int64_t i, int64_t n, const float *x,
+                              uint64_t *bad)
+{
+    float least = FLT_MAX, greatest = -FLT_MAX;
+    lctx__place p = *tile;
+    uint32_t range = 0;
+    uint64_t own = 0;
+    int64_t j;
+    for (j = 0; j < n; j++)
+        if (!lctx__ranged(x[j])) own |= (uint64_t)1 << j;
+        else {
+            least = x[j] < least ? x[j] : least;
+            greatest = x[j] > greatest ? x[j] : greatest;
+        }
+    if (least <= greatest) range = lctx__range(least, greatest);
+    memcpy(p.scale + i * p.scale_step, &range, 4);
+    for (j = 0; j < n; j++, p.at += 4)
+        lctx__put_code(&p, i, own >> j & 1 ? 0 : lctx__code(range, x[j]));
+    *bad |= own;
+}
+/* What stands beyond the last dimension of 4-bit keys, and their bad lanes. */
+static void lctx__put_channels_end(const lctx__place *tile, int64_t d, uint64_t bad)
+{
+    const uint32_t words[2] = { (uint32_t)bad, (uint32_t)(bad >> 32) };
+    memset(tile->scale + d * 4, 0, (size_t)(tile->padded - d) * 4);
+    memset(tile->bad, 0, LCTX__ALIGN);
+    memcpy(tile->bad, words, sizeof words);
+}
+/* A tile of n keys from rows. */
+static void lctx__put_tile(int64_t d, int64_t n, const char *rows, int64_t stride, char *tile)
+{
+    const lctx__place p = lctx__key_place(LCTX_I4, d, tile, 0);
+    float x[LCTX_TILE];
+    uint64_t bad = 0;
+    int64_t i, j;
+    for (i = 0; i < d; i++) {
+        for (j = 0; j < n; j++) memcpy(x + j, rows + j * stride + i * 4, 4);
+        lctx__put_channel(&p, i, n, x, &bad);
+    }
+    lctx__put_channels_end(&p, d, bad);
+}
+/* From a full tile of f16 keys. */
+static void lctx__put_open(int64_t d, const char *open, char *tile)
+{
+    const lctx__place p = lctx__key_place(LCTX_I4, d, tile, 0);
+    float x[LCTX_TILE];
+    uint64_t bad = 0;
+    int64_t i;
+    for (i = 0; i < d; i++) {
+        lctx__use()->to_f32(LCTX_F16, LCTX_TILE, open + i * LCTX_TILE * 2, x);
+        lctx__put_channel(&p, i, LCTX_TILE, x, &bad);
+    }
+    lctx__put_channels_end(&p, d, bad);
 }
 
 /* One row, f32 to its place: converted a piece at a time, then scattered; zeros up to the padded
@@ -2119,6 +2295,10 @@ static void lctx__put(int type, int64_t d, const float *src, lctx__place p)
 {
     float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f, piece[64];
     int64_t at, i, n;
+    if (type == LCTX_I4) {
+        lctx__put_four(d, src, &p);
+        return;
+    }
     for (at = 0; at < p.padded; at += n) {
         n = lctx__min(p.padded - at, 64);
         memset(piece, 0, sizeof piece);
@@ -2129,24 +2309,59 @@ static void lctx__put(int type, int64_t d, const float *src, lctx__place p)
     if (type == LCTX_I8) memcpy(p.scale, &scale, 4);
 }
 
-/* One token's key and value from lane to lane of two tiles of a head, as they are stored. */
-static void lctx__move_row(const lctx__place *from, const lctx__place *to, int scaled)
+/* The other way: n <= 64 elements from number i on; and a whole row. */
+static void lctx__get_part(int type, const lctx__place *p, int64_t i, int64_t n, float *out)
+{
+    char piece[64 * 4];
+    float scale = 1;
+    int64_t j;
+    for (j = 0; type == LCTX_I4 && j < n; j++) out[j] = lctx__get_four(p, i + j);
+    if (type == LCTX_I4) return;
+    for (j = 0; j < n; j++)
+        memcpy(piece + j * p->size, lctx__place_at(p, i + j), (size_t)p->size);
+    lctx__use()->to_f32(type, n, piece, out);
+    if (type == LCTX_I8) memcpy(&scale, p->scale, 4);
+    for (j = 0; type == LCTX_I8 && j < n; j++) out[j] *= scale;
+}
+static void lctx__get(int type, int64_t d, lctx__place p, float *out)
+{
+    int64_t i;
+    for (i = 0; i < d; i += 64) lctx__get_part(type, &p, i, lctx__min(d - i, 64), out + i);
+}
+
+/* A row from one place to another, as it is stored. */
+static void lctx__move_row(int type, const lctx__place *from, const lctx__place *to)
 {
     int64_t i;
     for (i = 0; i < from->padded; i++)
-        memcpy(lctx__place_at(to, i), lctx__place_at(from, i), (size_t)from->size);
-    if (scaled) memcpy(to->scale, from->scale, 4);
+        if (type == LCTX_I4) lctx__put_code(to, i, lctx__get_code(from, i));
+        else memcpy(lctx__place_at(to, i), lctx__place_at(from, i), (size_t)from->size);
+    if (type == LCTX_I8 || type == LCTX_I4) memcpy(to->scale, from->scale, 4);
 }
-static void lctx__move_token(const lctx_tiles *t, char *from, int64_t lane, char *to,
+/* One token's key and value from lane to lane of two tiles of a head. 4-bit keys leave their
+   neighbours, and so become f16. */
+static void lctx__move_key(int type, int64_t d, char *from, int64_t lane, char *to, int64_t to_lane)
+{
+    const int to_type = type == LCTX_I4 ? LCTX_F16 : type;
+    lctx__place a = lctx__key_place(type, d, from, lane);
+    lctx__place b = lctx__key_place(to_type, d, to, to_lane);
+    float x[64];
+    uint16_t half[64];
+    int64_t i, j, n;
+    if (type == to_type) lctx__move_row(type, &a, &b);
+    for (i = 0; type != to_type && i < b.padded; i += n) {
+        n = lctx__min(b.padded - i, 64);
+        lctx__get_part(type, &a, i, n, x);
+        lctx__use()->to_f16(n, x, half);
+        for (j = 0; j < n; j++) memcpy(lctx__place_at(&b, i + j), half + j, 2);
+    }
+}
+static void lctx__move_value(int type, int64_t d, char *from, int64_t lane, char *to,
                              int64_t to_lane)
 {
-    const int64_t v = lctx__key_bytes(t->k_type, t->d_k);
-    lctx__place a = lctx__key_place(t->k_type, t->d_k, from, lane);
-    lctx__place b = lctx__key_place(t->k_type, t->d_k, to, to_lane);
-    lctx__move_row(&a, &b, t->k_type == LCTX_I8);
-    a = lctx__value_place(t->v_type, lctx__d_v(t), from + v, lane);
-    b = lctx__value_place(t->v_type, lctx__d_v(t), to + v, to_lane);
-    lctx__move_row(&a, &b, t->v_type == LCTX_I8);
+    lctx__place a = lctx__value_place(type, d, from, lane);
+    lctx__place b = lctx__value_place(type, d, to, to_lane);
+    lctx__move_row(type, &a, &b);
 }
 
 static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64_t d_k, int64_t d_v,
@@ -2164,7 +2379,8 @@ static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64
     return LCTX_OK;
 }
 
-/* Rows at .. at+n-1 of `r` become tokens first .. of the store; everything checked before. */
+/* Rows at .. at+n-1 of `r` become tokens first .. of the store, but for 4-bit keys; everything
+   checked before. */
 static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows *r, int64_t at,
                              int64_t n)
 {
@@ -2175,13 +2391,24 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
             char *tile = lctx__tile_at(t, g, first + i);
             int64_t lane = (first + i) % LCTX_TILE;
             const void *key = k + (at + i) * r->k_token, *value = v + (at + i) * r->v_token;
-            lctx__put(t->k_type, t->d_k, (const float *)key,
-                      lctx__key_place(t->k_type, t->d_k, tile, lane));
+            if (t->k_type != LCTX_I4)
+                lctx__put(t->k_type, t->d_k, (const float *)key,
+                          lctx__key_place(t->k_type, t->d_k, tile, lane));
             tile += lctx__key_bytes(t->k_type, t->d_k);
             lctx__put(t->v_type, lctx__d_v(t), (const float *)value,
                       lctx__value_place(t->v_type, lctx__d_v(t), tile, lane));
         }
     }
+}
+/* The keys of whole tiles, of 4 bits. */
+static void lctx__write_tiles(const lctx_tiles *t, int64_t first, const lctx_rows *r)
+{
+    int64_t i, g;
+    for (g = 0; g < t->n_head_kv; g++)
+        for (i = 0; i < r->n; i += LCTX_TILE)
+            lctx__put_tile(t->d_k, lctx__min(r->n - i, LCTX_TILE),
+                           (const char *)r->k + g * r->k_head + i * r->k_token, r->k_token,
+                           lctx__tile_at(t, g, first + i));
 }
 
 /* Is first .. first+n-1 a range of the store? */
@@ -2201,26 +2428,10 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     if (st) return st;
     st = lctx__rows_check(rows, tiles->n_head_kv, tiles->d_k, lctx__d_v(tiles), &full);
     if (st || (st = lctx__tiles_range(tiles, first, rows->n)) != LCTX_OK) return st;
+    if (tiles->k_type == LCTX_I4 && first % LCTX_TILE) return LCTX_E_SPAN;
     lctx__write_rows(tiles, first, &full, 0, rows->n);
+    if (tiles->k_type == LCTX_I4) lctx__write_tiles(tiles, first, &full);
     return LCTX_OK;
-}
-
-/* The other way: n <= 64 elements from number i on; and a whole row. */
-static void lctx__get_part(int type, const lctx__place *p, int64_t i, int64_t n, float *out)
-{
-    char piece[64 * 4];
-    float scale = 1;
-    int64_t j;
-    for (j = 0; j < n; j++)
-        memcpy(piece + j * p->size, lctx__place_at(p, i + j), (size_t)p->size);
-    lctx__use()->to_f32(type, n, piece, out);
-    if (type == LCTX_I8) memcpy(&scale, p->scale, 4);
-    for (j = 0; type == LCTX_I8 && j < n; j++) out[j] *= scale;
-}
-static void lctx__get(int type, int64_t d, lctx__place p, float *out)
-{
-    int64_t i;
-    for (i = 0; i < d; i += 64) lctx__get_part(type, &p, i, lctx__min(d - i, 64), out + i);
 }
 
 LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
@@ -2331,10 +2542,12 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     *next = s.index + s.n;
     s.k_pos_head = s.k_pos_head == -1 ? 0 : s.k_pos_head ? s.k_pos_head : s.n * 8;
     if (s.layout == LCTX_TILES) {
-        int64_t tile = lctx__key_bytes(s.k_type, a->d_k) + lctx__value_bytes(s.v_type, a->d_v);
-        s.k_token = s.v_token = tile;      /* here: from tile to tile */
-        if (!s.k_head) s.k_head = lctx__mul(lctx__span_tiles(&s), tile);
-        s.v_head = s.k_head;
+        const int64_t tile = lctx__key_bytes(s.k_type, a->d_k) +
+                             lctx__value_bytes(s.v_type, a->d_v);
+        if (!s.k_token) s.k_token = tile;
+        if (!s.v_token) s.v_token = tile;
+        if (!s.k_head) s.k_head = lctx__mul(lctx__span_tiles(&s), s.k_token);
+        if (!s.v_head) s.v_head = s.k_head;
         return s;
     }
     if (!s.k_head) s.k_head = a->d_k * ke;
@@ -2367,8 +2580,10 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
 {
     int64_t kb = a->d_k * lctx__esize(s->k_type), vb = a->d_v * lctx__esize(s->v_type);
     if (s->n < 0) return LCTX_E_COUNT;
-    if (!lctx__type_ok(s->k_type) || !lctx__type_ok(s->v_type)) return LCTX_E_TYPE;
     if (s->layout < 0 || s->layout >= LCTX_LAYOUT_COUNT) return LCTX_E_ENUM;
+    if (!lctx__tile_type_ok(s->k_type) || !lctx__tile_type_ok(s->v_type)) return LCTX_E_TYPE;
+    if (s->layout == LCTX_ROWS && (s->k_type == LCTX_I4 || s->v_type == LCTX_I4))
+        return LCTX_E_TYPE;
     if (s->query < 0 || s->query > 1) return LCTX_E_SPAN;
     if (s->group < 0) return LCTX_E_GROUP;
     if (s->layout == LCTX_TILES ? s->skip < 0 || s->skip >= LCTX_TILE : s->skip != 0)
@@ -2385,8 +2600,8 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
                             lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
         return LCTX_E_XPOS_FAR;
     if (s->layout == LCTX_TILES) {
-        if (s->k_token || s->v_token || s->v_head || s->k_head % 4) return LCTX_E_STRIDE;
-        return s->k_head < 0 ? LCTX_E_STRIDE : LCTX_OK;
+        const int64_t all = s->k_token | s->k_head | s->v_token | s->v_head;
+        return all < 0 || all % 4 ? LCTX_E_STRIDE : LCTX_OK;
     }
     /* a stride steps over at least one row, in either order of token and head */
     if ((s->k_token && s->k_token < kb) || (s->k_head && s->k_head < kb)) return LCTX_E_STRIDE;
@@ -3158,6 +3373,19 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
     sk->stride = s->k_token, sk->bytes = w->p->a.d_k * lctx__esize(s->k_type);
 }
 
+/* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
+static const float *lctx__work_bad(lctx__work *w, const char *tile)
+{
+    const char *bad = tile + lctx__key_bytes(LCTX_I4, w->p->a.d_k) - LCTX__ALIGN;
+    uint32_t words[2];
+    int64_t i;
+    memcpy(words, bad, sizeof words);
+    if (!(words[0] | words[1])) return NULL;
+    for (i = 0; i < LCTX_TILE; i++)
+        w->k_scale[i] = words[i / 32] >> i % 32 & 1 ? lctx__float(0x7fc00000u) : 1;
+    return w->k_scale;
+}
+
 /* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
    once for all rows. */
 static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
@@ -3168,8 +3396,9 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;
     w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
-    w->t.v_stride = d_v * lctx__esize(s->v_type);
+    w->t.v_stride = lctx__row_bytes(s->v_type, d_v);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
+    if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
     sv->rows = sk->rows = NULL;
     if (w->t.rows <= LCTX__FEW_ROWS) {
@@ -3177,7 +3406,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
         if (w->t.rows > 2) sv->rows = v;
         if (w->t.rows > 2 && i + 1 < lctx__span_tiles(s)) sk->rows = k + s->k_token;
         sv->stride = sv->bytes = w->t.v_stride;
-        sk->stride = sk->bytes = d_k * lctx__esize(s->k_type);
+        sk->stride = sk->bytes = lctx__key_bytes(s->k_type, d_k) / LCTX_TILE;
         return;
     }
     if (!w->t.q_dot && s->k_type != LCTX_F32) {
@@ -3633,10 +3862,15 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
 }
 
 /* ============================================================================ >>cache */
-typedef struct lctx__block { int64_t refs; } lctx__block;    /* its tiles stand LCTX__ALIGN after
-it */
-typedef struct lctx__slot { int64_t id; lctx__block *block; } lctx__slot;      /* from id*block
-on */
+typedef struct lctx__block { int64_t refs; } lctx__block;   /* its tiles stand LCTX__ALIGN behind */
+/* The tokens from id * block on. 4-bit keys are made a tile at a time: until a tile is full, and a
+   while longer, its keys are open, that is f16 tiles without values. */
+typedef struct lctx__slot {
+    int64_t      id;
+    lctx__block *block;
+    lctx__block *open;           /* or null */
+    int64_t      open_from;      /* the first of its tokens that is open */
+} lctx__slot;
 
 struct lctx_cache {
     lctx_cache_desc d;
@@ -3675,6 +3909,21 @@ static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
     if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, bytes);
 }
 
+/* Are keys of 4 bits, and so open before? */
+static int lctx__opens(const lctx_cache *c) { return c->tiles.k_type == LCTX_I4; }
+static int64_t lctx__open_bytes(const lctx_cache *c)
+{
+    return LCTX__ALIGN + c->tiles.cap / LCTX_TILE * c->tiles.n_head_kv *
+                         lctx__key_bytes(LCTX_F16, c->tiles.d_k);
+}
+/* The open tile that holds token `at` of the block, of head g. */
+static char *lctx__open_at(const lctx_cache *c, const lctx__block *open, int64_t g, int64_t at)
+{
+    return (char *)(uintptr_t)open + LCTX__ALIGN + (g * (c->tiles.cap / LCTX_TILE) + at / LCTX_TILE)
+                                                   * lctx__key_bytes(LCTX_F16, c->tiles.d_k);
+}
+static int64_t lctx__tile_of(int64_t token) { return token / LCTX_TILE * LCTX_TILE; }
+
 /* The least of each dimension of a block's keys in head g; the greatest follow. */
 static float *lctx__summary(const lctx_cache *c, const lctx__block *b, int64_t g)
 {
@@ -3706,16 +3955,22 @@ static void lctx__summarise(const lctx_cache *c, lctx__block *b)
 }
 
 /* What a selection of n tokens a head takes, and where its parts stand. It is never changed. */
+static lctx_tiles lctx__kept_shape(const lctx_cache *c, int64_t n)
+{
+    lctx_tiles t = c->tiles;
+    t.cap = lctx__round_up(n, LCTX_TILE);
+    if (lctx__opens(c)) t.k_type = LCTX_F16;      /* they have left their neighbours */
+    return t;
+}
 static lctx_tiles lctx__kept_tiles(const lctx_cache *c, const lctx__block *b, int64_t n)
 {
-    lctx_tiles t = lctx__block_tiles(c, b);
-    t.cap = lctx__round_up(n, LCTX_TILE);
+    lctx_tiles t = lctx__kept_shape(c, n);
+    t.mem = (char *)(uintptr_t)b + LCTX__ALIGN;
     return t;
 }
 static int64_t lctx__kept_bytes(const lctx_cache *c, int64_t n)
 {
-    lctx_tiles t = c->tiles;
-    t.cap = lctx__round_up(n, LCTX_TILE);
+    lctx_tiles t = lctx__kept_shape(c, n);
     return lctx__add(lctx__add(LCTX__ALIGN, lctx__tiles_bytes(&t)), lctx__mul(t.n_head_kv, n * 8));
 }
 static int64_t *lctx__kept_pos(const lctx_cache *c, const lctx__block *b, int64_t n)
@@ -3793,7 +4048,10 @@ LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache *
 static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 {
     int64_t i;
-    for (i = from; i < to; i++) lctx__block_drop(c, c->slot[i].block, lctx__block_bytes(c));
+    for (i = from; i < to; i++) {
+        lctx__block_drop(c, c->slot[i].block, lctx__block_bytes(c));
+        lctx__block_drop(c, c->slot[i].open, lctx__open_bytes(c));
+    }
     memmove(c->slot + from, c->slot + to, (size_t)(c->n_slot - to) * sizeof *c->slot);
     c->n_slot -= to - from;
 }
@@ -3852,26 +4110,57 @@ static int64_t lctx__held_from(const lctx_cache *c)
     return lctx__max(c->slot[i - 1].id * c->d.block, c->cut);
 }
 /* Lowest position whose query sees its whole window, other than by being near the start. */
-static int64_t lctx__rewind_min(const lctx_cache *c)
+static int64_t lctx__window_min(const lctx_cache *c)
 {
     int64_t from = lctx__held_from(c);
     if (!lctx__windowed(c)) return c->cut;
     return from ? lctx__min(from + c->d.window - 1, c->n) : 0;
 }
+/* The token from which on all keys to the end are open; 0 where none need be. */
+static int64_t lctx__open_min(const lctx_cache *c)
+{
+    int64_t i, from = lctx__opens(c) ? c->n : 0;
+    for (i = c->n_slot; from && i > 0 && c->slot[i - 1].open; i--) {
+        if (c->slot[i - 1].id * c->d.block >= from) continue;
+        from = c->slot[i - 1].open_from;
+        if (from > c->slot[i - 1].id * c->d.block) break;
+    }
+    return from;
+}
+static int64_t lctx__rewind_min(const lctx_cache *c)
+{
+    return lctx__max(lctx__window_min(c), lctx__open_min(c));
+}
 /* Is the window of a query at pos all held? */
 static int lctx__window_held(const lctx_cache *c, int64_t pos)
 {
     int64_t i, need = lctx__max(pos - c->d.window + 1, 0) / c->d.block;
-    if (!lctx__windowed(c) || pos >= lctx__rewind_min(c)) return pos >= c->cut;
+    if (!lctx__windowed(c) || pos >= lctx__window_min(c)) return pos >= c->cut;
     for (i = 0; i < c->n_slot && c->slot[i].id < need; i++) {}
     for (; need * c->d.block < pos; need++, i++)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
     return 1;
 }
 
+/* May token n be the next one? Its tile, if begun, must be open. */
+static int lctx__can_rewind(const lctx_cache *c, int64_t n)
+{
+    const int64_t tile = lctx__tile_of(n);
+    int64_t i = c->n_slot;
+    if (n == 0 || n == c->n) return 1;
+    if (!lctx__window_held(c, n)) return 0;
+    if (!lctx__opens(c) || tile == n) return 1;
+    while (i > 0 && c->slot[i - 1].id * c->d.block > tile) i--;
+    return i > 0 && c->slot[i - 1].open && c->slot[i - 1].open_from <= tile;
+}
+
 /* ---- selection: what was held before a cut gives way to some of it. All heads hold equally many
    tokens, numbered in the order of the spans. */
-typedef struct lctx__token { char *tile; int64_t lane, pos; } lctx__token;
+typedef struct lctx__token {
+    char   *key, *value;         /* its tiles */
+    int     k_type;
+    int64_t lane, pos;
+} lctx__token;
 
 static int64_t lctx__held(const lctx_cache *c)      /* if not windowed */
 {
@@ -3879,6 +4168,7 @@ static int64_t lctx__held(const lctx_cache *c)      /* if not windowed */
 }
 static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
 {
+    const lctx__slot *slot = NULL;
     lctx__token token;
     lctx_tiles t;
     int64_t at = i;
@@ -3887,10 +4177,14 @@ static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
         token.pos = lctx__kept_pos(c, c->kept, c->n_kept)[g * c->n_kept + i];
     } else {
         token.pos = c->cut + i - c->n_kept;
-        t = lctx__block_tiles(c, c->slot[token.pos / c->d.block - c->slot[0].id].block);
+        slot = &c->slot[token.pos / c->d.block - c->slot[0].id];
+        t = lctx__block_tiles(c, slot->block);
         at = token.pos % c->d.block;
     }
-    token.tile = lctx__tile_at(&t, g, at), token.lane = at % LCTX_TILE;
+    token.key = lctx__tile_at(&t, g, at), token.lane = at % LCTX_TILE, token.k_type = t.k_type;
+    token.value = token.key + lctx__key_bytes(t.k_type, t.d_k);
+    if (t.k_type == LCTX_I4 && token.pos >= lctx__tile_of(c->n))
+        token.key = lctx__open_at(c, slot->open, g, at), token.k_type = LCTX_F16;
     return token;
 }
 
@@ -3917,7 +4211,10 @@ static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, i
     for (g = 0; g < t.n_head_kv; g++)
         for (i = 0; i < n; i++) {
             lctx__token from = lctx__token_at(c, g, list[g * n + i]);
-            lctx__move_token(&t, from.tile, from.lane, lctx__tile_at(&t, g, i), i % LCTX_TILE);
+            char *tile = lctx__tile_at(&t, g, i);
+            lctx__move_key(from.k_type, t.d_k, from.key, from.lane, tile, i % LCTX_TILE);
+            lctx__move_value(t.v_type, t.d_v, from.value, from.lane,
+                             tile + lctx__key_bytes(t.k_type, t.d_k), i % LCTX_TILE);
             pos[g * n + i] = from.pos;
         }
     lctx__keep_mass(c, c->n_kept + cut - c->cut, list, n);
@@ -4036,6 +4333,7 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos)
     if (!cache) return LCTX_E_NULL;
     if (lctx__windowed(cache)) return LCTX_E_POLICY;
     if (cache->n || pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
+    if (lctx__opens(cache) && pos % LCTX_TILE) return LCTX_E_POS;
     if (!pos) return LCTX_OK;
     cache->kept = lctx__block_new(cache, lctx__kept_bytes(cache, 0));
     if (!cache->kept) return LCTX_E_MEMORY;
@@ -4056,28 +4354,63 @@ static void lctx__evict_light(lctx_cache *c, int64_t pos)
     (void)lctx__select(c, &s, cut);
 }
 
-/* Drops what no query at or after pos can see. */
+/* Drops what no query at or after pos can see, and closes blocks a tile behind it. */
 static void lctx__evict(lctx_cache *c, int64_t pos)
 {
     const int64_t b = c->d.block, from = pos - c->d.window + 1;   /* the window's first token */
     int64_t lo = 0, hi;
     if (c->d.policy == LCTX_HEAVY) lctx__evict_light(c, pos);
+    for (hi = 0; hi < c->n_slot && (c->slot[hi].id + 1) * b <= pos - LCTX_TILE; hi++) {
+        lctx__block_drop(c, c->slot[hi].open, lctx__open_bytes(c));
+        c->slot[hi].open = NULL;
+    }
     if (!lctx__windowed(c)) return;
     while (lo < c->n_slot && c->slot[lo].id * b < c->d.n_sink) lo++;
     for (hi = lo; hi < c->n_slot && (c->slot[hi].id + 1) * b <= from; hi++) {}
     if (hi > lo) lctx__slots_drop(c, lo, hi);
 }
 
-/* A block of one's own in place of a shared one, if slot i is shared. */
-static lctx_status lctx__own(lctx_cache *c, int64_t i)
+/* A copy of a shared block, for oneself; null if it is not shared, or if there is no memory. */
+static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
-    lctx__block *old = c->slot[i].block, *own;
-    if (lctx__count(&old->refs) == 1) return LCTX_OK;
-    if (!(own = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
-    memcpy((char *)own + LCTX__ALIGN, (char *)old + LCTX__ALIGN,
-           (size_t)lctx__tiles_bytes(&c->tiles));
-    c->slot[i].block = own;
-    lctx__block_drop(c, old, lctx__block_bytes(c));
+    lctx__block *own = lctx__count(&b->refs) > 1 ? lctx__block_new(c, bytes) : NULL;
+    if (own) memcpy((char *)own + LCTX__ALIGN, (char *)b + LCTX__ALIGN,
+                    (size_t)(bytes - LCTX__ALIGN));
+    return own;
+}
+
+/* Blocks of one's own in place of shared ones, in the slot that token c->n goes to, and open for
+   it. On failure all is as before. */
+static lctx_status lctx__own(lctx_cache *c, lctx__slot *s)
+{
+    const int64_t bytes = lctx__block_bytes(c), open_bytes = lctx__open_bytes(c);
+    lctx__block *block = lctx__block_own(c, s->block, bytes), *open = NULL;
+    int failed = !block && lctx__count(&s->block->refs) > 1;
+    if (!failed && lctx__opens(c)) {
+        open = s->open ? lctx__block_own(c, s->open, open_bytes) : lctx__block_new(c, open_bytes);
+        failed = !open && (!s->open || lctx__count(&s->open->refs) > 1);
+    }
+    if (failed) {
+        lctx__block_drop(c, block, bytes);
+        return LCTX_E_MEMORY;
+    }
+    if (block) lctx__block_drop(c, s->block, bytes), s->block = block;
+    if (open && !s->open) s->open_from = c->n;
+    if (open) lctx__block_drop(c, s->open, open_bytes), s->open = open;
+    return LCTX_OK;
+}
+
+/* A slot more, with its blocks; there is room for it. */
+static lctx_status lctx__slot_new(lctx_cache *c, int64_t id)
+{
+    lctx__slot s;
+    s.id = id, s.open = NULL, s.open_from = id * c->d.block;
+    if (!(s.block = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
+    if (lctx__opens(c) && !(s.open = lctx__block_new(c, lctx__open_bytes(c)))) {
+        lctx__block_drop(c, s.block, lctx__block_bytes(c));
+        return LCTX_E_MEMORY;
+    }
+    c->slot[c->n_slot++] = s;
     return LCTX_OK;
 }
 
@@ -4088,12 +4421,8 @@ static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
     const int in_hand = n0 && c->slot[n0 - 1].id == c->n / c->d.block;
     int64_t id = c->n / c->d.block + in_hand;
     lctx_status st = lctx__slots_reserve(c, n0 + last - id + 1);
-    for (; !st && id <= last; id++) {
-        lctx__block *block = lctx__block_new(c, lctx__block_bytes(c));
-        if (!block) st = LCTX_E_MEMORY;
-        else c->slot[c->n_slot].id = id, c->slot[c->n_slot++].block = block;
-    }
-    if (!st && in_hand) st = lctx__own(c, n0 - 1);
+    for (; !st && id <= last; id++) st = lctx__slot_new(c, id);
+    if (!st && in_hand) st = lctx__own(c, &c->slot[n0 - 1]);
     if (st && c->n_slot > n0) lctx__slots_drop(c, n0, c->n_slot);
     return st;
 }
@@ -4128,6 +4457,24 @@ static void lctx__mass_begin(lctx_cache *c, int64_t n)
     c->n_before = c->n;
 }
 
+/* Rows at .. at+n-1 become open keys `first` .. of a slot; full tiles are closed. */
+static void lctx__open_rows(const lctx_cache *c, const lctx__slot *s, int64_t first,
+                            const lctx_rows *r, int64_t at, int64_t n)
+{
+    const lctx_tiles t = lctx__block_tiles(c, s->block);
+    int64_t g, i;
+    for (g = 0; g < t.n_head_kv; g++)
+        for (i = 0; i < n; i++) {
+            const int64_t lane = (first + i) % LCTX_TILE;
+            const char *key = (const char *)r->k + g * r->k_head + (at + i) * r->k_token;
+            char *open = lctx__open_at(c, s->open, g, first + i);
+            lctx__put(LCTX_F16, t.d_k, (const float *)(const void *)key,
+                      lctx__key_place(LCTX_F16, t.d_k, open, lane));
+            if (lane == LCTX_TILE - 1)
+                lctx__put_open(t.d_k, open, lctx__tile_at(&t, g, first + i));
+        }
+}
+
 /* Appends without evicting: what the model step does before it knows that all went well. */
 static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
 {
@@ -4148,6 +4495,7 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
         first = c->n + at - c->slot[i].id * c->d.block;
         n = lctx__min(c->d.block - first, rows->n - at);
         lctx__write_rows(&t, first, &full, at, n);
+        if (lctx__opens(c)) lctx__open_rows(c, &c->slot[i], first, &full, at, n);
         if (first + n == c->d.block) lctx__summarise(c, c->slot[i].block);
     }
     c->n += rows->n;
@@ -4159,6 +4507,14 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
     lctx_status st = cache ? lctx__append(cache, rows) : LCTX_E_NULL;
     if (!st) lctx__evict(cache, cache->n - rows->n);
     return st;
+}
+
+/* A slot whose blocks a second cache holds too. */
+static lctx__slot lctx__slot_share(const lctx__slot *s)
+{
+    lctx__count_up(&s->block->refs);
+    if (s->open) lctx__count_up(&s->open->refs);
+    return *s;
 }
 
 /* May tokens of the other cache follow this one's as they are? */
@@ -4173,22 +4529,36 @@ static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
         c->alloc.user != o->alloc.user)
         return LCTX_E_MISMATCH;
     if (o->n_kept) return LCTX_E_EVICTED;
-    if (o->cut != c->n || c == o) return LCTX_E_POS;
+    if (o->cut != c->n || c == o || (lctx__opens(c) && c->n % LCTX_TILE)) return LCTX_E_POS;
     return c->d.max_tokens && o->n > c->d.max_tokens ? LCTX_E_FULL : LCTX_OK;
 }
 
-/* Tokens from c->n on of the block that both caches hold part of. */
+/* Tokens from c->n on of the block that both caches hold part of; of 4-bit keys they are whole
+   tiles, open where they are so in the other. */
 static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
 {
-    const lctx_tiles to = lctx__block_tiles(c, c->slot[c->n_slot - 1].block);
-    const lctx_tiles from = lctx__block_tiles(o, o->slot[0].block);
-    const int64_t end = lctx__min(o->n, (o->slot[0].id + 1) * c->d.block);
+    lctx__slot *to = &c->slot[c->n_slot - 1];
+    const lctx__slot *from = &o->slot[0];
+    const lctx_tiles a = lctx__block_tiles(c, to->block), b = lctx__block_tiles(o, from->block);
+    const int64_t end = lctx__min(o->n, (from->id + 1) * c->d.block), first = c->n % c->d.block;
+    const size_t key_bytes = (size_t)lctx__key_bytes(a.k_type, a.d_k);
     int64_t g, i;
-    for (g = 0; g < to.n_head_kv; g++)
-        for (i = c->n % c->d.block; i < c->n % c->d.block + end - c->n; i++)
-            lctx__move_token(&to, lctx__tile_at(&from, g, i), i % LCTX_TILE,
-                             lctx__tile_at(&to, g, i), i % LCTX_TILE);
-    if (end % c->d.block == 0) lctx__summarise(c, c->slot[c->n_slot - 1].block);
+    for (g = 0; g < a.n_head_kv; g++)
+        for (i = first; i < first + end - c->n; i++) {
+            char *in = lctx__tile_at(&b, g, i), *out = lctx__tile_at(&a, g, i);
+            const int64_t lane = i % LCTX_TILE;
+            if (a.k_type != LCTX_I4) lctx__move_key(a.k_type, a.d_k, in, lane, out, lane);
+            else if (lane == 0) memcpy(out, in, key_bytes);
+            lctx__move_value(a.v_type, a.d_v, in + key_bytes, lane, out + key_bytes, lane);
+            if (from->open)
+                lctx__move_key(LCTX_F16, a.d_k, lctx__open_at(o, from->open, g, i), lane,
+                               lctx__open_at(c, to->open, g, i), lane);
+        }
+    if (lctx__opens(c) && !from->open) {
+        lctx__block_drop(c, to->open, lctx__open_bytes(c));
+        to->open = NULL;
+    } else if (from->open && from->open_from > c->n) to->open_from = from->open_from;
+    if (end % c->d.block == 0) lctx__summarise(c, to->block);
 }
 
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
@@ -4202,17 +4572,15 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
     held = lctx__held(c), in_hand = c->n_slot && c->slot[c->n_slot - 1].id == c->n / c->d.block;
     st = lctx__slots_reserve(c, c->n_slot + other->n_slot - in_hand);
     if (!st) st = lctx__mass_reserve(c, other->n - c->n);
-    if (!st && in_hand) st = lctx__own(c, c->n_slot - 1);
+    if (!st && in_hand) st = lctx__own(c, &c->slot[c->n_slot - 1]);
     if (st) return st;
     lctx__mass_begin(c, other->n);
     for (g = 0; c->mass && g < c->d.n_head_kv; g++)
         memcpy(c->mass + g * c->cap_mass + held, other->mass + g * other->cap_mass,
                (size_t)(other->n - c->n) * sizeof *c->mass);
     if (in_hand) lctx__join_block(c, other);
-    for (i = in_hand; i < other->n_slot; i++) {
-        c->slot[c->n_slot++] = other->slot[i];
-        lctx__count_up(&other->slot[i].block->refs);
-    }
+    for (i = in_hand; i < other->n_slot; i++)
+        c->slot[c->n_slot++] = lctx__slot_share(&other->slot[i]);
     c->n = other->n;
     return LCTX_OK;
 }
@@ -4229,25 +4597,51 @@ static lctx_span lctx__kept_span(const lctx_cache *c)
     return s;
 }
 
-/* Each span in order: what was kept, then the blocks; a block's tokens below n_sink apart from the
-   rest, for they are scored with the far copy of the query. Returns their number; writes up to cap
-   of them. */
-static int64_t lctx__cache_spans(const lctx_cache *c, lctx_span *spans, int64_t cap)
+/* The span of tokens from .. to-1 of a slot, with keys of 4 bits open or not. */
+static lctx_span lctx__slot_span(const lctx_cache *c, const lctx__slot *slot, int64_t from,
+                                 int64_t to, int open)
+{
+    const int64_t first = from - slot->id * c->d.block;
+    lctx_tiles t = lctx__block_tiles(c, slot->block);
+    lctx_span s;
+    lctx__tiles_span_of(&t, first, to - from, from, &s);
+    s.index = from;
+    if (!open) return s;
+    s.v_head = s.k_head, s.v_token = lctx__tile_bytes(&t);
+    s.k = lctx__open_at(c, slot->open, 0, first), s.k_type = LCTX_F16;
+    s.k_token = lctx__key_bytes(LCTX_F16, t.d_k), s.k_head = t.cap / LCTX_TILE * s.k_token;
+    return s;
+}
+
+/* A slot's spans in order, as a query in the tile from token `tile` on sees them: its own tile and
+   what follows open, as far as it is. Tokens below n_sink are apart from the rest, for they are
+   scored with the far copy of the query. Returns their number, 3 at most; writes up to cap. */
+static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int64_t tile,
+                                lctx_span *spans, int64_t cap)
 {
     const int64_t n_far = c->d.policy == LCTX_SINKS ? c->d.n_sink : 0;
+    const int64_t begin = lctx__max(slot->id * c->d.block, c->cut);
+    const int64_t end = lctx__min((slot->id + 1) * c->d.block, c->n);
+    const int64_t edge = slot->open ? lctx__max(tile, slot->open_from) : end;
+    int64_t at, to, n = 0;
+    for (at = begin; at < end; at = to, n++) {
+        to = at < edge ? lctx__min(edge, end) : end;
+        if (at < n_far) to = lctx__min(to, n_far);
+        if (n >= cap) continue;
+        spans[n] = lctx__slot_span(c, slot, at, to, at >= edge);
+        spans[n].query = at < n_far;
+    }
+    return n;
+}
+
+/* All spans in order: what was kept, then the blocks. Returns their number; writes up to cap. */
+static int64_t lctx__cache_spans(const lctx_cache *c, int64_t tile, lctx_span *spans, int64_t cap)
+{
     int64_t i, n = c->n_kept > 0;
     if (n && cap > 0) spans[0] = lctx__kept_span(c);
-    for (i = 0; i < c->n_slot; i++) {
-        int64_t from = c->slot[i].id * c->d.block, end = lctx__min(from + c->d.block, c->n), at, to;
-        lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
-        for (at = lctx__max(from, c->cut); at < end; at = to, n++) {
-            to = at < n_far ? lctx__min(end, n_far) : end;
-            if (n >= cap) continue;
-            lctx__tiles_span_of(&t, at - from, to - at, at, &spans[n]);
-            spans[n].index = at;
-            spans[n].query = at < n_far;
-        }
-    }
+    for (i = 0; i < c->n_slot; i++)
+        n += lctx__slot_spans(c, &c->slot[i], tile, n < cap ? spans + n : NULL,
+                              lctx__max(cap - n, 0));
     return n;
 }
 
@@ -4256,7 +4650,7 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
 {
     if (!cache || !n || (cap > 0 && !spans)) return LCTX_E_NULL;
     if (cap < 0) return LCTX_E_COUNT;
-    *n = lctx__cache_spans(cache, spans, cap);
+    *n = lctx__cache_spans(cache, lctx__tile_of(cache->n), spans, cap);
     return LCTX_OK;
 }
 
@@ -4291,12 +4685,79 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     return LCTX_OK;
 }
 
+/* ---- Which of its keys are open depends on the query's tile alone, and not on what else is there:
+   so the bits are the same for any chunking. Queries are attended tile by tile then. */
+
+/* How many of the queries from t on see the same spans; those of *tile. */
+static int64_t lctx__query_run(const lctx_cache *c, const lctx_attn *a, int64_t t, int64_t *tile)
+{
+    int64_t n;
+    *tile = t < a->n_q ? lctx__tile_of(lctx__q_pos(a, t)) : 0;
+    if (!lctx__opens(c)) return a->n_q - t;
+    for (n = 0; t + n < a->n_q && lctx__tile_of(lctx__q_pos(a, t + n)) == *tile; n++) {}
+    return n;
+}
+
+/* Of a descriptor, found sound by the part that begins it, the part of queries t .. t+n-1. */
+static lctx_attn lctx__attn_queries(const lctx_attn *attn, int64_t t, int64_t n)
+{
+    const int64_t heads = attn->n_head, d_v = attn->d_v ? attn->d_v : attn->d_k;
+    const int64_t q = t * (attn->q_token ? attn->q_token : heads * attn->d_k * 4);
+    const int64_t counted = attn->mass_queries ? attn->mass_queries : attn->n_q;
+    lctx_attn a = *attn;
+    int64_t i, n_kv = 0;
+    if (n == attn->n_q) return a;
+    for (i = 0; i < a.n_spans; i++) n_kv += a.spans[i].n;
+    if (a.q) a.q = (const float *)(const void *)((const char *)a.q + q);
+    if (a.q_far) a.q_far = (const float *)(const void *)((const char *)a.q_far + q);
+    if (a.q_pos) a.q_pos += t;
+    if (a.q_group) a.q_group += t;
+    if (a.out) a.out += t * (a.out_token ? a.out_token : heads * d_v * 4) / 4;
+    if (a.lse) a.lse += t * (a.lse_token ? a.lse_token : heads * 4) / 4;
+    if (a.bias) {
+        const int64_t row = a.bias_query == -1 ? 0 : a.bias_query ? a.bias_query : n_kv * 4;
+        if (!a.bias_head) a.bias_head = row ? row * a.n_q : n_kv * 4;
+        a.bias = (const float *)(const void *)((const char *)a.bias + t * row);
+    }
+    a.mass_queries = lctx__clip(t + n - (a.n_q - counted), n);
+    if (!a.mass_queries) a.mass = NULL;
+    a.q_pos0 += t, a.n_q = n;
+    a.progress = NULL;
+    return a;
+}
+
+/* Scratch for the greatest of these parts, over the same keys. */
+static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, size_t *bytes)
+{
+    lctx_status st = LCTX_OK;
+    int64_t t = 0, n, tile;
+    *bytes = 0;
+    do {
+        lctx_attn a;
+        size_t part;
+        if (attn->n_q < 0) return LCTX_E_COUNT;
+        n = lctx__query_run(c, attn, t, &tile);
+        a = lctx__attn_queries(attn, t, n);
+        st = lctx_attend_size(&a, &part);
+        if (!st && part > *bytes) *bytes = part;
+    } while (!st && (t += n) < attn->n_q);
+    return st;
+}
+
+/* Slots that are open: each may give a span more than counted. */
+static int64_t lctx__n_open(const lctx_cache *c)
+{
+    int64_t i, n = 0;
+    for (i = 0; i < c->n_slot; i++) n += c->slot[i].open != NULL;
+    return n;
+}
+
 /* Scratch: first the spans, then lse if mass needs it and nobody else, then attention's own. */
 static int64_t lctx__spans_bytes(const lctx_cache *c, const lctx_attn *a, int64_t *n_span,
                                  int64_t *lse_at)
 {
     const int64_t lse = a->mass && !a->lse ? lctx__mul(a->n_head * (int64_t)4, a->n_q) : 0;
-    *n_span = lctx__cache_spans(c, NULL, 0);
+    *n_span = lctx__cache_spans(c, c->n, NULL, 0) + lctx__n_open(c);
     *lse_at = lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
     return lctx__add(LCTX__ALIGN + *lse_at, lctx__round_up(lse, LCTX__ALIGN));
 }
@@ -4339,7 +4800,7 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
     lctx__cache_runs(cache, runs);
     a.spans = runs, a.n_spans = LCTX__RUNS;
-    if ((st = lctx_attend_size(&a, bytes)) != LCTX_OK) return st;
+    if ((st = lctx__parts_size(cache, &a, bytes)) != LCTX_OK) return st;
     own = lctx__add(lctx__spans_bytes(cache, &a, &n_span, &lse_at), (int64_t)*bytes);
     if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
     *bytes = (size_t)own;
@@ -4349,8 +4810,8 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes)
 {
-    int64_t n_span, bytes, lse_at, t;
-    lctx_attn a;
+    int64_t n_span, bytes, lse_at, t, n, tile;
+    lctx_attn a, part;
     lctx_span *spans;
     lctx_status st;
     if (!cache || !attn) return LCTX_E_NULL;
@@ -4361,10 +4822,18 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
     if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at);
-    a.spans = spans, a.n_spans = lctx__cache_spans(cache, spans, n_span);
     for (t = 0; t < a.n_q; t++)
         if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
-    return lctx_attend(&a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
+    t = 0;
+    do {
+        n = lctx__query_run(cache, &a, t, &tile);
+        a.spans = spans, a.n_spans = lctx__cache_spans(cache, tile, spans, n_span);
+        part = lctx__attn_queries(&a, t, n);
+        st = lctx_attend(&part, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
+        if (!st && n < a.n_q && a.progress && a.progress(a.progress_user, t + n, a.n_q))
+            st = LCTX_E_CANCELLED;
+    } while (!st && (t += n) < a.n_q);
+    return st;
 }
 
 /* ---- retrieval: bounds, a choice of blocks for each KV head, attention head by head */
@@ -4431,15 +4900,17 @@ typedef struct lctx__choice {
     float     *bound;
     uint32_t  *rank;
     int64_t   *list;
-    lctx_span *spans;      /* one more */
+    lctx_span *spans;      /* one more, and one for each open slot */
 } lctx__choice;
-static int64_t lctx__choice_carve(char *at, int64_t n, lctx__choice *x)
+static int64_t lctx__choice_carve(char *at, const lctx_cache *c, lctx__choice *x)
 {
+    const int64_t n = c->n_slot;
     char *base = at;
     x->bound = (float *)lctx__carve(&at, n * 4);
     x->rank = (uint32_t *)lctx__carve(&at, n * 4);
     x->list = (int64_t *)lctx__carve(&at, n * 8);
-    x->spans = (lctx_span *)lctx__carve(&at, (n + 1) * (int64_t)sizeof(lctx_span));
+    x->spans = (lctx_span *)lctx__carve(&at, (n + lctx__n_open(c) + 1) *
+                                             (int64_t)sizeof(lctx_span));
     return at - base;
 }
 
@@ -4454,34 +4925,25 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     a = lctx__attn_head(&a, 0);
-    if ((st = lctx_attend_size(&a, bytes)) == LCTX_OK)
-        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(&probe, cache->n_slot, &x);
+    if ((st = lctx__parts_size(cache, &a, bytes)) == LCTX_OK)
+        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(&probe, cache, &x);
     return st;
 }
 
-/* The span of tokens of slot i that are held, and that of what was kept, in head g alone. */
+/* A span in head g alone. */
 static lctx_span lctx__span_head(lctx_span s, int64_t g)
 {
-    s.k = (const char *)s.k + g * s.k_head, s.v = (const char *)s.v + g * s.k_head;
+    s.k = (const char *)s.k + g * s.k_head;
+    s.v = (const char *)s.v + g * (s.v_head ? s.v_head : s.k_head);
     if (s.k_pos) s.k_pos += g * s.n;
     return s;
 }
-static lctx_span lctx__slot_span(const lctx_cache *c, int64_t i)
-{
-    const int64_t at = c->slot[i].id * c->d.block, from = lctx__max(at, c->cut);
-    lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
-    lctx_span s;
-    lctx__tiles_span_of(&t, from - at, lctx__min(at + c->d.block, c->n) - from, from, &s);
-    s.index = from;
-    return s;
-}
-
-/* Which blocks head g reads: their spans; returns how many spans there are. */
-static int64_t lctx__retrieve_spans(const lctx_cache *c, const lctx_attn *a,
-                                    const lctx_retrieve *r, int64_t g, lctx__choice *x)
+/* Which blocks head g reads; returns how many. */
+static int64_t lctx__retrieve_choose(const lctx_cache *c, const lctx_attn *a,
+                                     const lctx_retrieve *r, int64_t g, lctx__choice *x)
 {
     const int64_t recent = c->n - lctx__min(r->window, c->n);
-    int64_t i, n = 0, must = 0;
+    int64_t i, must = 0;
     lctx__bounds(c, a, g, x->bound);
     for (i = 0; i < c->n_slot; i++) {
         const int64_t at = c->slot[i].id * c->d.block;
@@ -4492,11 +4954,18 @@ static int64_t lctx__retrieve_spans(const lctx_cache *c, const lctx_attn *a,
     }
     must += lctx__min(r->n_top, c->n_slot - must);
     lctx__choose(x->rank, c->n_slot, must, x->list);
-    if (c->n_kept) x->spans[n++] = lctx__span_head(lctx__kept_span(c), g);
-    for (i = 0; i < must; i++) {
-        x->spans[n++] = lctx__span_head(lctx__slot_span(c, x->list[i]), g);
-        if (r->read) r->read[g * c->n_slot + x->list[i]] = 1;
-    }
+    for (i = 0; r->read && i < must; i++) r->read[g * c->n_slot + x->list[i]] = 1;
+    return must;
+}
+/* Their spans, as queries in a tile see them; returns how many. */
+static int64_t lctx__retrieve_spans(const lctx_cache *c, int64_t g, int64_t n_chosen, int64_t tile,
+                                    lctx__choice *x)
+{
+    int64_t i, n = 0;
+    if (c->n_kept) x->spans[n++] = lctx__kept_span(c);
+    for (i = 0; i < n_chosen; i++)
+        n += lctx__slot_spans(c, &c->slot[x->list[i]], tile, x->spans + n, 3);
+    for (i = 0; i < n; i++) x->spans[i] = lctx__span_head(x->spans[i], g);
     return n;
 }
 
@@ -4506,10 +4975,10 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
 {
     lctx_span runs[LCTX__RUNS];
     lctx__choice x;
-    lctx_attn a, head;
+    lctx_attn a, head, part;
     lctx_status st;
     size_t bytes;
-    int64_t g, t, own;
+    int64_t g, t, n, tile, own, n_chosen;
     if (!cache || !attn || !retrieve) return LCTX_E_NULL;
     if ((st = lctx_cache_retrieve_size(cache, attn, &bytes)) != LCTX_OK) return st;
     (void)lctx__retrieve_attn(cache, attn, runs, &a);
@@ -4518,11 +4987,17 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     if (!scratch || scratch_bytes < bytes) return LCTX_E_SCRATCH;
     for (t = 0; t < a.n_q; t++)
         if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
-    own = LCTX__ALIGN + lctx__choice_carve(lctx__aligned(scratch), cache->n_slot, &x);
+    own = LCTX__ALIGN + lctx__choice_carve(lctx__aligned(scratch), cache, &x);
     for (g = 0; g < a.n_head_kv; g++) {
         head = lctx__attn_head(&a, g);
-        head.spans = x.spans, head.n_spans = lctx__retrieve_spans(cache, &a, retrieve, g, &x);
-        st = lctx_attend(&head, (char *)scratch + own, scratch_bytes - (size_t)own);
+        n_chosen = lctx__retrieve_choose(cache, &a, retrieve, g, &x), t = 0;
+        do {
+            n = lctx__query_run(cache, &head, t, &tile);
+            head.spans = x.spans;
+            head.n_spans = lctx__retrieve_spans(cache, g, n_chosen, tile, &x);
+            part = lctx__attn_queries(&head, t, n);
+            st = lctx_attend(&part, (char *)scratch + own, scratch_bytes - (size_t)own);
+        } while (!st && (t += n) < head.n_q);
         if (st) return st;
         if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv)) return LCTX_E_CANCELLED;
     }
@@ -4534,7 +5009,7 @@ LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
     int64_t keep;
     if (!cache) return LCTX_E_NULL;
     if (n < 0 || n > cache->n) return LCTX_E_POS;
-    if (n && !lctx__window_held(cache, n)) return LCTX_E_EVICTED;
+    if (!lctx__can_rewind(cache, n)) return LCTX_E_EVICTED;
     for (keep = cache->n_slot; keep && cache->slot[keep - 1].id * cache->d.block >= n; keep--) {}
     if (keep < cache->n_slot) lctx__slots_drop(cache, keep, cache->n_slot);
     if (!n) lctx__kept_drop(cache);
@@ -4572,10 +5047,7 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
     }
     c->n = cache->n, c->cut = cache->cut, c->kept = cache->kept, c->n_kept = cache->n_kept;
     if (c->kept) lctx__count_up(&c->kept->refs);
-    for (i = 0; i < cache->n_slot; i++) {
-        c->slot[i] = cache->slot[i];
-        lctx__count_up(&c->slot[i].block->refs);
-    }
+    for (i = 0; i < cache->n_slot; i++) c->slot[i] = lctx__slot_share(&cache->slot[i]);
     c->n_slot = cache->n_slot;
     *fork = c;
     return LCTX_OK;
@@ -4597,6 +5069,10 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
         info->n_held += lctx__min(end, cache->n) - lctx__max(from, cache->cut);
         if (lctx__count(&cache->slot[i].block->refs) > 1)
             info->bytes_shared += lctx__block_bytes(cache);
+        if (!cache->slot[i].open) continue;
+        info->bytes += lctx__open_bytes(cache);
+        if (lctx__count(&cache->slot[i].open->refs) > 1)
+            info->bytes_shared += lctx__open_bytes(cache);
     }
     info->n_dropped = cache->n - info->n_held;
     info->rewind_min = lctx__rewind_min(cache);
@@ -4659,7 +5135,7 @@ enum { LCTX__HEAD_WORDS = 16 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
-    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 2 };
+    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 3 };
     h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
     h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->n_heavy, h[11] = d->block;
     h[12] = c->n, h[13] = c->n_slot, h[14] = c->cut, h[15] = c->n_kept;
@@ -4693,9 +5169,13 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
                         (size_t)(lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN));
     if (!st && cache->mass) st = lctx__save_mass(cache, &s);
     for (i = 0; !st && i < cache->n_slot; i++) {
-        st = lctx__save(&s, &cache->slot[i].id, 8);
-        if (!st) st = lctx__save(&s, (char *)cache->slot[i].block + LCTX__ALIGN,
+        const lctx__slot *slot = &cache->slot[i];
+        const int64_t words[2] = { slot->id, slot->open ? slot->open_from : -1 };
+        st = lctx__save(&s, words, sizeof words);
+        if (!st) st = lctx__save(&s, (char *)slot->block + LCTX__ALIGN,
                                  (size_t)lctx__tiles_bytes(&cache->tiles));
+        if (!st && slot->open) st = lctx__save(&s, (char *)slot->open + LCTX__ALIGN,
+                                               (size_t)(lctx__open_bytes(cache) - LCTX__ALIGN));
     }
     return st ? st : lctx__save_sum(&s);
 }
@@ -4732,6 +5212,20 @@ static lctx_status lctx__load_mass(lctx_cache *c, lctx__stream *s, int64_t n)
     return st;
 }
 
+/* A slot's open keys from token open_from on, or none for -1. */
+static lctx_status lctx__load_open(const lctx_cache *c, lctx__stream *s, lctx__slot *slot,
+                                   int64_t open_from)
+{
+    const int64_t bytes = lctx__open_bytes(c);
+    if (open_from >= 0) {
+        slot->open_from = open_from;
+        return lctx__load(s, (char *)slot->open + LCTX__ALIGN, (size_t)(bytes - LCTX__ALIGN));
+    }
+    lctx__block_drop(c, slot->open, bytes);
+    slot->open = NULL;
+    return LCTX_OK;
+}
+
 /* The blocks of a stream. Ids rise and end with the last token's block, so that whatever a damaged
    stream says, every token that is looked for has its place or is a gap, of which only windows may
    have any. */
@@ -4742,19 +5236,27 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
     if (n_slot < 0 || n_slot > most || (lctx__windowed(c) ? n && !n_slot : n_slot != most))
         return LCTX_E_FORMAT;
     for (i = 0; i < n_slot; i++) {
-        int64_t before = id;
-        lctx__block *b;
-        if ((st = lctx__load(s, &id, 8)) != LCTX_OK) return st;
+        int64_t before = id, words[2];
+        lctx__slot *slot;
+        if ((st = lctx__load(s, words, sizeof words)) != LCTX_OK) return st;
+        id = words[0];
         if (id <= before || id > last - (n_slot - 1 - i)) return LCTX_E_FORMAT;
+        if (words[1] != -1 && (!lctx__opens(c) || words[1] % LCTX_TILE ||
+                               words[1] < id * c->d.block || words[1] >= (id + 1) * c->d.block))
+            return LCTX_E_FORMAT;
         if ((st = lctx__slots_reserve(c, i + 1)) != LCTX_OK) return st;
-        if (!(b = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
-        c->slot[i].id = id, c->slot[i].block = b, c->n_slot = i + 1;
-        st = lctx__load(s, (char *)b + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
+        if ((st = lctx__slot_new(c, id)) != LCTX_OK) return st;
+        slot = &c->slot[i];
+        st = lctx__load(s, (char *)slot->block + LCTX__ALIGN,
+                        (size_t)lctx__tiles_bytes(&c->tiles));
+        if (!st) st = lctx__load_open(c, s, slot, words[1]);
         if (st) return st;
-        if ((id + 1) * c->d.block <= n) lctx__summarise(c, b);
+        if ((id + 1) * c->d.block <= n) lctx__summarise(c, slot->block);
     }
     c->n = n;
     if (n_slot && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
+    if (lctx__opens(c) && n % LCTX_TILE && lctx__open_min(c) > lctx__tile_of(n))
+        return LCTX_E_FORMAT;
     return LCTX_OK;
 }
 
@@ -5337,7 +5839,7 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
     if (!session) return LCTX_E_NULL;
     if (n < 0 || n > session->n) return LCTX_E_POS;
     for (i = 0; i < session->m.n_layer; i++)
-        if (n && !lctx__window_held(session->cache[i], n)) return LCTX_E_EVICTED;
+        if (!lctx__can_rewind(session->cache[i], n)) return LCTX_E_EVICTED;
     for (i = 0; i < session->m.n_layer; i++) (void)lctx_cache_rewind(session->cache[i], n);
     session->n = n;
     return LCTX_OK;
@@ -5375,7 +5877,7 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
 enum { LCTX__SESSION_WORDS = 9 };
 static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION_WORDS])
 {
-    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 2 };
+    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 3 };
     h[2] = s->m.n_layer, h[3] = s->m.n_head, h[4] = s->m.d_model, h[5] = s->m.d_ff;
     h[6] = s->m.n_vocab, h[7] = s->raw, h[8] = s->n;
     memcpy(head, h, sizeof h);
@@ -5438,6 +5940,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_scale(x, n)      x 2^n for whole n in -126 .. 127
        vf_even/odd(p)      VL pairs of bf16 at p: the first, the second of each
        vf_quad(p, e)       VL quads of int8 at p: number e of each
+       vf_four(p, n, s, b) VL words of eight 4-bit codes at p: number n of each, as code * s + b
        vf_swap(x)          neighbours exchanged (not used with VL 1)
        vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
@@ -5490,10 +5993,12 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define vf_odd(p)        vf_bf16((const char *)(p) + 2)
 #  define vf_i8(p)         ((float)*(const int8_t *)(p))
 #  define vf_quad(p, e)    ((float)((const int8_t *)(p))[e])
+#  define vf_four(p, n, s, b) vf_fma((float)(FN(word)(p) >> 4 * (n) & 15), s, b)
 #  define vf_put_f16(p, x) (*(p) = lctx__to_f16(x))
 LCTX__INLINE float FN(load)(const void *p) { float x; memcpy(&x, p, 4); return x; }
 LCTX__INLINE void FN(store)(void *p, float x) { memcpy(p, &x, 4); }
 LCTX__INLINE uint16_t FN(half)(const void *p) { uint16_t x; memcpy(&x, p, 2); return x; }
+LCTX__INLINE uint32_t FN(word)(const void *p) { uint32_t x; memcpy(&x, p, 4); return x; }
 /* nearest even for |x| < 2^22; NaN gives 0, which scaling can take (the NaN lives on in the rest).
    Through integers, so that -ffast-math cannot fold it away. */
 LCTX__INLINE float FN(round)(float x)
@@ -5556,6 +6061,9 @@ LCTX__INLINE float FN(round)(float x)
 #  define vf_quad(p, e)    _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sllv_epi32( \
                                _mm256_loadu_si256((const __m256i *)(p)), \
                                _mm256_set1_epi32(24 - 8 * (e))), 24))
+#  define vf_four(p, n, s, b) _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_and_si256( \
+                               _mm256_srlv_epi32(_mm256_loadu_si256((const __m256i *)(p)), \
+                               _mm256_set1_epi32(4 * (n))), _mm256_set1_epi32(15))), s, b)
 #  define vf_put_f16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(x, 0))
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
@@ -5647,6 +6155,10 @@ LCTX__INLINE void FN(lanes)(vf x[8])
                                _mm_loadu_si128((const __m128i *)(p))))
 #  define vf_quad(p, e)    _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32( \
                                _mm512_loadu_si512(p), _mm512_set1_epi32(24 - 8 * (e))), 24))
+#  define vf_four(p, n, s, b) _mm512_permutexvar_ps(      /* of the sixteen values, by 4 bits */ \
+                               _mm512_srlv_epi32(_mm512_loadu_si512(p), \
+                               _mm512_set1_epi32(4 * (n))), \
+                               _mm512_fmadd_ps(_mm512_loadu_ps(lctx__lane), s, b))
 #  define vf_put_f16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(x, 0))
 #  define vw               lctx__i32x16
 #  define vw_load(p)       ((vw)_mm512_loadu_si512(p))
@@ -5734,6 +6246,8 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vf_i8(p)         FN(i8)((const int8_t *)(p))
 #  define vf_quad(p, e)    vcvtq_f32_s32(vshrq_n_s32(vshlq_s32( \
                                vreinterpretq_s32_u32(FN(words)(p)), vdupq_n_s32(24 - 8 * (e))), 24))
+#  define vf_four(p, n, s, b) vfmaq_f32(b, vcvtq_f32_u32(vandq_u32(vshlq_u32(FN(words)(p), \
+                               vdupq_n_s32(-4 * (n))), vdupq_n_u32(15))), s)
 #  define vf_put_f16(p, x) vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)))
 #  define vw               int32x4_t
 #  define vw_load(p)       vreinterpretq_s32_u32(FN(words)(p))
@@ -5823,6 +6337,8 @@ LCTX__INLINE void FN(put_bytes)(void *p, int32x4_t x)
 #  define vf_i8(p)         FN(from_bytes)(wasm_v128_load32_splat(p))
 #  define vf_quad(p, e)    wasm_f32x4_convert_i32x4(wasm_i32x4_shr( \
                                wasm_i32x4_shl(wasm_v128_load(p), 24u - 8u * (uint32_t)(e)), 24))
+#  define vf_four(p, n, s, b) vf_fma(wasm_f32x4_convert_i32x4(wasm_v128_and(wasm_u32x4_shr( \
+                               wasm_v128_load(p), 4u * (uint32_t)(n)), wasm_i32x4_splat(15))), s, b)
 #  define vf_put_f16(p, x) FN(put_half)(p, x)
 LCTX__INLINE vf FN(keep)(int32_t bits, vf x, vf y)
 {
@@ -5915,10 +6431,21 @@ LCTX__INLINE vf FN(tanh1)(vf x)
     return vf_lt(a, vf_set1(0.625f), p, t);
 }
 
-/* Lanes c .. c+VL-1 of dimension d + e of a native key tile; d a multiple of 4, e in 0 .. 3. */
-LCTX__INLINE vf FN(key)(const int type, const void *k, int64_t d, int e, int64_t c)
+/* Codes number n of the words at p, over the range at `range`. */
+LCTX__INLINE vf FN(four)(const char *p, int n, const char *range)
+{
+    uint32_t word;
+    memcpy(&word, range, 4);
+    return vf_four(p, n, vf_set1(lctx__step(word)), vf_set1(lctx__low(word)));
+}
+/* Lanes c .. c+VL-1 of dimension d + e of a native key tile of d_k; d a multiple of 4, e in 0 .. 3.
+   */
+LCTX__INLINE vf FN(key)(const int type, const void *k, int64_t d_k, int64_t d, int e, int64_t c)
 {
     switch (type) {
+    case LCTX_I4:   return FN(four)((const char *)k + d / 8 * (4 * LCTX_TILE) + 4 * c,
+                                    (int)(d & 4) + e, (const char *)k +
+                                    (d_k + 15) / 16 * (8 * LCTX_TILE) + 4 * (d + e));
     case LCTX_F32:  return vf_load((const char *)k + 4 * ((d + e) * LCTX_TILE + c));
     case LCTX_F16:  return vf_f16((const char *)k + 2 * ((d + e) * LCTX_TILE + c));
     case LCTX_BF16: return e & 1 ? vf_odd((const char *)k + 2 * ((d + e - 1) * LCTX_TILE + 2 * c))
@@ -5944,14 +6471,17 @@ LCTX__INLINE vf FN(value)(const int type, const void *v, int64_t stride, int64_t
     switch (type) {
     case LCTX_BF16: return e ? vf_odd(p + 4 * c) : vf_even(p + 4 * c);
     case LCTX_I8:   return vf_quad(p + 4 * c, e);
+    case LCTX_I4:   return FN(four)(p + 4 * c, e,
+                                    (const char *)v + LCTX_TILE * stride + 4 * (j + e));
     default:        return FN(row)(type, p + e * stride, c);
     }
 }
-#define LCTX__GROUP(type) ((type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
+#define LCTX__GROUP(type)                                \
+    ((type) == LCTX_I4 ? 8 : (type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
 /* The last n < VL elements of a row, zeros after them. */
 LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
 {
-    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
+    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
     char buf[64] = { 0 };
     memcpy(buf, (const char *)p + i * size[type], (size_t)((n & 15) * size[type]));
     return FN(row)(type, buf, 0);
@@ -5989,7 +6519,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
             LCTX__UNROLL
             for (e = 0; e < 4; e++) {
                 LCTX__UNROLL
-                for (i = 0; i < C; i++) k[i] = FN(key)(type, t->k, d, e, c + i * VL);
+                for (i = 0; i < C; i++) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__UNROLL
                 for (r = 0; r < R; r++) {
                     vf x = vf_set1(q[r * ld + d + e]);
@@ -6287,6 +6817,10 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
         if (LCTX__GROUP(type) > 1) FN(values_step)(t, p, j, 1, c, R, C, type, see, a);
         if (LCTX__GROUP(type) > 2) FN(values_step)(t, p, j, 2, c, R, C, type, see, a);
         if (LCTX__GROUP(type) > 2) FN(values_step)(t, p, j, 3, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 4, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 5, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 6, c, R, C, type, see, a);
+        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 7, c, R, C, type, see, a);
     }
     LCTX__UNROLL
     for (r = 0; r < R; r++)
@@ -6318,6 +6852,10 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     case LCTX_BF16: f(R, LCTX_BF16); break;              \
     default:        f(R, LCTX_I8); break;                \
     }
+/* The same of tiles. */
+#define LCTX__BY_TILE(type, f, R)                        \
+    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
+    else LCTX__BY_TYPE(type, f, R)
 #define LCTX__BY_ROWS(by, n, type, f)                    \
     if ((n) == MAX_R)  { by(type, f, MAX_R) }            \
     else if ((n) == 4) { by(type, f, 4) }                \
@@ -6344,7 +6882,7 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
         if (t->q_dot) { LCTX__BY_ROWS(LCTX__BY_DOTS, n, t->k_type, LCTX__SCORES_DOT) }
         else
 #endif
-        LCTX__BY_ROWS(LCTX__BY_TYPE, n, t->k_type, LCTX__SCORES)
+        LCTX__BY_ROWS(LCTX__BY_TILE, n, t->k_type, LCTX__SCORES)
 #undef LCTX__SCORES
 #undef LCTX__SCORES_DOT
     }
@@ -6360,7 +6898,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
         if (t->v_dot) { LCTX__BY_ROWS(LCTX__BY_DOTS, n, t->v_type, LCTX__VALUES_DOT) }
         else
 #endif
-        LCTX__BY_ROWS(LCTX__BY_TYPE, n, t->v_type, LCTX__VALUES)
+        LCTX__BY_ROWS(LCTX__BY_TILE, n, t->v_type, LCTX__VALUES)
 #undef LCTX__VALUES
 #undef LCTX__VALUES_DOT
     }
@@ -6470,18 +7008,19 @@ LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, flo
         LCTX__UNROLL
         for (e = 0; e < 4; e++)
             for (c = 0; c < LCTX_TILE; c += VL)
-                vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d, e, c));
+                vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d_k, d, e, c));
 }
 LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
 {
 #define LCTX__CALL(R, T) FN(keys_of)(T, d, tile, out)
-    LCTX__BY_TYPE(type, LCTX__CALL, 1)
+    LCTX__BY_TILE(type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
 
 LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, float *out)
 {
-    const int64_t stride = d * (type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2);
+    const int64_t eighths = type == LCTX_F32 ? 32 : type == LCTX_I8 ? 8 : type == LCTX_I4 ? 4 : 16;
+    const int64_t stride = d * eighths / 8;
     int64_t j, c;
     int e;
     for (j = 0; j < LCTX_TILE; j += LCTX__GROUP(type))
@@ -6492,7 +7031,7 @@ LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, flo
 LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 {
 #define LCTX__CALL(R, T) FN(unpack_of)(T, d, tile, out)
-    LCTX__BY_TYPE(type, LCTX__CALL, 1)
+    LCTX__BY_TILE(type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
 
@@ -6683,7 +7222,7 @@ LCTX__INLINE void FN(spin_put)(const lctx__spin *t, const int all, int64_t i, in
 }
 LCTX__INLINE vf FN(spin_key)(const lctx__spin *t, const int type, int64_t i, int64_t c)
 {
-    return FN(key)(type, t->k, i / 4 * 4, (int)(i % 4), c);
+    return FN(key)(type, t->k, t->d_k, i / 4 * 4, (int)(i % 4), c);
 }
 LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type)
 {
@@ -6710,8 +7249,8 @@ LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type
 LCTX__ENTRY void FN(spin)(const lctx__spin *t)
 {
 #define LCTX__CALL(R, T) FN(spin_of)(t, R, T)
-    if (t->lanes == ~(uint64_t)0) LCTX__BY_TYPE(t->type, LCTX__CALL, 1)
-    else LCTX__BY_TYPE(t->type, LCTX__CALL, 0)
+    if (t->lanes == ~(uint64_t)0) { LCTX__BY_TILE(t->type, LCTX__CALL, 1) }
+    else { LCTX__BY_TILE(t->type, LCTX__CALL, 0) }
 #undef LCTX__CALL
 }
 LCTX__ENTRY void FN(turn)(const lctx__turn *t)
@@ -6775,7 +7314,7 @@ LCTX__INLINE void FN(product_step)(vf s[4][MAX_N], const vf a[4], const float *x
 LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t tok, const int R,
                                  const int N, const int type)
 {
-    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
+    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
     const int64_t stride = p->cols * size[type];
     const char *w = (const char *)p->w + row * stride;
     const float *x = p->x + tok * p->ldx;
@@ -6890,6 +7429,7 @@ static const lctx__ops FN(ops) = {
 #undef vf_odd
 #undef vf_i8
 #undef vf_quad
+#undef vf_four
 #undef vf_put_f16
 #undef vw
 #undef vw_load
@@ -6915,6 +7455,7 @@ static const lctx__ops FN(ops) = {
 #undef LCTX__GROUP
 #undef LCTX__BY_DOTS
 #undef LCTX__BY_TYPE
+#undef LCTX__BY_TILE
 #undef LCTX__BY_ROWS
 #undef LCTX__ISA
 #endif /* LCTX__ISA */

@@ -75,9 +75,40 @@ static float quantise(int64_t n, const float *x, int8_t *dst, float *back)
     return factor;
 }
 
+/* The bf16 at or below x: the nearest, or the one before. */
+static float bf16_below(float x)
+{
+    uint16_t bits = oracle_bf16_bits(x);
+    float y = (float)oracle_bf16_value(bits);
+    if (y <= x) return y;
+    if (y == 0) return (float)oracle_bf16_value(0x8001);          /* x is a little below 0 */
+    return (float)oracle_bf16_value((uint16_t)(y > 0 ? bits - 1 : bits + 1));
+}
+
+float oracle_four(int64_t n, int64_t stride, const float *x, float *back)
+{
+    float least = x[0], greatest = x[0], low, step;
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        least = fminf(least, x[i * stride]);
+        greatest = fmaxf(greatest, x[i * stride]);
+    }
+    low = bf16_below(least);
+    step = -bf16_below(-((greatest - low) / 15));
+    for (i = 0; i < n; i++) {
+        float c = step > 0 ? (x[i * stride] - low) / step : 0;
+        back[i * stride] = (float)((double)low + (double)step * fmin(floor((double)(c + 0.5f)), 15));
+    }
+    return step;
+}
+
 float oracle_store(int type, int64_t n, const float *x, void *dst, float *back)
 {
     int64_t i;
+    if (type == ORACLE_I4) {
+        if (back && n > 0) oracle_four(n, 1, x, back);
+        return 1;
+    }
     if (type == ORACLE_I8) return quantise(n, x, (int8_t *)dst, back);
     for (i = 0; i < n; i++) {
         float value = x[i];

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* ---- element types, in plain arithmetic */
-typedef enum oracle_type { ORACLE_F32, ORACLE_F16, ORACLE_BF16, ORACLE_I8 } oracle_type;
+typedef enum oracle_type { ORACLE_F32, ORACLE_F16, ORACLE_BF16, ORACLE_I8, ORACLE_I4 } oracle_type;
 
 double   oracle_f16_value(uint16_t bits);
 double   oracle_bf16_value(uint16_t bits);
@@ -15,8 +15,14 @@ uint16_t oracle_bf16_bits(float x);
 
 /* One row of n elements as `type` stores it: encoded into dst (may be null), and its values into
    back (may be null; may be x), which for int8 are the integers. Returns the factor of the row:
-   value = back * factor; 1 but for int8, where it is max|x| / 127. */
+   value = back * factor; 1 but for int8, where it is max|x| / 127. Of 4 bits the row is one range,
+   and dst is null. */
 float oracle_store(int type, int64_t n, const float *x, void *dst, float *back);
+
+/* n finite elements, `stride` apart in x and in back, as 4 bits over one range: low is the bf16 at
+   or below the least, step the bf16 at or above (greatest - low) / 15; back = low + step * code,
+   code the nearest of 0 .. 15. Returns step. */
+float oracle_four(int64_t n, int64_t stride, const float *x, float *back);
 
 /* ---- RoPE */
 typedef enum oracle_scheme {

@@ -20,7 +20,7 @@ enum { LEAF = 8 * LCTX_TILE, SKIP = 13, MOST_SPANS = 128 };
 typedef enum store { TOKENS, HEADS, ODD, TILES, STORES } store;
 static const char *const store_names[] = { "[token][head]", "[head][token]", "odd strides",
                                            "tiles" };
-static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
+static const char *const type_names[] = { "f32", "f16", "bf16", "int8", "int4" };
 static const lctx_type every_type[] = { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8 };
 
 typedef enum cut { ONE, FEW, MANY, CUTS } cut;       /* spans: one; 0, 1, 16, the rest;
@@ -87,6 +87,8 @@ static int dots(int32_t type)
            || (type == LCTX_BF16 && isa == LCTX_ISA_AVX512_DOT);
 }
 
+static int four(const problem *p) { return p->k_type == LCTX_I4 || p->v_type == LCTX_I4; }
+
 /* Variance 1, cheap. */
 static float noise(void) { return (float)((test_uniform() - 0.5) * 3.4641016151377544); }
 
@@ -112,6 +114,11 @@ static void store_row(scene *s, int is_v, int64_t j, int32_t g, const float *row
     float *back = (is_v ? s->v : s->k) + (j * s->p.n_head_kv + g) * d;
     float *scales = is_v ? s->v_scale : s->k_scale, factor;
     void *dst = NULL;
+    if (type == LCTX_I4) {              /* as it is: see store_four */
+        memcpy(back, row, (size_t)d * sizeof *row);
+        (is_v ? s->v_factor : s->k_factor)[j * s->p.n_head_kv + g] = 1;
+        return;
+    }
     if (mem) dst = mem + j * (is_v ? s->v_token : s->k_token) + g * (is_v ? s->v_head : s->k_head);
     factor = oracle_store(type, d, row, dst, back);
     (is_v ? s->v_factor : s->k_factor)[j * s->p.n_head_kv + g] = factor;
@@ -126,13 +133,34 @@ static void put(scene *s, int64_t j, const float *k, const float *v)
         store_row(s, 0, j, g, k + g * s->p.d_k);
         store_row(s, 1, j, g, v + g * s->p.d_v);
     }
-    if (s->p.store == TILES) {
+    if (s->p.store == TILES && !four(&s->p)) {
         lctx_rows rows;
         memset(&rows, 0, sizeof rows);
         rows.n = 1; rows.k = k; rows.v = v;
         if (lctx_tiles_write(&s->tiles, SKIP + j, &rows) != LCTX_OK) check(0,
                 "a token is written into tiles");
     }
+}
+
+/* Writes all rows into tiles of 4 bits, of which the oracle then gets what is read back; the other
+   side's rows as the oracle rounds them. */
+static void store_four(scene *s)
+{
+    const int64_t n = s->p.n_kv, g = s->p.n_head_kv, nk = g * s->p.d_k, nv = g * s->p.d_v;
+    float *k = (float *)zeroed((SKIP + n) * nk, sizeof *k);
+    float *v = (float *)zeroed((SKIP + n) * nv, sizeof *v);
+    lctx_rows rows;
+    int64_t i;
+    memset(&rows, 0, sizeof rows);
+    rows.n = SKIP + n; rows.k = k; rows.v = v;
+    for (i = 0; i < n * nk; i++) k[SKIP * nk + i] = s->k[i] * s->k_factor[i / s->p.d_k];
+    for (i = 0; i < n * nv; i++) v[SKIP * nv + i] = s->v[i] * s->v_factor[i / s->p.d_v];
+    if (lctx_tiles_write(&s->tiles, 0, &rows) != LCTX_OK
+        || lctx_tiles_read(&s->tiles, SKIP, n, s->p.k_type == LCTX_I4 ? s->k : NULL,
+                           s->p.v_type == LCTX_I4 ? s->v : NULL) != LCTX_OK)
+        check(0, "tiles of 4 bits are written and read");
+    free(k);
+    free(v);
 }
 
 static void put_constant(scene *s, int64_t j, float k, float v)
@@ -390,6 +418,7 @@ static scene *scene_new(const problem *p)
     s->lse = (float *)zeroed(rows_q, sizeof *s->lse);
     if (p->store == TILES) make_tiles(s); else make_rows(s);
     put_noise(s);
+    if (four(p)) store_four(s);
     make_spans(s);
     make_queries(s);
     make_attn(s);
@@ -644,6 +673,14 @@ static void test_listed(void)
         }
 }
 
+/* Of tiles, half have keys or values of 4 bits, or both. */
+static void some_four(problem *p)
+{
+    const uint64_t which = test_random() % 6;
+    if (which < 2) p->k_type = LCTX_I4;
+    if (which == 1 || which == 2) p->v_type = LCTX_I4;
+}
+
 static problem random_problem(void)
 {
     static const float softcaps[] = { 0, 0, 0, 1, 10, 30, 50 }, sinks[] = { 0, 0, 10, -10, 0.5f };
@@ -659,6 +696,7 @@ static problem random_problem(void)
     p.k_type = (int32_t)PICK(every_type); p.v_type = test_random() % 2 ? p.k_type
     : (int32_t)PICK(every_type);
     p.store = (store)(test_random() % STORES); p.cut = (cut)(test_random() % CUTS);
+    if (p.store == TILES) some_four(&p);
     p.gap = PICK(gaps); p.falling = test_random() % 4 == 0; p.far = test_random() % 3 == 0;
     p.q_back = test_random() % 3 ? 0 : (int64_t)(test_random() % 100);
     p.mask = test_random() % 4 == 0 ? LCTX_MASK_NONE : LCTX_CAUSAL;
@@ -1106,6 +1144,182 @@ static void test_bits(void)
             }
 }
 
+/* ---------------------------------------------------------------------------- 4 bits */
+
+/* Every head size, tiles as they are and unpacked, with every other type beside. */
+static void test_four(void)
+{
+    static const int64_t n_qs[] = { 1, 3, 16, 33 };
+    size_t i, k;
+    for (i = 0; i < COUNT(head_sizes) + COUNT(pairs); i++)
+        for (k = 0; k < COUNT(n_qs); k++) {
+            problem p = plain(4, 2, 32, n_qs[k], 200, LCTX_I4);
+            if (slow() && !full() && (i + k) % 3) continue;
+            p.d_k = p.d_v = i < COUNT(head_sizes) ? head_sizes[i] : 0;
+            if (!p.d_k) p.d_k = pairs[i - COUNT(head_sizes)][0], p.d_v = pairs[i - COUNT(head_sizes)][1];
+            p.store = TILES;
+            if ((i + k) % 3 == 1) p.k_type = (int32_t)every_type[i % 4];
+            if ((i + k) % 3 == 2) p.v_type = (int32_t)every_type[i % 4];
+            agrees(&p, "4 bits");
+            p.n_rot = p.d_k / 2 * 2 < 32 ? p.d_k / 2 * 2 : 32; p.pairing = (int32_t)(i % 2);
+            if (p.n_rot) agrees(&p, "raw keys of 4 bits");
+        }
+}
+
+static void test_four_bits(void)
+{
+    int options;
+    for (options = 0; options < 4; options++) {
+        problem p = bits_problem(LCTX_I4, TILES, options == 1);
+        scene *s;
+        outcome want;
+        if (options == 2) { p.window = 533; p.n_sink = 4; }
+        if (options == 3) p.n_rot = 32;
+        s = scene_new(&p);
+        want = outcome_of(s);
+        bits_over_threads(s, &want, "4 bits");
+        bits_over_chunks(s, &want, "4 bits");
+        bits_as_keys_come(s, &want, "4 bits");
+        bits_over_cuts(s, &want, "4 bits");
+        bits_without_evicted(s, &want, "4 bits");
+        outcome_free(&want);
+        scene_free(s);
+    }
+}
+
+/* Half a step is the most that an element is off: of keys' steps by dimension over a tile, of
+   values' by token; so a dimension far from the others costs only itself. */
+static void test_four_rounding(void)
+{
+    enum { N = 150, G = 2, DK = 39, DV = 21 };
+    float *k = (float *)zeroed(N * G * DK, 4), *v = (float *)zeroed(N * G * DV, 4);
+    float *k_back = (float *)zeroed(N * G * DK, 4), *v_back = (float *)zeroed(N * G * DV, 4);
+    float *want = (float *)zeroed(N * G * DK, 4);
+    int64_t i, j, wrong = 0, other = 0;
+    lctx_tiles t;
+    lctx_rows rows;
+    size_t bytes = 0;
+    void *base;
+    memset(&t, 0, sizeof t);
+    memset(&rows, 0, sizeof rows);
+    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = t.v_type = LCTX_I4; t.cap = 192;
+    for (i = 0; i < N * G * DK; i++) k[i] = noise() * (i % DK == 5 ? 1000.0f : 1.0f) + (i % DK == 9 ? 50.0f : 0);
+    for (i = 0; i < N * G * DV; i++) v[i] = noise();
+    for (i = 0; i < DV; i++) v[i] = 0.75f;                /* one value: no range at all */
+    rows.n = N; rows.k = k; rows.v = v;
+    check(lctx_tiles_size(&t, &bytes) == LCTX_OK
+          && bytes == 3 * G * (48 * 36 + 64 + 32 * 32 + 64 * 4),
+          "tiles of 4 bits take 4.5 bits an element and a line a tile (%d bytes)", (int)bytes);
+    t.mem = aligned(bytes, &base);
+    memset(t.mem, 0xff, bytes);
+    check(lctx_tiles_write(&t, 0, &rows) == LCTX_OK
+          && lctx_tiles_read(&t, 0, N, k_back, v_back) == LCTX_OK, "4 bits are written and read");
+    for (j = 0; j < N; j += 64)
+        for (i = 0; i < G * DK; i++) {
+            const int64_t n = N - j < 64 ? N - j : 64, at = j * G * DK + i;
+            const float step = oracle_four(n, G * DK, k + at, want + at);
+            int64_t x;
+            for (x = 0; x < n; x++) {
+                const float off = fabsf(k_back[at + x * G * DK] - k[at + x * G * DK]);
+                wrong += !(off <= step * 0.5001f);
+                other += k_back[at + x * G * DK] != want[at + x * G * DK];
+            }
+        }
+    check(wrong == 0, "4-bit keys are off by half a step of their dimension at most (%d are not)", (int)wrong);
+    for (j = 0, wrong = 0; j < N * G; j++) {
+        const float step = oracle_four(DV, 1, v + j * DV, want);
+        for (i = 0; i < DV; i++) {
+            wrong += !(fabsf(v_back[j * DV + i] - v[j * DV + i]) <= step * 0.5001f);
+            other += v_back[j * DV + i] != want[i];
+        }
+    }
+    check(wrong == 0, "4-bit values are off by half a step of their token at most (%d are not)", (int)wrong);
+    check(other <= 2, "they are what the oracle rounds to (%d are not)", (int)other);
+    rows.n = 10;
+    check(lctx_tiles_write(&t, 70, &rows) == LCTX_E_SPAN, "4-bit keys are not written into a tile's middle");
+    check(lctx_tiles_write(&t, 64, &rows) == LCTX_OK, "but from its first on");
+    free(k); free(v); free(k_back); free(v_back); free(want); free(base);
+}
+
+/* A NaN or an infinity is its token's alone, though a tile's keys share their ranges. */
+static void test_four_poison(float x, int64_t n_q)
+{
+    problem p = plain(4, 2, 40, n_q, 200, LCTX_I4);
+    oracle_error e;
+    double lse_off;
+    scene *s;
+    int64_t j;
+    p.store = TILES; p.window = 77;
+    s = scene_new(&p);
+    for (j = 0; j < 200; j++) if (j < 200 - n_q - 77 || j == 199) put_constant(s, j, x, x);
+    store_four(s);
+    s->attn.n_q = n_q - 1;      /* the last query would see the last key */
+    s->p.n_q = n_q - 1;
+    check(attend(&s->attn) == LCTX_OK, "poisoned 4 bits are attended");
+    compare(s, &e, &lse_off);
+    check(oracle_error_nmse(&e) < 1e-10 && lse_off < 1e-5, "unseen %g in a tile of 4 bits does not"
+          " reach the rows that see its neighbours (%d queries, NMSE %.1e)", (double)x, (int)n_q,
+          oracle_error_nmse(&e));
+    s->attn.n_q = n_q;
+    check(attend(&s->attn) == LCTX_OK && isnan(s->out[(n_q - 1) * 4 * 40]) && isnan(s->lse[n_q * 4 - 1])
+          && (n_q == 1 || !isnan(s->out[0])),
+          "a row that sees it is NaN, and no other (%g, %d queries)", (double)x, (int)n_q);
+    scene_free(s);
+}
+
+/* Keys' tiles and values' tiles that stand apart. */
+static void test_tiles_apart(lctx_type k_type, lctx_type v_type)
+{
+    problem p = plain(4, 2, 48, 20, 300, k_type);
+    scene *s;
+    outcome want;
+    lctx_span *a, apart;
+    unsigned char *mem;
+    int64_t k_bytes, v_bytes, tile, n, i, g;
+    void *base;
+    p.v_type = (int32_t)v_type; p.store = TILES;
+    s = scene_new(&p);
+    want = outcome_of(s);
+    a = &s->spans[0];
+    n = s->tiles.cap / 64;
+    k_bytes = (const char *)a->v - (const char *)a->k;
+    tile = a->k_head / n;
+    v_bytes = tile - k_bytes;
+    mem = (unsigned char *)aligned((size_t)(2 * n * (tile + 128)), &base);
+    apart = *a;
+    apart.k = mem; apart.k_token = k_bytes + 64; apart.k_head = n * apart.k_token;
+    apart.v = mem + 2 * apart.k_head; apart.v_token = v_bytes + 64; apart.v_head = n * apart.v_token;
+    for (g = 0; g < 2; g++)
+        for (i = 0; i < n; i++) {
+            const unsigned char *from = (const unsigned char *)a->k + g * a->k_head + i * tile;
+            memcpy(mem + g * apart.k_head + i * apart.k_token, from, (size_t)k_bytes);
+            memcpy(mem + 2 * apart.k_head + g * apart.v_head + i * apart.v_token, from + k_bytes,
+                   (size_t)v_bytes);
+        }
+    s->attn.spans = &apart;
+    check(attends_the_same(s, &s->attn, &want), "tiles of keys and of values apart give the bits of"
+          " those together (%s/%s)", type_names[k_type], type_names[v_type]);
+    outcome_free(&want);
+    free(base);
+    scene_free(s);
+}
+
+static void test_fours(void)
+{
+    static const float poisons[] = { (float)NAN, (float)INFINITY, -(float)INFINITY };
+    size_t i;
+    test_four();
+    test_four_bits();
+    test_four_rounding();
+    for (i = 0; i < 3; i++) {
+        test_four_poison(poisons[i], 2);
+        test_four_poison(poisons[i], 40);
+    }
+    test_tiles_apart(LCTX_F16, LCTX_I4);
+    test_tiles_apart(LCTX_I4, LCTX_I8);
+    test_tiles_apart(LCTX_F32, LCTX_BF16);
+}
+
 /* Positions that follow by one may as well be listed: the same bits, but for ALiBi's rounding. */
 static void test_listed_plainly(lctx_type type, store how)
 {
@@ -1329,8 +1543,8 @@ static void test_mass_shares(lctx_type type, store how)
 static void test_bits_decode(void)
 {
     int t;
-    for (t = 0; t < 4; t++) {
-        problem p = plain(8, 2, 64, 1, 5131, every_type[t]);
+    for (t = 0; t < 5; t++) {
+        problem p = plain(8, 2, 64, 1, 5131, t < 4 ? every_type[t] : LCTX_I4);
         scene *s;
         outcome want;
         p.store = TILES;
@@ -2259,6 +2473,11 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_COUNT, "mass of -1 queries", g.a.mass = g.mass; g.a.mass_queries = -1);
     REFUSED(LCTX_E_COUNT, "mass of more queries than there are",
             g.a.mass = g.mass; g.a.mass_queries = 4);
+    REFUSED(LCTX_E_TYPE, "rows of 4-bit keys", g.s[1].k_type = LCTX_I4);
+    REFUSED(LCTX_E_TYPE, "rows of 4-bit values", g.s[1].v_type = LCTX_I4);
+    REFUSED(LCTX_E_STRIDE, "an odd stride of tiles", g.s[0].layout = LCTX_TILES; g.s[0].k_token = 66);
+    REFUSED(LCTX_E_STRIDE, "a negative stride of tiles", g.s[0].layout = LCTX_TILES;
+            g.s[0].v_head = -64);
     REFUSED(LCTX_E_SCALE, "int8 keys without scales", g.s[1].k_type = LCTX_I8);
     REFUSED(LCTX_E_SCALE, "int8 values without scales", g.s[0].v_type = LCTX_I8);
     REFUSED(LCTX_E_SPAN, "a skip in a negative place",
@@ -2593,6 +2812,7 @@ int main(void)
     test_poison();
     test_bits();
     test_bits_decode();
+    test_fours();
     test_mass();
     for (t = 0; t < 16; t++) {
         if (!full() && slow() && t % 5) continue;

@@ -14,7 +14,7 @@
 #endif
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
-static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
+static const char *const type_names[] = { "f32", "f16", "bf16", "int8", "int4" };
 static const char *const policy_names[] = { "full", "window", "sinks", "heavy" };
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
@@ -37,7 +37,11 @@ typedef struct seq {
     lctx_cache *c;
     uint64_t seed;
     int64_t n, cap;
-    float *k, *v, *k_factor, *v_factor;       /* [n][G][DK], [n][G][DV], [n][G]: as stored */
+    float *k, *v, *k_factor, *v_factor;       /* [n][G][DK], [n][G][DV], [n][G]: as stored; k of
+                                                 4-bit keys: while they are open, f16 */
+    float *k4;                                /* of full tiles: 4 bits, as [n][G][DK] */
+    int64_t kept_open;                        /* tokens from here on were selected while open;
+                                                 0: none */
 } seq;
 
 static lctx_cache_desc desc_of(lctx_policy policy, int64_t window, int32_t n_sink, lctx_type k,
@@ -61,6 +65,7 @@ static seq seq_new(const lctx_cache_desc *d, uint64_t seed, int64_t cap)
     s.cap = cap;
     s.k = (float *)zeroed(cap * G * DK, 4);
     s.v = (float *)zeroed(cap * G * DV, 4);
+    s.k4 = (float *)zeroed(cap * G * DK, 4);
     s.k_factor = (float *)zeroed(cap * G, 4);
     s.v_factor = (float *)zeroed(cap * G, 4);
     if (lctx_cache_create(d, &s.c) != LCTX_OK) check(0, "a cache is created");
@@ -72,8 +77,20 @@ static void seq_free(seq *s)
     lctx_cache_free(s->c);
     free(s->k);
     free(s->v);
+    free(s->k4);
     free(s->k_factor);
     free(s->v_factor);
+}
+
+/* What is remembered of tokens from .. to-1 of another sequence. */
+static void copy_past(seq *to, const seq *s, int64_t from, int64_t end)
+{
+    const size_t n = (size_t)(end - from);
+    memcpy(to->k + from * G * DK, s->k + from * G * DK, n * G * DK * 4);
+    memcpy(to->k4 + from * G * DK, s->k4 + from * G * DK, n * G * DK * 4);
+    memcpy(to->v + from * G * DV, s->v + from * G * DV, n * G * DV * 4);
+    memcpy(to->k_factor + from * G, s->k_factor + from * G, n * G * 4);
+    memcpy(to->v_factor + from * G, s->v_factor + from * G, n * G * 4);
 }
 
 /* A second sequence with the same past, over a fork of the cache; its future is another. */
@@ -84,12 +101,10 @@ static seq seq_fork(const seq *s, uint64_t seed)
     f.c = NULL;
     f.k = (float *)zeroed(s->cap * G * DK, 4);
     f.v = (float *)zeroed(s->cap * G * DV, 4);
+    f.k4 = (float *)zeroed(s->cap * G * DK, 4);
     f.k_factor = (float *)zeroed(s->cap * G, 4);
     f.v_factor = (float *)zeroed(s->cap * G, 4);
-    memcpy(f.k, s->k, (size_t)(s->n * G * DK) * 4);
-    memcpy(f.v, s->v, (size_t)(s->n * G * DV) * 4);
-    memcpy(f.k_factor, s->k_factor, (size_t)(s->n * G) * 4);
-    memcpy(f.v_factor, s->v_factor, (size_t)(s->n * G) * 4);
+    copy_past(&f, s, 0, s->n);
     if (lctx_cache_fork(s->c, &f.c) != LCTX_OK) check(0, "a cache forks");
     return f;
 }
@@ -130,12 +145,19 @@ static void raw_token(const seq *s, int64_t pos, float *k, float *v)
 
 static void remember(seq *s, int64_t pos, const float *k, const float *v)
 {
+    const int four = s->d.k_type == LCTX_I4;
+    int64_t first = pos / LCTX_TILE * LCTX_TILE * G * DK;
     int g;
     for (g = 0; g < G; g++) {
         int64_t row = pos * G + g;
-        s->k_factor[row] = oracle_store(s->d.k_type, DK, k + g * DK, NULL, s->k + row * DK);
+        s->k_factor[row] = oracle_store(four ? LCTX_F16 : s->d.k_type, DK, k + g * DK, NULL,
+                                        s->k + row * DK);
         s->v_factor[row] = oracle_store(s->d.v_type, DV, v + g * DV, NULL, s->v + row * DV);
     }
+    if (!four || pos % LCTX_TILE != LCTX_TILE - 1) return;
+    memcpy(s->k4 + first, s->k + first, LCTX_TILE * G * DK * 4);
+    for (g = 0; g < G * DK; g++)
+        oracle_four(LCTX_TILE, G * DK, s->k4 + first + g, s->k4 + first + g);
 }
 
 /* Appends the next n tokens; the sequence goes on only if the cache took them. */
@@ -246,6 +268,16 @@ static int is_kept(const leftover *k, int g, int64_t key)
     return key >= k->from;
 }
 
+/* Key j of all heads as a query sees it: of 4 bits, but open in the query's own tile. What was
+   selected is f16, of 4 bits before if its tile was full. */
+static void key_seen(const seq *s, int64_t j, int64_t query, int kept, float *k)
+{
+    const int was_open = s->kept_open && j >= s->kept_open;
+    const int full_tile = kept ? !was_open : j / LCTX_TILE < query / LCTX_TILE;
+    memcpy(k, (s->d.k_type == LCTX_I4 && full_tile ? s->k4 : s->k) + j * G * DK, G * DK * 4);
+    if (s->d.k_type == LCTX_I4 && kept) oracle_store(LCTX_F16, G * DK, k, NULL, k);
+}
+
 static seen seen_by(const seq *s, int64_t query)
 {
     seen v;
@@ -267,7 +299,7 @@ static seen seen_by(const seq *s, int64_t query)
             any |= on;
         }
         if (!any) continue;
-        memcpy(v.k + v.n * G * DK, s->k + j * G * DK, G * DK * 4);
+        key_seen(s, j, query, j < left.from && !windowed(&s->d), v.k + v.n * G * DK);
         memcpy(v.v + v.n * G * DV, s->v + j * G * DV, G * DV * 4);
         memcpy(v.k_factor + v.n * G, s->k_factor + j * G, G * 4);
         memcpy(v.v_factor + v.n * G, s->v_factor + j * G, G * 4);
@@ -365,8 +397,8 @@ static void test_policies(void)
 {
     int64_t total = full() ? 6000 : slow() ? 1500 : 2300;
     size_t i, k;
-    for (i = 0; i < 4; i++) {
-        lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, (lctx_type)i, (lctx_type)((i * 3 + 1) % 4));
+    for (i = 0; i < 5; i++) {
+        lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, (lctx_type)i, (lctx_type)((i * 3 + 1) % 5));
         d.block = i % 2 ? 64 : 0;
         test_appends(&d, full() ? 3000 : slow() ? 400 : 1500);
     }
@@ -374,7 +406,7 @@ static void test_policies(void)
         for (k = 0; k < 3; k++) {
             lctx_cache_desc d = desc_of(k ? LCTX_SINKS : LCTX_WINDOW, windows[i], k
                                         ? (int32_t)(k * 3 - 2) : 0,
-                                        (lctx_type)((i + k) % 4), (lctx_type)((i * 3 + k) % 4));
+                                        (lctx_type)((i + k) % 5), (lctx_type)((i * 3 + k) % 5));
             d.block = (i + k) % 2 ? 64 : 256;
             if (slow() && !full() && (i + k) % 2) continue;
             test_appends(&d, total);
@@ -388,7 +420,7 @@ static void test_long_prompts(void)
     for (i = 0; i < COUNT(windows); i++)
         for (k = 0; k < 2; k++) {
             lctx_cache_desc d = desc_of(k ? LCTX_SINKS : LCTX_WINDOW, windows[i], k ? 4 : 0,
-                                        (lctx_type)(i % 4), (lctx_type)(i % 4));
+                                        (lctx_type)(i % 5), (lctx_type)(i % 5));
             seq s = seq_new(&d, 11, 2000);
             oracle_error e;
             memset(&e, 0, sizeof e);
@@ -442,11 +474,11 @@ static void compare_afresh(const seq *s, oracle_error *e)
 }
 
 /* A pattern narrows what the policy keeps; sinks are seen whatever it says. */
-static void test_pattern(lctx_policy policy)
+static void test_pattern(lctx_policy policy, lctx_type k_type, lctx_type v_type)
 {
     enum { N = 700, LAST = 40 };
     lctx_cache_desc d = desc_of(policy, policy == LCTX_FULL ? 0 : 150,
-                                policy == LCTX_SINKS ? 4 : 0, LCTX_F16, LCTX_I8);
+                                policy == LCTX_SINKS ? 4 : 0, k_type, v_type);
     static float q[LAST * QROW], q_far[LAST * QROW], out[LAST * OROW], lse[LAST * H];
     lctx_pattern p;
     oracle_pattern o_p;
@@ -691,10 +723,9 @@ static void test_info(void)
 }
 
 /* The spans that a cache shows give, through floor 2, what the cache itself attends. */
-static void test_spans(lctx_policy policy)
+static void test_spans(lctx_policy policy, lctx_type k, lctx_type v)
 {
-    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
-                                LCTX_I8);
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, k, v);
     seq s;
     lctx_span spans[64];
     lctx_attn a;
@@ -718,7 +749,8 @@ static void test_spans(lctx_policy policy)
     check(lctx_attend_size(&a, &bytes) == LCTX_OK, "a cache's spans are sized");
     scratch = malloc(bytes);
     check(lctx_attend(&a, scratch, bytes) == LCTX_OK && memcmp(out, again, sizeof out) == 0,
-          "attention over a cache's spans gives the cache's bits (%s)", policy_names[policy]);
+          "attention over a cache's spans gives the cache's bits (%s, %s/%s)", policy_names[policy],
+          type_names[k], type_names[v]);
     free(scratch);
     check(lctx_cache_spans(s.c, spans, 0, &few) == LCTX_OK && few == n,
           "their number is told without room for them");
@@ -817,8 +849,13 @@ static void test_rewind(lctx_policy policy, lctx_type type)
     check(allowed > 0 && right == allowed,
           "rewinding to %d of %d .. %d and going on is as if the rest had never been (%s, %s)",
           (int)allowed, (int)info.rewind_min, (int)info.n, policy_names[policy], type_names[type]);
-    check(policy == LCTX_FULL ? info.rewind_min == 0 : info.rewind_min <= info.n - 1,
+    check(policy == LCTX_FULL && type != LCTX_I4 ? info.rewind_min == 0
+                                                 : info.rewind_min <= info.n - 1,
           "the last token at least can be taken back (%s)", policy_names[policy]);
+    if (policy == LCTX_FULL && type == LCTX_I4)
+        check(info.rewind_min <= info.n - 64 && info.rewind_min > 192 && rewinds_to(&s, 192)
+              && rewinds_to(&s, 64) && rewinds_to(&s, 0), "of 4-bit keys, the last tile at least can"
+              " be taken back, and any number of whole ones");
     check(lctx_cache_rewind(s.c, info.n + 1) == LCTX_E_POS && unchanged(&s, &before),
           "rewinding forward is refused, and nothing changes (%s)", policy_names[policy]);
     check(lctx_cache_rewind(s.c, -1) != LCTX_OK && unchanged(&s, &before),
@@ -1071,10 +1108,7 @@ static void test_round_trip(lctx_policy policy, lctx_type k, lctx_type v, int64_
           type_names[k],
           type_names[v], (int)n);
     b.n = a.n; b.seed = a.seed;
-    memcpy(b.k, a.k, (size_t)(a.n * G * DK) * 4);
-    memcpy(b.v, a.v, (size_t)(a.n * G * DV) * 4);
-    memcpy(b.k_factor, a.k_factor, (size_t)(a.n * G) * 4);
-    memcpy(b.v_factor, a.v_factor, (size_t)(a.n * G) * 4);
+    copy_past(&b, &a, 0, a.n);
     again = saved(&b);
     after = snapshot_of(&b);
     check(same_contents(&before, &after), "a restored cache attends to the same bits (%s, %s/%s)",
@@ -1098,10 +1132,9 @@ static size_t next_place(size_t i, size_t n, size_t head)
     return i < head || i + 40 >= n ? i + 1 : i + step < n - 40 ? i + step : n - 40;
 }
 
-static void test_damaged(lctx_policy policy)
+static void test_damaged(lctx_policy policy, lctx_type k, lctx_type v)
 {
-    lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
-                                LCTX_I8);
+    lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, policy == LCTX_SINKS ? 4 : 0, k, v);
     seq a, b;
     snapshot before;
     stream file, part;
@@ -1247,10 +1280,9 @@ static lctx_status act(action what, seq *s, stream *file)
 }
 
 /* The k-th allocation of the action fails, for every k, until none is left to fail. */
-static void test_no_memory(action what, lctx_policy policy)
+static void test_no_memory(action what, lctx_policy policy, lctx_type type)
 {
-    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
-                                LCTX_F16);
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
     counter count;
     lctx_allocator alloc = counted(&count);
     seq source, s, sibling;
@@ -1348,10 +1380,11 @@ static void account_add(account *a, const seq *s, int64_t n, const float *q)
     seen all;
     int g;
     memset(&all, 0, sizeof all);
-    all.n = all.cap = s->n; all.k = s->k; all.v = s->v; all.pos = pos;
+    all.n = all.cap = s->n; all.k = (float *)zeroed(s->n * G * DK, 4); all.v = s->v; all.pos = pos;
     all.k_factor = s->k_factor; all.v_factor = s->v_factor;
     for (i = 0; i < n; i++) {
         int64_t at = s->n - n + i;
+        for (j = 0; j < s->n; j++) key_seen(s, j, at, j < a->cut, all.k + j * G * DK);
         for (g = 0; g < G; g++)
             for (j = 0; j < s->n; j++) pos[g * s->n + j] = a->held[g * a->cap + j] ? j : NOT_SEEN;
         o = oracle_over(&all, q + i * QROW, NULL, &at);
@@ -1359,6 +1392,7 @@ static void account_add(account *a, const seq *s, int64_t n, const float *q)
         for (g = 0; g < G; g++)
             for (j = 0; j < s->n; j++) a->mass[g * a->cap + j] += mass[g * s->n + j];
     }
+    free(all.k);
     free(pos);
     free(mass);
 }
@@ -1475,25 +1509,26 @@ static float *observed(const seq *s, int64_t n, int64_t gap)
     return mass;
 }
 
-/* The values of a token as some span of the cache holds them. */
+/* What was kept of a token is as it was stored; keys of 4 bits, rounded to f16. */
 static int holds_bits(const seq *s)
 {
     leftover left = kept_by(s);
-    float k[G * DK], v[G * DV];
+    float k[G * DK], v[G * DV], want[G * DK];
     lctx_span spans[1];
     lctx_tiles t;
     int64_t n, i, g, x, same = 1;
     if (lctx_cache_spans(s->c, spans, 1, &n) != LCTX_OK || !left.n) return 0;
     memset(&t, 0, sizeof t);
-    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = s->d.k_type; t.v_type = s->d.v_type;
+    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = spans[0].k_type; t.v_type = s->d.v_type;
     t.cap = (left.n + 63) / 64 * 64;
     t.mem = (void *)(uintptr_t)spans[0].k;
     for (i = 0; i < left.n; i++) {
         if (lctx_tiles_read(&t, i, 1, k, v) != LCTX_OK) return 0;
         for (g = 0; g < G; g++) {
             int64_t row = left.lists[g * left.n + i] * G + g;
+            key_seen(s, row / G, s->n, 1, want);
             for (x = 0; x < DK; x++)
-                same &= k[g * DK + x] == s->k[row * DK + x] * s->k_factor[row];
+                same &= k[g * DK + x] == want[g * DK + x] * s->k_factor[row];
             for (x = 0; x < DV; x++)
                 same &= v[g * DV + x] == s->v[row * DV + x] * s->v_factor[row];
         }
@@ -1545,7 +1580,8 @@ static void test_select(lctx_type k, lctx_type v, int pool)
     seq_free(&s);
 }
 
-/* Attention over a selection is attention over everything with the rest masked. */
+/* Attention over a selection is attention over everything with the rest masked, but for 4-bit keys'
+   rounding to f16. */
 static void test_select_is_mask(lctx_type type)
 {
     lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, type, type);
@@ -1575,7 +1611,7 @@ static void test_select_is_mask(lctx_type type)
     at.n_q = 1; at.n_head = H; at.q = q; at.q_pos0 = 900; at.out = want; at.bias = bias;
     check(attend(whole.c, &at) == LCTX_OK, "the sibling still holds everything");
     for (j = 0; j < OROW; j++) worst = fmaxf(worst, fabsf(want[j] - got[j]));
-    check(worst < 2e-6f, "attention over a selection is attention over all with the rest masked"
+    check(worst < (type == LCTX_I4 ? 2e-3f : 2e-6f), "attention over a selection is attention over all with the rest masked"
           " (%s: %.1e)", type_names[type], (double)worst);
     free(bias);
     free(mass);
@@ -1888,7 +1924,7 @@ static lctx_attn topic_queries(const seq *s, int64_t n, uint64_t topic, float *q
 /* No key of a block scores above its bound. */
 static void check_bounds(const seq *s, const lctx_attn *a)
 {
-    int64_t blocks = info_of(s).n_block, i, j, t, x, over = 0, tight = 0;
+    int64_t blocks = info_of(s).n_block, block = s->d.block, i, j, t, x, over = 0, tight = 0;
     float *bound = (float *)zeroed(G * blocks, 4);
     int h;
     check(lctx_cache_bounds(s->c, a, bound) == LCTX_OK, "bounds are told");
@@ -1896,16 +1932,17 @@ static void check_bounds(const seq *s, const lctx_attn *a)
         for (i = 0; i < blocks; i++) {
             double most = -1e30, b = (double)bound[h * blocks + i];
             for (t = 0; t < a->n_q * (H / G); t++)
-                for (j = i * 64; j < (i + 1) * 64 && j < s->n; j++) {
+                for (j = i * block; j < (i + 1) * block && j < s->n; j++) {
                     double sum = 0;
                     const float *q = a->q + (t / (H / G) * H + h * (H / G) + t % (H / G)) * DK;
+                    const float *k = s->d.k_type == LCTX_I4 ? s->k4 : s->k;
                     for (x = 0; x < DK; x++)
-                        sum += (double)q[x] * (double)s->k[(j * G + h) * DK + x];
+                        sum += (double)q[x] * (double)k[(j * G + h) * DK + x];
                     most = fmax(most, sum * (double)s->k_factor[j * G + h]);
                 }
             over += most > b + 1e-4;
             tight += b < 4 * fabs(most) + 40;
-            if (i == blocks - 1 && s->n % 64) over += !isinf(b);
+            if (i == blocks - 1 && s->n % block) over += !isinf(b);
         }
     check(over == 0 && 2 * tight >= G * (blocks - 1),
           "no key scores above its block's bound (%s, %d of %d do), and bounds mean something",
@@ -2211,11 +2248,7 @@ static seq half_of(const lctx_cache_desc *d, uint64_t seed, int64_t from, int64_
 
 static void take_over(seq *s, const seq *half, int64_t from)
 {
-    int64_t n = half->n - from;
-    memcpy(s->k + from * G * DK, half->k + from * G * DK, (size_t)(n * G * DK) * 4);
-    memcpy(s->v + from * G * DV, half->v + from * G * DV, (size_t)(n * G * DV) * 4);
-    memcpy(s->k_factor + from * G, half->k_factor + from * G, (size_t)(n * G) * 4);
-    memcpy(s->v_factor + from * G, half->v_factor + from * G, (size_t)(n * G) * 4);
+    copy_past(s, half, from, half->n);
     s->n = half->n;
 }
 
@@ -2230,7 +2263,7 @@ static void test_join(lctx_policy policy, lctx_type k, lctx_type v, int64_t from
     seq s, half, one, copy;
     int64_t fail, told = 0, kept = 0;
     lctx_status st = LCTX_E_MEMORY;
-    d.block = 64; d.alloc = &alloc; d.summaries = 1;
+    d.block = k == LCTX_I4 ? 256 : 64; d.alloc = &alloc; d.summaries = 1;    /* both hold part */
     one = seq_new(&d, 231, 2000);
     seq_append(&one, from + n);
     want = snapshot_of(&one);
@@ -2261,7 +2294,7 @@ static void test_join(lctx_policy policy, lctx_type k, lctx_type v, int64_t from
     check(same_contents(&want, &got), "%d + %d tokens joined have the bits of one sequence (%s,"
           " %s/%s)", (int)from, (int)n, policy_names[policy], type_names[k], type_names[v]);
     info = info_of(&s);
-    check(info.bytes_shared > 0 || n < 64, "and share blocks");
+    check(info.bytes_shared > 0 || from / d.block == (from + n - 1) / d.block, "and share blocks");
     if (policy == LCTX_FULL) {
         float q[QROW], out[OROW], lse[H];
         lctx_attn a = topic_queries(&s, 1, 1, q, out, lse);
@@ -2335,6 +2368,7 @@ static void test_forged(lctx_policy policy)
     FORGED("more kept than were cut", KEPT, 400);
     FORGED("a negative number kept", KEPT, -1);
     FORGED("a block too many", BLOCKS, 17);
+    if (policy == LCTX_WINDOW) FORGED("open keys that there are not", SUM + 2, 192);
     if (policy == LCTX_WINDOW) FORGED("a cut in a window", CUT, 64);
     else {
         FORGED("a block too few", BLOCKS, 1);
@@ -2377,6 +2411,58 @@ static void test_join_mass(void)
           "mass is joined with its tokens");
     seq_free(&s);
     seq_free(&half);
+}
+
+/* 4-bit keys are joined by whole tiles; a cut within one leaves it as it is, open or not. */
+static void test_four_parts(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_I4, LCTX_I4);
+    float out[OROW], again[OROW], lse[H];
+    snapshot before;
+    seq s, half;
+    int64_t at;
+    d.block = 128;
+    half = seq_new(&d, 251, 10);
+    check(lctx_cache_begin(half.c, 100) == LCTX_E_POS && info_of(&half).n == 0,
+          "4-bit keys begin with a tile");
+    seq_free(&half);
+    s = built(&d, 252, 100);
+    half = built(&d, 252, 300);
+    lctx_cache_drop(half.c, 0, 100);
+    before = snapshot_of(&s);
+    check(lctx_cache_join(s.c, half.c) == LCTX_E_POS && unchanged(&s, &before),
+          "4-bit keys are not joined within a tile");
+    seq_free(&half);
+    seq_free(&s);
+    d.block = 256;
+    s = built(&d, 254, 128);
+    half = half_of(&d, 254, 128, 900);
+    seq_append(&half, 1);                    /* closes what lies far behind */
+    check(lctx_cache_join(s.c, half.c) == LCTX_OK, "a part whose first block is closed is joined");
+    take_over(&s, &half, 128);
+    before = snapshot_of(&s);
+    check(lctx_cache_rewind(s.c, 200) == LCTX_E_EVICTED && lctx_cache_rewind(s.c, 100) == LCTX_E_EVICTED
+          && unchanged(&s, &before) && rewinds_to(&s, 192) && goes_on_right(&s),
+          "and then the block that both hold part of is closed, too");
+    seq_free(&half);
+    seq_free(&s);
+    s = built(&d, 255, 900);                 /* in two appends: the first blocks are closed */
+    seq_attend(&s, 150, 1, out, lse, NULL);
+    check(lctx_cache_rewind(s.c, 192) == LCTX_OK, "whole tiles are rewound into a closed block");
+    s.n = 192;
+    seq_append(&s, 10);
+    seq_attend(&s, 150, 1, again, lse, NULL);
+    check(memcmp(out, again, sizeof out) == 0, "and what was closed before stays so");
+    seq_free(&s);
+    d.block = 128;
+    for (at = 200; at < 260; at += 30) {     /* 192 .. 255 is not full yet, then it is */
+        s = built(&d, 253, 250 + (at > 220) * 20);
+        s.kept_open = s.n / 64 * 64;
+        check(lctx_cache_drop(s.c, 3, 10) == LCTX_OK && lctx_cache_drop(s.c, at, at + 5) == LCTX_OK
+              && holds_bits(&s), "a range of 4-bit keys is dropped from within a tile");
+        check(goes_on_right(&s), "and what is left goes on right");
+        seq_free(&s);
+    }
 }
 
 static void test_join_arguments(void)
@@ -2583,39 +2669,46 @@ int main(void)
     int policy, type, what;
     test_policies();
     test_long_prompts();
-    for (type = 0; type < 4; type++) test_streaming((lctx_type)type, 33, type % 2 ? 1 : 4, 1000);
+    for (type = 0; type < 5; type++) test_streaming((lctx_type)type, 33, type % 2 ? 1 : 4, 1000);
     if (full()) test_streaming(LCTX_F16, 533, 4, 3000);
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
-        for (type = 0; type < 4; type++) {
+        for (type = 0; type < 5; type++) {
             if (policy != LCTX_HEAVY && (!slow() || full() || (policy + type) % 2))
                 test_chunks((lctx_policy)policy, (lctx_type)type);
             test_rewind((lctx_policy)policy, (lctx_type)type);
             test_fork((lctx_policy)policy, (lctx_type)type, type % 2);
-            test_round_trip((lctx_policy)policy, (lctx_type)type, (lctx_type)(3 - type), 300);
+            test_round_trip((lctx_policy)policy, (lctx_type)type,
+                            (lctx_type)(type < 4 ? 3 - type : 4), 300);
         }
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1);
         test_round_trip((lctx_policy)policy, LCTX_F16, LCTX_F16, 1300);
-        test_pattern((lctx_policy)policy);
+        test_round_trip((lctx_policy)policy, LCTX_I4, LCTX_F16, 1300);
+        test_pattern((lctx_policy)policy, LCTX_F16, LCTX_I8);
+        test_pattern((lctx_policy)policy, LCTX_I4, LCTX_I4);
         for (what = 0; what < LCTX_FAR_COUNT; what++)
-            for (type = 0; type < 4 && policy != LCTX_HEAVY; type++)
+            for (type = 0; type < 5 && policy != LCTX_HEAVY; type++)
                 test_raw((lctx_policy)policy, (lctx_type)type, what);
-        test_spans((lctx_policy)policy);
+        test_spans((lctx_policy)policy, LCTX_F16, LCTX_I8);
+        test_spans((lctx_policy)policy, LCTX_I4, LCTX_F32);
         if (threads) test_fork_threads((lctx_policy)policy);
-        test_damaged((lctx_policy)policy);
-        for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, (lctx_policy)policy);
+        test_damaged((lctx_policy)policy, LCTX_F16, LCTX_I8);
+        test_damaged((lctx_policy)policy, LCTX_I4, LCTX_I4);
+        for (what = 0; what < 2 * ACTIONS; what++)
+            test_no_memory((action)(what / 2), (lctx_policy)policy, what % 2 ? LCTX_I4 : LCTX_F16);
     }
     test_constant_memory(LCTX_WINDOW, 1);
     test_constant_memory(LCTX_SINKS, 1);
     test_constant_memory(LCTX_SINKS, 7);
     test_constant_memory(LCTX_HEAVY, 1);
     test_constant_memory(LCTX_HEAVY, 7);
-    for (type = 0; type < 4; type++) {
-        test_heavy((lctx_type)type, (lctx_type)(3 - type), 33 + 40 * type, type, type % 2 ? 7 : 1);
-        test_select((lctx_type)type, (lctx_type)((type + 1) % 4), type % 2 ? 7 : 0);
+    for (type = 0; type < 5; type++) {
+        test_heavy((lctx_type)type, (lctx_type)(type < 4 ? 3 - type : 4), 33 + 40 * type, type, type % 2 ? 7 : 1);
+        test_select((lctx_type)type, (lctx_type)((type + 1) % 5), type % 2 ? 7 : 0);
         test_select_is_mask((lctx_type)type);
     }
     test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90);
-    for (type = 0; type < 4; type++) test_retrieve((lctx_type)type, type % 2 ? 5 : 1);
+    for (type = 0; type < 5; type++) test_retrieve((lctx_type)type, type % 2 ? 5 : 1);
+    test_retrieve(LCTX_I4, 5);
     test_retrieve_changed();
     test_retrieve_arguments();
     for (type = 0; type < 4; type++) {
@@ -2625,6 +2718,12 @@ int main(void)
         test_join(p, (lctx_type)type, (lctx_type)(3 - type), 100, 28 + type);
     }
     test_join(LCTX_FULL, LCTX_F16, LCTX_F16, 0, 100);
+    test_drop(LCTX_FULL, LCTX_I4, LCTX_I4);
+    test_drop(LCTX_HEAVY, LCTX_I4, LCTX_F16);
+    test_join(LCTX_FULL, LCTX_I4, LCTX_I4, 128, 200);
+    test_join(LCTX_HEAVY, LCTX_I4, LCTX_F16, 64, 30);
+    test_join(LCTX_FULL, LCTX_I4, LCTX_F16, 128, 1000);
+    test_four_parts();
     test_forged(LCTX_FULL);
     test_forged(LCTX_WINDOW);
     test_forged(LCTX_HEAVY);

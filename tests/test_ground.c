@@ -56,7 +56,8 @@ static void test_sizes(void)
     check(lctx_type_size(LCTX_F32) == 4 && lctx_type_size(LCTX_F16) == 2
           && lctx_type_size(LCTX_BF16) == 2 && lctx_type_size(LCTX_I8) == 1,
           "elements have their sizes");
-    check(lctx_type_size((lctx_type)LCTX_TYPE_COUNT) == 0 && lctx_type_size((lctx_type)-1) == 0,
+    check(lctx_type_size((lctx_type)LCTX_TYPE_COUNT) == 0 && lctx_type_size((lctx_type)-1) == 0
+          && lctx_type_size(LCTX_I4) == 0,
           "an unknown type has size 0");
 }
 
