@@ -940,6 +940,8 @@ typedef struct lctx_layer {
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
     int32_t     reserved;
     const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
+    const float *sink_logit;      /* [n_head] learned logits in the softmax denominator, as in
+                                     lctx_attn (gpt-oss); null = none */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -5089,7 +5091,8 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
     if (rope) t.scale = (float)(t.scale * rope->scale_mul);
     if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
-    t.pattern = s->m.layers[layer].pattern, t.par = &s->par, t.precise = s->d.precise;
+    t.pattern = s->m.layers[layer].pattern, t.sink_logit = s->m.layers[layer].sink_logit;
+    t.par = &s->par, t.precise = s->d.precise;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);

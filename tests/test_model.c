@@ -429,6 +429,86 @@ static void test_layer_patterns(void)
     world_free(w);
 }
 
+/* ---------------------------------------------------------------------------- sink logits */
+
+/* As gpt-oss has them: windows in every other layer, biases, and in all layers a logit a head. */
+static const shape sink_shape = {
+    "gpt-oss's attention", 3, 6, 2, 12, 72, 100, 61, 12, 0, LCTX_ROPE_YARN, 0, 0, 0, 1, 0,
+    0, 0, 0, 0, 0, 9, 0, 0
+};
+
+static world *sink_world(void)
+{
+    world *w = world_new(&sink_shape);
+    int i, h;
+    for (i = 0; i < w->m.n_layer; i++) {
+        float *ours = (float *)keep(w, w->m.n_head, sizeof *ours);
+        double *oracles = (double *)keep(w, w->m.n_head, sizeof *oracles);
+        for (h = 0; h < w->m.n_head; h++) oracles[h] = (double)(ours[h] = 2 * test_normal());
+        w->layers[i].sink_logit = ours;
+        w->o_layers[i].sink_logit = oracles;
+    }
+    return w;
+}
+
+static void test_sink_logits(lctx_policy policy, int raw)
+{
+    const int64_t n = full() ? 500 : quick() ? 40 : 120;
+    world *w = sink_world();
+    lctx_session_desc d = policy_desc(policy, 33, 4);
+    int32_t *tokens = random_tokens(w, n, 99);
+    double *want = (double *)zeroed(n * w->m.n_vocab, sizeof *want), with, without = 1;
+    int i;
+    d.raw_keys = raw;
+    w->o.window = d.window;
+    w->o.n_sink = d.n_sink;
+    oracle_model_logits(&w->o, n, tokens, want);
+    with = worst_error(w, &d, n, tokens, want);
+    for (i = 0; i < w->m.n_layer; i++) {
+        const float *sinks = w->layers[i].sink_logit;
+        double worst;
+        w->layers[i].sink_logit = NULL;
+        worst = worst_error(w, &d, n, tokens, want);
+        if (worst < without) without = worst;
+        w->layers[i].sink_logit = sinks;
+    }
+    check(with < 1e-4 && without > 1e-3, "sink logits in layers with and without windows, policy %d,"
+          " %s keys: the oracle's logits (%.1e; a layer without them %.1e)", (int)policy,
+          raw ? "raw" : "rotated", with, without);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_sink_logit_bits(void)
+{
+    static const int32_t chunks[] = { 7, 64, 256, 16 };
+    static const int64_t pieces[] = { 0, -1, 1, 10 };
+    const int64_t n = quick() ? 60 : 200;
+    world *w = sink_world();
+    int32_t *tokens = random_tokens(w, n, 5);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_parallel par;
+    hook h;
+    float *want, *got;
+    int i;
+    d.k_type = LCTX_F16;
+    d.v_type = LCTX_I8;
+    want = fresh_logits(w, &d, tokens, n, 0);
+    d.par = &par;
+    for (i = 0; i < 4; i++) {
+        par = hook_parallel(&h, i % 2 ? HOOK_POOL : HOOK_SHUFFLED, i + 1);
+        d.chunk = chunks[i];
+        got = fresh_logits(w, &d, tokens, n, pieces[i]);
+        check(same(w, want, got, n), "sink logits, chunks of %d, pieces of %d, %d threads: equal"
+              " bits", (int)chunks[i], (int)pieces[i], i + 1);
+        free(got);
+    }
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
 /* ---------------------------------------------------------------------------- raw keys */
 
 enum { RAW_N = 150, RAW_L = 40 };
@@ -1672,6 +1752,11 @@ int main(void)
     test_policies();
     test_ropes();
     test_layer_patterns();
+    for (policy = 0; policy <= LCTX_SINKS; policy++) {
+        test_sink_logits((lctx_policy)policy, 0);
+        test_sink_logits((lctx_policy)policy, 1);
+    }
+    test_sink_logit_bits();
     test_raw_keys();
     test_which_logits();
     if (!quick() && threads) test_shared_model();
