@@ -14,7 +14,7 @@
        >>manual      words and shapes, the floors, step by step, promises, memory, threads,
                      macros, limits
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
-       >>ground      status, checked sizes, allocator, parallel loops, types, CPU dispatch
+       >>ground      status, checked sizes, allocator, pools, parallel loops, types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
        >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
                      merge
@@ -47,7 +47,7 @@
        3 KV cache     lctx_cache_*       blocks, policies, positions; no layers, no weights
        2 attention    lctx_attend        queries over a list of spans; lctx_merge
        1 RoPE         lctx_rope_*        frequencies, attention factor, rotation
-       0 ground       lctx_*             status, types, threads, instruction sets
+       0 ground       lctx_*             status, types, pools, threads, instruction sets
 
    STEP BY STEP: YOUR ENGINE, YOUR CACHE (floor 2)
        lctx_span s = {0};                 // keys and values where they are
@@ -89,6 +89,15 @@
        fill lctx_model with pointers to your weights; lctx_session_create; then
        lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) for the prompt and for each token.
 
+   STEP BY STEP: MANY SEQUENCES, ONE BOUND (floors 3 and 4)
+       lctx_pool_desc p = {0}; p.max_bytes = bound;
+       lctx_pool *pool; lctx_pool_create(&p, &pool);
+       lctx_allocator mem; lctx_pool_allocator(pool, &mem);
+       d.alloc = &mem;                    // of every cache or session; forks share their prefix
+       lctx_status st = lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits);
+   LCTX_E_MEMORY says that the bound is reached, and s is as before: free or rewind another sequence
+   (or save it first), and feed again. What one sequence gives back serves the next.
+
    RAW KEYS: WHEN
        A cached key is rotated for good: its schedule stays, its distances are as they are. Where
        schedules change with the length (dynamic NTK, LongRoPE's switch), or far distances are
@@ -119,7 +128,7 @@
        Errors      Arguments are checked at the edge; a failed call leaves its objects as they were.
        Memory      Kernels allocate nothing: scratch is yours, its size by a query: O(threads x
                    tile) and the logarithm of the context. Caches grow by blocks and never copy to
-                   grow.
+                   grow. A pool never takes more than its bound.
 
    ARITHMETIC
        f32, f16 and 4-bit keys and values are multiplied in f32. So are bf16 and int8 where the
@@ -172,8 +181,8 @@
    THREADS
        Parallel loops go through one hook, lctx_parallel: OpenMP when compiled with it, else serial,
        or your own pool. Functions are reentrant; an object (cache, session) is for one thread at a
-       time. Forks share blocks by atomic counts, so forks may live on different threads. A model
-       is read only: any number of sessions may use it at once.
+       time. Forks share blocks by atomic counts, so forks may live on different threads, and so may
+       objects that share a pool. A model is read only: any number of sessions may use it at once.
        Where other work shares the cores, threads that spin while they wait (libgomp's default) can
        cost more than they bring: set OMP_WAIT_POLICY=passive, or lend a pool of your own.
 
@@ -278,7 +287,8 @@ extern "C" {
     X(LCTX_E_FORMAT,      "saved data is not of this format or is damaged")               \
     X(LCTX_E_MISMATCH,    "saved data or another cache has another shape or policy")      \
     X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
-    X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")
+    X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")            \
+    X(LCTX_E_IN_USE,      "memory of the pool is still in use")
 typedef enum lctx_status {
 #define LCTX__STATUS(name, text) name,
     LCTX_STATUSES(LCTX__STATUS)
@@ -311,6 +321,47 @@ typedef struct lctx_allocator {
     void  (*free)(void *user, void *ptr, size_t size);
     void  *user;
 } lctx_allocator;
+
+/* A pool: an allocator for many objects, the caches and sessions of many sequences, which takes at
+   most max_bytes from another one for all of them. Sizes count rounded up to 64 bytes. What is
+   freed stays, spare, and serves requests of its size: the blocks of caches of one shape are of one
+   size, so that any spare one will do. Where a request would pass the bound, and where the other
+   allocator has no more, spare memory of other sizes is given back to that one first. Only where
+   that is not enough there is no memory: the call ends with LCTX_E_MEMORY, its object is as before,
+   and once another object was freed or rewound the call may be repeated.
+   Objects of one pool may live on several threads, if the other allocator is thread-safe (which
+   malloc is) and the compiler gcc or clang. The other allocator is called with no lock held. */
+typedef struct lctx_pool_desc {
+    int64_t max_bytes;              /* the bound; 0 = none */
+    const lctx_allocator *alloc;    /* copied: where memory comes from; null = malloc */
+} lctx_pool_desc;
+
+typedef struct lctx_pool lctx_pool;
+
+typedef struct lctx_pool_info {
+    int64_t max_bytes;        /* as described */
+    int64_t bytes_used;       /* in use */
+    int64_t bytes_spare;      /* not in use and not given back; with bytes_used at most max_bytes */
+    int64_t bytes_peak;       /* the most that was in use so far */
+    int64_t n_used;           /* pieces in use */
+} lctx_pool_info;
+
+/* Creates an empty pool; what it needs for itself does not count. Errors: LCTX_E_NULL, _COUNT,
+   _MEMORY. */
+LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **pool);
+
+/* Frees a pool and gives its memory back; null is fine. No other call may use it meanwhile. Errors:
+   LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then. */
+LCTX_API lctx_status lctx_pool_free(lctx_pool *pool);
+
+/* The allocator to hand to objects, for which the pool must outlive them; your own data may use it
+   as well. Errors: LCTX_E_NULL. */
+LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc);
+
+/* Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL. */
+LCTX_API lctx_status lctx_pool_trim(lctx_pool *pool);
+
+LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info);
 
 /* Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
    0 .. n_threads-1 and never the same thread number twice at a time, and return when all are done.
@@ -962,6 +1013,8 @@ typedef struct lctx_layer {
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
     int32_t     reserved;
     const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
+    const float *sink_logit;      /* [n_head] learned logits in the softmax denominator, as in
+                                     lctx_attn (gpt-oss); null = none */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -1147,7 +1200,8 @@ LCTX_API size_t lctx_sizeof(const char *name)
 {
     static const struct { const char *name; size_t size; } all[] = {
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
-        LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
+        LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_pool_desc) LCTX__SIZEOF(lctx_pool_info)
+        LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
         LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
@@ -1222,20 +1276,189 @@ static void lctx__delete(const lctx_allocator *a, void *p, int64_t n_bytes)
     if (p) a->free(a->user, p, (size_t)n_bytes);
 }
 
-/* ---- shared counts and flags */
+/* ---- shared counts, flags and locks; a lock is held for a few steps only, so waiting spins */
 #ifdef __GNUC__
 static void    lctx__count_up(int64_t *c) { __atomic_add_fetch(c, 1, __ATOMIC_RELAXED); }
 static int64_t lctx__count_down(int64_t *c) { return __atomic_sub_fetch(c, 1, __ATOMIC_ACQ_REL); }
 static int64_t lctx__count(int64_t *c) { return __atomic_load_n(c, __ATOMIC_ACQUIRE); }
 static void    lctx__flag_set(int *f) { __atomic_store_n(f, 1, __ATOMIC_RELAXED); }
 static int     lctx__flag(int *f) { return __atomic_load_n(f, __ATOMIC_RELAXED); }
+static void    lctx__unlock(int *l) { __atomic_store_n(l, 0, __ATOMIC_RELEASE); }
+static void    lctx__lock(int *l)
+{
+    while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE)) while (lctx__flag(l)) {}
+}
 #else
 static void    lctx__count_up(int64_t *c) { ++*c; }
 static int64_t lctx__count_down(int64_t *c) { return --*c; }
 static int64_t lctx__count(int64_t *c) { return *c; }
 static void    lctx__flag_set(int *f) { *(volatile int *)f = 1; }
 static int     lctx__flag(int *f) { return *(volatile int *)f; }
+static void    lctx__unlock(int *l) { (void)l; }
+static void    lctx__lock(int *l) { (void)l; }
 #endif
+
+/* ---- pools. Spare pieces are linked through their own memory: those of one size behind the first
+   of them, and the firsts of all sizes in a list. */
+typedef struct lctx__spare {
+    struct lctx__spare *same, *other;    /* the next of this size; in a first, that of another */
+    int64_t size;
+} lctx__spare;
+
+struct lctx_pool {
+    lctx_allocator alloc;      /* where memory comes from */
+    int64_t      max_bytes;
+    int64_t      bound;        /* max_bytes, or LCTX__HUGE */
+    int64_t      held;         /* bytes used, spare, and those being fetched or given back */
+    int64_t      used, spare, peak, n_used;    /* peak: before the last that was freed */
+    lctx__spare *first;
+    int          lock;         /* of all below bound */
+};
+
+/* The bytes that a request for n counts and gets. */
+static int64_t lctx__pool_bytes(size_t n)
+{
+    return n > SIZE_MAX / 2 ? LCTX__HUGE : lctx__round_up(lctx__max((int64_t)n, 1), LCTX__ALIGN);
+}
+
+/* Where the first spare piece of a size hangs, or would. */
+static lctx__spare **lctx__spare_at(lctx_pool *p, int64_t size)
+{
+    lctx__spare **at = &p->first;
+    while (*at && (*at)->size != size) at = &(*at)->other;
+    return at;
+}
+static void lctx__spare_put(lctx_pool *p, lctx__spare *s, int64_t size)
+{
+    lctx__spare **at = lctx__spare_at(p, size);
+    s->size = size, s->same = *at, s->other = *at ? (*at)->other : NULL;
+    *at = s;
+    p->spare += size;
+}
+static lctx__spare *lctx__spare_take(lctx_pool *p, lctx__spare **at)
+{
+    lctx__spare *s = *at;
+    if (s->same) s->same->other = s->other;
+    *at = s->same ? s->same : s->other;
+    p->spare -= s->size;
+    return s;
+}
+
+/* Gives one spare piece back; was there any? It counts as held until it is gone, so that the bound
+   holds at every moment. */
+static int lctx__pool_shed(lctx_pool *p)
+{
+    lctx__spare *s;
+    int64_t size;
+    lctx__lock(&p->lock);
+    s = p->first ? lctx__spare_take(p, &p->first) : NULL;
+    lctx__unlock(&p->lock);
+    if (!s) return 0;
+    size = s->size;
+    lctx__delete(&p->alloc, s, size);
+    lctx__lock(&p->lock);
+    p->held -= size;
+    lctx__unlock(&p->lock);
+    return 1;
+}
+
+/* Fetches a piece for which there is room, counted already. */
+static void *lctx__pool_fetch(lctx_pool *p, int64_t size, size_t align)
+{
+    const size_t least = (size_t)lctx__max((int64_t)align, LCTX__ALIGN);
+    void *mem = p->alloc.alloc(p->alloc.user, (size_t)size, least);
+    if (mem) return mem;
+    lctx__lock(&p->lock);
+    p->used -= size, p->held -= size, p->n_used--;
+    lctx__unlock(&p->lock);
+    return NULL;
+}
+
+/* A spare piece, or a fetched one, or else it sheds a spare one of another size and tries again. If
+   there is none, but there will be room, another thread is just giving back what is in the way. */
+static void *lctx__pool_alloc(void *user, size_t n, size_t align)
+{
+    lctx_pool *p = (lctx_pool *)user;
+    const int64_t size = lctx__pool_bytes(n);
+    lctx__spare **at;
+    void *mem = NULL;
+    int fits = lctx__fits(size), room = 0;
+    while (!mem && fits) {
+        lctx__lock(&p->lock);
+        at = lctx__spare_at(p, size);
+        if (*at && (uintptr_t)*at % align == 0) mem = lctx__spare_take(p, at);
+        fits = size <= p->bound - p->used;
+        room = !mem && size <= p->bound - p->held;
+        if (mem || room) p->used += size, p->n_used++;
+        if (room) p->held += size;
+        lctx__unlock(&p->lock);
+        if (room) mem = lctx__pool_fetch(p, size, align);
+        if (!mem && fits && !lctx__pool_shed(p) && room) fits = 0;
+    }
+    return mem;
+}
+static void lctx__pool_take_back(void *user, void *ptr, size_t n)
+{
+    lctx_pool *p = (lctx_pool *)user;
+    const int64_t size = lctx__pool_bytes(n);
+    lctx__lock(&p->lock);
+    LCTX_ASSERT(p->n_used > 0 && p->used >= size);
+    p->peak = lctx__max(p->peak, p->used);
+    p->used -= size, p->n_used--;
+    lctx__spare_put(p, (lctx__spare *)ptr, size);
+    lctx__unlock(&p->lock);
+}
+
+LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **pool)
+{
+    lctx_allocator alloc;
+    lctx_pool *p;
+    if (!desc || !pool) return LCTX_E_NULL;
+    if (desc->max_bytes < 0) return LCTX_E_COUNT;
+    alloc = lctx__allocator(desc->alloc);
+    p = (lctx_pool *)lctx__new(&alloc, (int64_t)sizeof *p);
+    if (!p) return LCTX_E_MEMORY;
+    p->alloc = alloc, p->max_bytes = desc->max_bytes;
+    p->bound = desc->max_bytes ? desc->max_bytes : LCTX__HUGE;
+    *pool = p;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_pool_trim(lctx_pool *pool)
+{
+    if (!pool) return LCTX_E_NULL;
+    while (lctx__pool_shed(pool)) {}
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_pool_free(lctx_pool *pool)
+{
+    lctx_allocator alloc;
+    if (!pool) return LCTX_OK;
+    if (pool->n_used) return LCTX_E_IN_USE;
+    (void)lctx_pool_trim(pool);
+    alloc = pool->alloc;
+    lctx__delete(&alloc, pool, (int64_t)sizeof *pool);
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc)
+{
+    if (!pool || !alloc) return LCTX_E_NULL;
+    alloc->alloc = lctx__pool_alloc, alloc->free = lctx__pool_take_back, alloc->user = pool;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info)
+{
+    if (!pool || !info) return LCTX_E_NULL;
+    lctx__lock(&pool->lock);
+    info->max_bytes = pool->max_bytes;
+    info->bytes_used = pool->used, info->bytes_spare = pool->spare;
+    info->bytes_peak = lctx__max(pool->peak, pool->used), info->n_used = pool->n_used;
+    lctx__unlock(&pool->lock);
+    return LCTX_OK;
+}
 
 /* ---- parallel loops */
 static lctx_status lctx__parallel_check(const lctx_parallel *par)
@@ -5591,7 +5814,8 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     t.scale = s->m.attn_scale > 0 ? s->m.attn_scale : (float)(1 / sqrt((double)s->m.head_dim));
     if (rope) t.scale = (float)(t.scale * rope->scale_mul);
     if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
-    t.pattern = s->m.layers[layer].pattern, t.par = &s->par, t.precise = s->d.precise;
+    t.pattern = s->m.layers[layer].pattern, t.sink_logit = s->m.layers[layer].sink_logit;
+    t.par = &s->par, t.precise = s->d.precise;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);

@@ -90,7 +90,8 @@ static void attend(const oracle_model *m, const oracle_layer *l, int64_t t, int6
                    const double *v, double *out)
 {
     const int d = m->head_dim, kv_head = head / (m->n_head / m->n_head_kv);
-    double *score = doubles(n_seen), top = -(double)INFINITY, sum = 0;
+    const double sink = l->sink_logit ? l->sink_logit[head] : -(double)INFINITY;
+    double *score = doubles(n_seen), top = sink, sum;
     double scale = m->attn_scale * (l->rope ? (double)l->rope->scale_mul : 1);
     int64_t i;
     int c;
@@ -101,6 +102,7 @@ static void attend(const oracle_model *m, const oracle_layer *l, int64_t t, int6
         if (!patterned(m, l, head, t, seen[i])) score[i] = -(double)INFINITY;
         if (score[i] > top) top = score[i];
     }
+    sum = exp(sink - top);
     for (i = 0; i < n_seen; i++) sum += score[i] = exp(score[i] - top);
     for (c = 0; c < d; c++) out[c] = 0;
     for (i = 0; i < n_seen && !isinf(top); i++)

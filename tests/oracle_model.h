@@ -18,6 +18,7 @@ typedef struct oracle_layer {
     int interleaved;
     int64_t window;                      /* the layer's own; 0 = none */
     const oracle_pattern *pattern;       /* or null */
+    const double *sink_logit;            /* [n_head] in the softmax denominator, or null */
 } oracle_layer;
 
 typedef struct oracle_model {

@@ -875,7 +875,7 @@ static void test_rewind(lctx_policy policy, lctx_type type)
 /* ------------------------------------------------------------------------- allocators */
 
 typedef struct counter {
-    int64_t bytes, calls;
+    int64_t bytes, most, calls;
     int64_t fail_at;          /* the call that gives no memory, from 1; 0 = none */
     int wrong;                /* frees of other sizes, overruns, misalignments asked */
 } counter;
@@ -898,6 +898,7 @@ static void *counted_alloc(void *user, size_t size, size_t align)
     memset(p, 0xa5, size);
     memset(p + size, 0x5a, CANARY);
     c->bytes += (int64_t)size;
+    if (c->bytes > c->most) c->most = c->bytes;
     return p;
 }
 
@@ -1347,6 +1348,432 @@ static void test_create_no_memory(void)
           "creating without memory at any call tells so and leaks nothing");
     if (st == LCTX_OK) lctx_cache_free(c);
     check(count.bytes == 0 && count.wrong == 0, "an empty cache frees what it took");
+}
+
+/* ------------------------------------------------------------------------- pools */
+
+static lctx_pool *pool_new(int64_t max_bytes, const lctx_allocator *from, lctx_allocator *alloc)
+{
+    lctx_pool_desc d;
+    lctx_pool *p = NULL;
+    memset(&d, 0, sizeof d);
+    d.max_bytes = max_bytes; d.alloc = from;
+    if (lctx_pool_create(&d, &p) != LCTX_OK || lctx_pool_allocator(p, alloc) != LCTX_OK)
+        check(0, "a pool is created");
+    return p;
+}
+
+static lctx_pool_info pool_info(lctx_pool *p)
+{
+    lctx_pool_info i;
+    memset(&i, 0x5a, sizeof i);
+    if (lctx_pool_get_info(p, &i) != LCTX_OK) check(0, "a pool tells about itself");
+    return i;
+}
+
+typedef struct piece {
+    unsigned char *at, mark;
+    size_t size;
+} piece;
+
+/* What a request counts as. */
+static int64_t counts_as(size_t size) { return size ? (int64_t)(size + 63) / 64 * 64 : 64; }
+
+static int holds_mark(const piece *x)
+{
+    size_t i;
+    for (i = 0; i < x->size; i++) if (x->at[i] != x->mark) return 0;
+    return 1;
+}
+
+/* Requests and frees at random, beside a ledger: a request is granted if and only if what is in use
+   leaves room for it. */
+static void test_pool_ledger(int64_t bound)
+{
+    static const size_t sizes[] = { 0, 1, 8, 64, 65, 1000, 1024, 4096, 5000 };
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    lctx_pool *pool = pool_new(bound, &from, &a);
+    int64_t own = count.bytes, used = 0, n_used = 0, peak = 0;
+    int step, refused = 0, granted = 0, wrong = 0, spoilt = 0, off = 0;
+    piece pieces[40];
+    lctx_pool_info i;
+    memset(pieces, 0, sizeof pieces);
+    test_state = 5;
+    for (step = 0; step < 20000; step++) {
+        piece *x = &pieces[test_random() % COUNT(pieces)];
+        if (x->at) {
+            spoilt += !holds_mark(x);
+            a.free(a.user, x->at, x->size);
+            x->at = NULL;
+            used -= counts_as(x->size), n_used--;
+        } else {
+            size_t align = (size_t)1 << test_random() % 13;
+            int fits;
+            x->size = sizes[test_random() % COUNT(sizes)];
+            x->mark = (unsigned char)step;
+            x->at = (unsigned char *)a.alloc(a.user, x->size, align);
+            fits = !bound || used + counts_as(x->size) <= bound;
+            wrong += fits != (x->at != NULL) || (uintptr_t)x->at % align != 0;
+            granted += fits, refused += !fits;
+            if (!x->at) continue;
+            memset(x->at, x->mark, x->size);
+            used += counts_as(x->size), n_used++;
+            if (used > peak) peak = used;
+        }
+        i = pool_info(pool);
+        off += i.max_bytes != bound || i.bytes_used != used || i.n_used != n_used
+               || i.bytes_peak != peak || i.bytes_used + i.bytes_spare != count.bytes - own;
+    }
+    check(wrong == 0 && granted > 5000 && (refused > 500) == (bound > 0),
+          "a pool of %d bytes grants what fits, aligned, and only that (%d granted, %d refused)",
+          (int)bound, granted, refused);
+    check(spoilt == 0, "what it granted is nobody else's");
+    check(off == 0 && (!bound || count.most - own <= bound),
+          "its numbers are the ledger's, and it never takes more than its bound (%d)",
+          (int)(count.most - own));
+    for (step = 0; step < (int)COUNT(pieces); step++)
+        if (pieces[step].at) a.free(a.user, pieces[step].at, pieces[step].size);
+    check(lctx_pool_free(pool) == LCTX_OK && count.bytes == 0 && count.wrong == 0,
+          "a pool that is freed gives all back, in the sizes that it took");
+}
+
+/* n pieces of one size; how many of them there are. */
+static int take(const lctx_allocator *a, void **at, int n, size_t size)
+{
+    int i, got = 0;
+    for (i = 0; i < n; i++) got += (at[i] = a->alloc(a->user, size, 64)) != NULL;
+    return got;
+}
+static void leave(const lctx_allocator *a, void **at, int n, size_t size)
+{
+    int i;
+    for (i = 0; i < n; i++) a->free(a->user, at[i], size);
+}
+
+static void test_pool_spare(void)
+{
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    lctx_pool *pool = pool_new(10240, &from, &a);
+    int64_t own = count.bytes;
+    lctx_pool_info i;
+    void *at[10], *odd;
+    check(take(&a, at, 10, 1024) == 10 && !a.alloc(a.user, 1, 1), "a pool is filled to the byte");
+    leave(&a, at, 10, 1024);
+    i = pool_info(pool);
+    check(i.bytes_spare == 10240 && i.bytes_used == 0 && count.bytes - own == 10240,
+          "what is freed stays with the pool");
+    count.calls = 0;
+    check(take(&a, at, 10, 1024) == 10 && count.calls == 0, "and is used again, without a call");
+    leave(&a, at, 10, 1024);
+    odd = a.alloc(a.user, 3000, 64);
+    i = pool_info(pool);
+    check(odd && i.bytes_used == 3008 && i.bytes_spare == 7168 && count.bytes - own == 10176,
+          "another size makes it give back as many spare pieces as are in the way, and no more");
+    check(lctx_pool_trim(pool) == LCTX_OK && pool_info(pool).bytes_spare == 0
+          && count.bytes - own == 3008, "a trimmed pool keeps what is in use");
+    leave(&a, &odd, 1, 3000);
+    count.fail_at = count.calls + 1;
+    odd = a.alloc(a.user, 500, 64);
+    i = pool_info(pool);
+    check(odd && i.bytes_spare == 0 && i.bytes_used == 512 && count.calls == count.fail_at + 1,
+          "where the other allocator has no more, the spare is given back and it is asked again");
+    count.fail_at = count.calls + 1;
+    check(!a.alloc(a.user, 100, 64) && pool_info(pool).bytes_used == 512
+          && pool_info(pool).n_used == 1 && pool_info(pool).bytes_peak == 10240,
+          "without spare it is told at once, and the numbers stay");
+    check(lctx_pool_free(pool) == LCTX_E_IN_USE && pool_info(pool).bytes_used == 512
+          && take(&a, at, 9, 1024) == 9, "a pool in use is not freed, and goes on");
+    leave(&a, at, 9, 1024);
+    leave(&a, &odd, 1, 500);
+    check(lctx_pool_free(pool) == LCTX_OK && count.bytes == 0 && count.wrong == 0,
+          "once nothing is in use it is");
+}
+
+/* Sequences with one beginning out of one pool, freed in no order, twice: the second time nothing
+   is asked of the other allocator. */
+static void test_pool_forks(lctx_policy policy)
+{
+    enum { FORKED = 5, ROUNDS = 2 };
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
+                                LCTX_I8);
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    lctx_pool *pool = pool_new(0, &from, &a);
+    int64_t alone, calls = 0;
+    seq s, forks[FORKED];
+    int round, i, right = 1;
+    d.block = 64;
+    d.alloc = &a;
+    for (round = 0; round < ROUNDS; round++) {
+        s = built(&d, 61, 300);
+        alone = pool_info(pool).bytes_used;
+        for (i = 0; i < FORKED; i++) forks[i] = seq_fork(&s, 62 + (uint64_t)i);
+        check(pool_info(pool).bytes_used - alone < alone,
+              "%d forks cost less than their origin (%s)", FORKED, policy_names[policy]);
+        for (i = 0; i < FORKED; i++) right &= goes_on_right(&forks[i]);
+        seq_free(&forks[2]);
+        seq_free(&s);
+        for (i = 0; i < FORKED; i++) if (i != 2) right &= goes_on_right(&forks[i]);
+        for (i = FORKED; i-- > 0;) if (i != 2) seq_free(&forks[i]);
+        if (round == 0) calls = count.calls;
+    }
+    check(right, "each of %d sequences of one pool goes on by itself (%s)", FORKED,
+          policy_names[policy]);
+    check(count.calls == calls, "what they freed serves the next ones (%s)", policy_names[policy]);
+    check(pool_info(pool).n_used == 0 && pool_info(pool).bytes_used == 0
+          && lctx_pool_free(pool) == LCTX_OK && count.bytes == 0 && count.wrong == 0,
+          "and nothing is left (%s)", policy_names[policy]);
+}
+
+/* Two sequences fill a pool. What does not fit changes nothing; it fits once the other sequence is
+   freed, or has gone back to its beginning. */
+static void test_pool_full(lctx_policy policy, int rewound)
+{
+    enum { BOUND = 300000, BLOCK = 64 * G * (DK + 32) * 2 + 64 };      /* values are padded to 32 */
+    lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, LCTX_F16,
+                                LCTX_F16);
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    lctx_pool *pool = pool_new(BOUND, &from, &a);
+    snapshot before;
+    int64_t own = count.bytes, n;
+    seq s, other;
+    d.block = 64;
+    d.alloc = &a;
+    s = built(&d, 65, 300);
+    other = built(&d, 66, 300);
+    before = snapshot_of(&s);
+    n = (BOUND - pool_info(pool).bytes_used) / BLOCK * 64 + 64;
+    check(seq_append(&s, n) == LCTX_E_MEMORY && unchanged(&s, &before)
+          && seq_append(&s, n) == LCTX_E_MEMORY && unchanged(&s, &before),
+          "%d tokens that a pool has no room for change nothing (%s)", (int)n,
+          policy_names[policy]);
+    if (rewound) check(lctx_cache_rewind(other.c, 0) == LCTX_OK, "the other cache is rewound");
+    else seq_free(&other);
+    check(seq_append(&s, n) == LCTX_OK && goes_on_right(&s),
+          "once another sequence %s, they fit (%s)", rewound ? "went back" : "is freed",
+          policy_names[policy]);
+    seq_free(&s);
+    other.n = 0;
+    if (rewound) check(goes_on_right(&other), "the other begins anew (%s)", policy_names[policy]);
+    if (rewound) seq_free(&other);
+    check(count.most - own <= BOUND, "no more than the bound was taken");
+    check(lctx_pool_free(pool) == LCTX_OK && count.bytes == 0 && count.wrong == 0,
+          "and all is given back");
+}
+
+static void one_at_a_time(int enter)
+{
+#if HOOK_THREADS
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if (enter) pthread_mutex_lock(&lock);
+    else pthread_mutex_unlock(&lock);
+#else
+    (void)enter;
+#endif
+}
+static void *locked_alloc(void *user, size_t size, size_t align)
+{
+    void *p;
+    one_at_a_time(1);
+    p = counted_alloc(user, size, align);
+    one_at_a_time(0);
+    return p;
+}
+static void locked_free(void *user, void *ptr, size_t size)
+{
+    one_at_a_time(1);
+    counted_free(user, ptr, size);
+    one_at_a_time(0);
+}
+
+/* Pieces that come and go on several threads, in a pool that has no room for all. */
+enum { SCRAMBLERS = 4, SCRAMBLES = 20000 };
+
+typedef struct scrambler {
+    const lctx_allocator *a;
+    uint32_t x;                          /* the state of a generator of its own */
+    int granted, refused, spoilt;
+} scrambler;
+
+static void *scramble(void *user)
+{
+    static const size_t sizes[] = { 64, 1024, 1088, 5000 };
+    scrambler *s = (scrambler *)user;
+    piece pieces[12], *p;
+    int i;
+    memset(pieces, 0, sizeof pieces);
+    for (i = 0; i < SCRAMBLES + (int)COUNT(pieces); i++) {
+        s->x = s->x * 1664525u + 1013904223u;
+        p = &pieces[i < SCRAMBLES ? (s->x >> 8) % COUNT(pieces) : (size_t)(i - SCRAMBLES)];
+        if (p->at) {
+            s->spoilt += !holds_mark(p);
+            s->a->free(s->a->user, p->at, p->size);
+            p->at = NULL;
+        } else if (i < SCRAMBLES) {
+            p->size = sizes[(s->x >> 24) % COUNT(sizes)];
+            p->mark = (unsigned char)(s->x >> 16);
+            p->at = (unsigned char *)s->a->alloc(s->a->user, p->size, 64);
+            s->granted += p->at != NULL, s->refused += !p->at;
+            if (p->at) memset(p->at, p->mark, p->size);
+        }
+    }
+    return NULL;
+}
+
+static void test_pool_scrambled(void)
+{
+    const int64_t bound = 40000;
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    scrambler s[SCRAMBLERS];
+    lctx_pool *pool;
+    int64_t own;
+    int i, ok, granted = 0, refused = 0;
+    from.alloc = locked_alloc; from.free = locked_free;
+    pool = pool_new(bound, &from, &a);
+    own = count.bytes;
+    memset(s, 0, sizeof s);
+    for (i = 0; i < SCRAMBLERS; i++) { s[i].a = &a; s[i].x = (uint32_t)i; }
+    ok = hook_each(scramble, s, sizeof *s, SCRAMBLERS);
+    for (i = 0; i < SCRAMBLERS; i++) {
+        ok &= s[i].spoilt == 0;
+        granted += s[i].granted, refused += s[i].refused;
+    }
+    check(ok && granted > SCRAMBLES, "pieces on four threads are each one thread's (%d granted, %d"
+          " refused)", granted, refused);
+    check(count.most - own <= bound && count.wrong == 0,
+          "at no moment the pool has more than its bound (%d)", (int)(count.most - own));
+    check(pool_info(pool).n_used == 0 && pool_info(pool).bytes_used == 0
+          && pool_info(pool).bytes_spare == count.bytes - own
+          && lctx_pool_free(pool) == LCTX_OK && count.bytes == 0,
+          "and in the end nothing is in use");
+}
+
+/* Sequences that come and go on several threads, in blocks of two sizes. */
+enum { TENANTS = 4, STAYS = 12, STAY = 170 };
+
+typedef struct tenant {
+    const lctx_cache_desc *d;
+    const float *k, *v, *q, *want;       /* STAY tokens, their last query, what it gives */
+    int right, refused;
+} tenant;
+
+static lctx_status tenant_append(const tenant *x, lctx_cache *c, int64_t from, int64_t to)
+{
+    lctx_status st = LCTX_OK;
+    lctx_rows rows;
+    memset(&rows, 0, sizeof rows);
+    for (rows.n = STEP; st == LCTX_OK && from < to; from += STEP) {
+        rows.k = x->k + from * G * DK;
+        rows.v = x->v + from * G * DV;
+        st = lctx_cache_append(c, &rows);
+    }
+    return st;
+}
+
+/* A cache fills, forks, and the fork takes the last tokens: out[OROW] is the query's. */
+static lctx_status tenant_stay(const tenant *x, const lctx_cache_desc *d, float *out)
+{
+    lctx_cache *c = NULL, *fork = NULL;
+    lctx_status st = lctx_cache_create(d, &c);
+    lctx_attn a;
+    memset(&a, 0, sizeof a);
+    a.n_q = 1; a.n_head = H; a.q = x->q; a.q_pos0 = STAY - 1; a.out = out;
+    if (st == LCTX_OK) st = tenant_append(x, c, 0, STAY - STEP);
+    if (st == LCTX_OK) st = lctx_cache_fork(c, &fork);
+    if (st == LCTX_OK) st = tenant_append(x, fork, STAY - STEP, STAY);
+    if (st == LCTX_OK) st = attend(fork, &a);
+    lctx_cache_free(c);
+    lctx_cache_free(fork);
+    return st;
+}
+
+static void *come_and_go(void *user)
+{
+    tenant *x = (tenant *)user;
+    float out[OROW];
+    int i;
+    for (i = 0; i < STAYS; i++) {
+        lctx_status st = tenant_stay(x, x->d, out);
+        x->refused += st == LCTX_E_MEMORY;
+        x->right += st == LCTX_OK && memcmp(out, x->want, sizeof out) == 0;
+    }
+    return NULL;
+}
+
+static void test_pool_threads(void)
+{
+    const int64_t bound = 330000;
+    static float k[STAY * G * DK], v[STAY * G * DV], q[QROW], want[OROW];
+    lctx_cache_desc d[2];
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    lctx_pool *pool;
+    tenant tenants[TENANTS], alone;
+    int64_t own;
+    int i, ok;
+    from.alloc = locked_alloc; from.free = locked_free;
+    pool = pool_new(bound, &from, &a);
+    own = count.bytes;
+    noise_from(67, 0, k, STAY * G * DK);
+    noise_from(68, 0, v, STAY * G * DV);
+    noise_from(69, 0, q, QROW);
+    memset(&alone, 0, sizeof alone);
+    alone.k = k; alone.v = v; alone.q = q; alone.want = want;
+    d[0] = d[1] = desc_of(LCTX_FULL, 0, 0, LCTX_F32, LCTX_F32);
+    check(tenant_stay(&alone, &d[0], want) == LCTX_OK, "a cache outside the pool is filled");
+    for (i = 0; i < 2; i++) { d[i].block = 64 << i; d[i].alloc = &a; }
+    for (i = 0; i < TENANTS; i++) { tenants[i] = alone; tenants[i].d = &d[i % 2]; }
+    ok = hook_each(come_and_go, tenants, sizeof *tenants, TENANTS);
+    for (i = 0; i < TENANTS; i++) ok &= tenants[i].right + tenants[i].refused == STAYS;
+    check(ok, "caches that come and go on four threads hold what they should, or say that the pool"
+          " is full (%d and %d times, %d and %d)", tenants[0].right, tenants[0].refused,
+          tenants[1].right, tenants[1].refused);
+    check(pool_info(pool).n_used == 0 && pool_info(pool).bytes_used == 0, "nothing is left in use");
+    check(count.most - own <= bound && count.wrong == 0,
+          "at no moment the pool has more than its bound (%d)", (int)(count.most - own));
+    for (i = 0; i < 2; i++) {
+        alone.d = &d[i];
+        come_and_go(&alone);
+    }
+    check(alone.right == 2 * STAYS, "alone each has room at any time");
+    check(lctx_pool_free(pool) == LCTX_OK && count.bytes == 0, "and all is given back");
+}
+
+static void test_pool_arguments(void)
+{
+    counter count;
+    lctx_allocator from = counted(&count), a;
+    lctx_pool_desc d;
+    lctx_pool *pool = NULL;
+    lctx_pool_info i;
+    memset(&d, 0, sizeof d);
+    check(lctx_pool_create(NULL, &pool) == LCTX_E_NULL && !pool
+          && lctx_pool_create(&d, NULL) == LCTX_E_NULL,
+          "a pool from nothing or to nowhere is refused");
+    d.alloc = &from;
+    d.max_bytes = -1;
+    check(lctx_pool_create(&d, &pool) == LCTX_E_COUNT && !pool, "a negative bound is refused");
+    d.max_bytes = 0;
+    count.fail_at = 1;
+    check(lctx_pool_create(&d, &pool) == LCTX_E_MEMORY && !pool && count.bytes == 0,
+          "a pool without memory is not made");
+    check(lctx_pool_create(&d, &pool) == LCTX_OK && pool, "a pool without a bound is made");
+    check(lctx_pool_allocator(NULL, &a) == LCTX_E_NULL
+          && lctx_pool_allocator(pool, NULL) == LCTX_E_NULL
+          && lctx_pool_get_info(NULL, &i) == LCTX_E_NULL
+          && lctx_pool_get_info(pool, NULL) == LCTX_E_NULL && lctx_pool_trim(NULL) == LCTX_E_NULL,
+          "the calls on a pool refuse null");
+    check(lctx_pool_allocator(pool, &a) == LCTX_OK && !a.alloc(a.user, SIZE_MAX, 64)
+          && !a.alloc(a.user, SIZE_MAX - 63, 64) && !a.alloc(a.user, SIZE_MAX / 2 + 1, 64)
+          && !a.alloc(a.user, SIZE_MAX / 2, 64) && pool_info(pool).bytes_used == 0,
+          "sizes that overflow are refused, bound or none");
+    check(lctx_pool_trim(pool) == LCTX_OK, "nothing spare is trimmed");
+    check(lctx_pool_free(pool) == LCTX_OK && count.bytes == 0, "an empty pool is freed");
+    check(lctx_pool_free(NULL) == LCTX_OK, "no pool is freed");
 }
 
 /* ------------------------------------------------------------------------- heavy hitters */
@@ -2665,7 +3092,7 @@ static void test_bad_attends(void)
 
 int main(void)
 {
-    const int threads = hook_threads("forks that grow on four threads");
+    const int threads = hook_threads("caches on four threads");
     int policy, type, what;
     test_policies();
     test_long_prompts();
@@ -2741,6 +3168,17 @@ int main(void)
     test_write_fails();
     test_max_tokens();
     test_create_no_memory();
+    test_pool_ledger(20000);
+    test_pool_ledger(0);
+    test_pool_spare();
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        test_pool_forks((lctx_policy)policy);
+        test_pool_full((lctx_policy)policy, 0);
+        test_pool_full((lctx_policy)policy, 1);
+    }
+    if (threads) test_pool_scrambled();
+    if (threads) test_pool_threads();
+    test_pool_arguments();
     test_bad_descs();
     test_bad_appends();
     test_bad_attends();

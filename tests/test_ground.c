@@ -42,7 +42,8 @@ static void test_sizes(void)
         SIZE(lctx_rope_job), SIZE(lctx_span), SIZE(lctx_attn), SIZE(lctx_tiles), SIZE(lctx_rows),
         SIZE(lctx_cache_desc), SIZE(lctx_cache_info), SIZE(lctx_select), SIZE(lctx_retrieve),
         SIZE(lctx_tensor), SIZE(lctx_layer), SIZE(lctx_model), SIZE(lctx_session_desc),
-        SIZE(lctx_session_info), SIZE(lctx_pattern), SIZE(lctx_far_rule)
+        SIZE(lctx_session_info), SIZE(lctx_pattern), SIZE(lctx_far_rule), SIZE(lctx_pool_desc),
+        SIZE(lctx_pool_info)
     };
 #undef SIZE
     size_t i;

@@ -429,6 +429,86 @@ static void test_layer_patterns(void)
     world_free(w);
 }
 
+/* ---------------------------------------------------------------------------- sink logits */
+
+/* As gpt-oss has them: windows in every other layer, biases, and in all layers a logit a head. */
+static const shape sink_shape = {
+    "gpt-oss's attention", 3, 6, 2, 12, 72, 100, 61, 12, 0, LCTX_ROPE_YARN, 0, 0, 0, 1, 0,
+    0, 0, 0, 0, 0, 9, 0, 0
+};
+
+static world *sink_world(void)
+{
+    world *w = world_new(&sink_shape);
+    int i, h;
+    for (i = 0; i < w->m.n_layer; i++) {
+        float *ours = (float *)keep(w, w->m.n_head, sizeof *ours);
+        double *oracles = (double *)keep(w, w->m.n_head, sizeof *oracles);
+        for (h = 0; h < w->m.n_head; h++) oracles[h] = (double)(ours[h] = 2 * test_normal());
+        w->layers[i].sink_logit = ours;
+        w->o_layers[i].sink_logit = oracles;
+    }
+    return w;
+}
+
+static void test_sink_logits(lctx_policy policy, int raw)
+{
+    const int64_t n = full() ? 500 : quick() ? 40 : 120;
+    world *w = sink_world();
+    lctx_session_desc d = policy_desc(policy, 33, 4);
+    int32_t *tokens = random_tokens(w, n, 99);
+    double *want = (double *)zeroed(n * w->m.n_vocab, sizeof *want), with, without = 1;
+    int i;
+    d.raw_keys = raw;
+    w->o.window = d.window;
+    w->o.n_sink = d.n_sink;
+    oracle_model_logits(&w->o, n, tokens, want);
+    with = worst_error(w, &d, n, tokens, want);
+    for (i = 0; i < w->m.n_layer; i++) {
+        const float *sinks = w->layers[i].sink_logit;
+        double worst;
+        w->layers[i].sink_logit = NULL;
+        worst = worst_error(w, &d, n, tokens, want);
+        if (worst < without) without = worst;
+        w->layers[i].sink_logit = sinks;
+    }
+    check(with < 1e-4 && without > 1e-3, "sink logits in layers with and without windows, policy %d,"
+          " %s keys: the oracle's logits (%.1e; a layer without them %.1e)", (int)policy,
+          raw ? "raw" : "rotated", with, without);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_sink_logit_bits(void)
+{
+    static const int32_t chunks[] = { 7, 64, 256, 16 };
+    static const int64_t pieces[] = { 0, -1, 1, 10 };
+    const int64_t n = quick() ? 60 : 200;
+    world *w = sink_world();
+    int32_t *tokens = random_tokens(w, n, 5);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_parallel par;
+    hook h;
+    float *want, *got;
+    int i;
+    d.k_type = LCTX_F16;
+    d.v_type = LCTX_I8;
+    want = fresh_logits(w, &d, tokens, n, 0);
+    d.par = &par;
+    for (i = 0; i < 4; i++) {
+        par = hook_parallel(&h, i % 2 ? HOOK_POOL : HOOK_SHUFFLED, i + 1);
+        d.chunk = chunks[i];
+        got = fresh_logits(w, &d, tokens, n, pieces[i]);
+        check(same(w, want, got, n), "sink logits, chunks of %d, pieces of %d, %d threads: equal"
+              " bits", (int)chunks[i], (int)pieces[i], i + 1);
+        free(got);
+    }
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
 /* ---------------------------------------------------------------------------- raw keys */
 
 enum { RAW_N = 150, RAW_L = 40 };
@@ -1527,6 +1607,80 @@ static void test_no_memory(action what, lctx_policy policy)
     world_free(w);
 }
 
+/* A session that holds `prompt` and 100 tokens of its own, and a fork of it from before those. */
+static int two_sessions(const world *w, const lctx_session_desc *d, const int32_t *prompt,
+                        const int32_t *own, lctx_session *s[2])
+{
+    s[0] = session_new(w, d);
+    s[1] = NULL;
+    return lctx_session_feed(s[0], prompt, 100, LCTX_LOGITS_NONE, NULL) == LCTX_OK
+           && lctx_session_fork(s[0], &s[1]) == LCTX_OK
+           && lctx_session_feed(s[0], own, 100, LCTX_LOGITS_NONE, NULL) == LCTX_OK;
+}
+
+/* A pool over the heap; *own gets the bytes that it takes for itself. */
+static lctx_pool *pool_new(int64_t max_bytes, heap *h, lctx_allocator *alloc, int64_t *own)
+{
+    lctx_allocator under = heap_allocator(h);
+    lctx_pool_desc d;
+    lctx_pool *pool = NULL;
+    memset(&d, 0, sizeof d);
+    d.max_bytes = max_bytes; d.alloc = &under;
+    if (lctx_pool_create(&d, &pool) != LCTX_OK || lctx_pool_allocator(pool, alloc) != LCTX_OK)
+        check(0, "a pool is made");
+    *own = h->bytes;
+    return pool;
+}
+
+/* Two sessions out of one pool: the fork grows until the bound is reached, stays as it was then,
+   and once the other is freed it goes on. */
+static void test_pool(void)
+{
+    enum { PROMPT = 100, PIECE = 20, MOST = 2000 };
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, PROMPT + MOST, 21), *own = random_tokens(w, PROMPT, 22);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0), alone = d;
+    lctx_session_info before;
+    lctx_pool_info info;
+    lctx_pool *pool;
+    lctx_session *s[2];
+    lctx_allocator a;
+    lctx_status st = LCTX_OK;
+    int64_t n = PROMPT, bound, pools_own;
+    heap h;
+    d.chunk = alone.chunk = 32;
+    d.alloc = &a;
+    pool = pool_new(0, &h, &a, &pools_own);
+    check(two_sessions(w, &d, tokens, own, s) && lctx_pool_get_info(pool, &info) == LCTX_OK,
+          "a pool without a bound serves sessions");
+    bound = info.bytes_peak + 2 * info_of(s[0]).cache_bytes;
+    lctx_session_free(s[0]);
+    lctx_session_free(s[1]);
+    check(lctx_pool_free(pool) == LCTX_OK && h.live == 0 && !h.wrong,
+          "sessions give all back to the pool, and the pool to the heap");
+    pool = pool_new(bound, &h, &a, &pools_own);
+    check(two_sessions(w, &d, tokens, own, s), "a pool with a bound serves sessions");
+    before = info_of(s[1]);
+    while (st == LCTX_OK && n < PROMPT + MOST) {
+        before = info_of(s[1]);
+        st = lctx_session_feed(s[1], tokens + n, PIECE, LCTX_LOGITS_NONE, NULL);
+        if (st == LCTX_OK) n += PIECE;
+    }
+    check(n > PROMPT && st == LCTX_E_MEMORY && same_info(s[1], &before),
+          "a feed that does not fit into the pool says so and leaves the session at %d", (int)n);
+    check(lctx_session_feed(s[1], tokens + n, PIECE, LCTX_LOGITS_NONE, NULL) == LCTX_E_MEMORY
+          && same_info(s[1], &before), "and again, as long as nothing is freed");
+    lctx_session_free(s[0]);
+    check(goes_on(s[1], w, &alone, tokens, n, own, 70), "once the other is freed: equal bits");
+    check(lctx_pool_free(pool) == LCTX_E_IN_USE, "a pool with a session in it is not freed");
+    check(h.peak <= bound + pools_own, "the heap never gave more than the bound");
+    lctx_session_free(s[1]);
+    check(lctx_pool_free(pool) == LCTX_OK && h.live == 0 && !h.wrong, "without sessions it is");
+    free(tokens);
+    free(own);
+    world_free(w);
+}
+
 static void test_numbers(void)
 {
     world *w = world_new(&bits_shape);
@@ -1672,6 +1826,11 @@ int main(void)
     test_policies();
     test_ropes();
     test_layer_patterns();
+    for (policy = 0; policy <= LCTX_SINKS; policy++) {
+        test_sink_logits((lctx_policy)policy, 0);
+        test_sink_logits((lctx_policy)policy, 1);
+    }
+    test_sink_logit_bits();
     test_raw_keys();
     test_which_logits();
     if (!quick() && threads) test_shared_model();
@@ -1699,6 +1858,7 @@ int main(void)
     test_out_of_reach();
     test_bad_models();
     test_bad_sessions();
+    test_pool();
     test_numbers();
     test_constant_memory();
     test_heavy();
