@@ -361,6 +361,7 @@ LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc)
 /* Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_pool_trim(lctx_pool *pool);
 
+/* Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info);
 
 /* Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
@@ -401,6 +402,8 @@ LCTX_API const char *lctx_isa_name(lctx_isa isa);
 
 /* Bytes of one element; 0 for an unknown type and for LCTX_I4, of which two make a byte. */
 LCTX_API size_t lctx_type_size(lctx_type type);
+/* "f32", "f16", "bf16", "int8", "int4"; null for an unknown type. */
+LCTX_API const char *lctx_type_name(lctx_type type);
 
 /* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
    NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
@@ -1502,6 +1505,11 @@ LCTX_API size_t lctx_type_size(lctx_type type)
 {
     static const size_t size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
     return (unsigned)type < LCTX_TYPE_COUNT ? size[type] : 0;
+}
+LCTX_API const char *lctx_type_name(lctx_type type)
+{
+    static const char *const name[LCTX_TYPE_COUNT] = { "f32", "f16", "bf16", "int8", "int4" };
+    return (unsigned)type < LCTX_TYPE_COUNT ? name[type] : NULL;
 }
 /* Is it a type of rows and weights, of whole bytes? */
 static int lctx__type_ok(int type) { return type >= 0 && type < LCTX_I4; }

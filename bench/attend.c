@@ -4,11 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *type_name(int32_t type)
-{
-    static const char *const names[] = { "f32", "f16", "bf16", "int8" };
-    return names[type];
-}
+const char *type_name(int32_t type) { return lctx_type_name((lctx_type)type); }
 
 const char *isa_name(void) { return lctx_isa_name(lctx_isa_get()); }
 

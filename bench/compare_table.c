@@ -2,7 +2,6 @@
 #include "compare.h"
 
 static const char *const file_names[FILES] = { "toy", "toy-yarn" };
-static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
 
 int64_t length_of(const comparison *c, int i) { return c->trained << i; }
 
@@ -40,7 +39,7 @@ static double share(const row *x, int l)
 /* -------------------------------------------------------------------------------- the table */
 static void name_row(FILE *f, const row *x)
 {
-    fprintf(f, "%-8s %-13s %-5s", file_names[x->file], x->method, type_names[x->type]);
+    fprintf(f, "%-8s %-13s %-5s", file_names[x->file], x->method, lctx_type_name((lctx_type)x->type));
 }
 
 static void print_lengths(FILE *f, const comparison *c, const char *title)
@@ -166,7 +165,7 @@ static void figure(FILE *f, const row *x, const char *what, double at, double va
 {
     fprintf(f, "%s  { \"file\": \"%s\", \"method\": \"%s\", \"type\": \"%s\", \"figure\": \"%s\", "
             "\"at\": %g, \"value\": %.6g, \"n\": %lld }", first_figure ? "" : ",\n",
-            file_names[x->file], x->method, type_names[x->type], what, at, value, (long long)n);
+            file_names[x->file], x->method, lctx_type_name((lctx_type)x->type), what, at, value, (long long)n);
     first_figure = 0;
 }
 

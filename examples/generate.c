@@ -22,8 +22,8 @@ static const args_option options[] = {
     RUN_SCALING_OPTIONS(r),
     RUN_POLICY_OPTION(r),
     RUN_CACHE_OPTIONS(r),
-    { "--k", ARGS_CHOICE, &r.k_type, 0, 0, "f32|f16|bf16|int8", "type of keys, if not --kv" },
-    { "--v", ARGS_CHOICE, &r.v_type, 0, 0, "f32|f16|bf16|int8", "type of values, if not --kv" },
+    { "--k", ARGS_CHOICE, &r.k_type, 0, 0, "f32|f16|bf16|int8|int4", "type of keys, if not --kv" },
+    { "--v", ARGS_CHOICE, &r.v_type, 0, 0, "f32|f16|bf16|int8|int4", "type of values, likewise" },
     { "--temp", ARGS_REAL, &temperature, 0, 100, "T", "temperature; default 0: most likely token" },
     { "--top-p", ARGS_REAL, &top_p, 0, 1, "P", "draw from the likeliest tokens; default 1: all" },
     { "--seed", ARGS_INT, &seed, 0, 9e15, "N", "of the random draws; default 1" },
@@ -79,15 +79,15 @@ static int64_t room(int64_t n_before)
 
 static void report(const lctx_session *s, int64_t n_prompt, int64_t n, double start, double read)
 {
-    static const char *const types[] = { "f32", "f16", "bf16", "int8" };
+    const char *k_type = lctx_type_name((lctx_type)(r.k_type < 0 ? r.type : r.k_type));
+    const char *v_type = lctx_type_name((lctx_type)(r.v_type < 0 ? r.type : r.v_type));
     double end = os_seconds(), mib = 1.0 / (1 << 20);
     lctx_session_info info = run_info(s);
     fprintf(stderr, "generate: prompt %lld tokens, %.0f/s; %lld generated, %.0f/s; RoPE factor %g; "
             "cache %.2f MiB (%s keys, %s values), %lld tokens dropped; peak %.1f MiB; %.2f s\n",
             (long long)n_prompt, (double)n_prompt / fmax(read - start, 1e-9),
             (long long)n, (double)n / fmax(end - read, 1e-9), r.used_factor,
-            (double)info.cache_bytes * mib, types[r.k_type < 0 ? r.type : r.k_type],
-            types[r.v_type < 0 ? r.type : r.v_type], (long long)info.n_dropped,
+            (double)info.cache_bytes * mib, k_type, v_type, (long long)info.n_dropped,
             (double)os_peak_bytes() * mib, end - start);
 }
 

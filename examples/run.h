@@ -56,7 +56,7 @@ typedef struct run {
 #define RUN_CACHE_OPTIONS(r) \
     { "--window", ARGS_INT, &(r).window, 1, 1e12, "W", "tokens kept; default: trained context" }, \
     { "--sinks", ARGS_INT, &(r).sinks, 1, 1e6, "N", "first tokens kept; default 4" }, \
-    { "--kv", ARGS_CHOICE, &(r).type, 0, 0, "f32|f16|bf16|int8", "type of the cache" }, \
+    { "--kv", ARGS_CHOICE, &(r).type, 0, 0, "f32|f16|bf16|int8|int4", "type of the cache" }, \
     { "--threads", ARGS_INT, &(r).threads, 1, LCTX_MAX_THREADS, "N", "default: all cores" }, \
     { "--chunk", ARGS_INT, &(r).chunk, 1, 1e6, "N", "tokens computed at once; default 256" }
 

@@ -65,7 +65,6 @@ static lctx_status answer(const model *m, const vocab *v, const lctx_session_des
 /* factor 0: RoPE as the file has it. */
 static void test_prompt(const char *model_path, const char *prompt_path, double factor)
 {
-    static const char *const types[] = { "f32", "f16", "bf16", "int8" };
     static prompt p;
     const int slow = lctx_isa_get() == LCTX_ISA_SCALAR && factor > 0 && !getenv("TEST_FULL");
     lctx_session_desc d;
@@ -90,7 +89,7 @@ static void test_prompt(const char *model_path, const char *prompt_path, double 
         memset(text, 0, sizeof text);
         check(answer(&m, &v, &d, &p, DIGITS + 1, text) == LCTX_OK && !strcmp(text, want),
               "%s, %d bytes of prompt, cache of %s: \"%s\" for \"%s\"", model_path, (int)p.n,
-              types[type], text, want);
+              lctx_type_name((lctx_type)type), text, want);
     }
     vocab_close(&v);
     model_close(&m);

@@ -59,7 +59,10 @@ static void test_sizes(void)
           "elements have their sizes");
     check(lctx_type_size((lctx_type)LCTX_TYPE_COUNT) == 0 && lctx_type_size((lctx_type)-1) == 0
           && lctx_type_size(LCTX_I4) == 0,
-          "an unknown type has size 0");
+          "an unknown type has size 0, and so has half a byte");
+    check(!strcmp(lctx_type_name(LCTX_BF16), "bf16") && !strcmp(lctx_type_name(LCTX_I4), "int4")
+          && lctx_type_name((lctx_type)LCTX_TYPE_COUNT) == NULL
+          && lctx_type_name((lctx_type)-1) == NULL, "types have names, unknown ones none");
 }
 
 static void test_isa(void)
@@ -332,6 +335,9 @@ static void test_conversion_arguments(void)
           "from_f32 to int8 refuses a null scale");
     check(lctx_from_f32(LCTX_F16, -1, x, bits, NULL) == LCTX_E_COUNT,
           "from_f32 refuses a negative count");
+    check(lctx_from_f32(LCTX_I4, 4, x, bits, &scale) == LCTX_E_TYPE
+          && lctx_to_f32(LCTX_I4, 4, bits, &scale, y) == LCTX_E_TYPE,
+          "rows are not of 4 bits");
     check(lctx_from_f32((lctx_type)LCTX_TYPE_COUNT, 4, x, bits, &scale) == LCTX_E_TYPE
           && lctx_from_f32((lctx_type)-1, 4, x, bits, &scale) == LCTX_E_TYPE,
           "from_f32 refuses an unknown type");
