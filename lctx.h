@@ -7013,58 +7013,65 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     t->l[row] += vf_hsum(sum);
 }
 
-/* a[R rows][C vectors from c on] += weights * values of key j + e, if in see. */
-LCTX__INLINE void FN(values_step)(const lctx__tile *t, const float *p, int64_t j, const int e,
-                                  int64_t c, const int R, const int C, const int type,
+/* a[R rows][C vectors from c on] += weights * values of key j + n, if in see; j is a multiple of
+   the type's group. */
+LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j,
+                                  const int n, int64_t c, const int R, const int C, const int type,
                                   uint64_t see, vf a[MAX_R][8])
 {
+    const int e = n % LCTX__GROUP(type);
     vf x[8];
     int r, i;
-    if (see != ~(uint64_t)0 && !(see >> (j + e) & 1)) return;
+    if (see != ~(uint64_t)0 && !(see >> (j + n) & 1)) return;
     LCTX__UNROLL
-    for (i = 0; i < C; i++) x[i] = FN(value)(type, t->v, t->v_stride, j, e, c + i * VL);
+    for (i = 0; i < C; i++) x[i] = FN(value)(type, v, stride, j + n - e, e, c + i * VL);
     LCTX__UNROLL
     for (r = 0; r < R; r++) {
-        vf w = vf_set1(p[r * LCTX_TILE + j + e]);
+        vf w = vf_set1(p[r * LCTX_TILE + j + n]);
         LCTX__UNROLL
         for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
     }
 }
-/* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order. */
+/* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order; N at a time,
+   where sums leave registers for that. */
 LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
                                 const int C, const int type, uint64_t see, int64_t j, int64_t end,
                                 lctx__soon *soon, int64_t rate)
 {
-    float *acc = t->acc + row * t->d_v + c;
+    const int G = LCTX__GROUP(type), N = G < 4 && C < 8 ? 4 : G;
+    const char *v = (const char *)t->v;
+    const int64_t stride = t->v_stride, ld = t->d_v;
+    float *acc = t->acc + row * ld + c;
     const float *p = t->s + row * LCTX_TILE;
     vf a[MAX_R][8];
     int r, i;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
-        for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
-    for (; j < end; j += LCTX__GROUP(type)) {
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate * LCTX__GROUP(type));
-        FN(values_step)(t, p, j, 0, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 1) FN(values_step)(t, p, j, 1, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 2) FN(values_step)(t, p, j, 2, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 2) FN(values_step)(t, p, j, 3, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 4, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 5, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 6, c, R, C, type, see, a);
-        if (LCTX__GROUP(type) > 4) FN(values_step)(t, p, j, 7, c, R, C, type, see, a);
+        for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * ld + i * VL);
+    for (; j < end; j += N) {
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate * N);
+        FN(values_step)(v, stride, p, j, 0, c, R, C, type, see, a);
+        if (N > 1) FN(values_step)(v, stride, p, j, 1, c, R, C, type, see, a);
+        if (N > 2) FN(values_step)(v, stride, p, j, 2, c, R, C, type, see, a);
+        if (N > 2) FN(values_step)(v, stride, p, j, 3, c, R, C, type, see, a);
+        if (N > 4) FN(values_step)(v, stride, p, j, 4, c, R, C, type, see, a);
+        if (N > 4) FN(values_step)(v, stride, p, j, 5, c, R, C, type, see, a);
+        if (N > 4) FN(values_step)(v, stride, p, j, 6, c, R, C, type, see, a);
+        if (N > 4) FN(values_step)(v, stride, p, j, 7, c, R, C, type, see, a);
     }
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
-        for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
+        for (i = 0; i < C; i++) vf_store(acc + r * ld + i * VL, a[r][i]);
 }
-/* Few rows wait for memory: some keys at a time, so that it is read in order. Many do not. */
+/* One or two rows wait for memory: some keys at a time, so that it is read in order. More do
+   not. */
 LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
                                 uint64_t see)
 {
     const int C = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2;
-    const int64_t step = R < MAX_R ? 16 : LCTX_TILE;
+    const int64_t step = R <= WIDE_R / 2 ? 16 : LCTX_TILE;
     const int64_t rate = row || !t->soon_k.rows ? 0 : ((int64_t)1 << 16) * C * VL / t->d_v;
     lctx__soon soon = t->soon_k;
     int64_t c, j;

@@ -22,6 +22,14 @@ result measure(const options *o, const shape *what, peak limit, const job *work)
     return r;
 }
 
+/* How much of what the multiply-adds can do a row bound by memory takes; measured right after it. */
+static void put_of_peak(result *r, peak p, double flops)
+{
+    const job j = peak_job(p);
+    const timing t = machine_time(NULL, &j, 0.1, 3);
+    r->of_peak = flops / (r->ms / 1e3) / t.rate, r->peak = peak_name(p) + strlen("limit-");
+}
+
 result measure_attend(const options *o, const setting *s)
 {
     const shape what = attend_shape(s);
@@ -35,6 +43,7 @@ result measure_attend(const options *o, const setting *s)
     work.amount = decode ? attend_bytes(s) : attend_flops(s);
     r = measure(o, &what, decode ? PEAK_READ : peak_of_products(s->type), &work);
     r.error = error, r.checked = 1;
+    if (decode) put_of_peak(&r, peak_of_products(s->type), attend_flops(s));
     attend_close(&w);
     return r;
 }
@@ -86,6 +95,7 @@ static const attention_row attention_rows[] = {
     { { "decode",  1,   TILES(128 * K, 128, 32, 4,  LCTX_F16) },  .75, .75, 0, 0, 1 },
     { { "decode",  1,   TILES(128 * K, 128, 32, 8,  LCTX_I8) },   .70, .70, .62, LCTX_F16, 1 },
     { { "decode",  1,   TILES(128 * K, 128, 32, 8,  LCTX_BF16) }, 0,   0,   0, 0, 0 },
+    { { "decode",  1,   TILES(128 * K, 128, 32, 8,  LCTX_I4) },   0,   0,   0, LCTX_F16, 0 },
     { { "decode",  1,   TILES(32 * K,  128, 32, 8,  LCTX_F32) },  0,   0,   0, 0, 0 },
     { { "decode",  1,   128 * K, 128, 32, 8, LCTX_F16, LCTX_ROWS }, .55, .55, 0, 0, 1 },
     { { "prefill", 512, TILES(16 * K,  128, 32, 8,  LCTX_F16) },  .75, .70, 0, 0, 2 },

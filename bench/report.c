@@ -69,6 +69,7 @@ static int falls_short(const result *r)
 
 static void put_ratio(const result *r)
 {
+    if (r->of_peak > 0) printf(" %.0f%% of %s", 100 * r->of_peak, r->peak);
     if (r->ratio > 0) printf(" %.2f x %s", r->ratio, r->ratio_to);
     if (r->ratio_aim > 0) printf(" (at most %.2f)", r->ratio_aim);
     if (r->note) printf(" %s", r->note);
@@ -155,6 +156,8 @@ static void json_result(FILE *f, const result *r)
     json_text(f, "unit", r->unit);
     json_number(f, "of_limit", of_limit(r), r->limit > 0);
     json_number(f, "aim", r->aim, r->aim > 0);
+    json_number(f, "of_peak", r->of_peak, r->of_peak > 0);
+    json_text(f, "peak", r->of_peak > 0 ? r->peak : NULL);
     json_number(f, "ratio", r->ratio, r->ratio > 0);
     json_number(f, "ratio_aim", r->ratio_aim, r->ratio_aim > 0);
     json_text(f, "ratio_to", r->ratio > 0 ? r->ratio_to : NULL);

@@ -20,6 +20,8 @@ typedef struct result {
     double      achieved, limit;   /* in units, and what bounds them, measured in turn */
     const char *unit;          /* "GB/s", "GFLOP/s", ... */
     double      aim;           /* the fraction of the limit to reach; 0 = none */
+    double      of_peak;       /* where memory is the limit: the fraction of the arithmetic peak, */
+    const char *peak;          /* and which; 0 = not asked */
     double      ratio;         /* to the time of ratio_to; 0 = none */
     double      ratio_aim;     /* the most that it should be; 0 = none */
     const char *ratio_to;
