@@ -5052,7 +5052,7 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     if (!lctx__fits(bytes)) return LCTX_E_OVERFLOW;
     if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
-    if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at);
+    if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at), a.lse_token = 0;
     for (t = 0; t < a.n_q; t++)
         if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
     t = 0;
