@@ -363,7 +363,7 @@ static const int64_t windows[] = { 3, 13, 23, 33, 37, 43, 533 };
 
 static void test_policies(void)
 {
-    int64_t total = full() ? 6000 : slow() ? 1500 : 2300;
+    int64_t total = full() ? 6000 : 1500;
     size_t i, k;
     for (i = 0; i < 4; i++) {
         lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, (lctx_type)i, (lctx_type)((i * 3 + 1) % 4));

@@ -29,6 +29,14 @@ static int find_key(prompt *p)
     return 0;
 }
 
+/* Leaves out the half of the text that ends an eighth before its end. */
+static void shorten(prompt *p)
+{
+    const size_t from = p->n * 3 / 8, to = p->n * 7 / 8;
+    memmove(p->text + from, p->text + to, p->n + 1 - to);
+    p->n -= to - from;
+}
+
 static int read_prompt(prompt *p, const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -73,6 +81,7 @@ static void test_prompt(const char *model_path, const char *prompt_path, double 
     vocab v;
     char text[16], want[16];
     int type, found = read_prompt(&p, prompt_path);
+    if (slow) shorten(&p);
     check(found, "%s hides a key", prompt_path);
     check(model_open(&m, model_path) == GGUF_OK
           && vocab_open(&v, &m.file, m.lctx.n_vocab) == GGUF_OK, "%s opens", model_path);
