@@ -164,7 +164,9 @@ static void test_runs(void)
     char command[200];
     works("drop_in");
     works("split");
-    works("passkey " TOY " --trials 1 --longest 1 --methods plain");
+    snprintf(command, sizeof command, "passkey " TOY " --trials 1 --longest 1%s --methods plain",
+             beyond ? "" : " --trained 128");
+    works(command);
     snprintf(command, sizeof command, "passkey " TOY " --trials 1 %s --methods "
              "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,yarn-heavy",
              beyond ? "--longest 2" : "--trained 128 --longest 1");
