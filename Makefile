@@ -22,7 +22,7 @@ SHARED    = args gguf model os run tasks text
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
 TOY       = examples/toy
 
-# Tests share what stands beside them under another name than test_*.
+# Tests share what stands beside them under another name than test_*; ORACLE= adds flags for it.
 TEST_FILES   = $(wildcard tests/*.c)
 TEST_HEADERS = $(wildcard tests/*.h)
 TEST_SHARED  = $(patsubst tests/%.c,$(B)/tests_%.o,$(filter-out tests/test_%,$(TEST_FILES)))
@@ -87,8 +87,8 @@ clean:
 # A file that changes when the compiler or its flags do: what was made with others is made again.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(C99) $(PIC) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
-	    echo '$(C99) $(PIC) $(CXX17) $(LIBS) $(WASM)' > $@
+	@echo '$(C99) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
+	    echo '$(C99) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' > $@
 
 # The implementation, compiled once for programs and libraries; lctx.h is the source file.
 $(B)/lctx.o: lctx.h $(B)/flags
@@ -129,7 +129,7 @@ $(B)/drop_in_cpp: examples/drop_in.cpp lctx.h $(B)/flags
 
 $(TEST_SHARED): $(B)/tests_%.o: tests/%.c $(TEST_HEADERS) $(B)/flags
 	@echo 'CC  $@'
-	$(Q)$(C99) -c $< -o $@
+	$(Q)$(C99) $(ORACLE) -c $< -o $@
 
 $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'

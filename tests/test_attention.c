@@ -77,7 +77,10 @@ typedef struct scene {
 } scene;
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
-static int slow(void)   { return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_QUICK"); }
+static int slow(void)
+{
+    return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_SLOW") || getenv("TEST_QUICK");
+}
 
 /* Does this instruction set multiply the type by dot products? */
 static int dots(int32_t type)

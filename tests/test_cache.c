@@ -18,7 +18,10 @@ static const char *const type_names[] = { "f32", "f16", "bf16", "int8" };
 static const char *const policy_names[] = { "full", "window", "sinks", "heavy" };
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
-static int slow(void)   { return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_QUICK"); }
+static int slow(void)
+{
+    return lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_SLOW") || getenv("TEST_QUICK");
+}
 
 static void *zeroed(int64_t n, size_t size)
 {

@@ -1,6 +1,7 @@
 /* test_model.c - floor 4: the model step against a transformer in double, its promises of equal bits,
-   sessions that fork, rewind, are saved, fail and stay as they were. TEST_QUICK=1, for emulated CPUs,
-   leaves out what does not depend on the instruction set. */
+   sessions that fork, rewind, are saved, fail and stay as they were. TEST_SLOW=1 samples the grids, as
+   scalar code does; TEST_QUICK=1, for emulated CPUs, leaves out what does not depend on the
+   instruction set. */
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
@@ -13,9 +14,11 @@ enum { MAX_LAYER = 3, MAX_KEPT = 256 };
 static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size); }
 static int full(void) { return getenv("TEST_FULL") != NULL; }
 static int quick(void) { return getenv("TEST_QUICK") != NULL; }
-/* Scalar code takes long: of what is the same for all instruction sets it does a part. */
-static int scalar(void) { return lctx_isa_get() == LCTX_ISA_SCALAR && !full(); }
-static int slow(void) { return quick() || scalar(); }
+static int sampled(void)
+{
+    return (lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_SLOW")) && !full();
+}
+static int slow(void) { return quick() || sampled(); }
 
 /* ---------------------------------------------------------------------------- random models */
 
@@ -337,7 +340,7 @@ static void test_policies(void)
     size_t i;
     for (i = 0; i < sizeof which / sizeof *which; i++) {
         const shape *s = &shapes[which[i]];
-        if (scalar() && i % 2) continue;
+        if (sampled() && i % 2) continue;
         test_policy(s, LCTX_FULL, 0, 0);
         test_policy(s, LCTX_WINDOW, 13, 0);
         test_policy(s, LCTX_WINDOW, 1, 0);
@@ -1687,13 +1690,13 @@ int main(void)
         for (type = 0; type < 4; type++)
             if (!slow() || (policy + type) % 2 == 0) test_round_trip(p, type, type * 100);
         test_threads(p);
-        if (!scalar() || p != LCTX_WINDOW) test_fork(p, 100);
-        if (!scalar() || p == LCTX_WINDOW) test_fork(p, 128);
+        if (!sampled() || p != LCTX_WINDOW) test_fork(p, 100);
+        if (!sampled() || p == LCTX_WINDOW) test_fork(p, 128);
         if (threads) test_forks_on_threads(p);
         test_rewind(p);
         test_damaged(p);
         for (what = 0; what < 3; what++)
-            if (!scalar() || what == policy) test_cancel(p, 200, 150, 1 + 2 * what);
+            if (!sampled() || what == policy) test_cancel(p, 200, 150, 1 + 2 * what);
         test_cancel(p, 192, 20, 1);
         test_nan(p);
         for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, p);
