@@ -6,6 +6,7 @@ C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples
 CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.
 WASM      = clang --target=wasm32-wasi -std=c99 -O2 -msimd128 $(WARNINGS)
 PTHREAD   = -pthread
+PIC       = -fPIC
 Q        ?= @
 
 # OpenMP if the compiler has it; `make OPENMP=` goes without.
@@ -21,13 +22,18 @@ SHARED    = args gguf model os run tasks text
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
 TOY       = examples/toy
 
-# Tests share what stands beside them under another name than test_*.
+# Tests share what stands beside them under another name than test_*; ORACLE= adds flags for it.
 TEST_FILES   = $(wildcard tests/*.c)
 TEST_HEADERS = $(wildcard tests/*.h)
 TEST_SHARED  = $(patsubst tests/%.c,$(B)/tests_%.o,$(filter-out tests/test_%,$(TEST_FILES)))
 TESTS        = $(patsubst tests/%.c,$(B)/%,$(filter tests/test_%,$(TEST_FILES)))
 
 all: examples
+
+# One goal is made with a job for each processor; -j says otherwise.
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS))$(word 2,$(MAKECMDGOALS)),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+endif
 
 help:
 	@echo 'make             the examples, as make examples'
@@ -81,24 +87,20 @@ clean:
 # A file that changes when the compiler or its flags do: what was made with others is made again.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(C99) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
-	    echo '$(C99) $(CXX17) $(LIBS) $(WASM)' > $@
+	@echo '$(C99) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
+	    echo '$(C99) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' > $@
 
-# The implementation, compiled once; lctx.h is the source file.
+# The implementation, compiled once for programs and libraries; lctx.h is the source file.
 $(B)/lctx.o: lctx.h $(B)/flags
 	@echo 'CC  $@'
-	$(Q)$(C99) $(OPENMP) -DLCTX_IMPLEMENTATION -x c -c lctx.h -o $@
-
-$(B)/lctx_pic.o: lctx.h $(B)/flags
-	@echo 'CC  $@'
-	$(Q)$(C99) $(OPENMP) -fPIC -fvisibility=hidden -DLCTX_IMPLEMENTATION \
+	$(Q)$(C99) $(OPENMP) $(PIC) -fvisibility=hidden -DLCTX_IMPLEMENTATION \
 	    '-DLCTX_API=__attribute__((visibility("default")))' -x c -c lctx.h -o $@
 
-$(B)/liblctx.so: $(B)/lctx_pic.o
+$(B)/liblctx.so: $(B)/lctx.o
 	@echo 'LD  $@'
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $< -o $@ $(LIBS)
 
-$(B)/liblctx.a: $(B)/lctx_pic.o
+$(B)/liblctx.a: $(B)/lctx.o
 	@echo 'AR  $@'
 	$(Q)rm -f $@ && $(AR) rcs $@ $<
 
@@ -127,7 +129,7 @@ $(B)/drop_in_cpp: examples/drop_in.cpp lctx.h $(B)/flags
 
 $(TEST_SHARED): $(B)/tests_%.o: tests/%.c $(TEST_HEADERS) $(B)/flags
 	@echo 'CC  $@'
-	$(Q)$(C99) -c $< -o $@
+	$(Q)$(C99) $(ORACLE) -c $< -o $@
 
 $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'

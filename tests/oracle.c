@@ -28,29 +28,19 @@ static double value_of(unsigned bits, int e_bits, int m_bits)
     return sign * ((1 << m_bits) + m) * two_to(e - bias - m_bits);
 }
 
-static double round_to_even(double x)
-{
-    double below = floor(x), rest = x - below;
-    if (rest < 0.5) return below;
-    if (rest > 0.5) return below + 1;
-    return floor(below / 2) * 2 == below ? below : below + 1;
-}
-
 static unsigned bits_of(float x, int e_bits, int m_bits)
 {
     int bias = (1 << (e_bits - 1)) - 1, e;
     unsigned sign = signbit(x) ? 1u << (e_bits + m_bits) : 0;
-    unsigned infinite = ((1u << e_bits) - 1) << m_bits;
-    double a = fabs((double)x), q;
+    unsigned infinite = ((1u << e_bits) - 1) << m_bits, bits;
+    double a = fabs((double)x);
     if (isnan(x)) return sign | infinite | 1u << (m_bits - 1);
     if (isinf(x)) return sign | infinite;
     frexp(a, &e);                          /* a = f * 2^e, f in [1/2, 1) */
     e = e - 1 < 1 - bias || a == 0 ? 1 - bias : e - 1;
-    q = round_to_even(a * two_to(m_bits - e));
-    if (q >= two_to(m_bits + 1)) { q /= 2; e++; }
-    if (e > bias) return sign | infinite;
-    if (q < two_to(m_bits)) return sign | (unsigned)q;                   /* subnormal */
-    return sign | (unsigned)(e + bias) << m_bits | ((unsigned)q - (1u << m_bits));
+    bits = (unsigned)rint(a * two_to(m_bits - e));      /* to nearest, ties to even */
+    bits += (unsigned)(e + bias - 1) << m_bits;         /* where a carry goes on */
+    return sign | (bits < infinite ? bits : infinite);
 }
 
 double   oracle_f16_value(uint16_t bits)  { return value_of(bits, 5, 10); }
@@ -68,7 +58,7 @@ static float quantise(int64_t n, const float *x, int8_t *dst, float *back)
     }
     factor = largest / 127.0f;
     for (i = 0; i < n; i++) {
-        double q = factor > 0 ? round_to_even((double)(x[i] / factor)) : 0;
+        double q = factor > 0 ? rint((double)(x[i] / factor)) : 0;
         if (dst) dst[i] = (int8_t)q;
         if (back) back[i] = (float)q;
     }
@@ -112,9 +102,9 @@ float oracle_store(int type, int64_t n, const float *x, void *dst, float *back)
     if (type == ORACLE_I8) return quantise(n, x, (int8_t *)dst, back);
     for (i = 0; i < n; i++) {
         float value = x[i];
-        uint16_t bits = type == ORACLE_F16 ? oracle_f16_bits(value) : oracle_bf16_bits(value);
-        if (type == ORACLE_F16) value = (float)oracle_f16_value(bits);
-        if (type == ORACLE_BF16) value = (float)oracle_bf16_value(bits);
+        uint16_t bits = 0;
+        if (type == ORACLE_F16) value = (float)oracle_f16_value(bits = oracle_f16_bits(value));
+        if (type == ORACLE_BF16) value = (float)oracle_bf16_value(bits = oracle_bf16_bits(value));
         if (dst && type == ORACLE_F32) ((float *)dst)[i] = value;
         if (dst && type != ORACLE_F32) ((uint16_t *)dst)[i] = bits;
         if (back) back[i] = value;
@@ -234,6 +224,23 @@ long double oracle_rope_growth(const oracle_rope *rope, int64_t pos, int i)
     return powl(zeta, (long double)(pos - rope->xpos_center) / rope->xpos_base);
 }
 
+/* Angles come again and again, and their cosines are most of a rotation's time: some are kept. */
+static void cos_sin(long double angle, long double *c, long double *s)
+{
+    static struct { long double angle, c, s; } kept[1 << 16];
+    double rounded = (double)angle;
+    uint64_t at;
+    memcpy(&at, &rounded, sizeof at);
+    at = at * 0x9e3779b97f4a7c15u >> 48;
+    if (kept[at].angle != angle || (kept[at].c == 0 && kept[at].s == 0)) {
+        kept[at].angle = angle;
+        kept[at].c = cosl(angle);
+        kept[at].s = sinl(angle);
+    }
+    *c = kept[at].c;
+    *s = kept[at].s;
+}
+
 void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, int head_dim,
                         int64_t pos,
                         const double *x, double *out)
@@ -245,7 +252,10 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
         int a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
         const long double *freq = pos >= 0 && pos < rope->n_hat ? rope->plain : rope->freq;
         long double angle = (long double)pos * freq[i];
-        long double c = cosl(angle) * rope->attn_factor, s = sinl(angle) * rope->attn_factor;
+        long double c, s;
+        cos_sin(angle, &c, &s);
+        c *= rope->attn_factor;
+        s *= rope->attn_factor;
         for (h = 0; h < n_head; h++) {
             long double xa = x[h * head_dim + a], xb = x[h * head_dim + b];
             out[h * head_dim + a] = (double)(xa * c - xb * s);
@@ -338,10 +348,15 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     int64_t row = j * a->n_head_kv + g, k_pos = a->k_pos[g * a->k_pos_head + j];
     const float *q = (a->far && a->far[j] ? a->q_far : a->q) + (t * a->n_head + h) * a->d_k;
     const float *k = a->k + row * a->d_k;
-    double s = 0;
+    double s = 0, odd = 0;                  /* two sums do not wait for each other */
     int i;
     if (!oracle_sees(a, t, h, j)) return -(double)INFINITY;
-    for (i = 0; i < a->d_k && !a->rope; i++) s += (double)q[i] * (double)k[i];
+    for (i = 0; i + 1 < a->d_k && !a->rope; i += 2) {
+        s += (double)q[i] * (double)k[i];
+        odd += (double)q[i + 1] * (double)k[i + 1];
+    }
+    if (i < a->d_k && !a->rope) s += (double)q[i] * (double)k[i];
+    s += odd;
     if (a->rope) s = raw_product(a, t, j, a->q + (t * a->n_head + h) * a->d_k, k);
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;

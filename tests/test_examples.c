@@ -145,13 +145,32 @@ static void test_sessions(void)
     fails(3, "not saved", "generate " TOY " hello -n 0 --save build/no-such-folder/session");
 }
 
+/* Whether this machine has no instruction set above the one in use. */
+static int fastest(void)
+{
+    const lctx_isa mine = lctx_isa_get();
+    int isa, best = 1;
+    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++)
+        best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
+    lctx_isa_set(mine);
+    return best;
+}
+
+/* Every method beyond the trained context, on the fastest instruction set; on others, which take
+   long, or with TEST_SLOW=1, within it. */
 static void test_runs(void)
 {
+    const int beyond = getenv("TEST_FULL") || (fastest() && !getenv("TEST_SLOW"));
+    char command[200];
     works("drop_in");
     works("split");
-    works("passkey " TOY " --trials 1 --longest 1 --methods plain");
-    works("passkey " TOY " --trials 1 --longest 2 --methods "
-          "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,yarn-heavy");
+    snprintf(command, sizeof command, "passkey " TOY " --trials 1 --longest 1%s --methods plain",
+             beyond ? "" : " --trained 128");
+    works(command);
+    snprintf(command, sizeof command, "passkey " TOY " --trials 1 %s --methods "
+             "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,yarn-heavy",
+             beyond ? "--longest 2" : "--trained 128 --longest 1");
+    works(command);
 }
 
 /* A figure that the comparison wrote, of toy.gguf with a cache of f32; -1 if it is not there. */
@@ -167,17 +186,6 @@ static double figure(const char *method, const char *what, int at)
         if ((found = strstr(line, like)) != NULL) value = strtod(found + strlen(like), NULL);
     if (file) fclose(file);
     return value;
-}
-
-/* Whether this machine has no instruction set above the one in use. */
-static int fastest(void)
-{
-    const lctx_isa mine = lctx_isa_get();
-    int isa, best = 1;
-    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++)
-        best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
-    lctx_isa_set(mine);
-    return best;
 }
 
 /* The comparison finds what other examples find, and what must hold within the trained context. */
