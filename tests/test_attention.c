@@ -2950,6 +2950,12 @@ static float *vector_turn(const vectors *v, const float *x, int64_t n, int32_t h
     return out;
 }
 
+/* Where the far query stands. */
+static int64_t vector_far(const vectors *v, int64_t t)
+{
+    return v->a.far_pos && v->q_pos[t] > v->a.far_pos ? v->a.far_pos : v->q_pos[t];
+}
+
 static void vector_fill(vectors *v)
 {
     static const int queries_are[] = { 37, 41, 23, 11, 101, 50 }, keys_are[] = { 53, 31, 43, 29, 97,
@@ -2963,7 +2969,7 @@ static void vector_fill(vectors *v)
     for (run = 0; run < v->n_runs; run++)
         for (i = 0; i < v->count[run]; i++) v->k_pos[at++] = v->from[run] + i;
     for (i = 0; i < v->n_kv; i++) v->bias[i] = -INFINITY;
-    for (i = 0; i < n_q; i++) far[i] = v->q_pos[i] < v->a.far_pos ? v->q_pos[i] : v->a.far_pos;
+    for (i = 0; i < n_q; i++) far[i] = vector_far(v, i);
     for (h = 0; h < heads; h++) v->sinks[h] = (float)((29 * h + 5) % 23 - 6) / 2;
     if (v->desc.n_rot && lctx_rope_init(&v->rope, &v->desc) != LCTX_OK) check(0,
             "a vector's schedule is made");
@@ -3057,6 +3063,7 @@ static lctx_status vector_cached(const vectors *v, way how, float *out, float *l
         n += rows.n;
         a.out = out + t * heads * v->a.d_v, a.lse = lse + t * heads;
         st = lctx_cache_append(cache, &rows);
+        if (!st && lctx_cache_far_pos(cache, n - 1) != vector_far(v, t)) st = LCTX_E_POS;
         if (!st) st = lctx_cache_attend_size(cache, &a, &bytes);
         scratch = zeroed((int64_t)bytes, 1);
         if (!st) st = lctx_cache_attend(cache, &a, scratch, bytes);

@@ -190,7 +190,7 @@ FILES = {
          "keys, to those around the window's edges. Queries are long, for the cap to be felt.",
          dict(n_head=32, n_head_kv=16, d_k=128, gain=256, scale=1 / D(12), softcap=50, window=4096,
               scheme="plain", n_rot=128, theta=10000),
-         [(0, 16), (4090, 40), (8180, 16)], [15, 4095, 4097, 8190], [0, 9, 31]),
+         [(0, 16), (4090, 40), (8180, 16)], [15, 4095, 4096, 4097, 8190], [0, 9, 31]),
     "scale_deepseek_v3":
         ("DeepSeek-V3: mscale squared in the softmax scale. Published: 128 heads, keys of 192, 64\n"
          "of which turn (here the first), values of 128, YaRN by 40; reduced: the keys, to 90.",
