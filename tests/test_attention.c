@@ -7,6 +7,7 @@
 #include "hooks.h"
 #include "oracle.h"
 
+#include <float.h>
 #include <math.h>
 #if SIZE_MAX > 0xffffffff
 #  include <setjmp.h>
@@ -2807,6 +2808,436 @@ static void test_pieces(void)
     free(mem);
 }
 
+/* ---------------------------------------------------------------------------- vectors */
+
+/* What tests/vectors/gen_attention.py wrote; see there for the lines' meaning. Each file is taken
+   in every way that its scheme allows. */
+typedef enum way { TURNED, LISTED, RAW, CACHED, CACHED_RAW, WAYS } way;
+static const char *const way_names[] = { "rotated keys", "rotated keys at listed positions",
+                                         "raw keys", "a cache", "a cache of raw keys" };
+
+typedef enum fact_kind { HIDDEN, LOGIT, LSE, OUT } fact_kind;
+typedef struct fact {
+    fact_kind kind;
+    long long m, n;                     /* of query and key */
+    int h, i;
+    double want;
+} fact;
+
+enum { MOST_FACTS = 400, MOST_RUNS = 8, MOST_HEADS = 128 };
+typedef struct vectors {
+    lctx_attn a;                        /* sizes, scale, mask */
+    lctx_rope_desc desc;
+    lctx_far_rule rule;
+    lctx_rope rope;
+    int32_t gain, policy, alibi, sink_logit;        /* policy -1: keys are missing */
+    int64_t from[MOST_RUNS], count[MOST_RUNS], n_kv, q_pos[MOST_RUNS], *k_pos;
+    int n_runs, n_facts;
+    fact facts[MOST_FACTS];
+    float *q, *q_turned, *q_far, *k, *k_turned, *v, *bias;
+    float slopes[MOST_HEADS], sinks[MOST_HEADS];
+    double off[OUT + 1], slope_off;     /* worst errors, in units of what is allowed */
+    int n[OUT + 1];                     /* facts of each kind that were looked at */
+    lctx_span spans[MOST_RUNS];
+} vectors;
+
+static double vector_value(const char *word)
+{
+    static const struct { const char *name; int value; } words[] = {
+        { "plain", LCTX_ROPE_PLAIN }, { "yarn", LCTX_ROPE_YARN }, { "half", LCTX_ROPE_HALF },
+        { "interleaved", LCTX_ROPE_INTERLEAVED }, { "clamp", LCTX_FAR_CLAMP },
+        { "leaky", LCTX_FAR_LEAKY }, { "group", LCTX_FAR_GROUP }, { "full", LCTX_FULL },
+        { "window", LCTX_WINDOW }, { "sinks", LCTX_SINKS }
+    };
+    char *end;
+    double x = strtod(word, &end);
+    size_t i;
+    for (i = 0; i < COUNT(words); i++) if (strcmp(word, words[i].name) == 0) return words[i].value;
+    return *end ? (double)NAN : x;
+}
+
+/* Returns nonzero if there is no such field, or no such value. */
+static int vector_set(vectors *v, const char *name, const char *word)
+{
+    static const struct { const char *name; size_t at; char type; } fields[] = {
+#define FIELD(name, member, type) { name, offsetof(vectors, member), type }
+        FIELD("n_head", a.n_head, 'i'), FIELD("n_head_kv", a.n_head_kv, 'i'),
+        FIELD("d_k", a.d_k, 'i'), FIELD("d_v", a.d_v, 'i'), FIELD("scale", a.scale, 'f'),
+        FIELD("softcap", a.softcap, 'f'), FIELD("window", a.window, 'l'),
+        FIELD("n_sink", a.n_sink, 'i'), FIELD("far_pos", a.far_pos, 'l'),
+        FIELD("far_kind", rule.kind, 'i'), FIELD("far_window", rule.window, 'l'),
+        FIELD("far_leak", rule.leak, 'd'), FIELD("far_group", rule.group, 'i'),
+        FIELD("scheme", desc.scheme, 'i'), FIELD("pairing", desc.pairing, 'i'),
+        FIELD("n_rot", desc.n_rot, 'i'), FIELD("theta", desc.theta, 'd'),
+        FIELD("factor", desc.factor, 'd'), FIELD("orig_ctx", desc.orig_ctx, 'd'),
+        FIELD("beta_fast", desc.beta_fast, 'd'), FIELD("beta_slow", desc.beta_slow, 'd'),
+        FIELD("no_truncate", desc.no_truncate, 'i'), FIELD("mscale", desc.mscale, 'd'),
+        FIELD("mscale_all_dim", desc.mscale_all_dim, 'd'), FIELD("gain", gain, 'i'),
+        FIELD("policy", policy, 'i'), FIELD("alibi", alibi, 'i'),
+        FIELD("sink_logit", sink_logit, 'i')
+#undef FIELD
+    };
+    const double x = vector_value(word);
+    const float f = (float)x;
+    const int32_t i = isnan(x) ? 0 : (int32_t)x;
+    const int64_t l = i;
+    size_t at;
+    for (at = 0; at < COUNT(fields) && strcmp(name, fields[at].name) != 0; at++) {}
+    if (at == COUNT(fields) || isnan(x)) return 1;
+    switch (fields[at].type) {
+    case 'i': memcpy((char *)v + fields[at].at, &i, sizeof i); break;
+    case 'l': memcpy((char *)v + fields[at].at, &l, sizeof l); break;
+    case 'f': memcpy((char *)v + fields[at].at, &f, sizeof f); break;
+    default:  memcpy((char *)v + fields[at].at, &x, sizeof x);
+    }
+    return 0;
+}
+
+static int vector_slope(vectors *v, int h, double want)
+{
+    double e;
+    if (lctx_alibi_slopes(v->a.n_head, v->slopes) != LCTX_OK) return 1;
+    e = fabs((double)v->slopes[h] / want - 1) * ldexp(1, 23);
+    if (!(e <= v->slope_off)) v->slope_off = e;
+    return 0;
+}
+
+/* One line; returns nonzero if it is none of ours. */
+static int vector_line(vectors *v, const char *line)
+{
+    fact *f = &v->facts[v->n_facts];
+    char name[32], word[64];
+    long long from, n;
+    if (line[0] == '#') return 0;
+    if (sscanf(line, "set %31s %63s", name, word) == 2) return vector_set(v, name, word);
+    if (sscanf(line, "slope %d %lf", &f->h, &f->want) == 2) return vector_slope(v, f->h, f->want);
+    if (sscanf(line, "query %lld", &n) == 1 && v->a.n_q < MOST_RUNS) {
+        v->q_pos[v->a.n_q++] = n;
+        return 0;
+    }
+    if (sscanf(line, "keys %lld %lld", &from, &n) == 2 && v->n_runs < MOST_RUNS) {
+        v->from[v->n_runs] = from, v->count[v->n_runs++] = n, v->n_kv += n;
+        return 0;
+    }
+    if (v->n_facts == MOST_FACTS - 1) return 1;
+    v->n_facts++;
+    if (sscanf(line, "hidden %lld %lld", &f->m, &f->n) == 2) f->kind = HIDDEN;
+    else if (sscanf(line, "logit %lld %d %lld %lf", &f->m, &f->h, &f->n, &f->want) == 4)
+        f->kind = LOGIT;
+    else if (sscanf(line, "lse %lld %d %lf", &f->m, &f->h, &f->want) == 3) f->kind = LSE;
+    else if (sscanf(line, "out %lld %d %d %lf", &f->m, &f->h, &f->i, &f->want) == 4) f->kind = OUT;
+    else return 1;
+    return 0;
+}
+
+/* x[n][heads][d], dimension j of head h at pos: (((j + first + pos + h) j + by_pos pos + by_head h
+   + add) mod modulus - half) / 64 * gain; the formula is these six numbers. */
+static float *vector_rows_of(const int64_t *pos, int64_t n, int32_t heads, int32_t d,
+                             const int formula[6], int32_t gain)
+{
+    const int first = formula[0], by_pos = formula[1], by_head = formula[2], add = formula[3];
+    float *x = (float *)zeroed(n * heads * d, sizeof *x), *at = x;
+    int64_t t;
+    int32_t h, j;
+    for (t = 0; t < n; t++)
+        for (h = 0; h < heads; h++)
+            for (j = 0; j < d; j++) {
+                int64_t sum = (j + first + pos[t] + h) * j + by_pos * pos[t] + by_head * h + add;
+                *at++ = (float)((sum % formula[4] - formula[5]) * gain) / 64;
+            }
+    return x;
+}
+
+static float *vector_turn(const vectors *v, const float *x, int64_t n, int32_t heads,
+                          const int64_t *pos, lctx_rope_side side)
+{
+    float *out = (float *)zeroed(n * heads * v->a.d_k, sizeof *out);
+    lctx_rope_job job;
+    memset(&job, 0, sizeof job);
+    job.n_tok = n, job.n_head = heads, job.head_dim = v->a.d_k;
+    job.x = x, job.out = out, job.pos = pos, job.side = (int32_t)side;
+    if (!v->desc.n_rot) memcpy(out, x, (size_t)(n * heads * v->a.d_k) * sizeof *x);
+    else if (lctx_rope_apply(&v->rope, &job) != LCTX_OK) check(0, "rows of a vector are rotated");
+    return out;
+}
+
+/* Where the far query stands. */
+static int64_t vector_far(const vectors *v, int64_t t)
+{
+    return v->a.far_pos && v->q_pos[t] > v->a.far_pos ? v->a.far_pos : v->q_pos[t];
+}
+
+static void vector_fill(vectors *v)
+{
+    static const int queries_are[] = { 37, 41, 23, 11, 101, 50 }, keys_are[] = { 53, 31, 43, 29, 97,
+        48 }, values_are[] = { 61, 19, 71, 7, 89, 44 };
+    int64_t far[MOST_RUNS], n_q = v->a.n_q, i, at = 0;
+    int32_t heads = v->a.n_head, heads_kv = v->a.n_head_kv, h;
+    int run;
+    if (!v->a.d_v) v->a.d_v = v->a.d_k;
+    v->k_pos = (int64_t *)zeroed(v->n_kv, sizeof *v->k_pos);
+    v->bias = (float *)zeroed(v->n_kv, sizeof *v->bias);
+    for (run = 0; run < v->n_runs; run++)
+        for (i = 0; i < v->count[run]; i++) v->k_pos[at++] = v->from[run] + i;
+    for (i = 0; i < v->n_kv; i++) v->bias[i] = -INFINITY;
+    for (i = 0; i < n_q; i++) far[i] = vector_far(v, i);
+    for (h = 0; h < heads; h++) v->sinks[h] = (float)((29 * h + 5) % 23 - 6) / 2;
+    if (v->desc.n_rot && lctx_rope_init(&v->rope, &v->desc) != LCTX_OK) check(0,
+            "a vector's schedule is made");
+    v->q = vector_rows_of(v->q_pos, n_q, heads, v->a.d_k, queries_are, v->gain);
+    v->k = vector_rows_of(v->k_pos, v->n_kv, heads_kv, v->a.d_k, keys_are, 1);
+    v->v = vector_rows_of(v->k_pos, v->n_kv, heads_kv, v->a.d_v, values_are, 1);
+    v->q_turned = vector_turn(v, v->q, n_q, heads, v->q_pos, LCTX_ROPE_QUERY);
+    v->q_far = vector_turn(v, v->q, n_q, heads, far, LCTX_ROPE_QUERY);
+    v->k_turned = vector_turn(v, v->k, v->n_kv, heads_kv, v->k_pos, LCTX_ROPE_KEY);
+}
+
+static int is_raw(way how)    { return how == RAW || how == CACHED_RAW; }
+static int is_cached(way how) { return how == CACHED || how == CACHED_RAW; }
+
+/* Rules by distance want raw keys, raw keys something that turns, a cache all the keys. */
+static int vector_allows(const vectors *v, way how)
+{
+    return (is_raw(how) ? v->desc.n_rot > 0 : v->rule.kind == LCTX_FAR_NONE)
+           && (!is_cached(how) || v->policy >= 0);
+}
+
+/* n keys from number j on, which stand at pos. */
+static lctx_span vector_span(const vectors *v, way how, int64_t j, int64_t n)
+{
+    lctx_span s;
+    memset(&s, 0, sizeof s);
+    s.k = (is_raw(how) ? v->k : v->k_turned) + j * v->a.n_head_kv * v->a.d_k;
+    s.v = v->v + j * v->a.n_head_kv * v->a.d_v;
+    s.n = n, s.pos = v->k_pos[j];
+    s.query = v->a.far_pos && s.pos < v->a.n_sink;
+    if (how == LISTED) s.k_pos = v->k_pos + j, s.k_pos_head = -1, s.pos = 0;
+    return s;
+}
+
+/* Listed positions need one span, and one for what the far query scores. */
+static int64_t vector_spans(vectors *v, way how)
+{
+    const int64_t first = v->a.far_pos ? v->count[0] : v->n_kv;
+    int64_t at = 0;
+    int run;
+    v->spans[0] = vector_span(v, how, 0, first);
+    if (how == LISTED && first == v->n_kv) return 1;
+    if (how == LISTED) v->spans[1] = vector_span(v, how, first, v->n_kv - first);
+    if (how == LISTED) return 2;
+    for (run = 0; run < v->n_runs; at += v->count[run++])
+        v->spans[run] = vector_span(v, how, at, v->count[run]);
+    return v->n_runs;
+}
+
+/* n queries from number t on; the spans, or the cache, are the caller's. */
+static lctx_attn vector_attn(const vectors *v, way how, int64_t t, int64_t n)
+{
+    const int64_t row = t * v->a.n_head * v->a.d_k;
+    lctx_attn a = v->a;
+    a.n_q = n, a.q_pos = v->q_pos + t;
+    a.q = (is_raw(how) ? v->q : v->q_turned) + row;
+    if (v->alibi) a.alibi = v->slopes;
+    if (v->sink_logit) a.sink_logit = v->sinks;
+    if (is_raw(how)) {
+        a.rope = &v->rope;
+        if (v->rule.kind) a.far_rule = &v->rule;
+        return a;
+    }
+    a.far_pos = 0;
+    if (v->a.far_pos) a.q_far = v->q_far + row;
+    if (v->desc.n_rot && !(a.scale > 0))
+        a.scale = (float)(v->rope.scale_mul / sqrt((double)a.d_k));
+    return a;
+}
+
+/* Appends up to each query in turn, and attends it. */
+static lctx_status vector_cached(const vectors *v, way how, float *out, float *lse)
+{
+    const float *k = is_raw(how) ? v->k : v->k_turned;
+    lctx_cache_desc d;
+    lctx_cache *cache = NULL;
+    lctx_status st;
+    int64_t t, n = 0, heads = v->a.n_head, k_row = v->a.n_head_kv * v->a.d_k;
+    memset(&d, 0, sizeof d);
+    d.n_head_kv = v->a.n_head_kv, d.d_k = v->a.d_k, d.d_v = v->a.d_v, d.block = LCTX_TILE;
+    d.policy = v->policy, d.window = v->a.window, d.n_sink = v->a.n_sink;
+    st = lctx_cache_create(&d, &cache);
+    for (t = 0; t < v->a.n_q && st == LCTX_OK; t++) {
+        lctx_attn a = vector_attn(v, how, t, 1);
+        lctx_rows rows;
+        size_t bytes = 0;
+        void *scratch;
+        memset(&rows, 0, sizeof rows);
+        rows.n = v->q_pos[t] + 1 - n, rows.k = k + n * k_row;
+        rows.v = v->v + n * v->a.n_head_kv * v->a.d_v;
+        n += rows.n;
+        a.out = out + t * heads * v->a.d_v, a.lse = lse + t * heads;
+        st = lctx_cache_append(cache, &rows);
+        if (!st && lctx_cache_far_pos(cache, n - 1) != vector_far(v, t)) st = LCTX_E_POS;
+        if (!st) st = lctx_cache_attend_size(cache, &a, &bytes);
+        scratch = zeroed((int64_t)bytes, 1);
+        if (!st) st = lctx_cache_attend(cache, &a, scratch, bytes);
+        free(scratch);
+    }
+    lctx_cache_free(cache);
+    return st;
+}
+
+static int64_t query_at(const vectors *v, long long m)
+{
+    int64_t t = 0;
+    while (t < v->a.n_q && v->q_pos[t] != m) t++;
+    return t;
+}
+
+static double length_of(const float *x, int32_t n)
+{
+    double sum = 0;
+    int32_t i;
+    for (i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    return sqrt(sum);
+}
+
+/* The greatest logit that a query and keys so long could have, before any cap. */
+static double vector_reach(const vectors *v, const fact *f)
+{
+    const lctx_attn a = vector_attn(v, TURNED, 0, 1);
+    const int32_t g = f->h / (a.n_head / a.n_head_kv);
+    const double scale = a.scale > 0 ? (double)a.scale : 1 / sqrt((double)a.d_k);
+    double longest = 0;
+    int64_t j;
+    for (j = 0; j < v->n_kv; j++)
+        longest = fmax(longest, length_of(v->k_turned + (j * a.n_head_kv + g) * a.d_k, a.d_k));
+    return scale * longest
+           * length_of(v->q_turned + (query_at(v, f->m) * a.n_head + f->h) * a.d_k, a.d_k);
+}
+
+/* Errors come in units of ALLOWED of the value, and of what its products may have been. */
+#define ALLOWED 2e-7
+static void note(vectors *v, const fact *f, double got)
+{
+    double e = fabs(got - f->want) / (ALLOWED * (1 + fabs(f->want) + vector_reach(v, f)));
+    if (f->kind == HIDDEN) e = got < -DBL_MAX ? 0 : INFINITY;
+    if (!(e <= v->off[f->kind])) v->off[f->kind] = e;
+    v->n[f->kind]++;
+}
+
+/* Log-sum-exps and outputs over all the keys. */
+static lctx_status vector_rows(vectors *v, way how)
+{
+    const int64_t n = v->a.n_q * v->a.n_head;
+    lctx_attn a = vector_attn(v, how, 0, v->a.n_q);
+    float *out = (float *)zeroed(n * v->a.d_v, sizeof *out);
+    float *lse = (float *)zeroed(n, sizeof *lse);
+    lctx_status st;
+    int i;
+    a.out = out, a.lse = lse, a.spans = v->spans, a.n_spans = vector_spans(v, how);
+    st = is_cached(how) ? vector_cached(v, how, out, lse) : attend(&a);
+    for (i = 0; i < v->n_facts; i++) {
+        const fact *f = &v->facts[i];
+        const int64_t row = query_at(v, f->m) * v->a.n_head + f->h;
+        if (f->kind == LSE) note(v, f, (double)lse[row]);
+        if (f->kind == OUT) note(v, f, (double)out[row * v->a.d_v + f->i]);
+    }
+    free(out);
+    free(lse);
+    return st;
+}
+
+/* One key of one query: all spans under a bias that hides the others, or a span cut to it. Its
+   log-sum-exp is its logit, and -infinity if it is hidden. */
+static void vector_one(vectors *v, way how, const fact *f, int alone, float *out)
+{
+    lctx_attn a = vector_attn(v, how, query_at(v, f->m), 1);
+    float lse[MOST_HEADS];
+    lctx_span span;
+    int64_t j = 0;
+    while (v->k_pos[j] != f->n) j++;
+    a.out = out, a.lse = lse, a.sink_logit = NULL;
+    a.spans = v->spans, a.n_spans = vector_spans(v, how);
+    span = vector_span(v, how, j, 1);
+    if (alone) a.spans = &span, a.n_spans = 1;
+    else a.bias = v->bias, a.bias_head = a.bias_query = -1;
+    v->bias[j] = 0;
+    if (attend(&a) != LCTX_OK) lse[f->h] = (float)NAN;
+    v->bias[j] = -INFINITY;
+    if (f->kind == HIDDEN && !all_zero(out, a.n_head * a.d_v)) lse[f->h] = (float)NAN;
+    note(v, f, (double)lse[f->h]);
+}
+
+/* The keys' logits one by one, and which are hidden. */
+static void vector_logits(vectors *v, way how, int alone)
+{
+    float *out = (float *)zeroed(v->a.n_head * v->a.d_v, sizeof *out);
+    int i;
+    for (i = 0; i < v->n_facts; i++)
+        if (v->facts[i].kind <= LOGIT) vector_one(v, how, &v->facts[i], alone, out);
+    free(out);
+}
+
+static void vector_way(vectors *v, const char *name, way how)
+{
+    static const char *const ways[] = { "under a bias", "in a span of its own" };
+    int alone;
+    memset(v->n, 0, sizeof v->n);
+    memset(v->off, 0, sizeof v->off);
+    check(vector_rows(v, how) == LCTX_OK, "vectors %s: attended over %s", name, way_names[how]);
+    check(v->n[LSE] >= 3 * 2 && v->off[LSE] < 1, "vectors %s, %s: log-sum-exps to float rounding (%.2f of"
+          " what is allowed)", name, way_names[how], v->off[LSE]);
+    check(v->n[OUT] == 3 * v->n[LSE] && v->off[OUT] < 1,
+          "vectors %s, %s: outputs to float rounding (%.2f of what is allowed)",
+          name, way_names[how], v->off[OUT]);
+    for (alone = 0; alone < 2 && !is_cached(how); alone++) {
+        memset(v->n, 0, sizeof v->n);
+        memset(v->off, 0, sizeof v->off);
+        vector_logits(v, how, alone);
+        check(v->n[LOGIT] >= 2 * v->a.n_q && v->off[LOGIT] < 1, "vectors %s, %s: the logit of each"
+              " key %s to float rounding (%.2f of what is allowed)", name, way_names[how],
+              ways[alone], v->off[LOGIT]);
+        check(v->n[HIDDEN] >= 2 && v->off[HIDDEN] == 0.0,
+              "vectors %s, %s: what is hidden at the edges gives nothing %s", name, way_names[how],
+              ways[alone]);
+    }
+}
+
+static void test_vector(const char *name)
+{
+    vectors *v = (vectors *)zeroed(1, sizeof *v);
+    char path[80], line[160];
+    FILE *file;
+    int how, strange = 0;
+    v->policy = -1;
+    snprintf(path, sizeof path, "tests/vectors/attn_%s.txt", name);
+    file = fopen(path, "r");
+    check(file != NULL, "%s is here", path);
+    while (file && fgets(line, sizeof line, file)) strange += vector_line(v, line);
+    if (file) fclose(file);
+    check(strange == 0 && v->a.n_q > 2 && v->n_kv > 0 && v->a.n_head <= MOST_HEADS,
+          "vectors %s: every line is understood (%d are not)", name, strange);
+    if (strange == 0 && v->n_kv > 0) {
+        vector_fill(v);
+        check(v->slope_off <= 1 && (v->slopes[0] > 0) == v->alibi,
+              "vectors %s: ALiBi's slopes to float rounding", name);
+        for (how = 0; how < WAYS; how++)
+            if (vector_allows(v, (way)how)) vector_way(v, name, (way)how);
+    }
+    free(v->q); free(v->q_turned); free(v->q_far);
+    free(v->k); free(v->k_turned); free(v->v); free(v->bias); free(v->k_pos);
+    free(v);
+}
+
+static void test_vectors(void)
+{
+    static const char *const names[] = {
+        "alibi_mpt_7b", "alibi_bloom_176b", "window_mistral_7b", "sink_logits_gpt_oss",
+        "softcap_gemma2_27b", "scale_deepseek_v3", "rerope_llama2", "leaky_rerope_llama2",
+        "self_extend_llama2", "lm_infinite_llama2", "streaming_llama2", "streaming_reduced"
+    };
+    size_t i;
+    for (i = 0; i < COUNT(names); i++) test_vector(names[i]);
+}
+
 int main(void)
 {
     int t;
@@ -2854,5 +3285,6 @@ int main(void)
     test_scratch_size();
     test_pieces();
     test_progress();
+    test_vectors();
     return test_report("attention", lctx_isa_name(lctx_isa_get()));
 }
