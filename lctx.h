@@ -441,8 +441,8 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
    LONGROPE short_mscale or long_mscale, whichever list is used, if given, else
    sqrt(1 + ln s / ln L) with either list; of all others 1.
    DeepSeek also multiplies the softmax scale by m(mscale_all_dim)^2: that is scale_mul, which you
-   multiply into lctx_attn.scale yourself (the model step does). It is 1 unless mscale_all_dim is
-   set.
+   multiply into lctx_attn.scale yourself (the model step does, and attention over raw keys where
+   scale is 0). It is 1 unless mscale_all_dim is set.
    xPos (2212.10554) goes with any scheme: with zeta_i = (2i/d + 0.4)/1.4, pair i of a query at
    position m is multiplied by zeta_i^((m - c)/xpos_base), that of a key at n by
    zeta_i^((c - n)/xpos_base), so that their product fades with their distance. The centre c is
