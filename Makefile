@@ -44,7 +44,7 @@ help:
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
-	@echo 'make compare     every method on the toy models: a table and pictures (20 minutes)'
+	@echo 'make compare     every method on the toy models: a table and pictures (half an hour)'
 	@echo 'make clean       removes $(B)/'
 	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) OPENMP=$(OPENMP) Q= (shows commands)'
 
