@@ -1267,7 +1267,8 @@ static void test_four_poison(float x, int64_t n_q)
     s->attn.n_q = n_q;
     check(attend(&s->attn) == LCTX_OK && isnan(s->out[(n_q - 1) * 4 * 40]) && isnan(s->lse[n_q * 4 - 1])
           && (n_q == 1 || !isnan(s->out[0])),
-          "a row that sees it is NaN, and no other (%g, %d queries)", (double)x, (int)n_q);
+          "a NaN key makes the rows that see it NaN, and no other (4 bits, %g, %d queries)", (double)x,
+          (int)n_q);
     scene_free(s);
 }
 
