@@ -7017,7 +7017,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
 /* a[R rows][C vectors from c on] += weights * values of key j + n, if in see; j is a multiple of
    the type's group. */
 LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j,
-                                  const int n, int64_t c, const int R, const int C, const int type,
+                                  int n, int64_t c, const int R, const int C, const int type,
                                   uint64_t see, vf a[MAX_R][8])
 {
     const int e = n % LCTX__GROUP(type);
@@ -7039,7 +7039,7 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
                                 const int C, const int type, uint64_t see, int64_t j, int64_t end,
                                 lctx__soon *soon, int64_t rate)
 {
-    const int G = LCTX__GROUP(type), N = G < 4 && C < 8 ? 4 : G;
+    const int G = LCTX__GROUP(type), N = G < 4 && C > 1 && C < 8 ? 4 : G;
     const char *v = (const char *)t->v;
     const int64_t stride = t->v_stride, ld = t->d_v;
     float *acc = t->acc + row * ld + c;
@@ -7056,10 +7056,7 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
         if (N > 1) FN(values_step)(v, stride, p, j, 1, c, R, C, type, see, a);
         if (N > 2) FN(values_step)(v, stride, p, j, 2, c, R, C, type, see, a);
         if (N > 2) FN(values_step)(v, stride, p, j, 3, c, R, C, type, see, a);
-        if (N > 4) FN(values_step)(v, stride, p, j, 4, c, R, C, type, see, a);
-        if (N > 4) FN(values_step)(v, stride, p, j, 5, c, R, C, type, see, a);
-        if (N > 4) FN(values_step)(v, stride, p, j, 6, c, R, C, type, see, a);
-        if (N > 4) FN(values_step)(v, stride, p, j, 7, c, R, C, type, see, a);
+        for (i = 4; i < N; i++) FN(values_step)(v, stride, p, j, i, c, R, C, type, see, a);
     }
     LCTX__UNROLL
     for (r = 0; r < R; r++)
