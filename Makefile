@@ -38,7 +38,7 @@ endif
 help:
 	@echo 'make             the examples, as make examples'
 	@echo 'make run         a small model answers from 16 times its trained context'
-	@echo 'make test        tests, about 75 seconds; test-full: the long grids as well'
+	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld and wasi-libc)'
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
