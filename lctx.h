@@ -164,8 +164,8 @@
        int8 * scale, one scale per token and head (amax / 127), keys and values apart. An int4 is a
        code of 0 .. 15 over a range, low + step * code, low and step in bf16: of a token's values
        together, but of each dimension of a tile's keys by itself, for some dimensions of keys are
-       far greater than others (KIVI, Liu et al. 2402.02750). In heads of 128 a key takes 4.6 bits an
-       element, a value 4.3.
+       far greater than others (KIVI, Liu et al. 2402.02750). In heads of 128 a key takes 4.6 bits
+       an element, a value 4.3.
        So decoding has no horizontal sums and no strided reads, and one loaded key vector serves all
        query heads of its group.
                  tile 0            tile 1

@@ -26,10 +26,8 @@ With m, n positions, h a query head, g the KV head that it reads, a thing's dime
     value   (((j + 61 + n + g) j + 19 n + 71 g + 7) mod 89 - 44) / 64
 and a sink logit ((29 h + 5) mod 23 - 6) / 2: exact in binary floats.
 """
-import sys
 from functools import lru_cache
-from gen_rope import D, Schedule, digits, power
-from pathlib import Path
+from gen_rope import D, Schedule, digits, power, write
 
 
 class Turns(Schedule):
@@ -232,17 +230,5 @@ FILES = {
 }
 
 
-def main():
-    here, differ = Path(__file__).resolve().parent, []
-    for name, facts in FILES.items():
-        path, wanted = here / f"attn_{name}.txt", text(*facts)
-        if "--check" not in sys.argv[1:]:
-            path.write_text(wanted)
-        elif not path.is_file() or path.read_text() != wanted:
-            differ.append(path.name)
-    if differ:
-        sys.exit("these differ from what is generated: " + " ".join(differ))
-
-
 if __name__ == "__main__":
-    main()
+    write({f"attn_{name}.txt": text(*facts) for name, facts in FILES.items()})

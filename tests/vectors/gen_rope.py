@@ -264,17 +264,25 @@ FILES = {
 }
 
 
-def main():
+def write(files):
+    """Writes {name: text} beside this file, or with --check says which differ."""
     here, differ = Path(__file__).resolve().parent, []
-    for name, (title, settings, *rest) in FILES.items():
-        lists, places, pairs = (rest + [{}, PLACES, PAIRS][len(rest):])
-        path, wanted = here / f"rope_{name}.txt", text(title, settings, lists, places, pairs)
+    for name, wanted in files.items():
+        path = here / name
         if "--check" not in sys.argv[1:]:
             path.write_text(wanted)
         elif not path.is_file() or path.read_text() != wanted:
-            differ.append(path.name)
+            differ.append(name)
     if differ:
         sys.exit("these differ from what is generated: " + " ".join(differ))
+
+
+def main():
+    files = {}
+    for name, (title, settings, *rest) in FILES.items():
+        lists, places, pairs = (rest + [{}, PLACES, PAIRS][len(rest):])
+        files[f"rope_{name}.txt"] = text(title, settings, lists, places, pairs)
+    write(files)
 
 
 if __name__ == "__main__":
