@@ -2,7 +2,7 @@
 CFLAGS   ?= -O2
 WARNINGS ?= -Wall -Wextra -pedantic -Wshadow -Wconversion
 B         = build
-C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples
+C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples/shared
 CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.
 WASM      = clang --target=wasm32-wasi -std=c99 -O2 -msimd128 $(WARNINGS)
 PTHREAD   = -pthread
@@ -111,7 +111,9 @@ $(B)/lctx.wasm: lctx.h $(B)/flags
 	    '-DLCTX_API=__attribute__((visibility("default")))' -x c $< -o $@ \
 	    -Wl,--export-dynamic,--export=malloc,--export=free
 
-$(B)/%.o: examples/%.c $(B)/flags
+vpath %.c examples examples/shared
+
+$(B)/%.o: %.c $(B)/flags
 	@echo 'CC  $@'
 	$(Q)$(C99) -MMD -MP -c $< -o $@
 
@@ -154,7 +156,7 @@ $(B)/bench: $(BENCH_C) $(wildcard bench/*.h) $(B)/baseline.o $(B)/lctx.o
 
 COMPARE   = bench/compare.c bench/compare_table.c
 
-$(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/%.h) $(B)/shared.a $(B)/lctx.o
+$(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/shared/%.h) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
 	$(Q)$(C99) $(LDFLAGS) $(COMPARE) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
