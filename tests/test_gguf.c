@@ -21,6 +21,10 @@ typedef struct spec {
     uint32_t    other_type;
     uint64_t    other_value;
     const char *text_key, *text;       /* gets this text */
+    const char *more_key;              /* one more, of more_type and more_value */
+    uint32_t    more_type;
+    uint64_t    more_value;
+    const char *more_tensor;           /* one more, a vector of D_MODEL */
     const char *no_tensor, *twice_tensor;
     const char *tensor;                /* gets what follows where it is not 0 */
     uint32_t    n_dims, type;
@@ -51,6 +55,12 @@ static void put(image *b, const void *data, size_t n)
     }
     memcpy(b->data + b->n, data, n);
     b->n += n;
+}
+
+/* Bytes of a value of the types that specs give. */
+static int value_bytes(uint32_t type)
+{
+    return type == GGUF_U8 || type == GGUF_BOOL ? 1 : type == GGUF_U32 || type == GGUF_F32 ? 4 : 8;
 }
 
 static void put_int(image *b, uint64_t x, int bytes)
@@ -89,8 +99,7 @@ static int key(image *b, const char *name, uint32_t type)
         return 1;
     }
     put_int(b, s->other_type, 4);
-    put_int(b, s->other_value, s->other_type == GGUF_U8 || s->other_type == GGUF_BOOL ? 1
-            : s->other_type == GGUF_U32 || s->other_type == GGUF_F32 ? 4 : 8);
+    put_int(b, s->other_value, value_bytes(s->other_type));
     return 0;
 }
 
@@ -172,6 +181,8 @@ static void put_keys(image *b)
         key_int(b, name, 64);
     }
     put_vocabulary(b);
+    if (b->s->more_key && key(b, b->s->more_key, b->s->more_type))
+        put_int(b, b->s->more_value, value_bytes(b->s->more_type));
 }
 
 /* Describes a tensor whose values are all `value` (0: random). */
@@ -221,6 +232,7 @@ static void put_tensors(image *b)
     tensor(b, "blk.0.ffn_up.weight", D_MODEL, D_FF, 0);
     tensor(b, "blk.0.ffn_down.weight", D_FF, D_MODEL, 0);
     if (b->s->rope_table) tensor(b, "rope_freqs.weight", HEAD / 2, 1, 2);
+    if (b->s->more_tensor) tensor(b, b->s->more_tensor, D_MODEL, 1, 1);
 }
 
 /* A 16-bit value is the upper half of an f32 either way: any f16 with those bits is finite too. */
@@ -467,6 +479,127 @@ static void test_tensors(void)
     GIVES(GGUF_E_SHAPE, q, "a third dimension", s_.tensor = q, s_.n_dims = 3, s_.dims[2] = 2);
 }
 
+/* What a file holds is used, or known not to matter, or refused by its name. */
+static void test_unknown(void)
+{
+    static const char *const tensors[] = { "blk.0.attn_output.bias", "blk.0.ffn_gate.bias",
+        "blk.0.ffn_up.bias", "blk.0.ffn_down.bias", "blk.0.attn_norm.bias", "output_norm.bias",
+        "output.bias", "blk.1.attn_norm.weight", "blk.0.ffn_gate_inp.weight",
+        "blk.0.attn_sinks.weight", "blk.0.post_attention_norm.weight", "token_embd_norm.weight",
+        "rope_factors_long.weight", "blk.0.attn_q.scale" };
+    static const struct { const char *name; uint32_t type; uint64_t neutral, other; } keys[] = {
+        { "llama.attention.clamp_kqv", GGUF_F32, 0, 0x41000000u },
+        { "llama.attention.max_alibi_bias", GGUF_F32, 0, 0x41000000u },
+        { "llama.attention.causal", GGUF_BOOL, 1, 0 },
+        { "llama.use_parallel_residual", GGUF_BOOL, 0, 1 },
+        { "llama.expert_count", GGUF_U32, 0, 8 },
+        { "llama.expert_used_count", GGUF_U32, 0, 2 },
+        { "llama.logit_scale", GGUF_F32, 0x3f800000u, 0x40000000u },
+        { "llama.residual_scale", GGUF_F32, 0x3f800000u, 0x40000000u },
+        { "llama.attention.temperature_length", GGUF_U32, 0, 8192 },
+        { "llama.rope.scaling.yarn_ext_factor", GGUF_F32, 0x3f800000u, 0x3f000000u } };
+    size_t i;
+    for (i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        GIVES(GGUF_E_UNSUPPORTED, tensors[i], "a tensor without a use", s_.more_tensor = tensors[i]);
+    for (i = 0; i < sizeof keys / sizeof *keys; i++) {
+        GIVES(GGUF_OK, "", keys[i].name, s_.more_key = keys[i].name, s_.more_type = keys[i].type,
+              s_.more_value = keys[i].neutral);
+        GIVES(GGUF_E_UNSUPPORTED, keys[i].name, keys[i].name, s_.more_key = keys[i].name,
+              s_.more_type = keys[i].type, s_.more_value = keys[i].other);
+    }
+    GIVES(GGUF_E_UNSUPPORTED, "llama.magic", "an unknown key", s_.more_key = "llama.magic",
+          s_.more_type = GGUF_U32);
+    GIVES(GGUF_OK, "", "keys of other kinds are no matter", s_.more_key = "general.quality",
+          s_.more_type = GGUF_U32, s_.more_value = 7);
+    GIVES(GGUF_OK, "", "the vocabulary's size", s_.more_key = "llama.vocab_size",
+          s_.more_type = GGUF_U32, s_.more_value = 7);
+}
+
+/* The model that a file with one more key gives, its schedule and its first layer's window. */
+static lctx_model with_key(const char *name, uint32_t type, uint64_t value, lctx_rope_desc *rope,
+                           int64_t *window)
+{
+    spec s;
+    image b;
+    model m;
+    lctx_model x;
+    gguf_status st;
+    memset(&s, 0, sizeof s);
+    s.more_key = name;
+    s.more_type = type;
+    s.more_value = value;
+    b = build(&s);
+    st = model_open_memory(&m, b.data, b.n);
+    check(st == GGUF_OK, "%s is taken (%s)", name, st == GGUF_OK ? "ok" : m.file.error);
+    x = m.lctx;
+    *rope = m.rope_desc;
+    *window = st == GGUF_OK ? m.layers[0].window : -1;
+    model_close(&m);
+    free(b.data);
+    return x;
+}
+
+static void test_settings(void)
+{
+    const uint32_t two = 0x40000000u, four = 0x40800000u;       /* as f32 */
+    static const char *const factors[] = { "llama.rope.scaling.factor", "llama.rope.scale_linear" };
+    lctx_rope_desc rope;
+    int64_t window;
+    int i;
+    for (i = 0; i < 2; i++) {
+        with_key(factors[i], GGUF_F32, four, &rope, &window);
+        check(rope.scheme == LCTX_ROPE_LINEAR && rope.factor == 4,
+              "%s without a type is linear, as in llama.cpp", factors[i]);
+    }
+    with_key("llama.rope.scaling.factor", GGUF_F32, 0, &rope, &window);
+    check(rope.scheme == LCTX_ROPE_PLAIN, "a factor of 0 is none");
+    with_key("llama.attention.sliding_window", GGUF_U32, 0, &rope, &window);
+    check(window == 0, "a sliding window of 0 is none");
+    with_key("llama.attention.sliding_window", GGUF_U32, 96, &rope, &window);
+    check(window == 96, "a sliding window is every layer's");
+    check(with_key("llama.embedding_scale", GGUF_F32, two, &rope, &window).embd_scale == 2,
+          "embeddings have their scale");
+    check(with_key("llama.attention.scale", GGUF_F32, two, &rope, &window).attn_scale == 2,
+          "scores have their scale");
+    check(with_key("llama.attn_logit_softcapping", GGUF_F32, two, &rope, &window).softcap == 2,
+          "scores have their cap");
+    check(with_key("llama.final_logit_softcapping", GGUF_F32, two, &rope, &window).logit_softcap
+          == 2, "logits have their cap");
+}
+
+/* Files are little-endian, machines need not be. */
+static void test_order(void)
+{
+    const uint32_t types[] = { GGUF_TENSOR_F32, GGUF_TENSOR_F16, GGUF_TENSOR_BF16 };
+    int i;
+    for (i = 0; i < 3; i++) {
+        spec s;
+        image b;
+        model m;
+        float got[D_MODEL];
+        int d, right = 0;
+        memset(&s, 0, sizeof s);
+        s.matrix_type = types[i];
+        b = build(&s);
+        test_state = 4711;                             /* the first values are token_embd's */
+        if (model_open_memory(&m, b.data, b.n) == GGUF_OK)
+            lctx_to_f32((lctx_type)m.lctx.tok_embd.type, D_MODEL, m.lctx.tok_embd.data, NULL, got);
+        for (d = 0; d < D_MODEL; d++) {
+            float x = 0.3f * test_normal(), want = x;
+            uint32_t u;
+            uint16_t half;
+            memcpy(&u, &x, sizeof u);
+            half = (uint16_t)(u >> 16);
+            if (i) lctx_to_f32((lctx_type)m.lctx.tok_embd.type, 1, &half, NULL, &want);
+            right += got[d] == want;
+        }
+        check(right == D_MODEL && *(const float *)m.lctx.output_norm.data == 1,
+              "values of type %d are read in the machine's order of bytes", (int)types[i]);
+        model_close(&m);
+        free(b.data);
+    }
+}
+
 static void test_last_tensor(void)
 {
     spec s;
@@ -707,6 +840,9 @@ int main(void)
     test_keys();
     test_values();
     test_tensors();
+    test_unknown();
+    test_settings();
+    test_order();
     test_last_tensor();
     test_cuts();
     for (i = 0; i < 3; i++) test_flips(i);

@@ -1,4 +1,5 @@
 #include "gguf.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static gguf_status sort_names(gguf *g, const char *what, void *items, size_t n, 
     return GGUF_OK;
 }
 
-static const void *find_name(const char *name, const void *items, size_t n, size_t size)
+static void *find_name(const char *name, const void *items, size_t n, size_t size)
 {
     gguf_string key;
     key.text = name;
@@ -66,14 +67,18 @@ static const void *find_name(const char *name, const void *items, size_t n, size
     return n ? bsearch(&key, items, n, size, compare_named) : NULL;
 }
 
-const gguf_key *gguf_find(const gguf *g, const char *name)
+const gguf_key *gguf_find(gguf *g, const char *name)
 {
-    return find_name(name, g->keys, g->n_keys, sizeof *g->keys);
+    gguf_key *key = find_name(name, g->keys, g->n_keys, sizeof *g->keys);
+    if (key) key->asked = 1;
+    return key;
 }
 
-const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name)
+const gguf_tensor *gguf_find_tensor(gguf *g, const char *name)
 {
-    return find_name(name, g->tensors, g->n_tensors, sizeof *g->tensors);
+    gguf_tensor *t = find_name(name, g->tensors, g->n_tensors, sizeof *g->tensors);
+    if (t) t->asked = 1;
+    return t;
 }
 
 int gguf_string_is(gguf_string string, const char *text)
@@ -202,6 +207,31 @@ static gguf_status place_tensor(gguf *g, gguf_tensor *t, uint64_t offset, size_t
     return GGUF_OK;
 }
 
+static int big_endian(void)
+{
+    const uint16_t one = 1;
+    return !*(const uint8_t *)&one;
+}
+
+/* Copies the tensors' data, each value's bytes in reverse, and points there. */
+static gguf_status swap_tensors(gguf *g)
+{
+    size_t i, at, b;
+    g->swapped = malloc(g->size);
+    if (!g->swapped) return gguf_fail(g, GGUF_E_MEMORY, "%zu bytes", g->size);
+    for (i = 0; i < g->n_tensors; i++) {
+        gguf_tensor *t = &g->tensors[i];
+        const uint8_t *from = t->data;
+        uint8_t *to = g->swapped + (from - g->data);
+        size_t width = t->type == GGUF_TENSOR_F32 ? 4 : 2;
+        size_t bytes = (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]) * width;
+        for (at = 0; at < bytes; at += width)
+            for (b = 0; b < width; b++) to[at + b] = from[at + width - 1 - b];
+        t->data = to;
+    }
+    return GGUF_OK;
+}
+
 static gguf_status read_keys(gguf *g, reader *r)
 {
     gguf_status status;
@@ -268,6 +298,7 @@ static gguf_status parse(gguf *g)
         status = gguf_fail(g, GGUF_E_MEMORY, "%zu keys, %zu tensors", g->n_keys, g->n_tensors);
     if (status == GGUF_OK) status = read_keys(g, &r);
     if (status == GGUF_OK) status = read_tensors(g, &r, offsets);
+    if (status == GGUF_OK && big_endian()) status = swap_tensors(g);
     free(offsets);
     return status;
 }
@@ -295,7 +326,9 @@ void gguf_close(gguf *g)
 {
     free(g->keys);
     free(g->tensors);
+    free(g->swapped);
     os_file_close(&g->file);
+    g->swapped = NULL;
     g->keys = NULL;
     g->tensors = NULL;
     g->n_keys = g->n_tensors = 0;
@@ -311,6 +344,18 @@ int64_t gguf_int_at(gguf_type type, const uint8_t *at)
     case GGUF_I32: return (int32_t)x;
     default:       return x > INT64_MAX && type == GGUF_U64 ? INT64_MAX : (int64_t)x;
     }
+}
+
+double gguf_real_at(gguf_type type, const uint8_t *at)
+{
+    uint64_t bits = unsigned_at(at, type_bytes[type]);
+    uint32_t low = (uint32_t)bits;
+    double d;
+    float f;
+    memcpy(&d, &bits, sizeof d);
+    memcpy(&f, &low, sizeof f);
+    return type == GGUF_F64 ? d : type == GGUF_F32 ? (double)f
+         : type_bytes[type] ? (double)gguf_int_at(type, at) : NAN;
 }
 
 gguf_string gguf_next_string(const uint8_t **at)
@@ -348,16 +393,9 @@ gguf_status gguf_get_int(gguf *g, const char *name, int64_t min, int64_t max, in
 gguf_status gguf_get_real(gguf *g, const char *name, double *value)
 {
     const gguf_key *key;
-    float f;
     gguf_status status = get(g, name, 1u << GGUF_F32 | 1u << GGUF_F64, &key);
-    if (status != GGUF_OK) return status;
-    if (key->type == GGUF_F64) {
-        memcpy(value, key->data, 8);
-    } else {
-        memcpy(&f, key->data, 4);
-        *value = (double)f;
-    }
-    return GGUF_OK;
+    if (status == GGUF_OK) *value = gguf_real_at(key->type, key->data);
+    return status;
 }
 
 gguf_status gguf_get_bool(gguf *g, const char *name, int *value)

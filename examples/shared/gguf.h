@@ -34,6 +34,7 @@
     X(GGUF_E_ARCHITECTURE, "only the architectures llama, qwen2 and qwen3 are known") \
     X(GGUF_E_ROPE,         "the RoPE settings are not supported")                     \
     X(GGUF_E_MODEL,        "the model cannot be run")                                 \
+    X(GGUF_E_UNSUPPORTED,  "the file asks for what is not supported")                 \
     X(GGUF_E_VOCABULARY,   "this is not a byte-level vocabulary")
 typedef enum gguf_status {
 #define GGUF_STATUS(name, text) name,
@@ -58,6 +59,7 @@ typedef struct gguf_key {
     gguf_type      item;      /* ARRAY: the type of its items */
     uint64_t       n;         /* ARRAY: how many; else 1 */
     const uint8_t *data;      /* the first value; any alignment */
+    int            asked;     /* whether somebody looked for it */
 } gguf_key;
 
 typedef struct gguf_tensor {
@@ -66,11 +68,13 @@ typedef struct gguf_tensor {
     uint32_t         n_dims;
     uint64_t         dims[4];     /* fastest first: [cols, rows, ...]; 1 beyond n_dims */
     const void      *data;        /* aligned to at least 8 */
+    int              asked;       /* whether somebody looked for it */
 } gguf_tensor;
 
 typedef struct gguf {
     os_file        file;
     const uint8_t *data;
+    uint8_t       *swapped;       /* tensors' data in the machine's order; null: as it is */
     size_t         size;
     uint32_t       version;
     size_t         n_keys, n_tensors;
@@ -85,8 +89,8 @@ gguf_status gguf_open_memory(gguf *g, const void *data, size_t size);
 void        gguf_close(gguf *g);
 const char *gguf_status_text(gguf_status status);
 
-const gguf_key    *gguf_find(const gguf *g, const char *name);           /* null if missing */
-const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);    /* null if missing */
+const gguf_key    *gguf_find(gguf *g, const char *name);                 /* null if missing */
+const gguf_tensor *gguf_find_tensor(gguf *g, const char *name);          /* null if missing */
 
 /* A key's value; *value is untouched on failure: GGUF_E_NO_KEY, _KEY_TYPE, _VALUE. Integers of any
    width are taken, and both float types. */
@@ -98,6 +102,7 @@ gguf_status gguf_get_array(gguf *g, const char *name, gguf_type item, const gguf
 
 gguf_string gguf_next_string(const uint8_t **at);     /* walks an array of strings */
 int64_t     gguf_int_at(gguf_type type, const uint8_t *at);
+double      gguf_real_at(gguf_type type, const uint8_t *at);     /* of any number; else NaN */
 int         gguf_string_is(gguf_string string, const char *text);
 
 /* Fails with a status and a detail (as printf) for g->error; gguf_show makes names printable. */

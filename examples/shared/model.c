@@ -24,7 +24,7 @@ static void note(loader *l, gguf_status status)
     if (l->status == GGUF_OK) l->status = status;
 }
 
-/* A count; fallback < 0 means that the key must be there. */
+/* A count; fallback < 0 means that the key must be there, 0 that it may be 0 too. */
 static int32_t key_count(loader *l, const char *suffix, int64_t fallback)
 {
     char name[80];
@@ -32,7 +32,7 @@ static int32_t key_count(loader *l, const char *suffix, int64_t fallback)
     key_name(l, suffix, name);
     if (l->status != GGUF_OK) return 0;
     if (fallback >= 0 && !gguf_find(l->g, name)) return (int32_t)fallback;
-    note(l, gguf_get_int(l->g, name, 1, INT32_MAX, &x));
+    note(l, gguf_get_int(l->g, name, fallback != 0, INT32_MAX, &x));
     return (int32_t)x;
 }
 
@@ -75,6 +75,10 @@ static void read_shape(loader *l, model *m)
     x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
     d_v = key_count(l, "attention.value_length", x->head_dim);
     x->norm_eps = (float)key_real(l, "attention.layer_norm_rms_epsilon", 1e-5);
+    x->embd_scale = (float)key_real(l, "embedding_scale", 0);
+    x->attn_scale = (float)key_real(l, "attention.scale", 0);
+    x->softcap = (float)key_real(l, "attn_logit_softcapping", 0);
+    x->logit_softcap = (float)key_real(l, "final_logit_softcapping", 0);
     m->trained = key_count(l, "context_length", -1);
     if (l->status == GGUF_OK && d_v != x->head_dim)
         note(l, gguf_fail(l->g, GGUF_E_MODEL, "keys and values differ in length"));
@@ -102,31 +106,40 @@ static void read_rope_table(loader *l, model *m, const gguf_tensor *t)
     d->freq = m->freq;
 }
 
+/* YaRN's own numbers. GGUF's factor comes on top of 0.1 ln s + 1; lctx's stands in its place. */
+static void read_yarn(loader *l, lctx_rope_desc *d)
+{
+    double beta_fast = key_real(l, "rope.scaling.yarn_beta_fast", 0);
+    double beta_slow = key_real(l, "rope.scaling.yarn_beta_slow", 0);
+    double attn_factor = key_real(l, "rope.scaling.yarn_attn_factor",
+                                  key_real(l, "rope.scaling.attn_factor", 0));
+    if (d->scheme != LCTX_ROPE_YARN) return;
+    d->beta_fast = beta_fast;
+    d->beta_slow = beta_slow;
+    d->attn_factor = d->factor > 1 ? attn_factor * (0.1 * log(d->factor) + 1) : attn_factor;
+}
+
+/* A factor without a type is linear, as in llama.cpp. */
 static void read_scaling(loader *l, model *m)
 {
     lctx_rope_desc *d = &m->rope_desc;
-    gguf_string type;
+    gguf_string type = { "linear", 6 };
     char name[80], text[64];
     double factor = key_real(l, "rope.scaling.factor", key_real(l, "rope.scale_linear", 0));
+    int32_t original = key_count(l, "rope.scaling.original_context_length", m->trained);
     key_name(l, "rope.scaling.type", name);
-    if (l->status != GGUF_OK || !gguf_find(l->g, name)) return;
-    note(l, gguf_get_string(l->g, name, &type));
-    if (l->status != GGUF_OK || gguf_string_is(type, "none")) return;
-    d->factor = factor;
-    m->trained = key_count(l, "rope.scaling.original_context_length", m->trained);
-    if (gguf_string_is(type, "linear")) {
-        d->scheme = LCTX_ROPE_LINEAR;
-    } else if (gguf_string_is(type, "yarn")) {
-        d->scheme = LCTX_ROPE_YARN;
-        d->beta_fast = key_real(l, "rope.scaling.yarn_beta_fast", 0);
-        d->beta_slow = key_real(l, "rope.scaling.yarn_beta_slow", 0);
-        /* GGUF's factor comes on top of YaRN's own 0.1 ln s + 1; lctx's stands in its place. */
-        d->attn_factor = key_real(l, "rope.scaling.yarn_attn_factor",
-                                  key_real(l, "rope.scaling.attn_factor", 0));
-        if (factor > 1) d->attn_factor *= 0.1 * log(factor) + 1;
-    } else {
+    if (l->status == GGUF_OK && gguf_find(l->g, name))
+        note(l, gguf_get_string(l->g, name, &type));
+    if (l->status != GGUF_OK) return;
+    if (gguf_string_is(type, "yarn")) d->scheme = LCTX_ROPE_YARN;
+    else if (gguf_string_is(type, "linear") && factor != 0) d->scheme = LCTX_ROPE_LINEAR;
+    else if (!gguf_string_is(type, "linear") && !gguf_string_is(type, "none"))
         note(l, gguf_fail(l->g, GGUF_E_ROPE, "scaling type %s", gguf_show(type, text)));
+    if (d->scheme != LCTX_ROPE_PLAIN) {
+        d->factor = factor;
+        m->trained = original;
     }
+    read_yarn(l, d);
 }
 
 static void read_rope(loader *l, model *m)
@@ -228,6 +241,43 @@ static void read_tensors(loader *l, model *m)
     else read_layers(l, m);
 }
 
+/* -------------------------------------------------------------------------------- the rest */
+/* What else a file may say of its architecture, with the value at which it changes nothing; NaN:
+   none does anything. */
+static const struct { const char *suffix; double neutral; } other_keys[] = {
+    { "attention.causal", 1 },          { "attention.clamp_kqv", 0 },
+    { "attention.max_alibi_bias", 0 },  { "attention.temperature_length", 0 },
+    { "expert_count", 0 },              { "expert_used_count", 0 },
+    { "logit_scale", 1 },               { "pooling_type", NAN },
+    { "residual_scale", 1 },            { "rope.scaling.finetuned", NAN },
+    { "rope.scaling.yarn_ext_factor", 1 }, { "tensor_data_layout", NAN },
+    { "use_parallel_residual", 0 },     { "vocab_size", NAN } };
+
+/* What nobody asked for would be left out in silence: it is refused. */
+static void check_rest(loader *l)
+{
+    gguf *g = l->g;
+    char name[80], text[64];
+    size_t i, n = strlen(l->prefix);
+    for (i = 0; i < sizeof other_keys / sizeof *other_keys; i++) {
+        const gguf_key *key;
+        double neutral = other_keys[i].neutral;
+        key_name(l, other_keys[i].suffix, name);
+        key = gguf_find(g, name);
+        if (key && !isnan(neutral) && gguf_real_at(key->type, key->data) != neutral)
+            note(l, gguf_fail(g, GGUF_E_UNSUPPORTED, "key \"%s\"", name));
+    }
+    for (i = 0; i < g->n_keys && l->status == GGUF_OK; i++) {
+        gguf_string key = g->keys[i].name;
+        if (!g->keys[i].asked && key.n > n && !memcmp(key.text, l->prefix, n) && key.text[n] == '.')
+            note(l, gguf_fail(g, GGUF_E_UNSUPPORTED, "key \"%s\"", gguf_show(key, text)));
+    }
+    for (i = 0; i < g->n_tensors && l->status == GGUF_OK; i++)
+        if (!g->tensors[i].asked)
+            note(l, gguf_fail(g, GGUF_E_UNSUPPORTED, "tensor \"%s\"",
+                              gguf_show(g->tensors[i].name, text)));
+}
+
 /* -------------------------------------------------------------------------------- opening */
 static gguf_status load(model *m)
 {
@@ -238,6 +288,7 @@ static gguf_status load(model *m)
     if (l.status == GGUF_OK) read_shape(&l, m);
     if (l.status == GGUF_OK) read_rope(&l, m);
     if (l.status == GGUF_OK) read_tensors(&l, m);
+    if (l.status == GGUF_OK) check_rest(&l);
     if (l.status != GGUF_OK) return l.status;
     m->lctx.layers = m->layers;
     m->lctx.rope = &m->rope;

@@ -1,7 +1,9 @@
 /* model.h - a GGUF file of architecture llama, qwen2 or qwen3 as an lctx_model.
 
    Weights stay where they are in the file, F32, F16 or BF16. Scaling of RoPE follows the file's
-   metadata: none, linear, yarn, and Llama 3's table rope_freqs.weight. */
+   metadata: none, linear (a factor without a type is linear), yarn, and Llama 3's table
+   rope_freqs.weight. A tensor without a use here, and a key of the architecture that is unknown or
+   would change the result, are refused by name. */
 #ifndef MODEL_H
 #define MODEL_H
 #include "gguf.h"
