@@ -249,7 +249,7 @@ extern "C" {
     X(LCTX_E_TYPE,        "an element type is unknown or not allowed here")               \
     X(LCTX_E_HEADS,       "n_head is not a multiple of n_head_kv")                        \
     X(LCTX_E_HEAD_DIM,    "a head dimension is out of range")                             \
-    X(LCTX_E_STRIDE,      "a stride is shorter than what it steps over")                  \
+    X(LCTX_E_STRIDE,      "a stride is shorter than what it steps over, or no multiple of 4 or 8") \
     X(LCTX_E_SCALE,       "int8 rows come without their scales")                          \
     X(LCTX_E_SPAN,        "a span's range, order or query copy is invalid")               \
     X(LCTX_E_WINDOW,      "window, n_sink, n_heavy or pool is out of range")              \
@@ -269,8 +269,8 @@ extern "C" {
     X(LCTX_E_CTX,         "ctx is not positive and finite, or a plan's is below orig_ctx")  \
     X(LCTX_E_BETA,        "beta_fast must be above beta_slow, both positive")             \
     X(LCTX_E_FREQ_FACTOR, "high_freq must be above low_freq, both positive")              \
-    X(LCTX_E_MSCALE,      "an attn_factor or mscale is negative or not finite")           \
-    X(LCTX_E_TABLE,       "freq, short_factor or long_factor is missing or has bad values") \
+    X(LCTX_E_MSCALE,      "attn_factor, scale_mul or an mscale is out of range or not finite") \
+    X(LCTX_E_TABLE,       "freq, plain, short_factor or long_factor is missing or has bad values") \
     X(LCTX_E_TABLE_SIZE,  "n_freq, n_short or n_long is not n_rot / 2")                   \
     X(LCTX_E_N_HAT,       "n_hat is negative, too large, or above n_sink under LCTX_SINKS") \
     X(LCTX_E_XPOS,        "xpos_base or xpos_center is invalid")                          \
@@ -511,11 +511,14 @@ typedef struct lctx_rope_desc {
     int64_t xpos_center;     /* xPos: the position c that is not scaled */
 } lctx_rope_desc;
 
-/* A schedule. Plain data: copy it, keep it, compare it; filled by lctx_rope_init. */
+/* A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one that was filled
+   by hand is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the
+   pairing), _TABLE, _MSCALE, _N_HAT and _XPOS. */
 typedef struct lctx_rope {
     int32_t n_rot, pairing;
-    double  attn_factor;               /* multiplied into cos and sin */
-    double  scale_mul;                 /* to be multiplied into the softmax scale (DeepSeek) */
+    double  attn_factor;               /* multiplied into cos and sin; above 0 */
+    double  scale_mul;                 /* to be multiplied into the softmax scale (DeepSeek);
+                                          above 0 */
     double  freq[LCTX_MAX_ROT / 2];    /* [n_rot/2] radians per position */
     double  plain[LCTX_MAX_ROT / 2];   /* [n_rot/2] f_i, in their place at positions below n_hat */
     int64_t n_hat;
@@ -531,7 +534,7 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
 /* cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
    float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
    what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
-   0 <= pos < 2^48. Errors: LCTX_E_NULL, _N_ROT, _POS. */
+   0 <= pos < 2^48. Errors: LCTX_E_NULL, _POS, a schedule's. */
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos, float *sin);
 
 /* xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
@@ -539,7 +542,7 @@ LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float
    xpos_base positions from the centre (32768 for 512), so that elements of size 5000 do not
    overflow in f32; positions farther out are refused. Keep keys as f32 or bf16: with base 512, f16
    overflows from 4500 positions off the centre on, and int8 has one scale for a row whose pairs
-   grow apart. Errors: LCTX_E_NULL, _ENUM, _N_ROT, _POS, _XPOS_FAR. */
+   grow apart. Errors: LCTX_E_NULL, _ENUM, _POS, _XPOS_FAR, a schedule's. */
 LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, int64_t pos,
                                     float *growth);
 
@@ -548,8 +551,8 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
    pos0 + t where pos is null; positions may come in any order. Dimensions n_rot .. head_dim-1
    are copied. With tables of your own (several axes, learned angles), cos and sin [n_tok][n_rot/2],
    those turn token t just as they are: of the schedule only n_rot and pairing are read, of the job
-   no position. Allocates nothing. Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _POS,
-   _XPOS_FAR, _THREADS; nothing is written then. */
+   no position. Allocates nothing. Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW,
+   _POS, _XPOS_FAR, _THREADS, a schedule's; nothing is written then. */
 typedef struct lctx_rope_job {
     int64_t        n_tok;
     int32_t        n_head, head_dim;
@@ -596,7 +599,7 @@ LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3]);
 
 /* What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
    2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
-   Errors: LCTX_E_NULL, _N_ROT, _CTX. */
+   Errors: LCTX_E_NULL, _CTX, a schedule's. */
 LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
                                           double *wavelength);
 
@@ -761,8 +764,8 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
    of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
    nothing; sink logits take their share of it.
    Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
-   _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _N_ROT, _XPOS_FAR, _SOFTCAP,
-   _POS, _THREADS, _SCRATCH, _CANCELLED. */
+   _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _XPOS_FAR, _SOFTCAP, _POS,
+   _THREADS, _SCRATCH, _CANCELLED, a schedule's. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -1077,8 +1080,8 @@ typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, 
 } lctx_logits;
 
 /* Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
-   _N_ROT, _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, and a pattern's: _ENUM, _LENGTH, _DILATION,
-   _LOCAL, _GLOBAL. */
+   _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, a schedule's, and a pattern's: _ENUM, _LENGTH,
+   _DILATION, _LOCAL, _GLOBAL. */
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
@@ -1934,6 +1937,19 @@ static lctx_status lctx__n_rot_check(int32_t n_rot)
 {
     return n_rot < 2 || n_rot > LCTX_MAX_ROT || n_rot % 2 ? LCTX_E_N_ROT : LCTX_OK;
 }
+/* What descriptions and schedules have in common: pairs, and positions that are not like others. */
+static lctx_status lctx__pairs_check(int32_t n_rot, int32_t pairing)
+{
+    if (pairing < 0 || pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
+    return lctx__n_rot_check(n_rot);
+}
+static lctx_status lctx__places_check(int64_t n_hat, double xpos_base, int64_t xpos_center)
+{
+    if (n_hat < 0 || n_hat > LCTX__MAX_POS) return LCTX_E_N_HAT;
+    if (!lctx__at_least(xpos_base, 0) || xpos_center < 0 || xpos_center >= LCTX__MAX_POS)
+        return LCTX_E_XPOS;
+    return LCTX_OK;
+}
 
 /* Fills in the defaults of *r and checks it. */
 static lctx_status lctx__rope_check(lctx_rope_desc *r)
@@ -1941,9 +1957,9 @@ static lctx_status lctx__rope_check(lctx_rope_desc *r)
     int scheme = r->scheme, parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
     int one_length = scheme == LCTX_ROPE_DYNAMIC || scheme == LCTX_ROPE_LONGROPE;
     int bases = scheme == LCTX_ROPE_NTK || scheme == LCTX_ROPE_DYNAMIC;
+    lctx_status st = lctx__pairs_check(r->n_rot, r->pairing);
     if (scheme < 0 || scheme >= LCTX_ROPE_SCHEME_COUNT) return LCTX_E_ENUM;
-    if (r->pairing < 0 || r->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
-    if (lctx__n_rot_check(r->n_rot)) return LCTX_E_N_ROT;
+    if (st) return st;
     if (bases && r->n_rot < 4) return LCTX_E_N_ROT;    /* d/(d-2) needs a second pair */
     r->theta = lctx__or(r->theta, 10000), r->factor = lctx__or(r->factor, 1);
     r->beta_fast = lctx__or(r->beta_fast, 32), r->beta_slow = lctx__or(r->beta_slow, 1);
@@ -1963,10 +1979,8 @@ static lctx_status lctx__rope_check(lctx_rope_desc *r)
         !lctx__at_least(r->mscale_all_dim, 0) || !lctx__at_least(r->short_mscale, 0) ||
         !lctx__at_least(r->long_mscale, 0))
         return LCTX_E_MSCALE;
-    if (r->n_hat < 0 || r->n_hat > LCTX__MAX_POS) return LCTX_E_N_HAT;
-    if (!lctx__at_least(r->xpos_base, 0) || r->xpos_center < 0 || r->xpos_center >= LCTX__MAX_POS)
-        return LCTX_E_XPOS;
-    return lctx__lists_check(r);
+    st = lctx__places_check(r->n_hat, r->xpos_base, r->xpos_center);
+    return st ? st : lctx__lists_check(r);
 }
 
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
@@ -1994,9 +2008,15 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     return LCTX_OK;
 }
 
+/* Is it a schedule as lctx_rope_init makes them? */
 static lctx_status lctx__rope_valid(const lctx_rope *rope)
 {
-    return lctx__n_rot_check(rope->n_rot);
+    lctx_status st = lctx__pairs_check(rope->n_rot, rope->pairing);
+    if (!st) st = lctx__list_check(rope->freq, 0, rope->n_rot, 0);
+    if (!st) st = lctx__list_check(rope->plain, 0, rope->n_rot, 0);
+    if (st) return st;
+    if (!lctx__above(rope->attn_factor, 0) || !lctx__above(rope->scale_mul, 0)) return LCTX_E_MSCALE;
+    return lctx__places_check(rope->n_hat, rope->xpos_base, rope->xpos_center);
 }
 
 /* May this position be rotated to? */
@@ -2110,6 +2130,11 @@ static int64_t lctx__stride(int64_t given, int64_t packed, int64_t least)
     if (given == 0) return packed;
     return given < least || given % 4 ? -1 : given;
 }
+/* Are n steps by either stride within memory? */
+static int lctx__reaches(int64_t n, int64_t a, int64_t b)
+{
+    return lctx__fits(lctx__mul(n, lctx__max(a, b)));
+}
 
 typedef struct lctx__rope_task {
     const lctx_rope *rope;
@@ -2185,7 +2210,8 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
     if (!job->cos != !job->sin) return LCTX_E_NULL;
     if (job->n_tok < 0 || job->n_head < 1) return LCTX_E_COUNT;
     if (job->side < 0 || job->side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    st = job->cos ? lctx__pairs_check(rope->n_rot, rope->pairing) : lctx__rope_valid(rope);
+    if (st) return st;
     if (rope->n_rot > job->head_dim) return LCTX_E_N_ROT;
     if ((st = lctx__parallel_check(job->par)) != LCTX_OK) return st;
     memset(&k, 0, sizeof k);
@@ -2202,6 +2228,10 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
     if (k.turn.x_head < 0 || k.turn.out_head < 0 || k.x_token < 0 || k.out_token < 0 ||
         k.cos_token < 0 || k.sin_token < 0)
         return LCTX_E_STRIDE;
+    if (!lctx__reaches(job->n_tok, k.x_token, k.out_token) ||
+        !lctx__reaches(job->n_tok, k.cos_token, k.sin_token) ||
+        !lctx__reaches(heads, k.turn.x_head, k.turn.out_head))
+        return LCTX_E_OVERFLOW;
     if ((st = lctx__job_positions(rope, job)) != LCTX_OK) return st;
     k.offset = job->pos || job->cos ? 0 : job->pos0 % LCTX__ANCHOR;
     lctx__for(job->par, lctx__mul(job->n_tok, heads * job->head_dim),
@@ -2271,9 +2301,10 @@ LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3])
 LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
                                           double *wavelength)
 {
+    lctx_status st;
     int32_t i;
     if (!rope || !n_pairs) return LCTX_E_NULL;
-    if (lctx__rope_valid(rope)) return LCTX_E_N_ROT;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (!lctx__above(ctx, 0)) return LCTX_E_CTX;
     *n_pairs = 0;
     for (i = 0; i < rope->n_rot / 2; i++) {
@@ -2608,7 +2639,8 @@ static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64
     full->v_token = lctx__stride(r->v_token, n_head_kv * d_v * 4, d_v * 4);
     if (full->k_head < 0 || full->v_head < 0 || full->k_token < 0 || full->v_token < 0)
         return LCTX_E_STRIDE;
-    return LCTX_OK;
+    return lctx__reaches(r->n, full->k_token, full->v_token) &&
+           lctx__reaches(n_head_kv, full->k_head, full->v_head) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
 
 /* Rows at .. at+n-1 of `r` become tokens first .. of the store, but for 4-bit keys; everything
@@ -2808,9 +2840,24 @@ static lctx_status lctx__k_pos_check(const lctx_attn *a, const lctx_span *s)
     return LCTX_OK;
 }
 
+/* A stride of a span steps over `least` bytes at least, in either order of token and head. */
+static lctx_status lctx__span_strides(const lctx_attn *a, const lctx_span *s)
+{
+    const int tiles = s->layout == LCTX_TILES;
+    const int64_t kb = tiles ? lctx__key_bytes(s->k_type, a->d_k)
+                             : a->d_k * lctx__esize(s->k_type);
+    const int64_t vb = tiles ? lctx__value_bytes(s->v_type, a->d_v)
+                             : a->d_v * lctx__esize(s->v_type);
+    const int64_t scales = s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head;
+    if ((s->k_token && s->k_token < kb) || (s->k_head && s->k_head < kb)) return LCTX_E_STRIDE;
+    if ((s->v_token && s->v_token < vb) || (s->v_head && s->v_head < vb)) return LCTX_E_STRIDE;
+    if (tiles && (s->k_token | s->k_head | s->v_token | s->v_head) % 4) return LCTX_E_STRIDE;
+    return !tiles && (scales < 0 || scales % 4) ? LCTX_E_STRIDE : LCTX_OK;
+}
+
 static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int64_t next)
 {
-    int64_t kb = a->d_k * lctx__esize(s->k_type), vb = a->d_v * lctx__esize(s->v_type);
+    lctx_status st;
     if (s->n < 0) return LCTX_E_COUNT;
     if (s->layout < 0 || s->layout >= LCTX_LAYOUT_COUNT) return LCTX_E_ENUM;
     if (!lctx__tile_type_ok(s->k_type) || !lctx__tile_type_ok(s->v_type)) return LCTX_E_TYPE;
@@ -2824,24 +2871,11 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
         return LCTX_E_SPAN;
     if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
     if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
-    if (s->k_pos) {
-        lctx_status st = a->rope ? LCTX_E_SPAN : lctx__k_pos_check(a, s);
-        if (st) return st;
-    }
+    if (s->k_pos && (st = a->rope ? LCTX_E_SPAN : lctx__k_pos_check(a, s)) != LCTX_OK) return st;
     if (a->rope && s->n && (lctx__pos_check(a->rope, s->pos) == LCTX_E_XPOS_FAR ||
                             lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
         return LCTX_E_XPOS_FAR;
-    if (s->layout == LCTX_TILES) {
-        const int64_t all = s->k_token | s->k_head | s->v_token | s->v_head;
-        return all < 0 || all % 4 ? LCTX_E_STRIDE : LCTX_OK;
-    }
-    /* a stride steps over at least one row, in either order of token and head */
-    if ((s->k_token && s->k_token < kb) || (s->k_head && s->k_head < kb)) return LCTX_E_STRIDE;
-    if ((s->v_token && s->v_token < vb) || (s->v_head && s->v_head < vb)) return LCTX_E_STRIDE;
-    if ((s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head) & 3)
-        return LCTX_E_STRIDE;
-    if ((s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head) < 0)
-        return LCTX_E_STRIDE;
+    if ((st = lctx__span_strides(a, s)) != LCTX_OK || s->layout == LCTX_TILES) return st;
     if (s->n && ((s->k_type == LCTX_I8 && !s->k_scale) || (s->v_type == LCTX_I8 && !s->v_scale)))
         return LCTX_E_SCALE;
     return LCTX_OK;
@@ -2903,7 +2937,6 @@ static lctx_status lctx__raw_check(const lctx_attn *a)
     if (!rope) return a->far_rule || a->far_pos ? LCTX_E_NULL : LCTX_OK;
     if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
-    if (rope->pairing < 0 || rope->pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
     if (a->far_pos < 0) return LCTX_E_POS;
     for (t = 0; !st && t < a->n_q; t++) st = lctx__pos_check(rope, lctx__q_pos(a, t));
     return st || !a->far_rule ? st : lctx__far_check(a->far_rule, rope);
@@ -2942,9 +2975,8 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     a->lse_token = lctx__stride(a->lse_token, h * 4, h * 4);
     if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0 || a->lse_token < 0)
         return LCTX_E_STRIDE;
-    if (!lctx__fits(lctx__mul(a->n_q, lctx__max(a->q_token, a->out_token))) ||
-        !lctx__fits(lctx__mul(a->n_q, a->lse_token)) ||
-        !lctx__fits(lctx__mul(h, lctx__max(a->q_head, a->out_head))))
+    if (!lctx__reaches(a->n_q, lctx__max(a->q_token, a->out_token), a->lse_token) ||
+        !lctx__reaches(h, a->q_head, a->out_head))
         return LCTX_E_OVERFLOW;
     /* -1: the same bias for all queries, for all heads */
     n_kv *= 4;
@@ -2954,7 +2986,8 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     else a->bias_head = lctx__stride(a->bias_head, lctx__mul(a->bias_query, a->n_q), n_kv);
     a->mass_head = lctx__stride(a->mass_head, n_kv, n_kv);
     if (a->bias_query < 0 || a->bias_head < 0 || a->mass_head < 0) return LCTX_E_STRIDE;
-    return lctx__fits(lctx__mul(a->n_head_kv, a->mass_head)) ? LCTX_OK : LCTX_E_OVERFLOW;
+    if (a->bias && !lctx__reaches(h, a->bias_head, 0)) return LCTX_E_OVERFLOW;
+    return lctx__reaches(a->n_head_kv, a->mass_head, 0) ? LCTX_OK : LCTX_E_OVERFLOW;
 }
 
 /* In how many sets does leaf >> shift cut the spans' leaves? *nth, if given, gets the number of set
@@ -3097,8 +3130,10 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
         if ((st = lctx__span_check(&p->a, &p->a.spans[i], next)) != LCTX_OK) return st;
         s = lctx__span(p, i, &next);
         steps = s.layout == LCTX_TILES ? lctx__span_tiles(&s) : s.n;
-        if (!lctx__fits(lctx__mul(steps, lctx__max(s.k_token, s.v_token))) ||
-            !lctx__fits(lctx__mul(p->a.n_head_kv, lctx__max(s.k_head, s.v_head))))
+        if (!lctx__reaches(steps, s.k_token, s.v_token) ||
+            !lctx__reaches(s.n, s.k_scale_token, s.v_scale_token) ||
+            !lctx__reaches(p->a.n_head_kv, s.k_head, s.v_head) ||
+            !lctx__reaches(p->a.n_head_kv, s.k_scale_head, s.v_scale_head))
             return LCTX_E_OVERFLOW;
         p->n_kv += s.n;
         if (p->n_kv > LCTX__MAX_POS) return LCTX_E_OVERFLOW;

@@ -2489,8 +2489,17 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_TYPE, "rows of 4-bit keys", g.s[1].k_type = LCTX_I4);
     REFUSED(LCTX_E_TYPE, "rows of 4-bit values", g.s[1].v_type = LCTX_I4);
     REFUSED(LCTX_E_STRIDE, "an odd stride of tiles", g.s[0].layout = LCTX_TILES; g.s[0].k_token = 66);
+    REFUSED(LCTX_E_STRIDE, "a stride within a tile", g.s[0].layout = LCTX_TILES; g.s[0].k_token = 64);
+    REFUSED(LCTX_E_STRIDE, "a stride of heads within a tile", g.s[0].layout = LCTX_TILES;
+            g.s[0].v_head = 64);
     REFUSED(LCTX_E_STRIDE, "a negative stride of tiles", g.s[0].layout = LCTX_TILES;
             g.s[0].v_head = -64);
+    REFUSED(LCTX_E_STRIDE, "an odd stride of scales", g.s[1].k_type = LCTX_I8;
+            g.s[1].k_scale = g.scale; g.s[1].k_scale_token = 10);
+    REFUSED(LCTX_E_OVERFLOW, "a stride of scales that overflows", g.s[1].k_type = LCTX_I8;
+            g.s[1].k_scale = g.scale; g.s[1].k_scale_token = (int64_t)1 << 61);
+    REFUSED(LCTX_E_OVERFLOW, "a stride of bias that overflows", g.a.bias = g.q;
+            g.a.bias_head = (int64_t)1 << 61);
     REFUSED(LCTX_E_SCALE, "int8 keys without scales", g.s[1].k_type = LCTX_I8);
     REFUSED(LCTX_E_SCALE, "int8 values without scales", g.s[0].v_type = LCTX_I8);
     REFUSED(LCTX_E_SPAN, "a skip in a negative place",
@@ -2555,6 +2564,11 @@ static void test_bad_arguments(void)
     RAW(LCTX_E_N_ROT, "an odd n_rot", LCTX_FAR_NONE, g.rope.n_rot = 7);
     RAW(LCTX_E_N_ROT, "n_rot above d_k", LCTX_FAR_NONE, g.rope.n_rot = 18);
     RAW(LCTX_E_ENUM, "an unknown pairing", LCTX_FAR_NONE, g.rope.pairing = 2);
+    RAW(LCTX_E_TABLE, "a frequency NaN", LCTX_FAR_NONE, g.rope.freq[7] = (double)nan);
+    RAW(LCTX_E_MSCALE, "no attention factor", LCTX_FAR_NONE, g.rope.attn_factor = 0);
+    RAW(LCTX_E_MSCALE, "scale_mul NaN", LCTX_FAR_NONE, g.rope.scale_mul = (double)nan);
+    RAW(LCTX_E_N_HAT, "a negative n_hat", LCTX_FAR_NONE, g.rope.n_hat = -1);
+    RAW(LCTX_E_XPOS, "a negative xpos_base", LCTX_FAR_NONE, g.rope.xpos_base = -1);
     RAW(LCTX_E_POS, "a negative far_pos", LCTX_FAR_NONE, g.a.far_pos = -1);
     RAW(LCTX_E_XPOS_FAR, "a query out of xPos's reach", LCTX_FAR_NONE,
         g.rope.xpos_base = 1; g.a.q_pos0 = 63);

@@ -1354,8 +1354,12 @@ static void test_bad_parts(world *w)
     SPOILT(int32_t, w->rope[0].n_rot, 0, LCTX_E_N_ROT);
     SPOILT(int32_t, w->rope[0].n_rot, -2, LCTX_E_N_ROT);
     SPOILT(int32_t, w->rope[0].n_rot, LCTX_MAX_ROT + 2, LCTX_E_N_ROT);
+    SPOILT(double, w->rope[0].freq[0], (double)NAN, LCTX_E_TABLE);
+    SPOILT(int64_t, w->rope[0].n_hat, -1, LCTX_E_N_HAT);
     l->rope = &w->rope[1];
     SPOILT(int32_t, w->rope[1].n_rot, 14, LCTX_E_N_ROT);
+    SPOILT(int32_t, w->rope[1].pairing, 2, LCTX_E_ENUM);
+    SPOILT(double, w->rope[1].attn_factor, 0, LCTX_E_MSCALE);
     l->rope = NULL;
 }
 

@@ -1306,6 +1306,9 @@ static void test_bad_jobs(void)
     REFUSED(LCTX_E_STRIDE, "a short output head stride", job.out_head = 63 * 4);
     REFUSED(LCTX_E_STRIDE, "a short output token stride", job.out_token = 63 * 4);
     REFUSED(LCTX_E_STRIDE, "a negative stride", job.x_token = -1024);
+    REFUSED(LCTX_E_STRIDE, "an odd stride", job.x_token = 64 * 4 * 2 + 2);
+    REFUSED(LCTX_E_OVERFLOW, "a token stride that overflows", job.x_token = (int64_t)1 << 61);
+    REFUSED(LCTX_E_OVERFLOW, "a head stride that overflows", job.out_head = (int64_t)1 << 61);
     REFUSED(LCTX_E_POS, "a negative first position", job.pos0 = -1);
     REFUSED(LCTX_E_POS, "a first position of 2^48", job.pos0 = top);
     REFUSED(LCTX_E_POS, "positions that run into 2^48", job.pos0 = top - 3);
@@ -1333,6 +1336,57 @@ static void test_bad_jobs(void)
 #undef REFUSED
 }
 
+/* Every call that takes a schedule says the same of one that was filled by hand. */
+static void refuse_schedule(const lctx_rope *rope, lctx_status want, const char *why)
+{
+    float c[LCTX_MAX_ROT], s[LCTX_MAX_ROT];
+    lctx_rope_job job = job_of(4, 2, 64, 5);
+    int32_t n = 5;
+    memset(c, 0, sizeof c);
+    memset(s, 0, sizeof s);
+    check(lctx_rope_cos_sin(rope, 1, c, s) == want
+          && lctx_rope_xpos(rope, LCTX_ROPE_KEY, 1, c) == want
+          && lctx_rope_incomplete(rope, 4096, &n, NULL) == want && c[0] == 0 && n == 5,
+          "cos_sin, xpos and incomplete of a schedule with %s give \"%s\"", why,
+          lctx_status_text(want));
+    refuse_job(rope, &job, want, why);
+}
+
+static void test_bad_schedules(void)
+{
+    const double nan = (double)NAN, inf = (double)INFINITY;
+    lctx_rope good = rope_of("Llama 2", 32, 0), rope;
+    lctx_rope_job job = job_of(4, 2, 64, 5);
+#define REFUSED(status, why, change) \
+    do { rope = good; change; refuse_schedule(&rope, status, why); } while (0)
+    REFUSED(LCTX_E_N_ROT, "31 dimensions", rope.n_rot = 31);
+    REFUSED(LCTX_E_N_ROT, "-2 dimensions", rope.n_rot = -2);
+    REFUSED(LCTX_E_ENUM, "pairing 2", rope.pairing = LCTX_ROPE_PAIRING_COUNT);
+    REFUSED(LCTX_E_ENUM, "pairing -1", rope.pairing = -1);
+    REFUSED(LCTX_E_TABLE, "a frequency NaN", rope.freq[15] = nan);
+    REFUSED(LCTX_E_TABLE, "an infinite frequency", rope.freq[0] = -inf);
+    REFUSED(LCTX_E_TABLE, "a plain frequency NaN", rope.plain[15] = nan);
+    REFUSED(LCTX_E_MSCALE, "no attention factor", rope.attn_factor = 0);
+    REFUSED(LCTX_E_MSCALE, "a negative attention factor", rope.attn_factor = -1);
+    REFUSED(LCTX_E_MSCALE, "an attention factor NaN", rope.attn_factor = nan);
+    REFUSED(LCTX_E_MSCALE, "no scale_mul", rope.scale_mul = 0);
+    REFUSED(LCTX_E_MSCALE, "an infinite scale_mul", rope.scale_mul = inf);
+    REFUSED(LCTX_E_N_HAT, "a negative n_hat", rope.n_hat = -1);
+    REFUSED(LCTX_E_N_HAT, "an n_hat beyond 2^48", rope.n_hat = ((int64_t)1 << 48) + 1);
+    REFUSED(LCTX_E_XPOS, "a negative xpos_base", rope.xpos_base = -512);
+    REFUSED(LCTX_E_XPOS, "xpos_base NaN", rope.xpos_base = nan);
+    REFUSED(LCTX_E_XPOS, "a negative xpos_center", rope.xpos_center = -1);
+    REFUSED(LCTX_E_XPOS, "xpos_center 2^48", rope.xpos_center = (int64_t)1 << 48);
+#undef REFUSED
+    memset(&rope, 0, sizeof rope);
+    rope.n_rot = 32;
+    job.cos = table_cos; job.sin = table_sin;
+    check(lctx_rope_apply(&rope, &job) == LCTX_OK,
+          "with tables of its own, a schedule needs n_rot and pairing alone");
+    rope.pairing = LCTX_ROPE_PAIRING_COUNT;
+    refuse_job(&rope, &job, LCTX_E_ENUM, "tables of its own and pairing 2");
+}
+
 int main(void)
 {
     int32_t pairing;
@@ -1356,6 +1410,7 @@ int main(void)
     }
     test_xpos_range();
     test_bad_jobs();
+    test_bad_schedules();
     test_plan();
     test_incomplete();
     test_bad_plans();
