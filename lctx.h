@@ -139,7 +139,8 @@
          bf16 values   the weights p to bf16; the denominator sums the rounded ones
          int8 keys     the scaled query to int8, one scale (amax / 127) a row
          int8 values   p times the value's scale to a whole number of 16 bits (14 on NEON), of which
-                       the most is what weight 1 on the largest visible scale in the tile makes
+                       the most is what weight 1 on the largest visible scale in the tile makes;
+                       in f32 where one of these is negative, or all are below 1e-30
        Against a double oracle that is fed the stored keys and the unrounded queries, at 128 K keys:
                               diffuse     peaked (scores of standard deviation 4)
          f32, f16, 4 bits, precise
@@ -196,7 +197,7 @@
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
    ENVIRONMENT: LCTX_ISA=scalar|avx2|avx512|avx512dot|neon|neondot|wasm caps the instruction set
-   (read once).
+   (read once; a name that the build does not have caps at scalar: lctx_isa_get tells).
 
    LIMITS
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
@@ -511,9 +512,9 @@ typedef struct lctx_rope_desc {
     int64_t xpos_center;     /* xPos: the position c that is not scaled */
 } lctx_rope_desc;
 
-/* A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one that was filled
-   by hand is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the
-   pairing), _TABLE, _MSCALE, _N_HAT and _XPOS. */
+/* A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
+   is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing),
+   _TABLE, _MSCALE, _N_HAT and _XPOS. */
 typedef struct lctx_rope {
     int32_t n_rot, pairing;
     double  attn_factor;               /* multiplied into cos and sin; above 0 */
@@ -1762,9 +1763,9 @@ static const lctx__ops *lctx__use(void)      /* idempotent, so a race is harmles
 {
     const lctx__ops *ops = LCTX__LOAD(&lctx__current);
     if (!ops) {
-        const char *cap = getenv("LCTX_ISA");      /* a ceiling; unknown names are ignored */
-        int i, top = LCTX_ISA_COUNT - 1;
-        for (i = 0; cap && i < LCTX_ISA_COUNT; i++) if (!strcmp(cap, lctx__isa_names[i])) top = i;
+        const char *cap = getenv("LCTX_ISA");      /* a ceiling, which a slip must not lift */
+        int top = LCTX_ISA_COUNT - 1;
+        while (cap && *cap && top && (!lctx__all[top] || strcmp(cap, lctx__isa_names[top]))) top--;
         while (!lctx__all[top] || !lctx__has(top)) top--;       /* scalar always passes */
         ops = lctx__all[top];
         LCTX__STORE(&lctx__current, ops);
@@ -2015,7 +2016,8 @@ static lctx_status lctx__rope_valid(const lctx_rope *rope)
     if (!st) st = lctx__list_check(rope->freq, 0, rope->n_rot, 0);
     if (!st) st = lctx__list_check(rope->plain, 0, rope->n_rot, 0);
     if (st) return st;
-    if (!lctx__above(rope->attn_factor, 0) || !lctx__above(rope->scale_mul, 0)) return LCTX_E_MSCALE;
+    if (!lctx__above(rope->attn_factor, 0) || !lctx__above(rope->scale_mul, 0))
+        return LCTX_E_MSCALE;
     return lctx__places_check(rope->n_hat, rope->xpos_base, rope->xpos_center);
 }
 
@@ -6873,21 +6875,22 @@ LCTX__INLINE vf FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p)
 
 /* What a weight of 1 is as a whole number, for each token in see: its value's scale over the
    largest of them, times the most that 2 WEIGHT_BITS hold. Returns what a whole 1 is worth; NaN
-   where a scale is. */
+   where a scale is; -1 where a scale is negative or all are too small for that. */
 LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
 {
     const float most = (float)((1 << 2 * WEIGHT_BITS) - 1);
     const vf zero = vf_set1(0.0f);
-    vf top = zero, bad = zero, inv;
+    vf top = zero, low = zero, bad = zero, inv;
     float max;
     int64_t c;
     for (c = 0; c < LCTX_TILE; c += VL) {
         vf x = vf_keep(see >> c, vf_load(t->v_scale + c), zero);
-        top = vf_max(x, top), bad = vf_fma(x, zero, bad);
+        top = vf_max(x, top), low = vf_max(vf_sub(zero, x), low), bad = vf_fma(x, zero, bad);
         vf_store(t->share + c, x);
     }
     max = vf_hmax(top);
-    inv = vf_set1(max > 1e-30f ? most / max : 0.0f);      /* finite */
+    if (vf_hmax(low) > 0 || (max > 0 && max <= 1e-30f)) return -1.0f;
+    inv = vf_set1(max > 0 ? most / max : 0.0f);      /* finite */
     for (c = 0; c < LCTX_TILE; c += VL)
         vf_store(t->share + c, vf_mul(vf_load(t->share + c), inv));
     return max / most + vf_hsum(bad);
@@ -7177,26 +7180,32 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
 }
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
-   that a masked value is never multiplied by a zero weight (0 * NaN is NaN). */
+   that a masked value is never multiplied by a zero weight (0 * NaN is NaN). Int8 values whose
+   scales do not suit dot products, of those that a row sees, are multiplied in f32. */
 LCTX__ENTRY void FN(tile)(const lctx__tile *t)
 {
+    lctx__tile plain = *t;
     int64_t row, end;
+    const int shared = t->v_dot && t->v_type == LCTX_I8;
+    plain.v_dot = 0;
+#define LCTX__SUITED(row) (shared && t->w_scale[row] < 0 ? &plain : t)
     FN(scores)(t);
     for (row = 0; row < t->rows; row++) {
 #ifdef DOTS
-        if (t->v_dot && t->v_type == LCTX_I8) {
+        if (shared) {
             const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
             const int same = row && (!t->see || see == t->see[row - 1]);
             t->w_scale[row] = same ? t->w_scale[row - 1] : FN(shares)(t, see);
         }
 #endif
-        FN(softmax)(t, row);
+        FN(softmax)(LCTX__SUITED(row), row);
     }
-    if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
+    if (!t->see) FN(values)(LCTX__SUITED(0), 0, t->rows, ~(uint64_t)0);
     for (row = 0; t->see && row < t->rows; row = end) {
         for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
-        if (t->see[row]) FN(values)(t, row, end, t->see[row]);
+        if (t->see[row]) FN(values)(LCTX__SUITED(row), row, end, t->see[row]);
     }
+#undef LCTX__SUITED
 }
 
 /* mass[key] += exp(logit - lse), row by row: the weights of a tile whose rows' sums are known. */
@@ -7382,10 +7391,11 @@ LCTX__ENTRY void FN(to_f16)(int64_t n, const float *src, uint16_t *out)
     memcpy(out + i, end, (size_t)(n - i) * sizeof *out);
 }
 
-/* round(x / scale); a zero or NaN scale gives zeros, which times the scale is right again */
+/* round(x / scale), at most 127, which a subnormal scale would pass for it is rounded itself; a zero
+   or NaN scale gives zeros, which times the scale is right again */
 LCTX__ENTRY void FN(to_i8)(int64_t n, const float *src, float scale, int8_t *out)
 {
-    const vf w = vf_set1(scale > 0 ? scale : 1.0f);
+    const vf w = vf_set1(scale > 0 ? scale : 1.0f), most = vf_set1(127.0f);
     float buf[16];
     int64_t i, j;
     memset(out, 0, (size_t)n);
@@ -7393,7 +7403,8 @@ LCTX__ENTRY void FN(to_i8)(int64_t n, const float *src, float scale, int8_t *out
     for (i = 0; i < n; i += VL) {
         int64_t m = n - i < VL ? n - i : VL;
         vf x = m == VL ? vf_load(src + i) : FN(row_end)(LCTX_F32, src, i, m);
-        vf_store(buf, vf_round(vf_div(x, w)));
+        x = vf_max(vf_set1(-127.0f), vf_round(vf_div(x, w)));
+        vf_store(buf, vf_lt(x, most, x, most));
         for (j = 0; j < m; j++) out[i + j] = (int8_t)buf[j];
     }
 }

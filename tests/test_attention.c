@@ -2697,6 +2697,59 @@ static void test_query_strides(void)
     scene_free(s);
 }
 
+/* Scales of int8 values that dot products cannot share: negative, some or all, and tiny. Queries are
+   zero, so that each weighs all that it sees alike. */
+static double odd_scales(const float *of, int64_t n_q, store how, int *finite)
+{
+    enum { N = 150, D = 16 };
+    static int8_t k[N * D], v[N * D];
+    static float q[40 * D], out[40 * D], k_scale[N], v_scale[N];
+    lctx_span span;
+    lctx_attn a;
+    double worst = 0;
+    int64_t t, i, j;
+    memset(&span, 0, sizeof span);
+    memset(&a, 0, sizeof a);
+    for (i = 0; i < N * D; i++) v[i] = (int8_t)(test_random() % 256 - 128);
+    for (i = 0; i < N; i++) k_scale[i] = 1, v_scale[i] = of[i % 3];
+    span.k = k; span.v = v; span.k_type = span.v_type = LCTX_I8; span.n = N;
+    span.k_scale = k_scale; span.v_scale = v_scale;
+    if (how == HEADS) span.k_token = span.v_token = D, span.k_head = span.v_head = N * D;
+    a.n_q = n_q; a.n_head = a.n_head_kv = 1; a.d_k = D; a.q_pos0 = N - n_q;
+    a.q = q; a.out = out; a.spans = &span; a.n_spans = 1;
+    if (attend(&a) != LCTX_OK) return (double)INFINITY;
+    for (t = 0; t < n_q; t++)
+        for (i = 0; i < D; i++) {
+            double sum = 0, size = 0;
+            for (j = 0; j <= N - n_q + t; j++) {
+                sum += (double)v[j * D + i] * (double)v_scale[j];
+                size += fabs((double)v[j * D + i] * (double)v_scale[j]);
+            }
+            *finite &= isfinite(out[t * D + i]) != 0;
+            worst = fmax(worst, fabs((double)out[t * D + i] * (double)(N - n_q + t + 1) - sum) / size);
+        }
+    return worst;
+}
+
+static void test_odd_scales(void)
+{
+    static const float scales[][3] = {
+        { -0.5f, -0.25f, -2.0f }, { 0.5f, -0.25f, 1.0f }, { 1e-31f, 2e-31f, 0 },
+        { 1e-37f, 1e-37f, 3e-37f }, { 1e-31f, -1.0f, 1e-31f }, { 1e-31f, 1.0f, 0 }
+    };
+    size_t i;
+    int64_t n_q;
+    for (i = 0; i < COUNT(scales); i++)
+        for (n_q = 1; n_q <= 40; n_q += 39) {
+            int finite = 1;
+            double tokens = odd_scales(scales[i], n_q, TOKENS, &finite);
+            double heads = odd_scales(scales[i], n_q, HEADS, &finite);
+            check(finite && tokens < 1e-4 && heads < 1e-4, "int8 values of scales %g, %g, %g under"
+                  " %d queries come out (%.1e, %.1e)", (double)scales[i][0], (double)scales[i][1],
+                  (double)scales[i][2], (int)n_q, tokens, heads);
+        }
+}
+
 /* Scratch for a million keys is that for a thousand and a logarithm. */
 static void test_scratch_size(void)
 {
@@ -3297,6 +3350,7 @@ int main(void)
     test_counts_refused();
     test_output_gaps();
     test_query_strides();
+    test_odd_scales();
     test_scratch_size();
     test_pieces();
     test_progress();

@@ -157,6 +157,10 @@ x86_64 | aarch64)
 *)  echo "  SKIPPED: the kernels' loops (not x86-64 or aarch64)" ;;
 esac
 
+isa() { test "$(LCTX_ISA=$1 "$build/test_ground" --isa)" = "$2"; }
+prove "a misspelt LCTX_ISA caps at scalar" isa avx-512 scalar
+prove "an empty LCTX_ISA caps nothing" isa "" "$(env -u LCTX_ISA "$build/test_ground" --isa)"
+
 # ---------------------------------------------------------------- other languages
 if command -v python3 > /dev/null; then
     prove "the library serves Python" python3 "$here/examples/ffi.py" --lib "$build/liblctx.so"
