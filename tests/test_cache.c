@@ -3076,7 +3076,7 @@ static void test_bad_attends(void)
     size_t bytes = 0;
     seq s;
     memset(&raw, 0, sizeof raw);
-    raw.n_rot = DK;
+    raw.n_rot = DK; raw.attn_factor = raw.scale_mul = 1;
     memset(&global, 0, sizeof global);
     global.n_global = 1;
     d.block = 64;
