@@ -193,6 +193,10 @@
        LCTX_STATIC           everything static: a private copy in this file
        LCTX_API              your own linkage, e.g. __declspec(dllexport) or visibility
        LCTX_NO_SIMD          scalar code only
+       LCTX_ISAS             the instruction sets to compile, a sum of 1 << lctx_isa; by default all
+                             of the target but those below what -march promises. A CPU that has
+                             none of them is asked for the lowest all the same: leave 1 in the sum
+                             where any CPU may come
        LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
@@ -1147,6 +1151,34 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  define LCTX__WASM 1
 #  include <wasm_simd128.h>
 #endif
+#ifdef LCTX__X86
+#  define LCTX__OURS 0x0f       /* sets of this target, as bits 1 << lctx_isa */
+#  if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && \
+      defined(__AVX512VL__) && defined(__FMA__) && defined(__F16C__)
+#    define LCTX__PROMISED 0x03 /* and those that nobody would take, as -march promises better */
+#  elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#    define LCTX__PROMISED 0x01
+#  endif
+#elif defined(LCTX__ARM)
+#  define LCTX__OURS 0x31
+#  define LCTX__PROMISED 0x01
+#elif defined(LCTX__WASM)
+#  define LCTX__OURS 0x41
+#  define LCTX__PROMISED 0x01
+#else
+#  define LCTX__OURS 0x01
+#endif
+#ifndef LCTX__PROMISED
+#  define LCTX__PROMISED 0
+#endif
+#ifndef LCTX_ISAS
+#  define LCTX_ISAS ~LCTX__PROMISED
+#endif
+#define LCTX__ASKED (LCTX_ISAS & LCTX__OURS)
+#define LCTX__SETS  (LCTX__ASKED | (LCTX__ASKED & 0x28) >> 1)    /* dots are built on the set below */
+#if !LCTX__SETS
+#  error "LCTX_ISAS names no instruction set of this target"
+#endif
 #if defined(_OPENMP) && !defined(LCTX_NO_OPENMP)
 #  define LCTX__OMP 1
 #  include <omp.h>
@@ -1530,7 +1562,7 @@ static int lctx__finite_d(double x)
     return (u >> 52 & 0x7ff) != 0x7ff;
 }
 
-static float lctx__from_f16(uint16_t h)
+LCTX__INLINE float lctx__from_f16(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, e = h >> 10 & 31u, m = h & 0x3ffu;
     if (e == 31) return lctx__float(sign | 0x7f800000u | m << 13 | (m ? 0x400000u : 0));
@@ -1538,7 +1570,7 @@ static float lctx__from_f16(uint16_t h)
     /* zero and subnormal: m * 2^-24 is exact */
     return lctx__float(sign | lctx__bits((float)m * 5.9604644775390625e-8f));
 }
-static uint16_t lctx__to_f16(float x)
+LCTX__INLINE uint16_t lctx__to_f16(float x)
 {
     uint32_t u = lctx__bits(x), sign = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
     uint32_t shift, m;
@@ -1677,40 +1709,32 @@ static const float lctx__lane[LCTX_TILE] = {
     48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
 };
 
-#define LCTX__ISA 0         /* numbers as in lctx_isa */
+#define LCTX__NAME(a, b) a##b
+#define LCTX__SET(isa)   LCTX__NAME(lctx__set, isa)    /* points at the set's table, or at nothing */
+#define LCTX__ISA 0                                    /* numbers as in lctx_isa */
 #include LCTX_FILE
-#ifdef LCTX__X86
-#  define LCTX__ISA 1
-#  include LCTX_FILE
-#  define LCTX__ISA 2
-#  include LCTX_FILE
-#  define LCTX__ISA 3
-#  include LCTX_FILE
-#endif
-#ifdef LCTX__ARM
-#  define LCTX__ISA 4
-#  include LCTX_FILE
-#  define LCTX__ISA 5
-#  include LCTX_FILE
-#endif
-#ifdef LCTX__WASM
-#  define LCTX__ISA 6
-#  include LCTX_FILE
-#endif
+#define LCTX__ISA 1
+#include LCTX_FILE
+#define LCTX__ISA 2
+#include LCTX_FILE
+#define LCTX__ISA 3
+#include LCTX_FILE
+#define LCTX__ISA 4
+#include LCTX_FILE
+#define LCTX__ISA 5
+#include LCTX_FILE
+#define LCTX__ISA 6
+#include LCTX_FILE
 
 /* ---- dispatch */
-static const lctx__ops *const lctx__all[LCTX_ISA_COUNT] = {
-    &lctx__ops_scalar,
-#ifdef LCTX__X86
-    &lctx__ops_avx2, &lctx__ops_avx512, &lctx__ops_avx512dot, NULL, NULL, NULL
-#elif defined(LCTX__ARM)
-    NULL, NULL, NULL, &lctx__ops_neon, &lctx__ops_neondot, NULL
-#elif defined(LCTX__WASM)
-    NULL, NULL, NULL, NULL, NULL, &lctx__ops_wasm
-#else
-    NULL, NULL, NULL, NULL, NULL, NULL
-#endif
-};
+/* The kernels of a set; null where they are not compiled. */
+static const lctx__ops *lctx__set(int isa)
+{
+    const lctx__ops *const all[LCTX_ISA_COUNT] = {
+        lctx__set0, lctx__set1, lctx__set2, lctx__set3, lctx__set4, lctx__set5, lctx__set6
+    };
+    return all[isa];
+}
 static const char *const lctx__isa_names[LCTX_ISA_COUNT] = {
     "scalar", "avx2", "avx512", "avx512dot", "neon", "neondot", "wasm"
 };
@@ -1728,12 +1752,12 @@ static int lctx__arm_dot(void)
 #  endif
 }
 #endif
-/* Built in, and the CPU and the system allow it. */
+/* Compiled, and the CPU and the system allow it. */
 static int lctx__has(int isa)
 {
 #ifdef LCTX__X86
     unsigned a, b = 0, c = 0, d, f = 0, x = 0, hi, e = 0, wide;
-    if (isa == LCTX_ISA_SCALAR) return 1;
+    if (isa == LCTX_ISA_SCALAR || !lctx__set(isa)) return lctx__set(isa) != NULL;
     if (!__get_cpuid(1, &a, &b, &f, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
     if (!(f & 1u << 27)) return 0;                                           /* OSXSAVE */
     __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(x), "=d"(hi) : "c"(0)); /* xgetbv */
@@ -1744,10 +1768,9 @@ static int lctx__has(int isa)
            (isa == LCTX_ISA_AVX512 && wide) ||
            (isa == LCTX_ISA_AVX512_DOT && wide && c & 1u << 11 && e & 1u << 5);  /* VNNI BF16 */
 #elif defined(LCTX__ARM)
-    if (isa == LCTX_ISA_NEON_DOT) return lctx__arm_dot();
-    return lctx__all[isa] != NULL;
+    return lctx__set(isa) && (isa != LCTX_ISA_NEON_DOT || lctx__arm_dot());
 #else
-    return lctx__all[isa] != NULL;
+    return lctx__set(isa) != NULL;
 #endif
 }
 
@@ -1764,10 +1787,10 @@ static const lctx__ops *lctx__use(void)      /* idempotent, so a race is harmles
     const lctx__ops *ops = LCTX__LOAD(&lctx__current);
     if (!ops) {
         const char *cap = getenv("LCTX_ISA");      /* a ceiling, which a slip must not lift */
-        int top = LCTX_ISA_COUNT - 1;
-        while (cap && *cap && top && (!lctx__all[top] || strcmp(cap, lctx__isa_names[top]))) top--;
-        while (!lctx__all[top] || !lctx__has(top)) top--;       /* scalar always passes */
-        ops = lctx__all[top];
+        int i, top = LCTX_ISA_COUNT - 1;
+        while (cap && *cap && top && (!lctx__set(top) || strcmp(cap, lctx__isa_names[top]))) top--;
+        for (i = 0; i < LCTX_ISA_COUNT; i++)       /* the lowest set is taken unasked */
+            if (lctx__set(i) && (!ops || (i <= top && lctx__has(i)))) ops = lctx__set(i);
         LCTX__STORE(&lctx__current, ops);
     }
     return ops;
@@ -1775,16 +1798,15 @@ static const lctx__ops *lctx__use(void)      /* idempotent, so a race is harmles
 
 LCTX_API lctx_status lctx_isa_set(lctx_isa isa)
 {
-    if ((unsigned)isa >= LCTX_ISA_COUNT || !lctx__all[isa] || !lctx__has((int)isa))
-        return LCTX_E_ISA;
-    LCTX__STORE(&lctx__current, lctx__all[isa]);
+    if ((unsigned)isa >= LCTX_ISA_COUNT || !lctx__has((int)isa)) return LCTX_E_ISA;
+    LCTX__STORE(&lctx__current, lctx__set((int)isa));
     return LCTX_OK;
 }
 LCTX_API lctx_isa lctx_isa_get(void)
 {
     const lctx__ops *ops = lctx__use();
     int i = 0;
-    while (lctx__all[i] != ops) i++;
+    while (lctx__set(i) != ops) i++;
     return (lctx_isa)i;
 }
 LCTX_API const char *lctx_isa_name(lctx_isa isa)
@@ -6224,11 +6246,12 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
        vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights a, int8 values b */
+#if LCTX__SETS >> LCTX__ISA & 1
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
 #  define VL               1
-#  define MAX_R            4
-#  define WIDE_R           2
+#  define MAX_R            2
+#  define WIDE_R           1
 #  define MAX_N            2
 #  define vf               float
 #  define vf_load(p)       FN(load)(p)
@@ -6383,6 +6406,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  endif
 #  if LCTX__ISA == 3
 #    define FN(f)          lctx__##f##_avx512dot
+#    define PLAIN(f)       lctx__##f##_avx512
 #    define DOTS           (1u << LCTX_BF16 | 1u << LCTX_I8)
 #    define vw_dot_bf16(s, a, b) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
 #  else
@@ -6476,6 +6500,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #      pragma GCC target("arch=armv8.2-a+dotprod")
 #    endif
 #    define FN(f)          lctx__##f##_neondot
+#    define PLAIN(f)       lctx__##f##_neon
 #    define DOTS           (1u << LCTX_I8)
 #  else
 #    define FN(f)          lctx__##f##_neon
@@ -6660,6 +6685,10 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
     h = wasm_v128_or(h, wasm_u32x4_shr(wasm_v128_andnot(x, wasm_i32x4_splat(0x7fffffff)), 16));
     wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(h, h), 0);
 }
+#endif
+
+#ifndef PLAIN
+#  define PLAIN(f)         FN(f)
 #endif
 
 /* e^x for x <= 0: Cody and Waite's reduction, Cephes' polynomial, about 1 ulp; 0 below -87.33; NaN
@@ -7000,6 +7029,51 @@ LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, 
                 FN(values_dot_at)(t, row, c, S, 1, type, see, j, j + step, &soon, rate);
         }
 }
+
+/* Rows rounded for dot products, with what int8 needs. */
+LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
+{
+    int64_t r, i;
+    for (r = 0; r < rows; r++, q += d) {
+#ifdef vw_dot_bf16
+        if (out->type == LCTX_BF16) {
+            uint16_t *to = (uint16_t *)(void *)out->words + r * d;
+            for (i = 0; i + VL <= d; i += VL) vw_put_bf16(to + i, vf_load(q + i));
+            for (; i < d; i++) to[i] = lctx__to_bf16(q[i]);
+            continue;
+        }
+#endif
+        {
+            int8_t *to = (int8_t *)(void *)out->words + r * d;
+            int32_t sum = 0;
+            out->scale[r] = lctx__i8_scale(d, q);
+            PLAIN(to_i8)(d, q, out->scale[r], to);
+            for (i = 0; i < d; i++) sum += to[i];
+            out->start[r] = KEY_START * sum;
+        }
+    }
+}
+
+/* n rows of d values, n a multiple of 4 and d of 16, to a native value tile. */
+LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride,
+                           void *out)
+{
+    uint32_t *to = (uint32_t *)out;
+    int64_t j, c;
+    int e;
+    for (j = 0; j < n; j += LCTX__GROUP(type))
+        for (c = 0; c < d; c += VL, to += VL) {
+            const char *p = rows + j * stride + c * (type == LCTX_I8 ? 1 : 2);
+            vw x = vw_set1(0);
+#ifdef vw_dot_bf16
+            if (type == LCTX_BF16)
+                x = vw_or(vw_halves(p), vw_shl(vw_halves(p + stride), 16));
+            else
+#endif
+            for (e = 0; e < 4; e++) x = vw_or(x, vw_shl(vw_bytes(p + e * stride), 8 * e));
+            vw_store(to, x);
+        }
+}
 #endif /* DOTS */
 
 /* One row's scores to logits: int8's scales, cap, biases. Returns the greatest in see, by lane. */
@@ -7131,12 +7205,12 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
 #define LCTX__BY_TILE(type, f, R)                        \
     if ((type) == LCTX_I4) f(R, LCTX_I4);                \
     else LCTX__BY_TYPE(type, f, R)
-#define LCTX__BY_ROWS(by, n, type, f)                    \
-    if ((n) == MAX_R)  { by(type, f, MAX_R) }            \
-    else if ((n) == 4) { by(type, f, 4) }                \
-    else if ((n) == 3) { by(type, f, 3) }                \
-    else if ((n) == 2) { by(type, f, 2) }                \
-    else               { by(type, f, 1) }
+#define LCTX__BY_ROWS(by, n, type, f)                               \
+    if ((n) == MAX_R)               { by(type, f, MAX_R) }          \
+    else if (MAX_R > 4 && (n) == 4) { by(type, f, 4) }              \
+    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3) }              \
+    else if (MAX_R > 2 && (n) == 2) { by(type, f, 2) }              \
+    else                            { by(type, f, 1) }
 /* How many of n rows the next block takes. */
 LCTX__INLINE int64_t FN(block)(int64_t n) { return n >= MAX_R ? MAX_R : n >= 4 ? 4 : n; }
 
@@ -7146,38 +7220,49 @@ LCTX__INLINE int64_t FN(block)(int64_t n) { return n >= MAX_R ? MAX_R : n >= 4 ?
 #else
 #  define LCTX__BY_DOTS(type, f, R) f(R, LCTX_I8);
 #endif
+#ifdef DOTS
+#  define LCTX__BY         LCTX__BY_DOTS
+#  define LCTX__CALL(R, T) FN(scores_dot)(t, row, R, T)
+#else
+#  define LCTX__BY         LCTX__BY_TILE
+#  define LCTX__CALL(R, T) FN(scores_of)(t, row, R, T)
+#endif
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
     int64_t row = 0, n;
+#ifdef DOTS
+    if (!t->q_dot) {
+        PLAIN(scores)(t);
+        return;
+    }
+#endif
     for (; row < t->rows; row += n) {
         n = FN(block)(t->rows - row);
-#define LCTX__SCORES(R, T) FN(scores_of)(t, row, R, T)
-#define LCTX__SCORES_DOT(R, T) FN(scores_dot)(t, row, R, T)
-#ifdef DOTS
-        if (t->q_dot) { LCTX__BY_ROWS(LCTX__BY_DOTS, n, t->k_type, LCTX__SCORES_DOT) }
-        else
-#endif
-        LCTX__BY_ROWS(LCTX__BY_TILE, n, t->k_type, LCTX__SCORES)
-#undef LCTX__SCORES
-#undef LCTX__SCORES_DOT
+        LCTX__BY_ROWS(LCTX__BY, n, t->k_type, LCTX__CALL)
     }
 }
+#undef LCTX__CALL
+#ifdef DOTS
+#  define LCTX__CALL(R, T) FN(values_dot)(t, row, R, T, see)
+#else
+#  define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
+#endif
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
 {
     int64_t n;
+#ifdef DOTS
+    if (!t->v_dot) {
+        PLAIN(values)(t, row, end, see);
+        return;
+    }
+#endif
     for (; row < end; row += n) {
         n = FN(block)(end - row);
-#define LCTX__VALUES(R, T) FN(values_of)(t, row, R, T, see)
-#define LCTX__VALUES_DOT(R, T) FN(values_dot)(t, row, R, T, see)
-#ifdef DOTS
-        if (t->v_dot) { LCTX__BY_ROWS(LCTX__BY_DOTS, n, t->v_type, LCTX__VALUES_DOT) }
-        else
-#endif
-        LCTX__BY_ROWS(LCTX__BY_TILE, n, t->v_type, LCTX__VALUES)
-#undef LCTX__VALUES
-#undef LCTX__VALUES_DOT
+        LCTX__BY_ROWS(LCTX__BY, n, t->v_type, LCTX__CALL)
     }
 }
+#undef LCTX__CALL
+#undef LCTX__BY
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
    that a masked value is never multiplied by a zero weight (0 * NaN is NaN). Int8 values whose
@@ -7225,6 +7310,7 @@ LCTX__ENTRY void FN(mass)(const lctx__tile *t)
     }
 }
 
+#ifndef DOTS    /* what a set with dot products takes from the set that it is built on */
 /* a = a and b together, row by row; what saw nothing (l = 0) is the identity, to the bit. */
 LCTX__ENTRY void FN(fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3])
 {
@@ -7408,53 +7494,6 @@ LCTX__ENTRY void FN(to_i8)(int64_t n, const float *src, float scale, int8_t *out
         for (j = 0; j < m; j++) out[i + j] = (int8_t)buf[j];
     }
 }
-
-#ifdef DOTS
-/* Rows rounded for dot products, with what int8 needs. */
-LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
-{
-    int64_t r, i;
-    for (r = 0; r < rows; r++, q += d) {
-#ifdef vw_dot_bf16
-        if (out->type == LCTX_BF16) {
-            uint16_t *to = (uint16_t *)(void *)out->words + r * d;
-            for (i = 0; i + VL <= d; i += VL) vw_put_bf16(to + i, vf_load(q + i));
-            for (; i < d; i++) to[i] = lctx__to_bf16(q[i]);
-            continue;
-        }
-#endif
-        {
-            int8_t *to = (int8_t *)(void *)out->words + r * d;
-            int32_t sum = 0;
-            out->scale[r] = lctx__i8_scale(d, q);
-            FN(to_i8)(d, q, out->scale[r], to);
-            for (i = 0; i < d; i++) sum += to[i];
-            out->start[r] = KEY_START * sum;
-        }
-    }
-}
-
-/* n rows of d values, n a multiple of 4 and d of 16, to a native value tile. */
-LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride,
-                           void *out)
-{
-    uint32_t *to = (uint32_t *)out;
-    int64_t j, c;
-    int e;
-    for (j = 0; j < n; j += LCTX__GROUP(type))
-        for (c = 0; c < d; c += VL, to += VL) {
-            const char *p = rows + j * stride + c * (type == LCTX_I8 ? 1 : 2);
-            vw x = vw_set1(0);
-#ifdef vw_dot_bf16
-            if (type == LCTX_BF16)
-                x = vw_or(vw_halves(p), vw_shl(vw_halves(p + stride), 16));
-            else
-#endif
-            for (e = 0; e < 4; e++) x = vw_or(x, vw_shl(vw_bytes(p + e * stride), 8 * e));
-            vw_store(to, x);
-        }
-}
-#endif
 
 /* (a, b) turned; also how the rests that fill no vector are turned, with the same bits. */
 LCTX__INLINE void FN(turn_pair)(vf *a, vf *b, vf c, vf s)
@@ -7641,10 +7680,9 @@ LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
         for (row = p->row0; row < p->row1; row += rows) {
             rows = p->row1 - row >= 4 ? 4 : 1;
             for (tok = t0; tok < end; tok += n) {
-                n = end - tok >= MAX_N ? MAX_N : 1;
-                if (rows == 4 && n == MAX_N) FN(product_at)(p, row, tok, 4, MAX_N, type);
+                n = rows == 4 && end - tok >= MAX_N ? MAX_N : 1;
+                if (n > 1) FN(product_at)(p, row, tok, 4, MAX_N, type);
                 else if (rows == 4) FN(product_at)(p, row, tok, 4, 1, type);
-                else if (n == MAX_N) FN(product_at)(p, row, tok, 1, MAX_N, type);
                 else FN(product_at)(p, row, tok, 1, 1, type);
             }
         }
@@ -7657,16 +7695,19 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 #undef LCTX__CALL
 }
 
+#endif /* DOTS */
+
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(mass), FN(fold), FN(finish), FN(blend), FN(bound),
+    FN(tile), FN(mass), PLAIN(fold), PLAIN(finish), PLAIN(blend), PLAIN(bound),
 #ifdef DOTS
     DOTS, FN(queries), FN(weave),
 #else
     0, NULL, NULL,
 #endif
-    FN(keys), FN(unpack), FN(pack), FN(to_f32), FN(to_f16), FN(to_i8),
-    FN(turn), FN(spin), FN(rmsnorm), FN(silu), FN(tanh), FN(product)
+    PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
+    PLAIN(turn), PLAIN(spin), PLAIN(rmsnorm), PLAIN(silu), PLAIN(tanh), PLAIN(product)
 };
+static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 
 #if LCTX__ISA == 1 || LCTX__ISA == 2 || LCTX__ISA == 3 || LCTX__ISA == 5
 #  ifdef __clang__
@@ -7679,6 +7720,7 @@ static const lctx__ops FN(ops) = {
 #  endif
 #endif
 #undef FN
+#undef PLAIN
 #undef VL
 #undef MAX_R
 #undef MAX_N
@@ -7740,6 +7782,9 @@ static const lctx__ops FN(ops) = {
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_ROWS
+#else
+static const lctx__ops *const LCTX__SET(LCTX__ISA) = NULL;
+#endif
 #undef LCTX__ISA
 #endif /* LCTX__ISA */
 

@@ -83,6 +83,28 @@ mkdir "$dir/sub"
 cp "$here/lctx.h" "$dir/sub/lctx.h"
 printf '#define LCTX_FILE "sub/lctx.h"\n#define LCTX_IMPLEMENTATION\n#include "sub/lctx.h"\n' > "$dir/file.c"
 
+# ---------------------------------------------------------------- instruction sets
+# sets "names" flags... : those whose kernels are compiled
+sets() {
+    want=$1
+    shift
+    got=$(c -E "$@" "$dir/impl.c" | sed -n 's/.*static const lctx__ops lctx__ops_\([a-z0-9]*\) = .*/\1/p' |
+          tr '\n' ' ')
+    test "$got" = "$want" || { echo "wanted: $want, got: $got"; return 1; }
+}
+case $(uname -m) in
+x86_64|amd64)
+    prove "all sets of the target are compiled" sets "scalar avx2 avx512 avx512dot "
+    prove "LCTX_NO_SIMD leaves the scalar one" sets "scalar " -DLCTX_NO_SIMD
+    prove "LCTX_ISAS chooses sets" sets "scalar avx2 " -DLCTX_ISAS=3
+    prove "a set with dot products brings the one it is built on" sets "avx512 avx512dot " -DLCTX_ISAS=8
+    prove "none is compiled below what the compiler was promised" \
+        sets "avx2 avx512 avx512dot " -march=haswell
+    prove "but where they are asked for" sets "scalar avx2 " -march=haswell -DLCTX_ISAS=3
+    none() { ! c -E -DLCTX_ISAS=16 "$dir/impl.c" > "$dir/none"; }
+    prove "sets of another target alone are an error" none ;;
+esac
+
 # ---------------------------------------------------------------- translation units
 # The code for instruction sets takes long to compile, and names do not depend on it: it is left out
 # here. The libraries and the example in C++ were made with it.
