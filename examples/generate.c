@@ -42,7 +42,10 @@ static int32_t *read_prompt(int64_t *n)
     tokens = run_alloc((int64_t)text.size + 2, sizeof *tokens);
     *n = vocab_encode(&r.vocab, !load_file, text.data, text.size, tokens);
     if (!prompt) os_file_close(&text);
-    if (!*n) fail(EXIT_INPUT, "the prompt is empty, and this model begins with no BOS token");
+    if (!*n)
+        fail(EXIT_INPUT, "the prompt is empty, and %s", load_file
+             ? "--load needs one: a session is saved without logits to go on from"
+             : "this model begins with no BOS token");
     return tokens;
 }
 
@@ -96,7 +99,7 @@ int main(int argc, char **argv)
     lctx_session *s;
     int32_t *tokens;
     float *logits;
-    int64_t n_prompt, n;
+    int64_t n_prompt, n_before, n;
     double start = os_seconds(), read;
     args_parse(argc, argv, "generate", "Continues a text.", options);
     if (load_file && r.rope > RUN_PLAIN && r.factor <= 0)
@@ -105,17 +108,18 @@ int main(int argc, char **argv)
     tokens = read_prompt(&n_prompt);
     logits = run_alloc(r.vocab.n, sizeof *logits);
     s = run_session(&r, n_prompt + n_new);
-    if (r.factor > 1 && r.used_factor <= 1)
-        fail(EXIT_USAGE, "--factor does nothing here: choose a --rope that scales");
+    run_check_options(&r);
     if (r.factor <= 0 && r.rope > RUN_PLAIN)
-        fprintf(stderr, "generate: --factor %g, for %lld tokens where %lld were trained\n",
-                r.used_factor, (long long)(n_prompt + n_new), (long long)r.model.trained);
-    if (load_file) run_load(s, load_file);
-    n = room(run_info(s).n + n_prompt);
+        warn("--factor %g, for %lld tokens where %lld were trained", r.used_factor,
+             (long long)(n_prompt + n_new), (long long)r.model.trained);
+    if (load_file) run_load(&r, s, load_file);
+    n_before = run_info(s).n + n_prompt;
+    n = room(n_before);
+    run_warn(&r, n_before + n);
     run_feed(s, tokens, n_prompt, LCTX_LOGITS_LAST, logits);
     read = os_seconds();
     n = generate(s, logits, n);
-    if (save_file) run_save(s, save_file);
+    if (save_file) run_save(&r, s, save_file);
     report(s, n_prompt, n, start, read);
     lctx_session_free(s);
     free(logits);

@@ -96,6 +96,8 @@ int main(int argc, char **argv)
     x.logits = run_alloc(piece * r.vocab.n, sizeof *x.logits);
     x.draw.items = run_alloc(r.vocab.n, sizeof *x.draw.items);
     x.session = run_session(&r, n_total);
+    run_check_options(&r);
+    run_warn(&r, n_total);
     x.tokens[0] = r.vocab.add_bos ? r.vocab.bos : r.vocab.token['\n'];
     run_stream(&x);
     lctx_session_free(x.session);

@@ -10,6 +10,8 @@ static const char *bin = "build";      /* where the examples are, and room for f
 static char scratch[200];              /* a prefix for files of this run */
 
 #define TOY "examples/toy/toy.gguf"
+#define TOY_YARN "examples/toy/toy-yarn.gguf"
+#define SHORT " --file examples/toy/passkey-short.txt"      /* 241 tokens of 256 */
 
 /* Runs a command line and gives its exit code; what it prints goes to two files. */
 static int run(const char *command)
@@ -55,6 +57,16 @@ static void works(const char *command)
     int got = run(command);
     errors(text, sizeof text);
     check(got == 0, "`%s` works (%d: %.150s)", command, got, got ? text : "");
+}
+
+/* The command works; whether it says this on stderr. */
+static void warns(int does, const char *says, const char *command)
+{
+    char text[1000];
+    int got = run(command);
+    errors(text, sizeof text);
+    check(got == 0 && !strstr(text, says) == !does, "`%s` works and %s \"%s\" (%d: %.250s)", command,
+          does ? "says" : "does not say", says, got, text);
 }
 
 /* The same, with "@" in the command standing for the scratch prefix. */
@@ -136,13 +148,48 @@ static void test_sessions(void)
     works(with_scratch("generate " TOY " hello -n 0 --save @.session"));
     works(with_scratch("generate " TOY " ', world' -n 2 --load @.session"));
     fails(2, "empty", with_scratch("generate " TOY " '' -n 2 --load @.session"));
-    fails(2, "another shape", with_scratch("generate " TOY " x --kv int8 --load @.session"));
+    fails(2, "keys int8", with_scratch("generate " TOY " x --kv int8 --load @.session"));
+    fails(2, "cache sinks", with_scratch("generate " TOY " x --cache sinks --load @.session"));
+    fails(2, "saved with rope plain", with_scratch("generate " TOY " x --rope pi --factor 4 "
+                                                   "--load @.session"));
+    fails(2, "base 501", with_scratch("generate " TOY " x --theta 501 --load @.session"));
+    fails(2, "saved with model", with_scratch("generate " TOY_YARN " x --load @.session"));
+    fails(2, "session", "generate " TOY " x --load tests/test.h");
+    fails(2, "--load", with_scratch("generate " TOY " '' -n 2 --load @.session"));
     fails(2, "no-such-session", "generate " TOY " x --load build/no-such-session");
     copy_part(with_scratch("@.session"), "@.damaged", 5000, -1);
     fails(2, "ended early", with_scratch("generate " TOY " x --load @.damaged"));
     copy_part(with_scratch("@.session"), "@.damaged", 1 << 30, 5000);
     fails(2, "damaged", with_scratch("generate " TOY " x --load @.damaged"));
     fails(3, "not saved", "generate " TOY " hello -n 0 --save build/no-such-folder/session");
+}
+
+/* Where what comes will be garbage, a word; and an error names the option that it comes from. */
+static void test_words(void)
+{
+    warns(1, "--rope yarn", "generate " TOY SHORT " -n 40");
+    warns(1, "--cache sinks", "generate " TOY SHORT " -n 40");
+    warns(0, "garbage", "generate " TOY SHORT " -n 15");
+    warns(0, "garbage", "generate " TOY SHORT " -n 40 --cache sinks");
+    warns(1, "garbage", "generate " TOY SHORT " -n 40 --cache sinks --window 300");
+    warns(1, "garbage", "generate " TOY SHORT " -n 40 --cache heavy");
+    warns(0, "garbage", "generate " TOY SHORT " -n 40 --rope yarn");
+    warns(0, "garbage", "generate " TOY_YARN SHORT " -n 40");
+    warns(1, "garbage", "stream " TOY " tests/test.h -n 300 --cache full");
+    warns(0, "garbage", "stream " TOY " tests/test.h -n 300");
+    warns(1, "RoPE factor 16;", "generate " TOY " hello -n 1 --rope abf --factor 16");
+    fails(1, "--factor", "generate " TOY " hello --rope abf --factor 16 --theta 9000");
+    fails(1, "--factor", "generate " TOY " hello --rope plain --factor 16");
+    fails(1, "--window", "generate " TOY " hello --window 20");
+    fails(1, "--window", "stream " TOY " tests/test.h -n 9 --cache full --window 20");
+    fails(1, "--sinks", "generate " TOY " hello --sinks 8");
+    fails(1, "--sinks", "generate " TOY " hello --cache window --sinks 8");
+    fails(1, "--sinks", "generate " TOY " hello --cache sinks --sinks 300");
+    fails(1, "--window", "generate " TOY " hello --cache heavy --window 300");
+    fails(1, "--theta", "generate " TOY " hello --theta 1");
+    fails(1, "--beta-fast", "generate " TOY " hello --rope yarn --factor 2 --beta-fast 1 "
+          "--beta-slow 2");
+    fails(1, "--beta-fast", "generate " TOY " hello --beta-fast 8");
 }
 
 /* Whether this machine has no instruction set above the one in use. */
@@ -237,6 +284,7 @@ int main(int argc, char **argv)
     test_usage();
     test_files();
     test_sessions();
+    test_words();
     test_runs();
     test_comparison();
     for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {

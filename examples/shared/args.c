@@ -7,16 +7,29 @@
 
 static const char *program_name = "example";
 
-void fail(int code, const char *message, ...)
+static void say(const char *message, va_list args)
 {
-    va_list args;
-    va_start(args, message);
     fflush(stdout);
     fprintf(stderr, "%s: ", program_name);
     vfprintf(stderr, message, args);
     fputc('\n', stderr);
+}
+
+void fail(int code, const char *message, ...)
+{
+    va_list args;
+    va_start(args, message);
+    say(message, args);
     va_end(args);
     exit(code);
+}
+
+void warn(const char *message, ...)
+{
+    va_list args;
+    va_start(args, message);
+    say(message, args);
+    va_end(args);
 }
 
 static void print_help(const char *about, const args_option *options)

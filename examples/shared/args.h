@@ -40,4 +40,10 @@ void args_parse(int argc, char **argv, const char *program, const char *about,
 __attribute__((noreturn, format(printf, 2, 3)))
 #endif
 void fail(int code, const char *message, ...);
+
+/* The same, and goes on. */
+#ifdef __GNUC__
+__attribute__((format(printf, 1, 2)))
+#endif
+void warn(const char *message, ...);
 #endif

@@ -4,9 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where options set what a status speaks of, their names. */
+static const char *options_of(lctx_status status)
+{
+    switch (status) {
+    case LCTX_E_FACTOR:   return "--factor";
+    case LCTX_E_THETA:    return "--theta";
+    case LCTX_E_ORIG_CTX: return "--orig-ctx";
+    case LCTX_E_BETA:     return "--beta-fast, --beta-slow";
+    case LCTX_E_MSCALE:   return "--attn-factor";
+    case LCTX_E_WINDOW:   return "--window, --sinks";
+    case LCTX_E_CTX:
+    case LCTX_E_FULL:     return "--ctx";
+    case LCTX_E_TYPE:     return "--kv";
+    case LCTX_E_THREADS:  return "--threads";
+    default:              return NULL;
+    }
+}
+
 void run_check(lctx_status status, const char *what)
 {
-    if (status != LCTX_OK) fail(EXIT_RUN, "%s: %s", what, lctx_status_text(status));
+    const char *options = options_of(status);
+    if (status != LCTX_OK)
+        fail(options ? EXIT_USAGE : EXIT_RUN, "%s: %s", options ? options : what,
+             lctx_status_text(status));
 }
 
 void *run_alloc(int64_t n, size_t size)
@@ -111,18 +132,18 @@ static double derived_factor(const run *r, double stretch)
 static lctx_rope_desc set_rope(run *r, int64_t n_tokens)
 {
     lctx_rope_desc d = r->model.rope_desc;
-    lctx_status status;
+    const int based = r->rope == RUN_ABF && r->theta <= 0;       /* its factor makes the base */
     set_scheme(r, &d);
     if (r->rope > RUN_PLAIN && d.factor <= 0)
         d.factor = derived_factor(r, (double)n_tokens / d.orig_ctx);
-    if (r->rope == RUN_ABF && r->theta <= 0 && d.factor > 1)
+    if (based && d.factor > 1)
         run_check(lctx_rope_advise(d.n_rot, d.theta, d.orig_ctx, d.factor * d.orig_ctx, &d.theta,
                                    NULL, NULL), "base");
-    if (d.scheme == LCTX_ROPE_DYNAMIC) d.ctx = (double)n_tokens;
-    if (d.scheme == LCTX_ROPE_PLAIN || d.factor <= 0) d.factor = 1;
+    if (d.scheme == LCTX_ROPE_DYNAMIC) d.ctx = (double)(r->ctx ? r->ctx : n_tokens);
+    if (d.factor <= 0 || (d.scheme == LCTX_ROPE_PLAIN && !based)) d.factor = 1;
     r->used_factor = d.factor;
-    status = lctx_rope_init(&r->model.rope, &d);
-    if (status != LCTX_OK) fail(EXIT_USAGE, "RoPE options: %s", lctx_status_text(status));
+    r->used_rope = d;
+    run_check(lctx_rope_init(&r->model.rope, &d), "RoPE");
     return d;
 }
 
@@ -146,7 +167,7 @@ static void set_policy(const run *r, lctx_session_desc *d)
         d->max_tokens = r->ctx;
         return;
     }
-    if (r->policy != LCTX_WINDOW) d->n_sink = (int32_t)r->sinks;
+    if (r->policy != LCTX_WINDOW) d->n_sink = r->sinks ? (int32_t)r->sinks : 4;
     d->window = r->window ? r->window : r->policy == LCTX_HEAVY ? half : all - d->n_sink;
     if (r->policy == LCTX_HEAVY) d->n_heavy = all - d->n_sink - d->window;
 }
@@ -196,6 +217,41 @@ lctx_session_info run_info(const lctx_session *s)
     return info;
 }
 
+void run_check_options(const run *r)
+{
+    const int32_t scheme = r->used_rope.scheme;
+    if (r->factor > 1 && r->used_factor <= 1)
+        fail(EXIT_USAGE, "--factor does nothing here: choose a --rope that scales");
+    if ((r->beta_fast > 0 || r->beta_slow > 0) && scheme != LCTX_ROPE_YARN
+        && scheme != LCTX_ROPE_BY_PARTS)
+        fail(EXIT_USAGE, "--beta-fast and --beta-slow are of --rope yarn and by-parts");
+    if (r->window && r->policy == LCTX_FULL)
+        fail(EXIT_USAGE, "--window does nothing here: choose a --cache that forgets");
+    if (r->sinks && r->policy != LCTX_SINKS && r->policy != LCTX_HEAVY)
+        fail(EXIT_USAGE, "--sinks does nothing here: it is of --cache sinks and heavy");
+}
+
+/* How far apart tokens are that attention sees, n_tokens in all. */
+static int64_t reach(const run *r, int64_t n_tokens)
+{
+    const int64_t layers = r->model.layers[0].window;
+    lctx_session_desc d = {0};
+    set_policy(r, &d);
+    if (layers && layers < n_tokens) n_tokens = layers;
+    if (r->policy != LCTX_WINDOW && r->policy != LCTX_SINKS) return n_tokens;
+    return d.window + d.n_sink < n_tokens ? d.window + d.n_sink : n_tokens;
+}
+
+void run_warn(const run *r, int64_t n_tokens)
+{
+    const double carries = r->used_factor * r->used_rope.orig_ctx;
+    const int64_t far = reach(r, n_tokens);
+    if (r->theta > 0 || (double)far <= carries) return;
+    warn("positions up to %lld, where this RoPE carries %.0f: expect garbage beyond; --rope yarn "
+         "stretches it (or a greater --factor), --cache sinks with a --window below it forgets",
+         (long long)far, carries);
+}
+
 /* -------------------------------------------------------------------------------- saving */
 static int write_bytes(void *file, const void *data, size_t n)
 {
@@ -207,21 +263,85 @@ static int read_bytes(void *file, void *data, size_t n)
     return fread(data, 1, n, file) != n;
 }
 
-void run_save(const lctx_session *s, const char *path)
+static uint64_t mix(uint64_t hash, const void *data, size_t n)      /* FNV-1a */
 {
-    char *part = run_alloc((int64_t)strlen(path) + 5, 1);
+    const unsigned char *bytes = data;
+    size_t i;
+    for (i = 0; i < n; i++) hash = (hash ^ bytes[i]) * 0x100000001B3u;
+    return hash;
+}
+
+/* Of every tensor its name and shape, and what stands in its middle. */
+static uint64_t model_hash(const model *m)
+{
+    const float reals[] = { m->lctx.norm_eps, m->lctx.embd_scale, m->lctx.attn_scale,
+                            m->lctx.softcap, m->lctx.logit_softcap };
+    uint64_t hash = mix(0xCBF29CE484222325u, reals, sizeof reals);
+    size_t i;
+    hash = mix(hash, &m->lctx.n_head, sizeof m->lctx.n_head);
+    for (i = 0; i < m->file.n_tensors; i++) {
+        const gguf_tensor *t = &m->file.tensors[i];
+        size_t bytes = (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]) * 2;
+        size_t n = bytes < 256 ? bytes : 256;
+        hash = mix(hash, t->name.text, t->name.n);
+        hash = mix(hash, t->dims, sizeof t->dims);
+        hash = mix(hash, (const char *)t->data + (bytes - n) / 2, n);
+    }
+    return hash;
+}
+
+enum { N_LINES = 4, LINE = 240 };
+
+/* What a saved session is of, in words. */
+static void describe(const run *r, char lines[N_LINES][LINE])
+{
+    static const char *const policies[] = { "full", "window", "sinks", "heavy" };
+    static const char *const schemes[] = { "plain", "pi", "ntk", "dynamic", "by-parts", "yarn",
+                                           "llama3", "table", "longrope" };
+    const lctx_rope *x = &r->model.rope;
+    const lctx_rope_desc *rope = &r->used_rope;
+    lctx_session_desc d = {0};
+    set_policy(r, &d);
+    snprintf(lines[0], LINE, "lctx example session 1");
+    snprintf(lines[1], LINE, "model %016llx", (unsigned long long)model_hash(&r->model));
+    snprintf(lines[2], LINE, "rope %s, factor %g, base %g, original context %g, length %g, betas "
+             "%g %g, attention factor %g, frequencies %016llx", schemes[rope->scheme], rope->factor,
+             rope->theta, rope->orig_ctx, rope->ctx, rope->beta_fast, rope->beta_slow,
+             x->attn_factor,
+             (unsigned long long)mix(0, x->freq, sizeof *x->freq * (size_t)x->n_rot / 2));
+    snprintf(lines[3], LINE, "cache %s, %d sinks, window %lld, %lld heavy, keys %s, values %s",
+             policies[d.policy], (int)d.n_sink, (long long)d.window, (long long)d.n_heavy,
+             lctx_type_name((lctx_type)d.k_type), lctx_type_name((lctx_type)d.v_type));
+}
+
+void run_save(const run *r, const lctx_session *s, const char *path)
+{
+    char *part = run_alloc((int64_t)strlen(path) + 5, 1), lines[N_LINES][LINE];
     FILE *file = fopen(strcat(strcpy(part, path), ".part"), "wb");
-    int bad = !file || lctx_session_save(s, write_bytes, file) != LCTX_OK;
+    int i, bad = !file;
+    describe(r, lines);
+    for (i = 0; i < N_LINES && !bad; i++) bad = fprintf(file, "%s\n", lines[i]) < 0;
+    if (!bad) bad = lctx_session_save(s, write_bytes, file) != LCTX_OK;
     if (file) bad |= fclose(file) != 0;
     if (bad || rename(part, path)) fail(EXIT_RUN, "%s: not saved: %s", part, strerror(errno));
     free(part);
 }
 
-void run_load(lctx_session *s, const char *path)
+void run_load(const run *r, lctx_session *s, const char *path)
 {
+    char lines[N_LINES][LINE], line[LINE + 1];
     FILE *file = fopen(path, "rb");
     lctx_status status;
+    int i;
     if (!file) fail(EXIT_INPUT, "%s: %s", path, strerror(errno));
+    describe(r, lines);
+    for (i = 0; i < N_LINES; i++) {
+        const char *got = fgets(line, sizeof line, file);
+        line[got ? strcspn(line, "\n") : 0] = 0;
+        if (strcmp(line, lines[i]))
+            fail(EXIT_INPUT, i ? "%s: saved with %s; here it is %s" : "%s: not a saved session",
+                 path, line, lines[i]);
+    }
     status = lctx_session_restore(s, read_bytes, file);
     if (status != LCTX_OK) fail(EXIT_INPUT, "%s: %s", path, lctx_status_text(status));
     fclose(file);

@@ -25,7 +25,8 @@ typedef struct run {
     double  headroom;                                 /* of derived factors; 0: by scheme */
     int64_t policy, window, sinks;                    /* lctx_policy; window 0: trained context,
                                                          times what the file was tuned to; under
-                                                         HEAVY half of that, heavy ones the rest */
+                                                         HEAVY half of that, heavy ones the rest;
+                                                         sinks 0: 4 */
     int64_t block;                                    /* of the cache; 0: the library's choice */
     int64_t far;                                      /* lctx_far_kind */
     int     live;                                     /* the schedule follows the length */
@@ -34,10 +35,11 @@ typedef struct run {
     int64_t threads, chunk;                           /* 0: the library's choice */
     int     quiet;                                    /* no progress is shown */
     double  used_factor;                              /* what run_session settled on */
+    lctx_rope_desc used_rope;
     model   model;
     vocab   vocab;
 } run;
-#define RUN_DEFAULTS { .sinks = 4, .type = LCTX_F16, .k_type = -1, .v_type = -1 }
+#define RUN_DEFAULTS { .type = LCTX_F16, .k_type = -1, .v_type = -1 }
 
 /* Rows for args_parse. */
 #define RUN_MODEL_OPTION(r) \
@@ -71,20 +73,27 @@ void run_method(run *r, const char *name);
    headroom * n_tokens / trained context, at least 1, for yarn at least what a file with YaRN
    declares. Headroom 0 is 1.25 for yarn, which finds needles that the exact factor loses, 1 for
    others; by-parts and llama3 then need a factor. abf takes the base that lctx_rope_advise gives
-   for it. Far rules keep distances up to half of the carried context, the trained one times what
+   for it; dynamic settles on ctx, or else on n_tokens. Far rules keep distances up to half of the carried context, the trained one times what
    the file was tuned to; leaky and self-extend shrink the rest so that n_tokens and the headroom
    fit into it. The schedule becomes r->model.rope, so only one session of a run may be in use. */
 lctx_session *run_session(run *r, int64_t n_tokens);
 
+/* Of a program with one session: fails where an option that was given does nothing; says on stderr
+   where n_tokens reach beyond the distances that the model and its RoPE carry. */
+void run_check_options(const run *r);
+void run_warn(const run *r, int64_t n_tokens);
+
 void run_feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which, float *logits);
 lctx_session_info run_info(const lctx_session *s);
-void run_check(lctx_status status, const char *what);          /* fails if it is not LCTX_OK */
+void run_check(lctx_status status, const char *what);          /* fails if it is not LCTX_OK, and
+                                                                  names the option at fault */
 void *run_alloc(int64_t n, size_t size);                       /* never null */
 
 /* A session to a file, written beside an older one of that name and replacing it only when all is
-   there; and back, into a session made with the same settings. */
-void run_save(const lctx_session *s, const char *path);
-void run_load(lctx_session *s, const char *path);
+   there; and back. Lines of text before the session tell its model, RoPE and cache: one made with
+   others is refused by what differs. */
+void run_save(const run *r, const lctx_session *s, const char *path);
+void run_load(const run *r, lctx_session *s, const char *path);
 
 /* A text from a file (path null: standard input), to be freed by os_file_close. */
 os_file run_text(const char *path);
