@@ -10,7 +10,7 @@
    Exit codes: 0 ok, 1 usage, 2 an input file is missing or bad, 3 the run failed. */
 #ifndef ARGS_H
 #define ARGS_H
-#include <stdint.h>
+#include "os.h"
 
 enum { EXIT_USAGE = 1, EXIT_INPUT = 2, EXIT_RUN = 3 };
 
@@ -37,13 +37,10 @@ void args_parse(int argc, char **argv, const char *program, const char *about,
 
 /* Prints "program: message" on stderr and exits with the code. */
 #ifdef __GNUC__
-__attribute__((noreturn, format(printf, 2, 3)))
+__attribute__((noreturn))
 #endif
-void fail(int code, const char *message, ...);
+OS_PRINTF(2, 3) void fail(int code, const char *message, ...);
 
 /* The same, and goes on. */
-#ifdef __GNUC__
-__attribute__((format(printf, 1, 2)))
-#endif
-void warn(const char *message, ...);
+OS_PRINTF(1, 2) void warn(const char *message, ...);
 #endif

@@ -106,9 +106,6 @@ double      gguf_real_at(gguf_type type, const uint8_t *at);     /* of any numbe
 int         gguf_string_is(gguf_string string, const char *text);
 
 /* Fails with a status and a detail (as printf) for g->error; gguf_show makes names printable. */
-#ifdef __GNUC__
-__attribute__((format(printf, 3, 4)))
-#endif
-gguf_status gguf_fail(gguf *g, gguf_status status, const char *detail, ...);
+OS_PRINTF(3, 4) gguf_status gguf_fail(gguf *g, gguf_status status, const char *detail, ...);
 const char *gguf_show(gguf_string name, char text[64]);
 #endif

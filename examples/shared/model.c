@@ -242,16 +242,16 @@ static void read_tensors(loader *l, model *m)
 }
 
 /* -------------------------------------------------------------------------------- the rest */
-/* What else a file may say of its architecture, with the value at which it changes nothing; NaN:
-   none does anything. */
+/* What else a file may say of its architecture, with the value at which it changes nothing; -1:
+   whatever it is. */
 static const struct { const char *suffix; double neutral; } other_keys[] = {
     { "attention.causal", 1 },          { "attention.clamp_kqv", 0 },
     { "attention.max_alibi_bias", 0 },  { "attention.temperature_length", 0 },
     { "expert_count", 0 },              { "expert_used_count", 0 },
-    { "logit_scale", 1 },               { "pooling_type", NAN },
-    { "residual_scale", 1 },            { "rope.scaling.finetuned", NAN },
-    { "rope.scaling.yarn_ext_factor", 1 }, { "tensor_data_layout", NAN },
-    { "use_parallel_residual", 0 },     { "vocab_size", NAN } };
+    { "logit_scale", 1 },               { "pooling_type", -1 },
+    { "residual_scale", 1 },            { "rope.scaling.finetuned", -1 },
+    { "rope.scaling.yarn_ext_factor", 1 }, { "tensor_data_layout", -1 },
+    { "use_parallel_residual", 0 },     { "vocab_size", -1 } };
 
 /* What nobody asked for would be left out in silence: it is refused. */
 static void check_rest(loader *l)
@@ -264,7 +264,7 @@ static void check_rest(loader *l)
         double neutral = other_keys[i].neutral;
         key_name(l, other_keys[i].suffix, name);
         key = gguf_find(g, name);
-        if (key && !isnan(neutral) && gguf_real_at(key->type, key->data) != neutral)
+        if (key && neutral >= 0 && gguf_real_at(key->type, key->data) != neutral)
             note(l, gguf_fail(g, GGUF_E_UNSUPPORTED, "key \"%s\"", name));
     }
     for (i = 0; i < g->n_keys && l->status == GGUF_OK; i++) {

@@ -7,11 +7,139 @@
 #  include <sys/resource.h>
 #  include <sys/stat.h>
 #  include <unistd.h>
+#elif defined(_WIN32)
+#  define WIN32_LEAN_AND_MEAN
+#  define PSAPI_VERSION 2             /* in kernel32 */
+#  include <windows.h>
+#  include <psapi.h>
+#  include <fcntl.h>
+#  include <io.h>
 #endif
 #include "os.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+
+#ifdef OS_POSIX
+/* Only regular files that are not empty can be mapped. Returns 0 if this one now is. */
+static int map_file(os_file *file, FILE *stream)
+{
+    struct stat info;
+    void *data;
+    if (fstat(fileno(stream), &info) || !S_ISREG(info.st_mode) || info.st_size <= 0) return -1;
+    if ((uintmax_t)info.st_size > SIZE_MAX) return -1;
+    data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fileno(stream), 0);
+    if (data == MAP_FAILED) return -1;
+    file->data = data;
+    file->size = (size_t)info.st_size;
+    file->mapped = 1;
+    return 0;
+}
+
+static void unmap_file(os_file *file) { munmap((void *)(uintptr_t)file->data, file->size); }
+
+static void read_as_bytes(FILE *stream) { (void)stream; }
+
+int os_replace(const char *from, const char *to) { return rename(from, to) ? errno : 0; }
+
+static double read_clock(clockid_t clock_id)
+{
+    struct timespec t;
+    clock_gettime(clock_id, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double os_seconds(void) { return read_clock(CLOCK_MONOTONIC); }
+
+double os_cpu_seconds(void)
+{
+#ifdef CLOCK_THREAD_CPUTIME_ID
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+#else
+    return (double)clock() / CLOCKS_PER_SEC;
+#endif
+}
+
+int64_t os_peak_bytes(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage)) return 0;
+#  ifdef __APPLE__
+    return usage.ru_maxrss;             /* bytes there, kilobytes elsewhere */
+#  else
+    return (int64_t)usage.ru_maxrss * 1024;
+#  endif
+}
+
+int os_is_terminal(FILE *stream) { return isatty(fileno(stream)); }
+
+#elif defined(_WIN32)
+static int map_file(os_file *file, FILE *stream)
+{
+    HANDLE handle = (HANDLE)_get_osfhandle(_fileno(stream)), mapping;
+    LARGE_INTEGER size;
+    if (!GetFileSizeEx(handle, &size) || size.QuadPart <= 0) return -1;
+    if ((uint64_t)size.QuadPart > SIZE_MAX) return -1;
+    mapping = CreateFileMappingA(handle, NULL, PAGE_READONLY, 0, 0, NULL);
+    if (!mapping) return -1;
+    file->data = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
+    CloseHandle(mapping);                               /* the view keeps it */
+    if (!file->data) return -1;
+    file->size = (size_t)size.QuadPart;
+    file->mapped = 1;
+    return 0;
+}
+
+static void unmap_file(os_file *file) { UnmapViewOfFile(file->data); }
+
+static void read_as_bytes(FILE *stream) { _setmode(_fileno(stream), _O_BINARY); }
+
+int os_replace(const char *from, const char *to)
+{
+    return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING) ? 0 : EACCES;
+}
+
+double os_seconds(void)
+{
+    LARGE_INTEGER ticks, frequency;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&frequency);
+    return (double)ticks.QuadPart / (double)frequency.QuadPart;
+}
+
+double os_cpu_seconds(void)
+{
+    FILETIME made, ended, kernel, user;
+    if (!GetThreadTimes(GetCurrentThread(), &made, &ended, &kernel, &user)) return 0;
+    return 1e-7 * (4294967296.0 * ((double)kernel.dwHighDateTime + (double)user.dwHighDateTime)
+                   + (double)kernel.dwLowDateTime + (double)user.dwLowDateTime);
+}
+
+int64_t os_peak_bytes(void)
+{
+    PROCESS_MEMORY_COUNTERS counters;
+    if (!GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters)) return 0;
+    return (int64_t)counters.PeakWorkingSetSize;
+}
+
+int os_is_terminal(FILE *stream) { return _isatty(_fileno(stream)); }
+
+#else
+static int map_file(os_file *file, FILE *stream) { (void)file, (void)stream; return -1; }
+static void unmap_file(os_file *file) { (void)file; }
+static void read_as_bytes(FILE *stream) { (void)stream; }
+
+int os_replace(const char *from, const char *to)
+{
+    remove(to);                                         /* C does not say that rename may replace */
+    return rename(from, to) ? errno : 0;
+}
+
+double os_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
+double os_cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
+int64_t os_peak_bytes(void) { return 0; }
+int os_is_terminal(FILE *stream) { (void)stream; return 0; }
+#endif
 
 static int read_stream(os_file *file, FILE *stream)
 {
@@ -33,31 +161,13 @@ static int read_stream(os_file *file, FILE *stream)
     return 0;
 }
 
-#ifdef OS_POSIX
-/* Only regular files that are not empty can be mapped. Returns 0 if this one now is. */
-static int map_file(os_file *file, FILE *stream)
-{
-    struct stat info;
-    void *data;
-    if (fstat(fileno(stream), &info) || !S_ISREG(info.st_mode) || info.st_size <= 0) return -1;
-    if ((uintmax_t)info.st_size > SIZE_MAX) return -1;
-    data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fileno(stream), 0);
-    if (data == MAP_FAILED) return -1;
-    file->data = data;
-    file->size = (size_t)info.st_size;
-    file->mapped = 1;
-    return 0;
-}
-#else
-static int map_file(os_file *file, FILE *stream) { (void)file, (void)stream; return -1; }
-#endif
-
 int os_file_open(os_file *file, const char *path)
 {
     FILE *stream = path ? fopen(path, "rb") : stdin;
     int error = 0;
     *file = (os_file){0};
     if (!stream) return errno ? errno : EIO;
+    if (!path) read_as_bytes(stream);
     if (!path || map_file(file, stream)) error = read_stream(file, stream);
     if (path) fclose(stream);
     return error;
@@ -65,57 +175,7 @@ int os_file_open(os_file *file, const char *path)
 
 void os_file_close(os_file *file)
 {
-#ifdef OS_POSIX
-    if (file->mapped) munmap((void *)(uintptr_t)file->data, file->size);
-    else
-#endif
-    free((void *)(uintptr_t)file->data);
+    if (file->mapped) unmap_file(file);
+    else free((void *)(uintptr_t)file->data);
     *file = (os_file){0};
-}
-
-double os_seconds(void)
-{
-#ifdef OS_POSIX
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-#else
-    return (double)clock() / CLOCKS_PER_SEC;
-#endif
-}
-
-double os_cpu_seconds(void)
-{
-#if defined(OS_POSIX) && defined(CLOCK_THREAD_CPUTIME_ID)
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-#else
-    return (double)clock() / CLOCKS_PER_SEC;
-#endif
-}
-
-int64_t os_peak_bytes(void)
-{
-#ifdef OS_POSIX
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage)) return 0;
-#  ifdef __APPLE__
-    return usage.ru_maxrss;             /* bytes there, kilobytes elsewhere */
-#  else
-    return (int64_t)usage.ru_maxrss * 1024;
-#  endif
-#else
-    return 0;
-#endif
-}
-
-int os_is_terminal(FILE *stream)
-{
-#ifdef OS_POSIX
-    return isatty(fileno(stream));
-#else
-    (void)stream;
-    return 0;
-#endif
 }

@@ -1,10 +1,19 @@
 /* os.h - what the examples ask of the system: files in memory, the clock, memory used, terminals.
-   POSIX where there is one (mmap, getrusage); plain C elsewhere. */
+   POSIX where there is one (mmap, getrusage), Windows' own calls there; plain C elsewhere. */
 #ifndef OS_H
 #define OS_H
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/* Of a function whose arguments are as printf's. */
+#if defined(__MINGW32__) && !defined(__clang__)
+#  define OS_PRINTF(format_at, args_at) __attribute__((format(gnu_printf, format_at, args_at)))
+#elif defined(__GNUC__)
+#  define OS_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
+#else
+#  define OS_PRINTF(format_at, args_at)
+#endif
 
 typedef struct os_file {
     const void *data;      /* never null once open, not even when the file is empty */
@@ -16,6 +25,8 @@ typedef struct os_file {
    A mapped file must not be truncated by others while it is in use. */
 int  os_file_open(os_file *file, const char *path);
 void os_file_close(os_file *file);
+
+int os_replace(const char *from, const char *to);     /* renames over an older file; 0 or an errno */
 
 double  os_seconds(void);               /* a clock that only runs forward */
 double  os_cpu_seconds(void);           /* computed by this thread; else by the process */

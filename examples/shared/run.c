@@ -318,12 +318,13 @@ void run_save(const run *r, const lctx_session *s, const char *path)
 {
     char *part = run_alloc((int64_t)strlen(path) + 5, 1), lines[N_LINES][LINE];
     FILE *file = fopen(strcat(strcpy(part, path), ".part"), "wb");
-    int i, bad = !file;
+    int i, error, bad = !file;
     describe(r, lines);
     for (i = 0; i < N_LINES && !bad; i++) bad = fprintf(file, "%s\n", lines[i]) < 0;
     if (!bad) bad = lctx_session_save(s, write_bytes, file) != LCTX_OK;
     if (file) bad |= fclose(file) != 0;
-    if (bad || rename(part, path)) fail(EXIT_RUN, "%s: not saved: %s", part, strerror(errno));
+    error = bad ? errno : os_replace(part, path);
+    if (bad || error) fail(EXIT_RUN, "%s: not saved: %s", part, strerror(error));
     free(part);
 }
 

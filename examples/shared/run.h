@@ -73,9 +73,10 @@ void run_method(run *r, const char *name);
    headroom * n_tokens / trained context, at least 1, for yarn at least what a file with YaRN
    declares. Headroom 0 is 1.25 for yarn, which finds needles that the exact factor loses, 1 for
    others; by-parts and llama3 then need a factor. abf takes the base that lctx_rope_advise gives
-   for it; dynamic settles on ctx, or else on n_tokens. Far rules keep distances up to half of the carried context, the trained one times what
-   the file was tuned to; leaky and self-extend shrink the rest so that n_tokens and the headroom
-   fit into it. The schedule becomes r->model.rope, so only one session of a run may be in use. */
+   for it; dynamic settles on ctx, or else on n_tokens. Far rules keep distances up to half of the
+   carried context, the trained one times what the file was tuned to; leaky and self-extend shrink
+   the rest so that n_tokens and the headroom fit into it. The schedule becomes r->model.rope, so
+   only one session of a run may be in use. */
 lctx_session *run_session(run *r, int64_t n_tokens);
 
 /* Of a program with one session: fails where an option that was given does nothing; says on stderr
