@@ -1270,10 +1270,11 @@ static int64_t lctx__max(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t lctx__clip(int64_t a, int64_t top) { return a < 0 ? 0 : a > top ? top : a; }
 
 /* ---- memory: carving a caller's buffer, and the allocator */
-static void *lctx__carve(char **at, int64_t bytes)
+typedef struct lctx__carver { char *base; int64_t n; } lctx__carver;   /* no base: only measures */
+static void *lctx__carve(lctx__carver *at, int64_t bytes)
 {
-    void *p = *at;
-    *at += lctx__round_up(bytes, LCTX__ALIGN);
+    void *p = at->base ? at->base + at->n : NULL;
+    at->n = lctx__add(at->n, lctx__round_up(bytes, LCTX__ALIGN));
     return p;
 }
 static char *lctx__aligned(void *p)
@@ -3088,22 +3089,21 @@ static int64_t lctx__copies(const lctx__plan *p)
     return (1 + p->has_far) * (1 + p->has_rule);
 }
 
-/* Carves the tables of raw keys out of `at` (null: only measures); returns the bytes. */
-static int64_t lctx__turns_carve(lctx__plan *p, char *at)
+/* Carves the tables of raw keys out of `base` (null: only measures); returns the bytes. */
+static int64_t lctx__turns_carve(lctx__plan *p, char *base)
 {
     const int64_t n = p->a.rope->n_rot / 2 * LCTX_TILE;
-    char *to = at, probe;
+    lctx__carver at = { base, 0 };
     int i;
-    if (!at) at = to = &probe;
-    p->turns = (lctx__turns *)lctx__carve(&to, LCTX__TURNS * (int64_t)sizeof(lctx__turns));
+    p->turns = (lctx__turns *)lctx__carve(&at, LCTX__TURNS * (int64_t)sizeof(lctx__turns));
     for (i = 0; i < LCTX__TURNS; i++) {
-        double *c = (double *)lctx__carve(&to, n * 8), *s = (double *)lctx__carve(&to, n * 8);
-        float *co = (float *)lctx__carve(&to, 2 * n * 4);
-        float *si = (float *)lctx__carve(&to, 2 * n * 4);
-        if (at == &probe) continue;
+        double *c = (double *)lctx__carve(&at, n * 8), *s = (double *)lctx__carve(&at, n * 8);
+        float *co = (float *)lctx__carve(&at, 2 * n * 4);
+        float *si = (float *)lctx__carve(&at, 2 * n * 4);
+        if (!base) continue;
         p->turns[i].c = c, p->turns[i].s = s, p->turns[i].cos = co, p->turns[i].sin = si;
     }
-    return to - at;
+    return at.n;
 }
 
 /* Scratch of one thread, and of all of it. Every carve below has its line here. */
@@ -3207,10 +3207,11 @@ typedef struct lctx__work {
     lctx__tile t;                  /* what the kernel is given */
 } lctx__work;
 
-static void lctx__work_carve(lctx__work *w, char *at)
+static void lctx__work_carve(lctx__work *w, char *base)
 {
     const lctx__plan *p = w->p;
     const int64_t all = p->rows * p->heads;
+    lctx__carver at = { base, 0 };
     int64_t i;
     for (i = 0; i < 4; i++)
         if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
@@ -4204,8 +4205,8 @@ static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
 static int lctx__opens(const lctx_cache *c) { return c->tiles.k_type == LCTX_I4; }
 static int64_t lctx__open_bytes(const lctx_cache *c)
 {
-    return LCTX__ALIGN + c->tiles.cap / LCTX_TILE * c->tiles.n_head_kv *
-                         lctx__key_bytes(LCTX_F16, c->tiles.d_k);
+    const int64_t tiles = (int64_t)c->tiles.n_head_kv * (c->tiles.cap / LCTX_TILE);
+    return lctx__add(LCTX__ALIGN, lctx__mul(tiles, lctx__key_bytes(LCTX_F16, c->tiles.d_k)));
 }
 /* The open tile that holds token `at` of the block, of head g. */
 static char *lctx__open_at(const lctx_cache *c, const lctx__block *open, int64_t g, int64_t at)
@@ -5193,16 +5194,16 @@ typedef struct lctx__choice {
     int64_t   *list;
     lctx_span *spans;      /* one more, and one for each open slot */
 } lctx__choice;
-static int64_t lctx__choice_carve(char *at, const lctx_cache *c, lctx__choice *x)
+static int64_t lctx__choice_carve(char *base, const lctx_cache *c, lctx__choice *x)
 {
     const int64_t n = c->n_slot;
-    char *base = at;
+    lctx__carver at = { base, 0 };
     x->bound = (float *)lctx__carve(&at, n * 4);
     x->rank = (uint32_t *)lctx__carve(&at, n * 4);
     x->list = (int64_t *)lctx__carve(&at, n * 8);
     x->spans = (lctx_span *)lctx__carve(&at, (n + lctx__n_open(c) + 1) *
                                              (int64_t)sizeof(lctx_span));
-    return at - base;
+    return at.n;
 }
 
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
@@ -5212,12 +5213,11 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     lctx__choice x;
     lctx_attn a;
     lctx_status st;
-    char probe;
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     a = lctx__attn_head(&a, 0);
     if ((st = lctx__parts_size(cache, &a, bytes)) == LCTX_OK)
-        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(&probe, cache, &x);
+        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(NULL, cache, &x);
     return st;
 }
 
@@ -5697,12 +5697,12 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
     return c;
 }
 
-/* Carves the activations out of `at` (null: only measures); returns the bytes. */
-static int64_t lctx__acts_carve(const lctx_session *s, char *at, lctx__acts *a)
+/* Carves the activations out of `base` (null: only measures); returns the bytes. */
+static int64_t lctx__acts_carve(const lctx_session *s, char *base, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
     const int64_t n = s->d.chunk;
-    char *base = at;
+    lctx__carver at = { base, 0 };
     int64_t wide;
     a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(m->d_ff, 16);
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
@@ -5719,7 +5719,7 @@ static int64_t lctx__acts_carve(const lctx_session *s, char *at, lctx__acts *a)
     a->up = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
     a->vec = (float *)lctx__carve(&at, wide * 4);
     a->pos = (int64_t *)lctx__carve(&at, n * 8);
-    return at - base;
+    return at.n;
 }
 
 LCTX_API void lctx_session_free(lctx_session *session)
@@ -5740,11 +5740,10 @@ static lctx_status lctx__session_new(const lctx_session *like, lctx_session **ou
 {
     lctx_session *s = (lctx_session *)lctx__new(&like->alloc, (int64_t)sizeof *s);
     lctx__acts acts;
-    char probe;
     if (!s) return LCTX_E_MEMORY;
     *s = *like;
     s->work = s->scratch = NULL, s->scratch_bytes = 0;
-    s->work_bytes = lctx__acts_carve(s, &probe, &acts);
+    s->work_bytes = lctx__acts_carve(s, NULL, &acts);
     s->cache = (lctx_cache **)lctx__new(&s->alloc, s->m.n_layer * (int64_t)sizeof *s->cache);
     if (s->cache) s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
     if (!s->work) {

@@ -1492,6 +1492,7 @@ static void test_bad_sessions(void)
 /* An allocator that counts, fails on demand and knows the size of each piece. */
 typedef struct heap {
     int64_t calls, fail_at;    /* the call that gives nothing, from 1; 0 = none */
+    size_t  most;              /* in one piece; 0 = no limit */
     int64_t live, bytes, peak;
     int wrong;                 /* sizes at free that are not those at alloc; bad alignments */
 } heap;
@@ -1502,7 +1503,7 @@ static void *heap_alloc(void *user, size_t size, size_t align)
     heap *h = (heap *)user;
     char *raw, *p;
     heap_head head;
-    if (++h->calls == h->fail_at) return NULL;
+    if (++h->calls == h->fail_at || (h->most && size > h->most)) return NULL;
     h->wrong += !align || (align & (align - 1));
     raw = (char *)malloc(size + align + sizeof head);
     p = raw + sizeof head;
@@ -1619,6 +1620,27 @@ static void test_no_memory(action what, lctx_policy policy)
     free(t.saved.data);
     free(tokens);
     free(next);
+    world_free(w);
+}
+
+/* Activations of 4 GiB and more, each a multiple of that: sizes must not wrap where size_t, or a
+   pointer, has 32 bits. Nothing is read of the weights. */
+static void test_wide_rows(void)
+{
+    world *w = world_new(&small_shape);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_session *s = NULL;
+    lctx_status st;
+    heap h;
+    lctx_allocator a = heap_allocator(&h);
+    h.most = 64 << 20;
+    d.alloc = &a; d.chunk = 1 << 20;
+    w->m.d_model = w->m.head_dim = 1024;
+    w->m.n_head = w->m.n_head_kv = 1;
+    st = lctx_session_create(&w->m, &d, &s);
+    check(st == LCTX_E_MEMORY && !s && !h.live, "activations of 4 GiB are refused for want of memory"
+          " (%s)", lctx_status_text(st));
+    lctx_session_free(s);
     world_free(w);
 }
 
@@ -1848,6 +1870,7 @@ int main(void)
     test_sink_logit_bits();
     test_raw_keys();
     test_which_logits();
+    test_wide_rows();
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
         lctx_policy p = (lctx_policy)policy;
