@@ -2,6 +2,7 @@
 CFLAGS   ?= -O2
 WARNINGS ?= -Wall -Wextra -pedantic -Wshadow -Wconversion
 B         = build
+,         = ,
 C99       = $(CC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples/shared
 CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.
 WASM      = clang --target=wasm32-wasi -std=c99 -O2 -msimd128 $(WARNINGS)
@@ -39,6 +40,7 @@ help:
 	@echo 'make             the examples, as make examples'
 	@echo 'make run         a small model answers from 16 times its trained context'
 	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
+	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld and wasi-libc)'
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
@@ -59,7 +61,7 @@ run: $(B)/generate
 	$(B)/generate $(TOY)/toy-yarn.gguf --file $(TOY)/passkey.txt -n 6 \
 	    --rope yarn --factor 20 --orig-ctx 256
 
-test test-full: examples $(B)/compare lib $(TESTS)
+test test-full: examples $(B)/compare lib $(TESTS) $(REPLAYS)
 	$(Q)$(if $(filter test-full,$@),TEST_FULL=1) sh tests/run.sh $(B)
 
 bench: $(B)/bench
@@ -137,6 +139,51 @@ $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lc
 	@echo 'CC  $@'
 	$(Q)$(C99) $(PTHREAD) $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
+# Fuzzers, with libFuzzer and sanitizers; any compiler replays what is kept of their inputs. Vectors
+# stay out, unless FUZZ_SIMD=1, and loops as they are: that compiles in a tenth of the time.
+F          = $(B)/fuzz
+FUZZ_CC   ?= clang
+FUZZ_C99   = $(FUZZ_CC) -std=c99 -O1 -g -I. -Itests -Iexamples/shared
+FUZZ_LCTX  = $(if $(FUZZ_SIMD),,-DLCTX_NO_SIMD) -w '-D_Pragma(x)=' -DLCTX_IMPLEMENTATION \
+             '-DLCTX_ASSERT(x)=((x) ? (void)0 : __builtin_trap())'
+FUZZERS    = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_H     = $(wildcard tests/fuzz/*.h tests/*.h)
+FUZZ_PARTS = fuzz tiny gguf model text os
+REPLAYS    = $(FUZZERS:%=$(B)/replay_%)
+SECONDS   ?= 10
+vpath %.c tests/fuzz
+
+fuzz: $(B)/flags
+	@if echo 'int LLVMFuzzerTestOneInput(void *d, unsigned long n) { return !d && n; }' | \
+	    $(FUZZ_CC) -fsanitize=fuzzer,address -x c - -o $(B)/flags.fuzz 2>/dev/null; then \
+	    $(MAKE) $(FUZZERS:%=$(F)/%) && sh tests/fuzz/run.sh $(F) $(SECONDS) $(FUZZERS); \
+	else echo 'SKIPPED fuzz: no clang with libFuzzer ($(FUZZ_CC))'; fi
+
+# Rules for one set of sanitizers: its folder, its flags, the fuzzers that are made with it.
+define FUZZ_RULES
+$(F)/$(1)/lctx.o: lctx.h $(B)/flags
+	@echo 'CC  $$@'
+	@mkdir -p $$(@D)
+	$(Q)$(FUZZ_C99) -fsanitize=fuzzer-no-link,$(2) -fno-sanitize-recover=all $(FUZZ_LCTX) \
+	    -x c -c lctx.h -o $$@
+
+$(F)/$(1)/%.o: %.c $(FUZZ_H) lctx.h $(B)/flags
+	@mkdir -p $$(@D)
+	$(Q)$(FUZZ_C99) -fsanitize=fuzzer-no-link,$(2) -fno-sanitize-recover=all -c $$< -o $$@
+
+$(3:%=$(F)/%): $(F)/%: $(F)/$(1)/fuzz_%.o $(FUZZ_PARTS:%=$(F)/$(1)/%.o) $(F)/$(1)/lctx.o \
+    $(B)/tests_oracle.o
+	@echo 'LD  $$@'
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,$(2) $$^ -o $$@ -lm
+endef
+$(eval $(call FUZZ_RULES,address,address$(,)undefined,$(filter-out threads,$(FUZZERS))))
+$(eval $(call FUZZ_RULES,thread,thread,threads))
+
+$(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(FUZZ_H) tests/fuzz/fuzz.c \
+    tests/fuzz/tiny.c $(B)/tests_oracle.o $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) -Itests $(PTHREAD) $(LDFLAGS) $(filter %.c %.o %.a,$^) -o $@ $(LIBS)
+
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
 BENCH_C   = $(filter-out bench/baseline.c bench/compare%,$(wildcard bench/*.c))
@@ -162,4 +209,4 @@ $(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/shared/%.h) $(B)/sh
 
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full bench bench-quick plots compare lib wasm clean FORCE
+.PHONY: all help examples run test test-full fuzz bench bench-quick plots compare lib wasm clean FORCE

@@ -1,0 +1,261 @@
+/* fuzz_gguf.c - the examples' loader of GGUF files, as model and as vocabulary. An input that begins
+   as such a file does is one; others choose what is written into a small file. What is loaded is
+   run for a few tokens, over memory that ends where nobody may read. */
+#include "fuzz.h"
+#include "model.h"
+#include "text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { D = 8, FF = 8, HEADS = 2, HEAD = 4, CAP = 1 << 16 };
+
+typedef struct image {
+    uint8_t data[CAP];
+    size_t n;
+    uint64_t n_keys, n_tensors, offset;
+} image;
+
+/* ---- writing */
+static void put(image *f, const void *data, size_t n)
+{
+    if (f->n + n > CAP) return;
+    memcpy(f->data + f->n, data, n);
+    f->n += n;
+}
+static void put_int(image *f, uint64_t x, int n)
+{
+    uint8_t le[8];
+    int i;
+    for (i = 0; i < 8; i++) le[i] = (uint8_t)(x >> 8 * i);
+    put(f, le, (size_t)n);
+}
+static void put_text(image *f, const char *text)
+{
+    put_int(f, strlen(text), 8);
+    put(f, text, strlen(text));
+}
+
+static int width(uint32_t type)
+{
+    static const int bytes_of_type[] = { 1, 1, 2, 2, 4, 4, 4, 1, 8, 8, 8, 8, 8 };
+    return type < 13 ? bytes_of_type[type] : 4;
+}
+
+/* A key; for some bytes with another type, another value, twice or not at all. */
+static void key(image *f, bytes *b, const char *name, uint32_t type, uint64_t value, const char *text)
+{
+    int how = (int)bytes_take(b, 1), times = 1;
+    if (how == 255) return;
+    if (how == 254) times = 2;
+    if (how == 253) type = (uint32_t)bytes_in(b, 0, 13);
+    if (how >= 250) value = (uint64_t)bytes_int(b);
+    for (; times > 0; times--) {
+        f->n_keys++;
+        put_text(f, name);
+        put_int(f, type, 4);
+        if (text && how == 249) put_int(f, (uint64_t)bytes_int(b), 8), put(f, text, strlen(text));
+        else if (text && type == GGUF_STRING) put_text(f, text);
+        else put_int(f, value, width(type));
+    }
+}
+
+static uint64_t bits_of(double x)
+{
+    const float y = (float)x;
+    uint32_t u;
+    memcpy(&u, &y, sizeof u);
+    return u;
+}
+
+static void put_vocabulary(image *f, bytes *b, int n, int pieces)
+{
+    char piece[16];
+    int i, how = (int)bytes_take(b, 1);
+    if (how == 255) return;
+    f->n_keys += 2;
+    put_text(f, "tokenizer.ggml.tokens");
+    put_int(f, GGUF_ARRAY, 4), put_int(f, how == 254 ? (uint64_t)bytes_in(b, 0, 13) : GGUF_STRING, 4);
+    put_int(f, how == 253 ? (uint64_t)bytes_int(b) : (uint64_t)n, 8);
+    for (i = 0; i < n; i++) {
+        snprintf(piece, sizeof piece, i ? "<0x%02X>" : "<s>", (unsigned)(i - 1) & 255u);
+        put_text(f, i > 256 || (pieces && i == pieces) ? "\xE2\x96\x81" : piece);
+    }
+    put_text(f, "tokenizer.ggml.token_type");
+    put_int(f, GGUF_ARRAY, 4), put_int(f, how == 252 ? (uint64_t)bytes_in(b, 0, 13) : GGUF_I32, 4);
+    put_int(f, how == 251 ? (uint64_t)bytes_int(b) : (uint64_t)n, 8);
+    for (i = 0; i < n; i++) put_int(f, i == 0 ? 3 : i > 256 ? 1 : 6, 4);
+}
+
+static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t rows)
+{
+    const int how = (int)bytes_take(b, 1);
+    uint64_t dims[4], n;
+    uint32_t n_dims = rows > 1 ? 2 : 1, type = how < 64 ? GGUF_TENSOR_F16 : how < 128 ?
+                      GGUF_TENSOR_BF16 : GGUF_TENSOR_F32;
+    uint32_t d;
+    if (how == 255) return;
+    dims[0] = cols, dims[1] = rows, dims[2] = dims[3] = 1;
+    n = cols * rows * (type == GGUF_TENSOR_F32 ? 4 : 2);
+    if (how == 254) dims[bytes_in(b, 0, 3)] = (uint64_t)bytes_int(b);
+    if (how == 253) n_dims = (uint32_t)bytes_int(b);
+    if (how == 252) type = (uint32_t)bytes_int(b);
+    f->n_tensors++;
+    put_text(f, name);
+    put_int(f, n_dims, 4);
+    for (d = 0; d < n_dims && d < 5; d++) put_int(f, d < 4 ? dims[d] : 1, 8);
+    put_int(f, type, 4);
+    put_int(f, how == 251 ? (uint64_t)bytes_int(b) : how == 250 ? f->offset - 64 : f->offset, 8);
+    f->offset = (f->offset + n + 31) / 32 * 32;
+}
+
+static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vocab)
+{
+    static const char *const scalings[] = { "none", "linear", "yarn", "longrope", "llama3" };
+    const struct { const char *name; uint32_t type; double value; } keys[] = {
+        { "context_length", GGUF_U32, 64 }, { "embedding_length", GGUF_U32, D },
+        { "block_count", GGUF_U32, n_layer }, { "feed_forward_length", GGUF_U32, FF },
+        { "attention.head_count", GGUF_U32, HEADS }, { "attention.head_count_kv", GGUF_U32, 1 },
+        { "attention.key_length", GGUF_U32, HEAD }, { "attention.value_length", GGUF_U32, HEAD },
+        { "rope.dimension_count", GGUF_U32, HEAD }, { "attention.sliding_window", GGUF_U32, 8 },
+        { "attention.layer_norm_rms_epsilon", GGUF_F32, 1e-5 },
+        { "rope.freq_base", GGUF_F32, 10000 }, { "rope.scaling.factor", GGUF_F32, 2 },
+        { "rope.scaling.original_context_length", GGUF_U32, 32 },
+        { "rope.scaling.yarn_beta_fast", GGUF_F32, 32 }, { "rope.scaling.attn_factor", GGUF_F32, 1 },
+        { "attn_logit_softcapping", GGUF_F32, 30 }, { "final_logit_softcapping", GGUF_F32, 30 },
+        { "embedding_scale", GGUF_F32, 2 }, { "attention.scale", GGUF_F32, 0.5 }
+    };
+    const int optional = (int)bytes_take(b, 2);
+    char name[80];
+    int i;
+    key(f, b, "general.architecture", GGUF_STRING, 0, arch);
+    for (i = 0; i < (int)(sizeof keys / sizeof *keys); i++) {
+        if (i > 10 && !(optional >> (i - 10) & 1)) continue;
+        snprintf(name, sizeof name, "%s.%s", arch, keys[i].name);
+        key(f, b, name, keys[i].type, keys[i].type == GGUF_F32 ? bits_of(keys[i].value)
+                                                              : (uint64_t)keys[i].value, NULL);
+    }
+    snprintf(name, sizeof name, "%s.rope.scaling.type", arch);
+    if (optional & 1 << 12) key(f, b, name, GGUF_STRING, 0, scalings[bytes_in(b, 0, 4)]);
+    if (optional & 1 << 13) key(f, b, "general.alignment", GGUF_U32, 32, NULL);
+    key(f, b, "tokenizer.ggml.model", GGUF_STRING, 0, "llama");
+    key(f, b, "tokenizer.ggml.bos_token_id", GGUF_U32, 0, NULL);
+    if (optional & 1 << 14) key(f, b, "tokenizer.ggml.eos_token_id", GGUF_U32, 2, NULL);
+    if (optional & 1 << 14) key(f, b, "tokenizer.ggml.add_space_prefix", GGUF_BOOL, 1, NULL);
+    put_vocabulary(f, b, n_vocab, optional & 1 << 15 ? 33 : 0);
+}
+
+static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vocab)
+{
+    const struct { const char *name; uint64_t cols, rows; int archs; } layer[] = {
+        { "attn_norm.weight", D, 1, 7 }, { "attn_q.weight", D, HEADS * HEAD, 7 },
+        { "attn_k.weight", D, HEAD, 7 }, { "attn_v.weight", D, HEAD, 7 },
+        { "attn_output.weight", HEADS * HEAD, D, 7 }, { "ffn_norm.weight", D, 1, 7 },
+        { "ffn_gate.weight", D, FF, 7 }, { "ffn_up.weight", D, FF, 7 },
+        { "ffn_down.weight", FF, D, 7 }, { "attn_q.bias", HEADS * HEAD, 1, 2 },
+        { "attn_k.bias", HEAD, 1, 2 }, { "attn_v.bias", HEAD, 1, 2 },
+        { "attn_q_norm.weight", HEAD, 1, 4 }, { "attn_k_norm.weight", HEAD, 1, 4 }
+    };
+    char name[80];
+    size_t w;
+    int i;
+    tensor(f, b, "token_embd.weight", D, n_vocab);
+    tensor(f, b, "output_norm.weight", D, 1);
+    if (bytes_flag(b)) tensor(f, b, "output.weight", D, n_vocab);
+    if (bytes_rarely(b, 4)) tensor(f, b, "rope_freqs.weight", HEAD / 2, 1);
+    for (i = 0; i < n_layer; i++)
+        for (w = 0; w < sizeof layer / sizeof *layer; w++) {
+            snprintf(name, sizeof name, "blk.%d.%s", i, layer[w].name);
+            if (layer[w].archs & arch) tensor(f, b, name, layer[w].cols, layer[w].rows);
+        }
+}
+
+static void put_file(image *f, bytes *b)
+{
+    static const char *const archs[] = { "llama", "qwen2", "qwen3", "gemma" };
+    const int arch = (int)bytes_in(b, 0, 3), n_layer = (int)bytes_in(b, 0, 2);
+    const int n_vocab = bytes_rarely(b, 4) ? (int)bytes_in(b, 0, 260) : 257 + bytes_flag(b);
+    const int how = (int)bytes_take(b, 1);
+    uint64_t i, data;
+    f->n = f->n_keys = f->n_tensors = f->offset = 0;
+    put(f, "GGUF", 4);
+    put_int(f, how == 255 ? (uint64_t)bytes_int(b) : how & 1 ? 2 : 3, 4);
+    put_int(f, 0, 8), put_int(f, 0, 8);
+    put_keys(f, b, archs[arch], n_layer, n_vocab);
+    put_tensors(f, b, 1 << arch, n_layer, (uint64_t)n_vocab);
+    data = f->n;
+    f->n = 8;
+    put_int(f, how == 254 ? (uint64_t)bytes_int(b) : f->n_tensors, 8);
+    put_int(f, how == 253 ? (uint64_t)bytes_int(b) : f->n_keys, 8);
+    f->n = (size_t)((data + 31) / 32 * 32);
+    if (f->n > CAP) f->n = CAP;
+    if (f->offset > CAP - f->n) f->offset = CAP - f->n;
+    memset(f->data + data, 0, f->n - (size_t)data);
+    /* halves of small numbers; as f32 they are small ones too */
+    for (i = 0; i + 2 <= f->offset; i += 2) put_int(f, 0x3000u + (fuzz_hash(2, 0, i) & 0x8fff), 2);
+    if (how >= 240 && how < 250) f->n -= (size_t)bytes_take(b, 2) % (f->n + 1);
+}
+
+/* ---- reading */
+static void run(model *m, const vocab *v)
+{
+    lctx_session_desc d;
+    lctx_session *s = NULL;
+    float *logits;
+    int32_t tokens[16];
+    int64_t n;
+    memset(&d, 0, sizeof d);
+    d.chunk = 4, d.block = 64, d.max_tokens = 64;
+    n = vocab_encode(v, 1, "a b\xE2\x96\x81", 6, tokens);
+    FUZZ_CHECK(n >= 0 && n <= 8, "%lld tokens", (long long)n);
+    if ((int64_t)m->lctx.n_layer * m->lctx.d_model * m->lctx.d_ff > 1 << 20 || n < 1) return;
+    if (lctx_session_create(&m->lctx, &d, &s) != LCTX_OK) return;
+    logits = (float *)malloc(sizeof *logits * (size_t)m->lctx.n_vocab);
+    if (logits && lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits) == LCTX_OK) {
+        const int32_t best = text_argmax(logits, m->lctx.n_vocab);
+        FUZZ_CHECK(best >= 0 && best < m->lctx.n_vocab, "token %d", best);
+        FUZZ_CHECK(!isnan(text_bits(logits, m->lctx.n_vocab, best)), "bits");
+    }
+    free(logits);
+    lctx_session_free(s);
+}
+
+static void load(const uint8_t *data, size_t n)
+{
+    const size_t aligned = n / 16 * 16;        /* as malloc aligns; a few bytes less */
+    uint8_t *copy = n <= FUZZ_SLOT ? (uint8_t *)fuzz_guarded(0, aligned, 0, 0) : NULL;
+    gguf_string text;
+    model m;
+    vocab v;
+    gguf_status st;
+    double x;
+    int flag;
+    if (!copy) return;
+    memcpy(copy, data, aligned);
+    st = model_open_memory(&m, copy, aligned);
+    fuzz_say("model of %zu bytes: %s, %s", n, gguf_status_text(st), m.file.error);
+    FUZZ_CHECK(st == GGUF_OK || m.file.error[0], "no word of what is wrong: %s", gguf_status_text(st));
+    (void)gguf_get_real(&m.file, "general.architecture", &x);
+    (void)gguf_get_bool(&m.file, "tokenizer.ggml.add_bos_token", &flag);
+    if (gguf_get_string(&m.file, "general.architecture", &text) == GGUF_OK) {
+        char shown[64];
+        FUZZ_CHECK(strlen(gguf_show(text, shown)) < 64, "shown");
+    }
+    if (vocab_open(&v, &m.file, st == GGUF_OK ? m.lctx.n_vocab : 257) == GGUF_OK && st == GGUF_OK)
+        run(&m, &v);
+    vocab_close(&v);
+    model_close(&m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static image f;
+    bytes b = bytes_of(data, size);
+    if (size > 4 && !memcmp(data, "GGUF", 4)) load(data, size);
+    else {
+        put_file(&f, &b);
+        load(f.data, f.n);
+    }
+    return 0;
+}

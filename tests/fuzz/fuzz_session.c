@@ -1,0 +1,289 @@
+/* fuzz_session.c - sequences of calls on sessions over a tiny model, each beside the list of tokens
+   that it was fed. Logits must be those of a session that was fed the same tokens at once, bit by
+   bit; and after a feed that failed or was cancelled all must be as before. */
+#include "tiny.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 400, SESSIONS = 3 };
+
+typedef struct seat {
+    lctx_session *s;
+    int32_t tokens[MOST];
+    int64_t n;
+} seat;
+
+typedef struct world {
+    bytes b;
+    tiny t;
+    fuzz_memory memory;
+    fuzz_stop stop;
+    lctx_pool *pool;
+    lctx_allocator alloc;
+    seat at[SESSIONS];
+    seat *p;                     /* the one in hand */
+} world;
+
+/* Does what stays depend on when it was fed? */
+static int by_chunks(const world *w) { return w->t.desc.policy == LCTX_HEAVY; }
+
+static lctx_session_info info_of(const seat *p)
+{
+    lctx_session_info x;
+    FUZZ_CHECK(lctx_session_get_info(p->s, &x) == LCTX_OK, "info");
+    FUZZ_CHECK(x.n == p->n, "n %lld, not %lld", (long long)x.n, (long long)p->n);
+    FUZZ_CHECK(x.rewind_min >= 0 && x.rewind_min <= x.n && x.n_dropped >= 0 && x.n_dropped <= x.n,
+               "rewind_min %lld, dropped %lld of %lld", (long long)x.rewind_min,
+               (long long)x.n_dropped, (long long)x.n);
+    return x;
+}
+
+/* How a fork would go on: 80 tokens, of which the last one's logits. A save also writes rows that
+   were forgotten, so its bytes do not tell. */
+typedef struct probe { lctx_status st; lctx_session_info info; float logits[TINY_VOCAB]; } probe;
+
+static probe probe_of(world *w, const seat *p)
+{
+    const int64_t fail_at = w->memory.fail_at, stop_at = w->stop.at;
+    lctx_session *fork = NULL;
+    int32_t tokens[80];
+    probe x;
+    int i;
+    memset(&x, 0, sizeof x);
+    w->memory.fail_at = w->stop.at = 0;
+    for (i = 0; i < 80; i++) tokens[i] = (i * 7 + 3) % TINY_SOUND;
+    x.info = info_of(p), x.info.scratch_bytes = 0;
+    x.st = lctx_session_fork(p->s, &fork);
+    if (!x.st) x.st = lctx_session_feed(fork, tokens, 80, LCTX_LOGITS_LAST, x.logits);
+    if (x.st) memset(x.logits, 0, sizeof x.logits);
+    lctx_session_free(fork);
+    w->memory.fail_at = fail_at, w->stop.at = stop_at;
+    return x;
+}
+
+/* Is all as it was? A pool may have memory at one time and not at another. */
+static void as_before(world *w, const seat *p, const probe *before, const char *what)
+{
+    const probe now = probe_of(w, p);
+    FUZZ_CHECK(!memcmp(&now.info, &before->info, sizeof now.info), "info changed by %s", what);
+    if (w->pool && (now.st || before->st)) return;
+    FUZZ_CHECK(now.st == before->st, "after %s it goes on with: %s, not %s", what,
+               lctx_status_text(now.st), lctx_status_text(before->st));
+    FUZZ_CHECK(!memcmp(now.logits, before->logits, sizeof now.logits), "after %s it goes on with "
+               "other bits", what);
+}
+
+static int create(world *w, seat *p)
+{
+    const lctx_status st = lctx_session_create(&w->t.model, &w->t.desc, &p->s);
+    p->n = 0;
+    FUZZ_CHECK(!st == (p->s != NULL), "create: %s", lctx_status_text(st));
+    return !st;
+}
+
+/* The logits after the last of n tokens of a session that is fed them all at once. */
+static lctx_status fresh_logits(const world *w, const seat *p, int32_t chunk, float *logits)
+{
+    lctx_session_desc d = w->t.desc;
+    lctx_session *s = NULL;
+    lctx_status st;
+    d.alloc = NULL, d.progress = NULL, d.chunk = chunk, d.max_tokens = 0;
+    st = lctx_session_create(&w->t.model, &d, &s);
+    FUZZ_CHECK(st == LCTX_OK, "a fresh one: %s", lctx_status_text(st));
+    st = lctx_session_feed(s, p->tokens, p->n, LCTX_LOGITS_LAST, logits);
+    lctx_session_free(s);
+    return st;
+}
+
+static void check_logits(world *w, const seat *p, const float *logits)
+{
+    static const int32_t chunks[] = { 0, 1, 7, 64 };
+    float want[TINY_VOCAB];
+    const lctx_status st = fresh_logits(w, p, chunks[bytes_in(&w->b, 0, 3)], want);
+    int i;
+    for (i = 0; i < TINY_VOCAB; i++) FUZZ_CHECK(isfinite(logits[i]), "a logit is not finite");
+    if (by_chunks(w)) return;
+    FUZZ_CHECK(st == LCTX_OK, "feed at once: %s", lctx_status_text(st));
+    FUZZ_CHECK(!memcmp(logits, want, sizeof want), "other bits than all tokens at once give: %g, "
+               "not %g", (double)logits[0], (double)want[0]);
+}
+
+static void do_feed(world *w)
+{
+    static const int64_t sizes[] = { 1, 1, 1, 2, 7, 63, 64, 65 };
+    static float logits[MOST * TINY_VOCAB];
+    seat *p = w->p;
+    const int pick = (int)bytes_in(&w->b, 0, 15);
+    const int64_t n = pick < 8 ? sizes[pick] : bytes_in(&w->b, 1, 255);
+    const lctx_logits which = (lctx_logits)bytes_in(&w->b, 0, LCTX_LOGITS_COUNT - 1);
+    const int bad = bytes_rarely(&w->b, 8), check = bytes_flag(&w->b);
+    const uint64_t seed = bytes_take(&w->b, 1);
+    int may_fail = bad;
+    probe before;
+    lctx_status st;
+    int64_t i;
+    if (n > MOST - p->n) return;
+    for (i = 0; i < n; i++)
+        p->tokens[p->n + i] = (int32_t)(fuzz_hash(seed, 1, (uint64_t)i) % TINY_SOUND);
+    if (bad) p->tokens[p->n + (int64_t)(seed % (uint64_t)n)] = TINY_VOCAB - bytes_flag(&w->b);
+    w->stop.calls = 0, w->stop.at = bytes_rarely(&w->b, 8) ? bytes_in(&w->b, 1, 4) : 0;
+    may_fail |= w->stop.at || w->memory.fail_at || w->pool || w->t.desc.max_tokens;
+    if (may_fail) before = probe_of(w, p);
+    st = lctx_session_feed(p->s, p->tokens + p->n, n, which, logits);
+    fuzz_say("feed %lld: %s", (long long)n, lctx_status_text(st));
+    if (st) {
+        FUZZ_CHECK(may_fail, "feed: %s", lctx_status_text(st));
+        as_before(w, p, &before, lctx_status_text(st));
+        return;
+    }
+    p->n += n;
+    if (which == LCTX_LOGITS_LAST && check) check_logits(w, p, logits);
+    if (which == LCTX_LOGITS_ALL && check) check_logits(w, p, logits + (n - 1) * TINY_VOCAB);
+}
+
+static void do_rewind(world *w)
+{
+    seat *p = w->p;
+    const lctx_session_info x = info_of(p);
+    const int kind = (int)bytes_in(&w->b, 0, 7);
+    const int64_t n = kind < 3 ? x.rewind_min : kind == 3 ? p->n : kind == 4 ? 0 :
+                      p->n - bytes_in(&w->b, 0, 255);
+    const probe before = probe_of(w, p);
+    const lctx_status st = lctx_session_rewind(p->s, n);
+    fuzz_say("rewind %lld to %lld: %s", (long long)p->n, (long long)n, lctx_status_text(st));
+    if (!st) p->n = n;
+    if (!st) return;
+    FUZZ_CHECK(n < 0 ? st == LCTX_E_POS : st == LCTX_E_EVICTED && n < x.rewind_min && n > 0,
+               "rewind to %lld of %lld: %s", (long long)n, (long long)x.rewind_min,
+               lctx_status_text(st));
+    as_before(w, p, &before, "a rewind that failed");
+}
+
+static seat *place(world *w)
+{
+    seat *p = &w->at[bytes_in(&w->b, 0, SESSIONS - 1)];
+    if (p == w->p) return NULL;
+    lctx_session_free(p->s);
+    p->s = NULL;
+    return p;
+}
+
+/* A copy goes on with the same bits; both are forked first, so that neither moves. */
+static void check_same(world *w, seat *a, seat *b)
+{
+    float x[TINY_VOCAB], y[TINY_VOCAB];
+    const int32_t token = (int32_t)bytes_in(&w->b, 0, TINY_SOUND - 1);
+    lctx_session *one = NULL, *two = NULL;
+    const lctx_session_info p = info_of(a), q = info_of(b);
+    lctx_status st, su;
+    FUZZ_CHECK(p.n == q.n && p.n_dropped == q.n_dropped && p.rewind_min == q.rewind_min &&
+               p.cache_bytes == q.cache_bytes, "info of a copy");
+    w->stop.at = 0;
+    if (lctx_session_fork(a->s, &one) || lctx_session_fork(b->s, &two)) {
+        FUZZ_CHECK(w->pool != NULL, "fork");
+        lctx_session_free(one);
+        return;
+    }
+    st = lctx_session_feed(one, &token, 1, LCTX_LOGITS_LAST, x);
+    su = lctx_session_feed(two, &token, 1, LCTX_LOGITS_LAST, y);
+    FUZZ_CHECK(st == su || w->pool, "copies: %s, %s", lctx_status_text(st), lctx_status_text(su));
+    FUZZ_CHECK(st || su || !memcmp(x, y, sizeof x), "a copy goes on with other bits");
+    lctx_session_free(one);
+    lctx_session_free(two);
+}
+
+static void do_fork(world *w)
+{
+    seat *p = place(w);
+    lctx_status st;
+    if (!p) return;
+    st = lctx_session_fork(w->p->s, &p->s);
+    fuzz_say("fork: %s", lctx_status_text(st));
+    w->memory.fail_at = 0;
+    FUZZ_CHECK(!st ? p->s != NULL : st == LCTX_E_MEMORY && !p->s, "fork: %s", lctx_status_text(st));
+    if (st) return;
+    memcpy(p->tokens, w->p->tokens, sizeof p->tokens);
+    p->n = w->p->n;
+    check_same(w, w->p, p);
+}
+
+static void do_restore(world *w)
+{
+    seat *p = &w->at[bytes_in(&w->b, 0, SESSIONS - 1)];
+    fuzz_stream stream;
+    probe before;
+    lctx_status st;
+    if (p == w->p || !p->s) return;
+    memset(&stream, 0, sizeof stream);
+    stream.most = (size_t)bytes_rarely(&w->b, 8) * (size_t)bytes_take(&w->b, 2);
+    before = probe_of(w, p);
+    st = lctx_session_save(w->p->s, fuzz_write, &stream);
+    FUZZ_CHECK(st == LCTX_OK || (st == LCTX_E_IO && stream.most), "save: %s", lctx_status_text(st));
+    st = lctx_session_restore(p->s, fuzz_read, &stream);
+    fuzz_say("restore: %s", lctx_status_text(st));
+    w->memory.fail_at = 0;
+    if (st) {
+        FUZZ_CHECK(stream.most || st == LCTX_E_MEMORY, "restore: %s", lctx_status_text(st));
+        as_before(w, p, &before, "a restore that failed");
+    } else {
+        memcpy(p->tokens, w->p->tokens, sizeof p->tokens);
+        p->n = w->p->n;
+        check_same(w, w->p, p);
+    }
+    fuzz_stream_free(&stream);
+}
+
+static int begin_world(world *w)
+{
+    lctx_pool_desc pool;
+    w->alloc = fuzz_allocator(&w->memory);
+    tiny_begin(&w->t, &w->b, &w->alloc);
+    if (bytes_rarely(&w->b, 4)) {
+        memset(&pool, 0, sizeof pool);
+        pool.alloc = &w->alloc, pool.max_bytes = bytes_in(&w->b, 0, 1 << 21);
+        if (lctx_pool_create(&pool, &w->pool) != LCTX_OK) return 0;
+        FUZZ_CHECK(lctx_pool_allocator(w->pool, &w->alloc) == LCTX_OK, "pool");
+    }
+    w->t.desc.progress = fuzz_progress, w->t.desc.progress_user = &w->stop;
+    w->p = &w->at[0];
+    return create(w, w->p);
+}
+
+static void step(world *w)
+{
+    switch (bytes_in(&w->b, 0, 15)) {
+    case 0: case 1: case 2: case 3: case 4: case 5: case 6: do_feed(w); break;
+    case 7: case 8: case 9: do_rewind(w); break;
+    case 10: do_fork(w); break;
+    case 11: do_restore(w); break;
+    case 12: case 13: {
+        seat *p = &w->at[bytes_in(&w->b, 0, SESSIONS - 1)];
+        if (p->s || create(w, p)) w->p = p;
+        break;
+    }
+    default:
+        w->memory.fail_at = bytes_in(&w->b, 1, 12);
+        return;                        /* the next call meets the failure */
+    }
+    w->memory.fail_at = 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static world w;
+    int i, ok;
+    memset(&w, 0, sizeof w);
+    w.b = bytes_of(data, size);
+    ok = begin_world(&w);
+    for (i = 0; ok && i < 24 && bytes_left(&w.b); i++) {
+        step(&w);
+        (void)info_of(w.p);
+    }
+    for (i = 0; i < SESSIONS; i++) lctx_session_free(w.at[i].s);
+    FUZZ_CHECK(lctx_pool_free(w.pool) == LCTX_OK, "the pool is in use");
+    FUZZ_CHECK(w.memory.pieces == 0 && w.memory.bytes == 0, "%lld pieces leak",
+               (long long)w.memory.pieces);
+    return 0;
+}

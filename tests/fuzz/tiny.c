@@ -1,0 +1,94 @@
+/* tiny.c - see tiny.h. */
+#include "tiny.h"
+
+#include <math.h>
+#include <string.h>
+
+static lctx_tensor weight(tiny *t, int n, float middle, float size)
+{
+    lctx_tensor x;
+    int i;
+    memset(&x, 0, sizeof x);
+    FUZZ_CHECK(t->n_weights + n <= 8192, "weights");
+    for (i = 0; i < n; i++)
+        t->weights[t->n_weights + i] = middle + size * fuzz_uniform(5, 0, (uint64_t)(t->n_weights + i));
+    x.data = t->weights + t->n_weights;
+    t->n_weights += n;
+    return x;
+}
+
+static void layer(tiny *t, bytes *b, lctx_layer *l)
+{
+    static const float sinks[TINY_HEADS] = { 0.5f, -0.25f };
+    const int kv = t->model.n_head_kv * TINY_HEAD, q = TINY_HEADS * TINY_HEAD;
+    const int options = (int)bytes_take(b, 1);
+    l->attn_norm = weight(t, TINY_MODEL, 1, 0.2f), l->ffn_norm = weight(t, TINY_MODEL, 1, 0.2f);
+    l->wq = weight(t, q * TINY_MODEL, 0, 1), l->wk = weight(t, kv * TINY_MODEL, 0, 1);
+    l->wv = weight(t, kv * TINY_MODEL, 0, 1), l->wo = weight(t, q * TINY_MODEL, 0, 0.5f);
+    l->w_gate = weight(t, TINY_FF * TINY_MODEL, 0, 1);
+    l->w_up = weight(t, TINY_FF * TINY_MODEL, 0, 1);
+    l->w_down = weight(t, TINY_FF * TINY_MODEL, 0, 0.5f);
+    if (options & 1) l->bq = weight(t, q, 0, 1), l->bk = weight(t, kv, 0, 1);
+    if (options & 2) l->q_norm = weight(t, TINY_HEAD, 1, 0.2f);
+    if (options & 2) l->k_norm = weight(t, TINY_HEAD, 1, 0.2f);
+    if (options & 4) l->sink_logit = sinks;
+    if ((options & 24) == 24) l->window = bytes_in(b, 1, 100);
+    if ((options & 96) == 96) l->no_rope = 1;
+    if (options & 128 && options & 1) l->pattern = &t->pattern;
+}
+
+static void ropes(tiny *t, bytes *b)
+{
+    lctx_rope_desc d;
+    int i;
+    memset(&d, 0, sizeof d);
+    d.n_rot = 2 * (int32_t)bytes_in(b, 1, TINY_HEAD / 2);
+    d.scheme = (int32_t)bytes_in(b, 0, LCTX_ROPE_SCHEME_COUNT - 1);
+    d.pairing = bytes_flag(b), d.orig_ctx = 40, d.factor = 1 + (double)bytes_in(b, 0, 7);
+    for (i = 0; i < TINY_HEAD / 2; i++) t->short_factor[i] = 1 + i, t->long_factor[i] = 3 + i;
+    d.short_factor = t->short_factor, d.long_factor = t->long_factor, d.freq = t->short_factor;
+    if (lctx_rope_init(&t->rope, &d) != LCTX_OK) return;
+    t->model.rope = &t->rope;
+    if (bytes_rarely(b, 4)) t->live = d, t->live.ctx = 0, t->desc.rope = &t->live;
+    if (!bytes_rarely(b, 4)) return;
+    t->far_rule.kind = (int32_t)bytes_in(b, 0, LCTX_FAR_COUNT - 1);
+    t->far_rule.window = bytes_in(b, 1, 100), t->far_rule.group = (int32_t)bytes_in(b, 1, 8);
+    t->far_rule.leak = 1 + (double)bytes_in(b, 0, 8);
+    t->desc.far_rule = &t->far_rule;
+}
+
+static void describe(tiny *t, bytes *b, const lctx_allocator *alloc)
+{
+    static const int32_t chunks[] = { 1, 3, 16, 64, 100, 0, 0, 0 };
+    lctx_session_desc *d = &t->desc;
+    d->policy = (int32_t)bytes_in(b, 0, LCTX_POLICY_COUNT - 1);
+    d->k_type = (int32_t)bytes_in(b, 0, LCTX_TYPE_COUNT - 1);
+    d->v_type = (int32_t)bytes_in(b, 0, LCTX_TYPE_COUNT - 1);
+    if (d->policy != LCTX_FULL) d->window = bytes_in(b, 1, 150);
+    if (d->policy == LCTX_SINKS || d->policy == LCTX_HEAVY) d->n_sink = (int32_t)bytes_in(b, 1, 80);
+    if (d->policy == LCTX_HEAVY) d->n_heavy = bytes_in(b, 1, 60);
+    d->block = 64 * (int32_t)bytes_in(b, 1, 3), d->chunk = chunks[bytes_in(b, 0, 7)];
+    if (bytes_rarely(b, 8)) d->max_tokens = bytes_in(b, 1, 200);
+    d->raw_keys = bytes_rarely(b, 4);
+    d->alloc = alloc;
+}
+
+void tiny_begin(tiny *t, bytes *b, const lctx_allocator *alloc)
+{
+    int i;
+    lctx_model *m = &t->model;
+    memset(t, 0, sizeof *t);
+    m->n_layer = TINY_LAYERS, m->n_head = TINY_HEADS, m->n_head_kv = (int32_t)bytes_in(b, 1, 2);
+    m->head_dim = TINY_HEAD, m->d_model = TINY_MODEL, m->d_ff = TINY_FF, m->n_vocab = TINY_VOCAB;
+    m->layers = t->layers;
+    m->tok_embd = weight(t, TINY_VOCAB * TINY_MODEL, 0, 1);
+    m->output_norm = weight(t, TINY_MODEL, 1, 0.2f);
+    m->output = weight(t, TINY_VOCAB * TINY_MODEL, 0, 1);
+    t->weights[TINY_SOUND * TINY_MODEL] = (float)NAN;
+    t->pattern.kind = (int32_t)bytes_in(b, 0, LCTX_PATTERN_COUNT - 1);
+    t->pattern.length = bytes_in(b, 1, 100), t->pattern.dilation = 1;
+    for (i = 0; i < TINY_LAYERS; i++) layer(t, b, &t->layers[i]);
+    ropes(t, b);
+    describe(t, b, alloc);
+}
+
