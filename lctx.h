@@ -3359,12 +3359,11 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
         lctx__row_is(w, row, &t, &h);
         w->slope[row] = a->alibi ? a->alibi[h] : 0;
         for (c = 0; c < 4; c++) {
-            const float *base = c & 1 && !a->rope ? a->q_far : a->q;
-            const char *from = (const char *)base + t * a->q_token + h * a->q_head;
-            const float *q = (const float *)(const void *)from;
-            float *to = w->q[c] ? w->q[c] + row * d : NULL;
-            for (i = 0; to && i < a->d_k; i++) to[i] = q[i] * a->scale;
-            for (; to && i < d; i++) to[i] = 0;
+            const char *from = (const char *)(c & 1 && !a->rope ? a->q_far : a->q);
+            const float *q;
+            if (!w->q[c]) continue;
+            q = (const float *)(const void *)(from + t * a->q_token + h * a->q_head);
+            for (i = 0; i < d; i++) w->q[c][row * d + i] = i < a->d_k ? q[i] * a->scale : 0;
         }
     }
     for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
@@ -4423,14 +4422,24 @@ static int64_t lctx__rewind_min(const lctx_cache *c)
 {
     return lctx__max(lctx__window_min(c), lctx__open_min(c));
 }
-/* Is the window of a query at pos all held? */
-static int lctx__window_held(const lctx_cache *c, int64_t pos)
+/* Of the window of a query at pos, are all keys before `end` held? */
+static int lctx__window_held(const lctx_cache *c, int64_t pos, int64_t end)
 {
     int64_t i, need = lctx__max(pos - c->d.window + 1, 0) / c->d.block;
     if (!lctx__windowed(c) || pos >= lctx__window_min(c)) return pos >= c->cut;
     for (i = 0; i < c->n_slot && c->slot[i].id < need; i++) {}
-    for (; need * c->d.block < pos; need++, i++)
+    for (; need * c->d.block < end; need++, i++)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
+    return 1;
+}
+/* And those of all queries, which see their own keys? */
+static int lctx__windows_held(const lctx_cache *c, const lctx_attn *a)
+{
+    int64_t t, pos;
+    for (t = 0; t < a->n_q; t++) {
+        pos = lctx__q_pos(a, t);
+        if (!lctx__window_held(c, pos, lctx__min(pos + 1, c->n))) return 0;
+    }
     return 1;
 }
 
@@ -4440,7 +4449,7 @@ static int lctx__can_rewind(const lctx_cache *c, int64_t n)
     const int64_t tile = lctx__tile_of(n);
     int64_t i = c->n_slot;
     if (n == 0 || n == c->n) return 1;
-    if (!lctx__window_held(c, n)) return 0;
+    if (!lctx__window_held(c, n, n)) return 0;
     if (!lctx__opens(c) || tile == n) return 1;
     while (i > 0 && c->slot[i - 1].id * c->d.block > tile) i--;
     return i > 0 && c->slot[i - 1].open && c->slot[i - 1].open_from <= tile;
@@ -4880,10 +4889,11 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
 /* The span of what a selection kept. */
 static lctx_span lctx__kept_span(const lctx_cache *c)
 {
-    lctx_tiles t = lctx__kept_tiles(c, c->kept, c->n_kept);
+    lctx_tiles t;
     lctx_span s;
     memset(&s, 0, sizeof s);
     if (!c->n_kept) return s;
+    t = lctx__kept_tiles(c, c->kept, c->n_kept);
     lctx__tiles_span_of(&t, 0, c->n_kept, 0, &s);
     s.k_pos = lctx__kept_pos(c, c->kept, c->n_kept);
     return s;
@@ -5114,8 +5124,7 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
     if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at), a.lse_token = 0;
-    for (t = 0; t < a.n_q; t++)
-        if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
+    if (!lctx__windows_held(cache, &a)) return LCTX_E_EVICTED;
     t = 0;
     do {
         n = lctx__query_run(cache, &a, t, &tile);
@@ -5276,8 +5285,7 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     if (retrieve->n_top < 0 || retrieve->window < 1 || retrieve->n_sink < 0) return LCTX_E_WINDOW;
     if (a.n_q && (!a.q || !a.out)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < bytes) return LCTX_E_SCRATCH;
-    for (t = 0; t < a.n_q; t++)
-        if (!lctx__window_held(cache, lctx__q_pos(&a, t))) return LCTX_E_EVICTED;
+    if (!lctx__windows_held(cache, &a)) return LCTX_E_EVICTED;
     own = LCTX__ALIGN + lctx__choice_carve(lctx__aligned(scratch), cache, &x);
     for (g = 0; g < a.n_head_kv; g++) {
         head = lctx__attn_head(&a, g);
@@ -5545,7 +5553,7 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
         if ((id + 1) * c->d.block <= n) lctx__summarise(c, slot->block);
     }
     c->n = n;
-    if (n_slot && (id != last || !lctx__window_held(c, n))) return LCTX_E_FORMAT;
+    if (n_slot && (id != last || !lctx__window_held(c, n, n))) return LCTX_E_FORMAT;
     if (lctx__opens(c) && n % LCTX_TILE && lctx__open_min(c) > lctx__tile_of(n))
         return LCTX_E_FORMAT;
     return LCTX_OK;

@@ -3105,6 +3105,7 @@ static void test_bad_attends(void)
     REFUSED(LCTX_OK, "its own far position and no far query", a.rope = &raw; a.far_pos = 36;
             a.q_far = NULL);
     REFUSED(LCTX_E_EVICTED, "a query before the last append", a.q_pos0 = 300);
+    REFUSED(LCTX_E_EVICTED, "a query of whose window its own key is gone", a.q_pos0 = 64);
     REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
     REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
 #undef REFUSED

@@ -42,20 +42,20 @@ typedef struct pieces { piece *p; size_t n; } pieces;
 static pieces pieces_of(const fuzz_stream *s)
 {
     pieces all;
-    uint64_t sum = begin_sum;
-    size_t i;
-    int last = 0;
+    uint64_t sum = begin_sum, other = 0;     /* other: as if one began behind the last sum */
+    size_t i, behind = 0;
     all.n = s->n_cut, all.p = (piece *)calloc(all.n + 1, sizeof *all.p);
     if (!all.p) abort();
     for (i = 0; i < all.n; i++) {
         piece *p = &all.p[i];
         p->at = s->cut[i], p->n = s->cut[i + 1] - s->cut[i];
-        if (i == 0) p->kind = START;
-        /* a head of 16 words behind a sum begins a cache */
-        if (last && p->n == 128) p->kind = START, sum = begin_sum;
-        last = 0;
-        if (p->n == 8 && !memcmp(&sum, s->data + p->at, 8)) p->kind |= SUM, last = 1;
+        p->kind = i == 0 ? START : 0;
+        if (behind && p->n == 8 && !memcmp(&other, s->data + p->at, 8))
+            all.p[behind].kind |= START, sum = other;
+        if (p->n == 8 && !memcmp(&sum, s->data + p->at, 8)) p->kind |= SUM;
         sum = sum_of(sum, s->data + p->at, p->n);
+        other = sum_of(other, s->data + p->at, p->n);
+        if (p->kind & SUM) behind = i + 1, other = begin_sum;
     }
     FUZZ_CHECK(all.n > 1 && all.p[all.n - 1].kind & SUM, "the stream does not end in its sum");
     return all;
