@@ -638,7 +638,10 @@ typedef struct lctx_span {
     int32_t layout;                      /* lctx_layout */
     int32_t skip;                        /* TILES: keys of the first tile before the span */
     int64_t n;                           /* keys; 0 is allowed */
-    int64_t pos;                         /* position of the first key; the next follow by one */
+    int64_t pos;                         /* position of the first key; the next follow by one. 0 is
+                                            position 0 in every span, not "after the span before":
+                                            contexts side by side begin again, blocks come in any
+                                            order */
     int64_t index;                       /* number of the first key in the sequence, which fixes its
                                             leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
@@ -721,7 +724,9 @@ typedef struct lctx_attn {
     const float *q;                /* [n_q][n_head][d_k], rotated already unless rope is given */
     const float *q_far;            /* the same rotated otherwise, for spans with query 1; or null */
     int64_t q_token, q_head;       /* strides of q and q_far, bytes; 0 = packed */
-    const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t */
+    const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t. Without rope, causal
+                                      ones may be negative, as in masks aligned at the end of more
+                                      queries than keys: before all keys a query sees nothing */
     int64_t q_pos0;
     const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all */
     const lctx_rope *rope;         /* given: keys and queries are raw; null: rotated already */
@@ -757,8 +762,9 @@ typedef struct lctx_attn {
 } lctx_attn;
 
 /* Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
-   may still be null. Independent of the number of keys but for a logarithm. Errors: as
-   lctx_attend. */
+   may still be null. Independent of the number of keys but for a logarithm. Reads the descriptor,
+   its spans, rule, schedule and pattern, in time by their number, but none of the lists q_pos,
+   q_group and k_pos: what is wrong in these, lctx_attend says. Errors: as lctx_attend. */
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
@@ -889,7 +895,7 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
    cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
    raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
-   of these. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+   of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
@@ -914,7 +920,8 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
    _OVERFLOW, _MEMORY; the cache is as before then. */
 typedef struct lctx_select {
     const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
-                                 gives it; null = the cache's own account (HEAVY) */
+                                 gives it; a NaN of either sign counts more than any number.
+                                 null = the cache's own account (HEAVY) */
     int64_t mass_head;        /* stride, bytes; 0 = packed */
     int64_t n_heavy, window;  /* >= 0 */
     int32_t n_sink;           /* >= 0 */
@@ -1269,13 +1276,20 @@ static int64_t lctx__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t lctx__max(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t lctx__clip(int64_t a, int64_t top) { return a < 0 ? 0 : a > top ? top : a; }
 
-/* ---- memory: carving a caller's buffer, and the allocator */
-typedef struct lctx__carver { char *base; int64_t n; } lctx__carver;   /* no base: only measures */
-static void *lctx__carve(lctx__carver *at, int64_t bytes)
+/* ---- memory: carving a caller's buffer, and the allocator. What carves also measures: from null it
+   takes no memory, and `used` is what it would have taken, or LCTX__HUGE. */
+typedef struct lctx__carver { char *base; int64_t used; } lctx__carver;
+static void *lctx__carve(lctx__carver *r, int64_t n, int64_t size)
 {
-    void *p = at->base ? at->base + at->n : NULL;
-    at->n = lctx__add(at->n, lctx__round_up(bytes, LCTX__ALIGN));
+    void *p = r->base ? r->base + r->used : NULL;
+    r->used = lctx__add(r->used, lctx__round_up(lctx__mul(n, size), LCTX__ALIGN));
     return p;
+}
+static lctx__carver lctx__carver_of(void *base)
+{
+    lctx__carver r;
+    r.base = (char *)base, r.used = 0;
+    return r;
 }
 static char *lctx__aligned(void *p)
 {
@@ -2802,7 +2816,7 @@ typedef struct lctx__plan {
     int biased;                  /* scores that something is added to key by key */
     int has_rule;                /* distances that are not their own */
     lctx__turns *turns;          /* [LCTX__TURNS] with raw keys */
-    int64_t turns_bytes;         /* of these and their tables */
+    int64_t turns_at;            /* where these and their tables stand in scratch */
     int64_t part_floats;         /* of one lctx__part */
     int64_t thread_bytes, total_bytes;
     char *scratch;
@@ -2821,6 +2835,10 @@ static int64_t lctx__leaf(const lctx_span *s, int64_t i)
     return lctx__max(s->index - s->skip + i * LCTX_TILE, s->index) / LCTX__LEAF;
 }
 
+static int64_t lctx__k_pos_step(const lctx_span *s)
+{
+    return s->k_pos_head == -1 ? 0 : s->k_pos_head ? s->k_pos_head : s->n * 8;
+}
 /* Span i with its defaults: strides, index. *next is the index after the span before. */
 static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
 {
@@ -2829,7 +2847,7 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     int64_t ke = lctx__esize(s.k_type), ve = lctx__esize(s.v_type), hk = a->n_head_kv;
     if (!s.index) s.index = *next;
     *next = s.index + s.n;
-    s.k_pos_head = s.k_pos_head == -1 ? 0 : s.k_pos_head ? s.k_pos_head : s.n * 8;
+    s.k_pos_head = lctx__k_pos_step(&s);
     if (s.layout == LCTX_TILES) {
         const int64_t tile = lctx__key_bytes(s.k_type, a->d_k) +
                              lctx__value_bytes(s.v_type, a->d_v);
@@ -2853,10 +2871,8 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
 /* Listed positions: of every head, from 0 on, never going back. */
 static lctx_status lctx__k_pos_check(const lctx_attn *a, const lctx_span *s)
 {
-    const int64_t step = s->k_pos_head == -1 ? 0 : s->k_pos_head ? s->k_pos_head : s->n * 8;
+    const int64_t step = lctx__k_pos_step(s);
     int64_t g, j;
-    if (step % 8 || (s->k_pos_head != -1 && step < s->n * 8)) return LCTX_E_STRIDE;
-    if (!lctx__fits(lctx__mul(a->n_head_kv, step))) return LCTX_E_OVERFLOW;
     for (g = 0; g < a->n_head_kv; g++) {
         const int64_t *pos = (const int64_t *)(const void *)((const char *)s->k_pos + g * step);
         if (s->n && (pos[0] < 0 || pos[s->n - 1] >= LCTX__MAX_POS)) return LCTX_E_POS;
@@ -2874,6 +2890,8 @@ static lctx_status lctx__span_strides(const lctx_attn *a, const lctx_span *s)
     const int64_t vb = tiles ? lctx__value_bytes(s->v_type, a->d_v)
                              : a->d_v * lctx__esize(s->v_type);
     const int64_t scales = s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head;
+    const int64_t step = lctx__k_pos_step(s);
+    if (s->k_pos && (step % 8 || (s->k_pos_head != -1 && step < s->n * 8))) return LCTX_E_STRIDE;
     if ((s->k_token && s->k_token < kb) || (s->k_head && s->k_head < kb)) return LCTX_E_STRIDE;
     if ((s->v_token && s->v_token < vb) || (s->v_head && s->v_head < vb)) return LCTX_E_STRIDE;
     if (tiles && (s->k_token | s->k_head | s->v_token | s->v_head) % 4) return LCTX_E_STRIDE;
@@ -2896,7 +2914,7 @@ static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int6
         return LCTX_E_SPAN;
     if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
     if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
-    if (s->k_pos && (st = a->rope ? LCTX_E_SPAN : lctx__k_pos_check(a, s)) != LCTX_OK) return st;
+    if (s->k_pos && a->rope) return LCTX_E_SPAN;
     if (a->rope && s->n && (lctx__pos_check(a->rope, s->pos) == LCTX_E_XPOS_FAR ||
                             lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
         return LCTX_E_XPOS_FAR;
@@ -2910,14 +2928,32 @@ static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
 {
     return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
 }
+/* May a query stand there? Before all keys it sees nothing, if masks are causal. */
+static lctx_status lctx__q_pos_check(const lctx_attn *a, int64_t pos)
+{
+    const int64_t least = a->mask == LCTX_CAUSAL ? -LCTX__MAX_POS : 0;
+    if (a->rope) return lctx__pos_check(a->rope, pos);
+    return pos < least || pos >= LCTX__MAX_POS ? LCTX_E_POS : LCTX_OK;
+}
+/* Positions that follow by one: what holds at both ends holds between them. */
 static lctx_status lctx__positions_check(const lctx_attn *a)
 {
+    lctx_status st;
+    if (a->q_pos || !a->n_q) return LCTX_OK;
+    if (a->q_pos0 > LCTX__MAX_POS - a->n_q) return LCTX_E_POS;
+    st = lctx__q_pos_check(a, a->q_pos0);
+    return st ? st : lctx__q_pos_check(a, a->q_pos0 + a->n_q - 1);
+}
+/* What is listed for each query and each key. */
+static lctx_status lctx__listed_check(const lctx_attn *a)
+{
+    lctx_status st = LCTX_OK;
     int64_t t;
-    if (!a->q_pos)
-        return a->q_pos0 < 0 || a->q_pos0 > LCTX__MAX_POS - a->n_q ? LCTX_E_POS : LCTX_OK;
-    for (t = 0; t < a->n_q; t++)
-        if (a->q_pos[t] < 0 || a->q_pos[t] >= LCTX__MAX_POS) return LCTX_E_POS;
-    return LCTX_OK;
+    for (t = 0; a->q_pos && !st && t < a->n_q; t++) st = lctx__q_pos_check(a, a->q_pos[t]);
+    for (t = 0; a->q_group && !st && t < a->n_q; t++) if (a->q_group[t] < 0) st = LCTX_E_GROUP;
+    for (t = 0; !st && t < a->n_spans; t++)
+        if (a->spans[t].k_pos) st = lctx__k_pos_check(a, &a->spans[t]);
+    return st;
 }
 
 static lctx_status lctx__pattern_check(const lctx_pattern *p)
@@ -2956,20 +2992,16 @@ static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope
 
 static lctx_status lctx__raw_check(const lctx_attn *a)
 {
-    const lctx_rope *rope = a->rope;
     lctx_status st;
-    int64_t t;
-    if (!rope) return a->far_rule || a->far_pos ? LCTX_E_NULL : LCTX_OK;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
-    if (rope->n_rot > a->d_k) return LCTX_E_N_ROT;
+    if (!a->rope) return a->far_rule || a->far_pos ? LCTX_E_NULL : LCTX_OK;
+    if ((st = lctx__rope_valid(a->rope)) != LCTX_OK) return st;
+    if (a->rope->n_rot > a->d_k) return LCTX_E_N_ROT;
     if (a->far_pos < 0) return LCTX_E_POS;
-    for (t = 0; !st && t < a->n_q; t++) st = lctx__pos_check(rope, lctx__q_pos(a, t));
-    return st || !a->far_rule ? st : lctx__far_check(a->far_rule, rope);
+    return a->far_rule ? lctx__far_check(a->far_rule, a->rope) : LCTX_OK;
 }
 
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
-    int64_t t;
     lctx_status st;
     if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
     if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
@@ -2979,15 +3011,14 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
     if (a->window < 0 || a->n_sink < 0) return LCTX_E_WINDOW;
     if (a->pattern && (st = lctx__pattern_check(a->pattern)) != LCTX_OK) return st;
-    for (t = 0; a->q_group && t < a->n_q; t++) if (a->q_group[t] < 0) return LCTX_E_GROUP;
     if (!lctx__finite(a->softcap) || a->softcap < 0) return LCTX_E_SOFTCAP;
     if (!lctx__finite(a->scale) || a->scale < 0) return LCTX_E_SOFTCAP;
     if (a->q_token < 0 || a->q_head < 0 || a->out_token < 0 || a->out_head < 0)
         return LCTX_E_STRIDE;
     if (a->n_spans && !a->spans) return LCTX_E_NULL;
     if ((st = lctx__parallel_check(a->par)) != LCTX_OK) return st;
-    if ((st = lctx__positions_check(a)) != LCTX_OK) return st;
-    return lctx__raw_check(a);
+    if ((st = lctx__raw_check(a)) != LCTX_OK) return st;
+    return lctx__positions_check(a);
 }
 
 /* Strides of queries, output and bias. */
@@ -3083,55 +3114,103 @@ static void lctx__plan_cut(lctx__plan *p)
     p->n_all += p->n_task;
 }
 
-/* Copies of the queries: for spans of query 0 and 1, near and far. */
-static int64_t lctx__copies(const lctx__plan *p)
-{
-    return (1 + p->has_far) * (1 + p->has_rule);
-}
-
-/* Carves the tables of raw keys out of `base` (null: only measures); returns the bytes. */
-static int64_t lctx__turns_carve(lctx__plan *p, char *base)
+/* Carves the tables of raw keys. */
+static void lctx__turns_carve(lctx__plan *p, lctx__carver *r)
 {
     const int64_t n = p->a.rope->n_rot / 2 * LCTX_TILE;
-    lctx__carver at = { base, 0 };
     int i;
-    p->turns = (lctx__turns *)lctx__carve(&at, LCTX__TURNS * (int64_t)sizeof(lctx__turns));
+    p->turns = (lctx__turns *)lctx__carve(r, LCTX__TURNS, (int64_t)sizeof *p->turns);
     for (i = 0; i < LCTX__TURNS; i++) {
-        double *c = (double *)lctx__carve(&at, n * 8), *s = (double *)lctx__carve(&at, n * 8);
-        float *co = (float *)lctx__carve(&at, 2 * n * 4);
-        float *si = (float *)lctx__carve(&at, 2 * n * 4);
-        if (!base) continue;
-        p->turns[i].c = c, p->turns[i].s = s, p->turns[i].cos = co, p->turns[i].sin = si;
+        double *c = (double *)lctx__carve(r, n, 8), *s = (double *)lctx__carve(r, n, 8);
+        float *co = (float *)lctx__carve(r, 2 * n, 4), *si = (float *)lctx__carve(r, 2 * n, 4);
+        if (p->turns) p->turns[i].c = c, p->turns[i].s = s;
+        if (p->turns) p->turns[i].cos = co, p->turns[i].sin = si;
     }
-    return at.n;
 }
 
-/* Scratch of one thread, and of all of it. Every carve below has its line here. */
+/* What a task is at: one KV head or all, one block of queries, one set of leaves. Rows are in the
+   order of KV head, query, head in the group. */
+typedef struct lctx__work {
+    const lctx__plan *p;
+    const lctx__ops *ops;
+    int64_t head0, q0, n_q;        /* first KV head, first query, queries */
+    int64_t head;                  /* KV head in hand */
+    int far;                       /* copy of the queries in hand */
+    int64_t all;                   /* rows of all heads */
+    int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
+    int mass;                      /* the second pass: no values, weights are added up by key */
+    float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
+    lctx__dots dots[2];            /* the first two for dot products */
+    float *bias;                   /* [rows][LCTX_TILE] */
+    float *k_tile, *v_tile, *k_scale, *v_scale;
+    float *k_turned;               /* with raw keys, as the next two */
+    lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
+    uint64_t *side;                /* [rows] of see, near or far pairs */
+    uint64_t *see;
+    float *slope, *dist;
+    lctx__part *stack;             /* [depth] */
+    int64_t top;                   /* parts on the stack */
+    lctx__tile t;                  /* what the kernel is given */
+} lctx__work;
+
+/* Carves what a thread works with. */
+static void lctx__work_carve(lctx__work *w, lctx__carver *r)
+{
+    const lctx__plan *p = w->p;
+    const int64_t all = lctx__mul(p->rows, p->heads), d = p->d_k;
+    int64_t i;
+    for (i = 0; i < 4; i++)
+        if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
+            w->q[i] = (float *)lctx__carve(r, lctx__mul(all, d), 4);
+    w->t.s = (float *)lctx__carve(r, p->rows, LCTX_TILE * 4);
+    w->bias = p->biased ? (float *)lctx__carve(r, p->rows, LCTX_TILE * 4) : NULL;
+    w->see = (uint64_t *)lctx__carve(r, p->rows, 8);
+    w->slope = (float *)lctx__carve(r, all, 4);
+    w->dist = (float *)lctx__carve(r, p->rows, 4);
+    w->k_tile = (float *)lctx__carve(r, d, LCTX_TILE * 4);
+    w->v_tile = (float *)lctx__carve(r, p->d_v, LCTX_TILE * 4);
+    w->k_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
+    w->v_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
+    for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
+        w->dots[i].words = (uint32_t *)lctx__carve(r, lctx__mul(all, d), 2);
+        w->dots[i].scale = (float *)lctx__carve(r, all, 4);
+        w->dots[i].start = (int32_t *)lctx__carve(r, all, 4);
+    }
+    w->t.w = p->any_dots ? (uint32_t *)lctx__carve(r, p->rows, LCTX__WORDS * 4) : NULL;
+    w->t.w_scale = p->any_dots ? (float *)lctx__carve(r, p->rows, 4) : NULL;
+    w->t.share = p->any_dots ? (float *)lctx__carve(r, LCTX_TILE, 4) : NULL;
+    if (p->a.rope) {
+        w->k_turned = (float *)lctx__carve(r, d, LCTX_TILE * 4);
+        w->angles = (lctx__angles *)lctx__carve(r, LCTX__TURNS, (int64_t)sizeof *w->angles);
+        for (i = 0; w->angles && i < LCTX__TURNS; i++) w->angles[i].rope = NULL;
+        w->side = (uint64_t *)lctx__carve(r, p->rows, 8);
+    }
+    w->stack = (lctx__part *)lctx__carve(r, p->depth, (int64_t)sizeof(lctx__part));
+    for (i = 0; i < p->depth; i++) {
+        float *f = (float *)lctx__carve(r, p->part_floats, 4);
+        if (!f) continue;
+        w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + all;
+        w->stack[i].mla[2] = f + 2 * all;
+    }
+}
+
+/* Scratch of one thread, and of all of it: threads, results of tasks, tables of raw keys. */
 static void lctx__plan_sizes(lctx__plan *p)
 {
-    const int64_t k_tile = p->d_k * LCTX_TILE * 4, v_tile = p->d_v * LCTX_TILE * 4;
-    const int64_t all = lctx__mul(p->rows, p->heads);
+    lctx__carver r = lctx__carver_of(NULL);
+    lctx__work w;
     int64_t n;
-    p->part_floats = lctx__round_up(lctx__mul(all, p->d_v + 2), 16);
-    n = lctx__mul(all, p->d_k * 4 * lctx__copies(p) + 4);               /* queries, slope */
-    n = lctx__add(n, lctx__mul(p->rows, LCTX_TILE * 4 * (p->biased ? 2 : 1)));   /* scores, bias */
-    n = lctx__add(n, lctx__mul(p->rows, 8 + 4));                        /* see, dist */
-    if (p->any_dots) {
-        n = lctx__add(n, lctx__mul(all, (p->d_k * 2 + 8) * (1 + p->has_far)));   /* lctx__dots */
-        n = lctx__add(n, lctx__mul(p->rows, LCTX__WORDS * 4 + 4) + LCTX_TILE * 4);  /* weights */
-    }
-    n = lctx__add(n, k_tile + v_tile + 2 * LCTX_TILE * 4);              /* unpacked tiles, scales */
-    if (p->a.rope)                             /* turned keys, their angles, masks by distance */
-        n = lctx__add(n, k_tile + LCTX__TURNS * (int64_t)sizeof(lctx__angles) + p->rows * 8);
-    n = lctx__add(n, lctx__mul(p->depth, p->part_floats * 4 + (int64_t)sizeof(lctx__part)));
-    n = lctx__add(n, 24 * LCTX__ALIGN);
-    p->thread_bytes = lctx__round_up(n, LCTX__ALIGN);
-    p->total_bytes = lctx__mul(p->thread_bytes, p->threads);
+    memset(&w, 0, sizeof w);
+    w.p = p;
+    p->part_floats = lctx__round_up(lctx__mul(lctx__mul(p->rows, p->heads), p->d_v + 2), 16);
+    lctx__work_carve(&w, &r);
+    p->thread_bytes = r.used;
+    n = lctx__mul(r.used, p->threads);
     if (p->split)          /* one result a task, for the last fold; as many as there may be */
-        p->total_bytes = lctx__add(p->total_bytes, lctx__mul(2 * LCTX__WANT_TASKS(p),
-                                                             p->part_floats * 4));
-    if (p->a.rope) p->turns_bytes = lctx__turns_carve(p, NULL);
-    p->total_bytes = lctx__add(p->total_bytes, p->turns_bytes + 2 * LCTX__ALIGN);
+        n = lctx__add(n, lctx__mul(2 * LCTX__WANT_TASKS(p), p->part_floats * 4));
+    r = lctx__carver_of(NULL);
+    if (p->a.rope) lctx__turns_carve(p, &r);
+    p->turns_at = n, p->total_bytes = lctx__add(n, lctx__add(r.used, LCTX__ALIGN));
 }
 
 static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
@@ -3157,7 +3236,8 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
         if (!lctx__reaches(steps, s.k_token, s.v_token) ||
             !lctx__reaches(s.n, s.k_scale_token, s.v_scale_token) ||
             !lctx__reaches(p->a.n_head_kv, s.k_head, s.v_head) ||
-            !lctx__reaches(p->a.n_head_kv, s.k_scale_head, s.v_scale_head))
+            !lctx__reaches(p->a.n_head_kv, s.k_scale_head, s.v_scale_head) ||
+            !lctx__reaches(p->a.n_head_kv, s.k_pos_head, 0))
             return LCTX_E_OVERFLOW;
         p->n_kv += s.n;
         if (p->n_kv > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
@@ -3180,71 +3260,6 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes)
     lctx_status st = bytes ? lctx__plan_make(&p, attn) : LCTX_E_NULL;
     if (!st) *bytes = (size_t)p.total_bytes;
     return st;
-}
-
-/* ---- a task: one KV head or all, one block of queries, one set of leaves. Rows are in the order
-   of KV head, query, head in the group. */
-typedef struct lctx__work {
-    const lctx__plan *p;
-    const lctx__ops *ops;
-    int64_t head0, q0, n_q;        /* first KV head, first query, queries */
-    int64_t head;                  /* KV head in hand */
-    int far;                       /* copy of the queries in hand */
-    int64_t all;                   /* rows of all heads */
-    int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
-    int mass;                      /* the second pass: no values, weights are added up by key */
-    float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
-    lctx__dots dots[2];            /* the first two for dot products */
-    float *bias;                   /* [rows][LCTX_TILE] */
-    float *k_tile, *v_tile, *k_scale, *v_scale;
-    float *k_turned;               /* with raw keys, as the next two */
-    lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
-    uint64_t *side;                /* [rows] of see, near or far pairs */
-    uint64_t *see;
-    float *slope, *dist;
-    lctx__part *stack;             /* [depth] */
-    int64_t top;                   /* parts on the stack */
-    lctx__tile t;                  /* what the kernel is given */
-} lctx__work;
-
-static void lctx__work_carve(lctx__work *w, char *base)
-{
-    const lctx__plan *p = w->p;
-    const int64_t all = p->rows * p->heads;
-    lctx__carver at = { base, 0 };
-    int64_t i;
-    for (i = 0; i < 4; i++)
-        if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
-            w->q[i] = (float *)lctx__carve(&at, all * p->d_k * 4);
-    w->t.s = (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4);
-    w->bias = p->biased ? (float *)lctx__carve(&at, p->rows * LCTX_TILE * 4) : NULL;
-    w->see = (uint64_t *)lctx__carve(&at, p->rows * 8);
-    w->slope = (float *)lctx__carve(&at, all * 4);
-    w->dist = (float *)lctx__carve(&at, p->rows * 4);
-    w->k_tile = (float *)lctx__carve(&at, p->d_k * LCTX_TILE * 4);
-    w->v_tile = (float *)lctx__carve(&at, p->d_v * LCTX_TILE * 4);
-    w->k_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
-    w->v_scale = (float *)lctx__carve(&at, LCTX_TILE * 4);
-    for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
-        w->dots[i].words = (uint32_t *)lctx__carve(&at, all * p->d_k * 2);
-        w->dots[i].scale = (float *)lctx__carve(&at, all * 4);
-        w->dots[i].start = (int32_t *)lctx__carve(&at, all * 4);
-    }
-    w->t.w = p->any_dots ? (uint32_t *)lctx__carve(&at, p->rows * LCTX__WORDS * 4) : NULL;
-    w->t.w_scale = p->any_dots ? (float *)lctx__carve(&at, p->rows * 4) : NULL;
-    w->t.share = p->any_dots ? (float *)lctx__carve(&at, LCTX_TILE * 4) : NULL;
-    if (p->a.rope) {
-        w->k_turned = (float *)lctx__carve(&at, p->d_k * LCTX_TILE * 4);
-        w->angles = (lctx__angles *)lctx__carve(&at, LCTX__TURNS * (int64_t)sizeof *w->angles);
-        for (i = 0; i < LCTX__TURNS; i++) w->angles[i].rope = NULL;
-        w->side = (uint64_t *)lctx__carve(&at, p->rows * 8);
-    }
-    w->stack = (lctx__part *)lctx__carve(&at, p->depth * (int64_t)sizeof(lctx__part));
-    for (i = 0; i < p->depth; i++) {
-        float *f = (float *)lctx__carve(&at, p->part_floats * 4);
-        w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + all;
-        w->stack[i].mla[2] = f + 2 * all;
-    }
 }
 
 /* ---- raw keys: f32 tables hold the angles of a tile's lanes, counted from its first; those of its
@@ -3281,10 +3296,11 @@ static void lctx__turns_make(lctx__plan *p, int which, double slower, int64_t gr
     lctx__angles_begin(&t->start, &t->coarse);
     lctx__angles_move(&t->start, 0);
 }
-static void lctx__turns_begin(lctx__plan *p, char *at)
+static void lctx__turns_begin(lctx__plan *p)
 {
     const lctx_far_rule *r = p->a.far_rule;
-    (void)lctx__turns_carve(p, at);
+    lctx__carver at = lctx__carver_of(p->scratch + p->turns_at);
+    lctx__turns_carve(p, &at);
     lctx__turns_make(p, LCTX__NEAR, 1, 1);
     if (p->a.rope->n_hat) lctx__turns_make(p, LCTX__HAT, 1, 1);
     if (p->has_rule && r->kind != LCTX_FAR_CLAMP)
@@ -3977,11 +3993,13 @@ static void lctx__emit(const lctx__work *w, const lctx__part *part)
 static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
 {
     int64_t block = p->n_block - 1 - i / p->n_part / p->head_tasks;
+    lctx__carver at;
     memset(w, 0, sizeof *w);
     w->p = p, w->ops = lctx__use();
     w->part = i % p->n_part;
     w->head0 = i / p->n_part % p->head_tasks * p->heads;
-    lctx__work_carve(w, p->scratch + thread * p->thread_bytes);
+    at = lctx__carver_of(p->scratch + thread * p->thread_bytes);
+    lctx__work_carve(w, &at);
     lctx__work_queries(w, block * p->q_block);
     w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
     w->t.dist = w->dist;
@@ -4085,7 +4103,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     lctx__plan p;
     lctx_status st = lctx__plan_make(&p, attn);
     int64_t i;
-    if (st) return st;
+    if (st || (st = lctx__listed_check(&p.a)) != LCTX_OK) return st;
     if (p.a.n_q == 0) return LCTX_OK;
     if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far && !p.a.rope)) return LCTX_E_NULL;
     if (p.a.mass && !p.a.lse) return LCTX_E_NULL;
@@ -4093,8 +4111,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
         if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
     p.scratch = lctx__aligned(scratch);
-    if (p.a.rope)      /* behind all else */
-        lctx__turns_begin(&p, p.scratch + p.total_bytes - p.turns_bytes - 2 * LCTX__ALIGN);
+    if (p.a.rope) lctx__turns_begin(&p);
     lctx__report(&p);
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
     if (p.n_part > 1)
@@ -4426,7 +4443,7 @@ static int64_t lctx__rewind_min(const lctx_cache *c)
 static int lctx__window_held(const lctx_cache *c, int64_t pos, int64_t end)
 {
     int64_t i, need = lctx__max(pos - c->d.window + 1, 0) / c->d.block;
-    if (!lctx__windowed(c) || pos >= lctx__window_min(c)) return pos >= c->cut;
+    if (!lctx__windowed(c) || pos >= lctx__window_min(c)) return lctx__max(pos, 0) >= c->cut;
     for (i = 0; i < c->n_slot && c->slot[i].id < need; i++) {}
     for (; need * c->d.block < end; need++, i++)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
@@ -4526,10 +4543,11 @@ static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, i
     return LCTX_OK;
 }
 
-/* An integer that orders as floats do; a NaN counts most. */
+/* An integer below UINT32_MAX that orders as floats do; a NaN of either sign counts most. */
 static uint32_t lctx__order(float x)
 {
     uint32_t u = lctx__bits(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return UINT32_MAX - 1;
     return u >> 31 ? ~u : u | 0x80000000u;
 }
 
@@ -4990,13 +5008,21 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
 /* ---- Which of its keys are open depends on the query's tile alone, and not on what else is there:
    so the bits are the same for any chunking. Queries are attended tile by tile then. */
 
+/* The tile of a query; beyond the end that of the next token, for no tile after it is full. */
+static int64_t lctx__query_tile(const lctx_cache *c, const lctx_attn *a, int64_t t)
+{
+    return lctx__tile_of(lctx__clip(lctx__q_pos(a, t), c->n));
+}
 /* How many of the queries from t on see the same spans; those of *tile. */
 static int64_t lctx__query_run(const lctx_cache *c, const lctx_attn *a, int64_t t, int64_t *tile)
 {
+    const int64_t rest = a->n_q - t;
     int64_t n;
-    *tile = t < a->n_q ? lctx__tile_of(lctx__q_pos(a, t)) : 0;
-    if (!lctx__opens(c)) return a->n_q - t;
-    for (n = 0; t + n < a->n_q && lctx__tile_of(lctx__q_pos(a, t + n)) == *tile; n++) {}
+    *tile = rest > 0 ? lctx__query_tile(c, a, t) : 0;
+    if (rest <= 0 || !lctx__opens(c)) return rest;
+    if (!a->q_pos && *tile == lctx__tile_of(c->n)) return rest;
+    if (!a->q_pos) return lctx__min(rest, *tile + LCTX_TILE - lctx__q_pos(a, t));
+    for (n = 1; n < rest && lctx__query_tile(c, a, t + n) == *tile; n++) {}
     return n;
 }
 
@@ -5028,18 +5054,19 @@ static lctx_attn lctx__attn_queries(const lctx_attn *attn, int64_t t, int64_t n)
     return a;
 }
 
-/* Scratch for the greatest of these parts, over the same keys. */
+/* Scratch for the greatest of these parts, over the same keys: equally many queries need as much. */
 static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, size_t *bytes)
 {
-    lctx_status st = LCTX_OK;
-    int64_t t = 0, n, tile;
+    size_t part;
+    lctx_status st = lctx_attend_size(attn, &part);      /* is all of it sound? */
+    int64_t t = 0, n, sized = -1, tile;
+    lctx_attn a;
+    if (st) return st;
     *bytes = 0;
     do {
-        lctx_attn a;
-        size_t part;
-        if (attn->n_q < 0) return LCTX_E_COUNT;
         n = lctx__query_run(c, attn, t, &tile);
-        a = lctx__attn_queries(attn, t, n);
+        if (n == sized) continue;
+        a = lctx__attn_queries(attn, t, n), sized = n;
         st = lctx_attend_size(&a, &part);
         if (!st && part > *bytes) *bytes = part;
     } while (!st && (t += n) < attn->n_q);
@@ -5203,16 +5230,15 @@ typedef struct lctx__choice {
     int64_t   *list;
     lctx_span *spans;      /* one more, and one for each open slot */
 } lctx__choice;
-static int64_t lctx__choice_carve(char *base, const lctx_cache *c, lctx__choice *x)
+static int64_t lctx__choice_carve(const lctx_cache *c, void *at, lctx__choice *x)
 {
     const int64_t n = c->n_slot;
-    lctx__carver at = { base, 0 };
-    x->bound = (float *)lctx__carve(&at, n * 4);
-    x->rank = (uint32_t *)lctx__carve(&at, n * 4);
-    x->list = (int64_t *)lctx__carve(&at, n * 8);
-    x->spans = (lctx_span *)lctx__carve(&at, (n + lctx__n_open(c) + 1) *
-                                             (int64_t)sizeof(lctx_span));
-    return at.n;
+    lctx__carver r = lctx__carver_of(at);
+    x->bound = (float *)lctx__carve(&r, n, 4);
+    x->rank = (uint32_t *)lctx__carve(&r, n, 4);
+    x->list = (int64_t *)lctx__carve(&r, n, 8);
+    x->spans = (lctx_span *)lctx__carve(&r, n + lctx__n_open(c) + 1, (int64_t)sizeof(lctx_span));
+    return lctx__add(r.used, LCTX__ALIGN);
 }
 
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
@@ -5222,12 +5248,15 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     lctx__choice x;
     lctx_attn a;
     lctx_status st;
+    int64_t own;
     if (!cache || !attn || !bytes) return LCTX_E_NULL;
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     a = lctx__attn_head(&a, 0);
-    if ((st = lctx__parts_size(cache, &a, bytes)) == LCTX_OK)
-        *bytes += LCTX__ALIGN + (size_t)lctx__choice_carve(NULL, cache, &x);
-    return st;
+    if ((st = lctx__parts_size(cache, &a, bytes)) != LCTX_OK) return st;
+    own = lctx__add(lctx__choice_carve(cache, NULL, &x), (int64_t)*bytes);
+    if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
+    *bytes = (size_t)own;
+    return LCTX_OK;
 }
 
 /* A span in head g alone. */
@@ -5286,7 +5315,7 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     if (a.n_q && (!a.q || !a.out)) return LCTX_E_NULL;
     if (!scratch || scratch_bytes < bytes) return LCTX_E_SCRATCH;
     if (!lctx__windows_held(cache, &a)) return LCTX_E_EVICTED;
-    own = LCTX__ALIGN + lctx__choice_carve(lctx__aligned(scratch), cache, &x);
+    own = lctx__choice_carve(cache, lctx__aligned(scratch), &x);
     for (g = 0; g < a.n_head_kv; g++) {
         head = lctx__attn_head(&a, g);
         n_chosen = lctx__retrieve_choose(cache, &a, retrieve, g, &x), t = 0;
@@ -5705,29 +5734,27 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
     return c;
 }
 
-/* Carves the activations out of `base` (null: only measures); returns the bytes. */
-static int64_t lctx__acts_carve(const lctx_session *s, char *base, lctx__acts *a)
+/* Carves the activations out of `at` (null: only measures); returns the bytes. */
+static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
     const int64_t n = s->d.chunk;
-    lctx__carver at = { base, 0 };
-    int64_t wide;
+    lctx__carver r = lctx__carver_of(at);
     a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(m->d_ff, 16);
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
-    wide = lctx__max(a->ld_x, a->ld_q);
-    a->x = (float *)lctx__carve(&at, n * a->ld_x * 4);
-    a->h = (float *)lctx__carve(&at, n * a->ld_x * 4);
-    a->q = (float *)lctx__carve(&at, n * a->ld_q * 4);
-    a->far = (float *)lctx__carve(&at, n * a->ld_q * 4);
-    a->att = (float *)lctx__carve(&at, n * a->ld_q * 4);
-    a->k = (float *)lctx__carve(&at, n * a->ld_k * 4);
-    a->v = (float *)lctx__carve(&at, n * a->ld_k * 4);
-    a->gate = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
-    a->up = (float *)lctx__carve(&at, LCTX__FFN_TOKENS * a->ld_f * 4);
-    a->vec = (float *)lctx__carve(&at, wide * 4);
-    a->pos = (int64_t *)lctx__carve(&at, n * 8);
-    return at.n;
+    a->x = (float *)lctx__carve(&r, n, a->ld_x * 4);
+    a->h = (float *)lctx__carve(&r, n, a->ld_x * 4);
+    a->q = (float *)lctx__carve(&r, n, a->ld_q * 4);
+    a->far = (float *)lctx__carve(&r, n, a->ld_q * 4);
+    a->att = (float *)lctx__carve(&r, n, a->ld_q * 4);
+    a->k = (float *)lctx__carve(&r, n, a->ld_k * 4);
+    a->v = (float *)lctx__carve(&r, n, a->ld_k * 4);
+    a->gate = (float *)lctx__carve(&r, LCTX__FFN_TOKENS, a->ld_f * 4);
+    a->up = (float *)lctx__carve(&r, LCTX__FFN_TOKENS, a->ld_f * 4);
+    a->vec = (float *)lctx__carve(&r, lctx__max(a->ld_x, a->ld_q), 4);
+    a->pos = (int64_t *)lctx__carve(&r, n, 8);
+    return r.used;
 }
 
 LCTX_API void lctx_session_free(lctx_session *session)

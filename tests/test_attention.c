@@ -739,6 +739,36 @@ static int all_zero(const float *x, int64_t n)
     return 1;
 }
 
+/* As many masks aligned at the end: 75 queries on 16 keys, of which the first 59 stand before all
+   keys; under windows, sinks, ALiBi and patterns as well. */
+static void test_before_all_keys(void)
+{
+    problem p = plain(4, 2, 64, 75, 16, LCTX_F32);
+    int kind;
+    for (kind = 0; kind < LCTX_PATTERN_COUNT; kind++) {
+        scene *s;
+        oracle_error e;
+        double lse_off;
+        int64_t t, blank = 1, i;
+        p.patterned = 1; p.pattern.kind = kind; p.pattern.length = 5; p.pattern.dilation = 2;
+        p.pattern.n_global = 2; p.alibi = kind % 2; p.window = kind % 2 ? 7 : 0; p.n_sink = 3;
+        s = scene_new(&p);
+        for (t = 0; t < 75; t++) s->q_pos[t] = t - 59;
+        memset(s->out, 0x5a, 75 * 4 * 64 * 4);
+        check(attend(&s->attn) == LCTX_OK, "queries may stand before all keys");
+        for (i = 0; i < 59 * 4; i++) blank &= s->lse[i] == -(float)INFINITY;
+        check(blank && all_zero(s->out, 59 * 4 * 64), "and see nothing there, pattern %d", kind);
+        compare(s, &e, &lse_off);
+        check(e.worst < 2e-5 && lse_off < 1e-5, "the others see what they see (%.1e, %.1e)", e.worst,
+              lse_off);
+        s->attn.q_pos = NULL; s->attn.q_pos0 = -59;
+        memset(s->out, 0x5a, 75 * 4 * 64 * 4);
+        check(attend(&s->attn) == LCTX_OK && all_zero(s->out, 59 * 4 * 64),
+              "as they may without a list, pattern %d", kind);
+        scene_free(s);
+    }
+}
+
 static void test_more_queries_than_keys(void)
 {
     problem p = plain(4, 2, 64, 34, 1, LCTX_F16);
@@ -750,9 +780,10 @@ static void test_more_queries_than_keys(void)
     agrees(&p, "cross attention of 75 queries on 16 keys");
     p = plain(4, 2, 64, 0, 16, LCTX_F32);
     agrees(&p, "no query at all");
+    test_before_all_keys();
 }
 
-typedef enum blind { FUTURE, OUT_OF_WINDOW, NO_KEYS, NO_SPANS, HOLES_ONLY, BLINDS } blind;
+typedef enum blind { FUTURE, BEFORE, OUT_OF_WINDOW, NO_KEYS, NO_SPANS, HOLES_ONLY, BLINDS } blind;
 
 /* Rows that see nothing, for one of the reasons. */
 static scene *blind_scene(blind why, lctx_type type, store how, int64_t n_q)
@@ -764,7 +795,8 @@ static scene *blind_scene(blind why, lctx_type type, store how, int64_t n_q)
     p.bias = why == HOLES_ONLY ? HOLES : NO_BIAS;
     if (why == OUT_OF_WINDOW) p.window = 33;
     s = scene_new(&p);
-    for (i = 0; i < n_q; i++) s->q_pos[i] = why == OUT_OF_WINDOW ? 699 + 33 + i : 0;
+    for (i = 0; i < n_q; i++)
+        s->q_pos[i] = why == OUT_OF_WINDOW ? 699 + 33 + i : why == BEFORE ? i - n_q : 0;
     for (i = 0; why == FUTURE && i < s->attn.n_spans; i++) s->spans[i].pos += 1;
     for (i = 0; why == HOLES_ONLY
          && i < p.n_head * n_q * p.n_kv; i++) s->bias[i] = -(float)INFINITY;
@@ -774,7 +806,8 @@ static scene *blind_scene(blind why, lctx_type type, store how, int64_t n_q)
 
 static void test_blind_rows(void)
 {
-    static const char *const whys[] = { "keys in the future", "keys out of the window",
+    static const char *const whys[] = { "keys in the future", "before position 0",
+                                        "keys out of the window",
                                         "a span of no keys",
                                         "no spans", "bias -inf" };
     int why, t, i;
@@ -2576,26 +2609,36 @@ static void test_bad_arguments(void)
         g.rope.xpos_base = 1; g.s[1].pos = 58);
 #undef RAW
     REFUSED(LCTX_E_GROUP, "a span of a negative group", g.s[1].group = -1);
-    REFUSED(LCTX_E_GROUP, "a query of a negative group", g.a.q_group = g.group; g.group[2] = -1);
+    REFUSED(LCTX_E_GROUP, "a query of a negative group", g.need_size = 0; g.a.q_group = g.group;
+            g.group[2] = -1);
     REFUSED(LCTX_E_SOFTCAP, "a negative softcap", g.a.softcap = -1);
     REFUSED(LCTX_E_SOFTCAP, "softcap NaN", g.a.softcap = nan);
     REFUSED(LCTX_E_SOFTCAP, "an infinite softcap", g.a.softcap = inf);
     REFUSED(LCTX_E_SOFTCAP, "a negative scale", g.a.scale = -1);
     REFUSED(LCTX_E_SOFTCAP, "scale NaN", g.a.scale = nan);
     REFUSED(LCTX_E_SOFTCAP, "an infinite scale", g.a.scale = inf);
-    REFUSED(LCTX_E_POS, "a negative query position", g.a.q_pos0 = -1);
+    REFUSED(LCTX_OK, "a query before all keys", g.a.q_pos0 = -2);
+    REFUSED(LCTX_E_POS, "a negative query position and no mask", g.a.q_pos0 = -1;
+            g.a.mask = LCTX_MASK_NONE);
+    REFUSED(LCTX_E_POS, "a negative query position of raw keys", g.a.q_pos0 = -1;
+            g.a.rope = &g.rope);
+    REFUSED(LCTX_E_POS, "a query position below -2^48", g.a.q_pos0 = -top - 1);
+    REFUSED(LCTX_E_POS, "the least query position", g.a.q_pos0 = INT64_MIN);
     REFUSED(LCTX_E_POS, "a query position of 2^48", g.a.q_pos0 = top - 2);
-    REFUSED(LCTX_E_POS, "a negative position in the list", g.a.q_pos = g.pos; g.pos[1] = -5);
-    REFUSED(LCTX_E_POS, "2^48 in the list", g.a.q_pos = g.pos; g.pos[2] = top);
+    REFUSED(LCTX_E_POS, "a negative position in the list and no mask", g.need_size = 0;
+            g.a.mask = LCTX_MASK_NONE; g.a.q_pos = g.pos; g.pos[1] = -5);
+    REFUSED(LCTX_E_POS, "2^48 in the list", g.need_size = 0; g.a.q_pos = g.pos; g.pos[2] = top);
+    REFUSED(LCTX_E_XPOS_FAR, "a listed query out of xPos's reach", g.need_size = 0;
+            g.a.rope = &g.rope; g.rope.xpos_base = 1; g.a.q_pos = g.pos; g.pos[1] = 65);
     REFUSED(LCTX_E_POS, "a negative key position", g.s[0].pos = -1);
     REFUSED(LCTX_OK, "listed positions", g.s[1].k_pos = g.pos16);
     REFUSED(LCTX_OK, "one list for all heads", g.s[1].k_pos = g.pos16; g.s[1].k_pos_head = -1);
-    REFUSED(LCTX_E_POS, "a listed position that goes back", g.s[1].k_pos = g.pos16;
+    REFUSED(LCTX_E_POS, "a listed position that goes back", g.need_size = 0; g.s[1].k_pos = g.pos16;
             g.pos16[13] = 11);
     REFUSED(LCTX_E_SPAN, "listed positions of raw keys", g.s[1].k_pos = g.pos16;
             g.a.rope = &g.rope);
-    REFUSED(LCTX_E_POS, "a negative listed position", g.s[1].k_pos = g.pos16; g.pos16[8] = -1);
-    REFUSED(LCTX_E_POS, "2^48 listed", g.s[1].k_pos = g.pos16; g.pos16[15] = top);
+    REFUSED(LCTX_E_POS, "a negative listed position", g.need_size = 0; g.s[1].k_pos = g.pos16; g.pos16[8] = -1);
+    REFUSED(LCTX_E_POS, "2^48 listed", g.need_size = 0; g.s[1].k_pos = g.pos16; g.pos16[15] = top);
     REFUSED(LCTX_E_STRIDE, "lists that overlap", g.s[1].k_pos = g.pos16; g.s[1].k_pos_head = 56);
     REFUSED(LCTX_E_STRIDE, "an odd stride of lists", g.s[1].k_pos = g.pos16;
             g.s[1].k_pos_head = 68);
@@ -2750,6 +2793,27 @@ static void test_odd_scales(void)
         }
 }
 
+/* The size takes no time by the number of queries and keys, and reads none of their lists. */
+static void test_size_reads(lctx_attn *a, lctx_span *span)
+{
+    const char *nowhere = (const char *)(uintptr_t)64;
+    lctx_rope_desc d;
+    lctx_rope rope;
+    size_t bytes;
+    memset(&d, 0, sizeof d);
+    d.n_rot = 64;
+    lctx_rope_init(&rope, &d);
+    a->n_q = (int64_t)(SIZE_MAX >> 17);
+    a->q_pos0 = 0;
+    a->rope = &rope;
+    check(lctx_attend_size(a, &bytes) == LCTX_OK, "as many raw queries as there may be are sized");
+    a->rope = NULL;
+    a->q_pos = (const int64_t *)(const void *)nowhere;
+    a->q_group = (const int32_t *)(const void *)nowhere;
+    span->k_pos = (const int64_t *)(const void *)nowhere;
+    check(lctx_attend_size(a, &bytes) == LCTX_OK, "the size reads no list of positions or groups");
+}
+
 /* Scratch for a million keys is that for a thousand and a logarithm. */
 static void test_scratch_size(void)
 {
@@ -2770,6 +2834,7 @@ static void test_scratch_size(void)
           (unsigned long)large);
     a.n_q = 0;
     check(lctx_attend_size(&a, &nothing) == LCTX_OK, "no queries have a scratch size");
+    test_size_reads(&a, &span);
 }
 
 /* ---------------------------------------------------------------------------- progress */

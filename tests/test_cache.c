@@ -2106,6 +2106,34 @@ static void test_select_edges(void)
     seq_free(&s);
 }
 
+/* A NaN in a caller's mass stays, whatever its sign: behind the sinks, before all else. */
+static void test_select_nan(void)
+{
+    static const uint32_t nans[] = { 0x7fc00000u, 0xffc00000u, 0x7fffffffu, 0xffffffffu };
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    size_t i;
+    for (i = 0; i < sizeof nans / sizeof *nans; i++) {
+        static float mass[G * 300];
+        lctx_select sel;
+        leftover left;
+        int64_t j, ok = 1;
+        seq s = built(&d, 3, 300);
+        for (j = 0; j < G * 300; j++) mass[j] = (float)(j % 300);
+        mass[299] = mass[599] = (float)INFINITY;
+        memcpy(&mass[30], &nans[i], 4);
+        memcpy(&mass[330], &nans[i], 4);
+        memset(&sel, 0, sizeof sel);
+        sel.mass = mass; sel.n_heavy = 2; sel.n_sink = 1;
+        check(lctx_cache_select(s.c, &sel) == LCTX_OK, "masses that are NaN select");
+        left = kept_by(&s);
+        for (j = 0; j < G; j++)
+            ok &= left.lists[j * 3] == 0 && left.lists[j * 3 + 1] == 30
+                  && left.lists[j * 3 + 2] == 299;
+        check(left.n == 3 && ok, "a NaN (%08x) counts more than infinity", (unsigned)nans[i]);
+        seq_free(&s);
+    }
+}
+
 /* Where the account of mass wants log-sum-exps that nobody else does, a stride for them is nobody's:
    the same tokens stay. */
 static void test_heavy_own_lse(void)
@@ -2601,6 +2629,52 @@ static void test_retrieve_arguments(void)
           && lctx_cache_retrieve(s.c, &base, &good, scratch, sizeof scratch) == LCTX_E_SCRATCH,
           "too little scratch is refused");
     seq_free(&plain);
+    seq_free(&s);
+}
+
+/* ------------------------------------------------------------------------- beyond the end */
+
+/* Queries that stand where the next token will and beyond see the same keys, open or not. */
+static void test_beyond(lctx_policy policy, lctx_type k, int64_t n)
+{
+    static const int64_t beyond[] = { 0, 1, 57, 58, 59, 63, 64, 186, 187, 700 };
+    enum { N = sizeof beyond / sizeof *beyond };
+    lctx_cache_desc d = desc_of(policy, policy == LCTX_FULL ? 0 : 2000, policy == LCTX_SINKS,
+                                k, LCTX_F32);
+    static float q[QROW], many[N * QROW], want[OROW], out[N * OROW];
+    int64_t pos[N];
+    lctx_attn a;
+    double worst = 0, far = 0;
+    int i, j;
+    seq s;
+    d.summaries = policy == LCTX_FULL;
+    s = built(&d, 3, n);
+    memset(&a, 0, sizeof a);
+    noise_from(900, n, q, QROW);
+    for (i = 0; i < N; i++) memcpy(many + i * QROW, q, sizeof q), pos[i] = n + beyond[i];
+    a.n_q = 1; a.n_head = H; a.q = a.q_far = q; a.q_pos0 = n; a.out = want;
+    a.precise = 1;
+    check(attend(s.c, &a) == LCTX_OK, "the next token's query is attended");
+    a.out = out;
+    for (i = 0; i < N; i++) {
+        a.q_pos0 = pos[i];
+        check(attend(s.c, &a) == LCTX_OK, "a query beyond the last key is attended");
+        for (j = 0; j < OROW; j++) worst = fmax(worst, fabs((double)(out[j] - want[j])));
+    }
+    a.n_q = N; a.q = a.q_far = many; a.q_pos = pos;
+    check(attend(s.c, &a) == LCTX_OK, "queries beyond the last key are attended together");
+    for (i = 0; i < N * OROW; i++) far = fmax(far, fabs((double)(out[i] - want[i % OROW])));
+    check(worst < 1e-6 && far < 1e-6, "policy %d, %s: queries far beyond %d keys see what the next"
+          " does (%.1e, %.1e off)", (int)policy, lctx_type_name(k), (int)n, worst, far);
+    if (policy == LCTX_FULL) {
+        lctx_retrieve r;
+        memset(&r, 0, sizeof r);
+        r.n_top = 9; r.window = 1;
+        check(retrieve(s.c, &a, &r) == LCTX_OK, "and are retrieved for");
+        for (i = 0, far = 0; i < N * OROW; i++)
+            far = fmax(far, fabs((double)(out[i] - want[i % OROW])));
+        check(far < 1e-6, "retrieval beyond %d keys sees them (%.1e off)", (int)n, far);
+    }
     seq_free(&s);
 }
 
@@ -3197,7 +3271,14 @@ int main(void)
     test_join_mass();
     test_drop_arguments();
     test_join_arguments();
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        test_beyond((lctx_policy)policy, LCTX_I4, 70);
+        test_beyond((lctx_policy)policy, LCTX_I4, 128);
+        test_beyond((lctx_policy)policy, LCTX_F16, 300);
+        test_beyond((lctx_policy)policy, LCTX_I4, 300);
+    }
     test_select_edges();
+    test_select_nan();
     test_heavy_own_lse();
     test_heavy_undo();
     test_budget_bytes();
