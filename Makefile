@@ -42,7 +42,8 @@ help:
 	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
 	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
-	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld and wasi-libc)'
+	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
+	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
@@ -109,6 +110,9 @@ $(B)/liblctx.a: $(B)/lctx.o
 # A library of calls, without main, with malloc and free for what is handed to them.
 $(B)/lctx.wasm: lctx.h $(B)/flags
 	@echo 'CC  $@'
+	$(Q)library=$$($(WASM) -print-libgcc-file-name) && { test -e "$$library" || { echo \
+	    "missing: $$library, clang's runtime library (Debian: libclang-rt-dev-wasm32)" >&2; \
+	    exit 1; }; }
 	$(Q)$(WASM) -mexec-model=reactor -DLCTX_IMPLEMENTATION \
 	    '-DLCTX_API=__attribute__((visibility("default")))' -x c $< -o $@ \
 	    -Wl,--export-dynamic,--export=malloc,--export=free

@@ -75,7 +75,8 @@
    WHAT STAYS IN THE CACHE, AND WHAT OF IT IS READ (floor 3)
        everything            LCTX_FULL
        the last tokens       LCTX_WINDOW; LCTX_SINKS with the first ones (StreamingLLM)
-       heavy hitters         LCTX_HEAVY: what received the most attention so far, by KV head (H2O)
+       heavy hitters         LCTX_HEAVY: what received the most attention so far, by KV head (H2O);
+                             past the trained length with a scaling, since distances stay
        a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
                              then once lctx_cache_select (SnapKV)
        everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest);
@@ -1055,7 +1056,8 @@ typedef struct lctx_model {
        rope      in place of the model's schedule (not of those that layers have of their own): the
                  query at position m turns, with all keys that it sees, by the schedule for ctx =
                  m + 1, whatever the keys before it were scored by. So DYNAMIC and LONGROPE follow
-                 the text exactly, in any chunking, as if all were computed anew for each token.
+                 the text exactly, in any chunking: keys are turned anew for each token, while the
+                 hidden states that gave them stay as their own schedules made them.
                  Past orig_ctx DYNAMIC has a schedule for each token: prompts run at decode's pace.
        far_rule  how far pairs count their distance */
 typedef struct lctx_session_desc {

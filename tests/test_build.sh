@@ -194,6 +194,11 @@ fi
 if command -v node > /dev/null && clang --target=wasm32-wasi "$dir/wasm.c" -o "$dir/wasm" 2> /dev/null
 then
     prove "make wasm builds a module" make -s -C "$here" wasm B="$dir"
+    no_runtime() {
+        ! make -s -C "$here" wasm B="$dir/rt" WASM="clang --target=wasm32-wasi -resource-dir=/no" \
+            2> "$dir/rt.log" && grep -q libclang-rt-dev-wasm32 "$dir/rt.log"
+    }
+    prove "make wasm names the runtime library where it is missing" no_runtime
     prove "the module serves JavaScript" node "$here/examples/wasm.mjs" --lib "$dir/lctx.wasm"
     prove "JavaScript's missing module has its exit code" sh -c \
         'node "$0/examples/wasm.mjs" --lib "$0/no-such.wasm"; test $? -eq 2' "$here"

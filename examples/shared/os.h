@@ -26,7 +26,7 @@ typedef struct os_file {
 int  os_file_open(os_file *file, const char *path);
 void os_file_close(os_file *file);
 
-int os_replace(const char *from, const char *to);     /* renames over an older file; 0 or an errno */
+int os_replace(const char *from, const char *to);   /* renames over an older file; 0 or an errno */
 
 double  os_seconds(void);               /* a clock that only runs forward */
 double  os_cpu_seconds(void);           /* computed by this thread; else by the process */
