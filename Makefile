@@ -10,13 +10,21 @@ PTHREAD   = -pthread
 PIC       = -fPIC
 Q        ?= @
 
-# OpenMP if the compiler has it; `make OPENMP=` goes without.
-TRY_OPENMP = printf '\043include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n' \
-             | $(1) $(CFLAGS) -fopenmp -x c - -o $(B)/openmp 2>/dev/null && echo -fopenmp
-OPENMP   := $(shell mkdir -p $(B); $(call TRY_OPENMP,$(CC)))
-LIBS      = $(OPENMP) -lm
+# Where threads come from: the library's own pool, openmp, or none. Without a compiler that links
+# them there are none.
+THREADS  ?= pool
+FLAGS_pool    = -pthread -DLCTX_PTHREADS -D_GNU_SOURCE
+FLAGS_openmp  = -fopenmp
+HEADER_pool   = pthread.h
+HEADER_openmp = omp.h
+TRY_THREADS   = $(if $(FLAGS_$(THREADS)),$(shell mkdir -p $(B); \
+                printf '\043include <$(HEADER_$(THREADS))>\nint main(void) { return 0; }\n' | \
+                $(1) $(CFLAGS) $(FLAGS_$(THREADS)) -x c - -o $(B)/try 2>/dev/null && \
+                echo '$(FLAGS_$(THREADS))'))
+PARALLEL     := $(call TRY_THREADS,$(CC))
+LIBS      = $(filter -pthread -fopenmp,$(PARALLEL)) -lm
 HAVE_CXX := $(shell command -v $(firstword $(CXX)))
-OPENMP_CXX := $(if $(OPENMP),$(shell $(call TRY_OPENMP,$(CXX))))
+PARALLEL_CXX := $(if $(PARALLEL),$(call TRY_THREADS,$(CXX)))
 
 PROGRAMS  = generate passkey perplexity stream drop_in split
 SHARED    = args gguf model os run tasks text
@@ -46,16 +54,15 @@ help:
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
+	@echo '                 bench-threads: beside those of OpenMP, quiet and beside a busy process'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
 	@echo 'make compare     every method on the toy models: a table and pictures (half an hour)'
 	@echo 'make clean       removes $(B)/'
-	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) OPENMP=$(OPENMP) Q= (shows commands)'
+	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) THREADS=$(THREADS) (openmp, none)'
+	@echo '           Q= (shows commands)'
 
 examples: $(EXAMPLES)
 	$(if $(HAVE_CXX),,@echo 'SKIPPED $(B)/drop_in_cpp: no C++ compiler ($(CXX))')
-
-# Threads that wait without spinning keep their speed on a busy machine.
-run test test-full compare: export OMP_WAIT_POLICY ?= passive
 
 run: $(B)/generate
 	@echo 'The pass key stands somewhere in $(TOY)/passkey.txt; the model answers:'
@@ -70,6 +77,10 @@ bench: $(B)/bench
 
 bench-quick: $(B)/bench
 	$(B)/bench --quick
+
+bench-threads: $(B)/generate
+	+$(Q)$(MAKE) B=$(B)/openmp THREADS=openmp $(B)/openmp/generate
+	$(Q)sh bench/threads.sh $(B)/generate $(B)/openmp/generate
 
 plots: $(B)/bench
 	$(B)/bench --scaling
@@ -90,13 +101,13 @@ clean:
 # A file that changes when the compiler or its flags do: what was made with others is made again.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(C99) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
-	    echo '$(C99) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' > $@
+	@echo '$(C99) $(PARALLEL) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' | cmp -s - $@ || \
+	    echo '$(C99) $(PARALLEL) $(PIC) $(ORACLE) $(CXX17) $(LIBS) $(WASM)' > $@
 
 # The implementation, compiled once for programs and libraries; lctx.h is the source file.
 $(B)/lctx.o: lctx.h $(B)/flags
 	@echo 'CC  $@'
-	$(Q)$(C99) $(OPENMP) $(PIC) -fvisibility=hidden -DLCTX_IMPLEMENTATION \
+	$(Q)$(C99) $(PARALLEL) $(PIC) -fvisibility=hidden -DLCTX_IMPLEMENTATION \
 	    '-DLCTX_API=__attribute__((visibility("default")))' -x c -c lctx.h -o $@
 
 $(B)/liblctx.so: $(B)/lctx.o
@@ -133,7 +144,7 @@ $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/%.o $(B)/shared.a $(B)/lctx.o
 
 $(B)/drop_in_cpp: examples/drop_in.cpp lctx.h $(B)/flags
 	@echo 'CXX $@'
-	$(Q)$(CXX17) $(LDFLAGS) $< -o $@ $(OPENMP_CXX) -lm
+	$(Q)$(CXX17) $(LDFLAGS) $< -o $@ $(PARALLEL_CXX) -lm
 
 $(TEST_SHARED): $(B)/tests_%.o: tests/%.c $(TEST_HEADERS) $(B)/flags
 	@echo 'CC  $@'
@@ -141,7 +152,8 @@ $(TEST_SHARED): $(B)/tests_%.o: tests/%.c $(TEST_HEADERS) $(B)/flags
 
 $(TESTS): $(B)/%: tests/%.c $(TEST_SHARED) $(TEST_HEADERS) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
-	$(Q)$(C99) $(PTHREAD) $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+	$(Q)$(C99) $(PTHREAD) $(PARALLEL) $(LDFLAGS) $< $(TEST_SHARED) $(B)/shared.a $(B)/lctx.o \
+	    -o $@ $(LIBS)
 
 # Fuzzers, with libFuzzer and sanitizers; any compiler replays what is kept of their inputs. Vectors
 # stay out, unless FUZZ_SIMD=1, and loops as they are: that compiles in a tenth of the time.
@@ -213,4 +225,5 @@ $(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/shared/%.h) $(B)/sh
 
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full fuzz bench bench-quick plots compare lib wasm clean FORCE
+.PHONY: all help examples run test test-full fuzz bench bench-quick bench-threads plots compare lib \
+        wasm clean FORCE

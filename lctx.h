@@ -3,7 +3,8 @@
    Do this:
        #define LCTX_IMPLEMENTATION        // in exactly one C or C++ file, before the include
        #include "lctx.h"
-   and in every other file only the include. Link with -lm; add -fopenmp for threads.
+   and in every other file only the include. Link with -lm. For threads compile that one file with
+   -DLCTX_PTHREADS -pthread, or with -fopenmp (see THREADS).
 
    It holds RoPE with its scaling schemes, tiled online-softmax (flash) attention, flash-decoding
    over split keys, grouped-query heads, KV caches that evict, and a model step on top. It needs a
@@ -14,7 +15,8 @@
        >>manual      words and shapes, the floors, step by step, promises, memory, threads,
                      macros, limits
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
-       >>ground      status, checked sizes, allocator, pools, parallel loops, types, CPU dispatch
+       >>ground      status, checked sizes, allocator, pools, parallel loops, threads, types, CPU
+                     dispatch
        >>rope        schedules, angles, rotation, planning
        >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
                      merge
@@ -182,12 +184,20 @@
        measured. Lend an allocator that maps them, and make blocks of 2 MiB or more.
 
    THREADS
-       Parallel loops go through one hook, lctx_parallel: OpenMP when compiled with it, else serial,
-       or your own pool. Functions are reentrant; an object (cache, session) is for one thread at a
-       time. Forks share blocks by atomic counts, so forks may live on different threads, and so may
-       objects that share a pool. A model is read only: any number of sessions may use it at once.
-       Where other work shares the cores, threads that spin while they wait (libgomp's default) can
-       cost more than they bring: set OMP_WAIT_POLICY=passive, or lend a pool of your own.
+       Parallel loops go through one hook, lctx_parallel, a field `par` of whatever computes: null
+       is OpenMP when compiled with it, else serial. Lend threads of your engine through it, or let
+       the library start some:
+           lctx_threads_desc d = {0};         // as many as there are processors
+           lctx_threads *threads; lctx_threads_create(&d, &threads);
+           lctx_parallel par; lctx_threads_parallel(threads, &par);
+           attn.par = &par;                   // or job.par, session_desc.par, ...
+       They take part in a loop as they come, wait awake for a moment between loops, then sleep; a
+       loop waits for nobody who has not come. So they keep their speed where other work shares the
+       cores. OpenMP's, which spin while they wait (libgomp's default), lose most of it there, unless
+       the environment says OMP_WAIT_POLICY=passive.
+       Functions are reentrant; an object (cache, session) is for one thread at a time. Forks share
+       blocks by atomic counts, so forks may live on different threads, and so may objects that
+       share a pool. A model is read only: any number of sessions may use it at once.
 
    MACROS (define before the include)
        LCTX_IMPLEMENTATION   compile the implementation here
@@ -198,6 +208,9 @@
                              of the target but those below what -march promises. A CPU that has
                              none of them is asked for the lowest all the same: leave 1 in the sum
                              where any CPU may come
+       LCTX_PTHREADS         lctx_threads are threads of libc (POSIX; mingw-w64 has them too). Wants
+                             gcc or clang, and -pthread. Not defined: OpenMP's when compiled with
+                             it, else the caller alone
        LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
@@ -383,6 +396,32 @@ typedef struct lctx_parallel {
     int32_t  n_threads;
     int32_t  reserved;
 } lctx_parallel;
+
+/* Threads of the library's own, where it was compiled with LCTX_PTHREADS. A loop's caller is number
+   0 of them. The others look for a loop for some tens of microseconds after the last, then sleep; a
+   loop wakes as many as it can use and gives its tasks one by one to those who have come. Several
+   host threads may share them: while they are in a loop, one from elsewhere, or from inside a task,
+   is its caller's alone. After fork() the child must neither use nor free them. */
+typedef struct lctx_threads_desc {
+    int32_t n_threads;           /* the caller's counted; 0 = processors, of those it may use where
+                                    compiled with _GNU_SOURCE; at most LCTX_MAX_THREADS */
+    int32_t spin;                /* looks before sleeping, 10 to 50 ns each; 0 = 3000, -1 = none */
+    const lctx_allocator *alloc; /* copied; null = malloc */
+} lctx_threads_desc;
+
+typedef struct lctx_threads lctx_threads;
+
+/* Starts n_threads - 1 threads, or as many as the system gives. Compiled without LCTX_PTHREADS it
+   starts none: loops are OpenMP's then, or else their caller's alone.
+   Errors: LCTX_E_NULL, _THREADS, _COUNT (spin below -1), _MEMORY. */
+LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_threads **threads);
+
+/* Ends and joins them; null is fine. No loop may be running. */
+LCTX_API void lctx_threads_free(lctx_threads *threads);
+
+/* The hook to hand to calls and sessions, which the threads must outlive; its n_threads tells how
+   many there are, and may be lowered. Errors: LCTX_E_NULL. */
+LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par);
 
 /* Called now and then during a long call and at its end, by one thread at a time (number 0 of the
    loop); done rises to total, in units of that call. Return nonzero to cancel: the call ends with
@@ -1192,6 +1231,13 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  define LCTX__OMP 1
 #  include <omp.h>
 #endif
+#if defined(LCTX_PTHREADS) && defined(__GNUC__)
+#  define LCTX__PTHREADS 1
+#  include <pthread.h>
+#  ifndef _WIN32
+#    include <unistd.h>
+#  endif
+#endif
 #ifndef LCTX_ASSERT
 #  define LCTX_ASSERT(x) ((void)0)
 #endif
@@ -1227,7 +1273,8 @@ enum {
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__FEW_ROWS = 16,            /* up to here stored elements are used as they are; for more
                                        rows it pays to convert a tile first */
-    LCTX__WORDS = LCTX_TILE / 2     /* of a row's weights in a tile: bf16, or int8 twice */
+    LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
+    LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
 #define LCTX__HUGE    ((int64_t)1 << 62)   /* what sizes saturate at: an overflow */
 #define LCTX__MAX_POS ((int64_t)1 << 48)
@@ -1250,7 +1297,7 @@ LCTX_API size_t lctx_sizeof(const char *name)
     static const struct { const char *name; size_t size; } all[] = {
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
         LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_pool_desc) LCTX__SIZEOF(lctx_pool_info)
-        LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_rope_desc)
+        LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_threads_desc) LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
         LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
@@ -1532,26 +1579,241 @@ static int32_t lctx__threads(const lctx_parallel *par)
     return 1;
 #endif
 }
+static void lctx__serial(int64_t n, lctx_task task, void *arg)
+{
+    int64_t i;
+    for (i = 0; i < n; i++) task(arg, i, 0);
+}
+/* The hook where none is given. */
+static void lctx__default_run(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
+{
+#ifdef LCTX__OMP
+    int64_t i;
+    (void)user;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
+    for (i = 0; i < n; i++) task(arg, i, (int32_t)omp_get_thread_num());
+#else
+    (void)user, (void)n_threads;
+    lctx__serial(n, task, arg);
+#endif
+}
 /* Below this many multiply-adds a loop is not worth waking threads for. */
 #define LCTX__SMALL_WORK 65536
 
 /* task(arg, i, thread) for i in 0 .. n-1; serial where the work is small. */
 static void lctx__for(const lctx_parallel *par, int64_t work, int64_t n, lctx_task task, void *arg)
 {
-    int32_t nt = (int32_t)lctx__min(lctx__threads(par), n);
-    int64_t i;
-    if (nt > 1 && work >= LCTX__SMALL_WORK) {
-        if (par && par->run) {
-            par->run(par->user, nt, n, task, arg);
-            return;
-        }
-#ifdef LCTX__OMP
-#pragma omp parallel for schedule(dynamic, 1) num_threads(nt)
-        for (i = 0; i < n; i++) task(arg, i, (int32_t)omp_get_thread_num());
-        return;
+    const int32_t nt = (int32_t)lctx__min(lctx__threads(par), n);
+    if (nt < 2 || work < LCTX__SMALL_WORK) lctx__serial(n, task, arg);
+    else if (par && par->run) par->run(par->user, nt, n, task, arg);
+    else lctx__default_run(NULL, nt, n, task, arg);
+}
+
+/* ---- threads of our own. A loop opens seats, and who comes takes one. Its caller takes part, too:
+   when no task is left to take it closes the seats, and waits only for those who took one. */
+#ifdef LCTX__PTHREADS
+/* A number that somebody waits for. */
+typedef struct lctx__bell {
+    int value, asleep;         /* asleep: how many do so over it */
+    pthread_cond_t ring;
+} lctx__bell;
+typedef pthread_t lctx__handle;
+#else
+typedef char lctx__handle;
 #endif
+
+struct lctx_threads {
+    lctx_allocator alloc;
+    int64_t    bytes;          /* of all this */
+    lctx_parallel par;         /* the hook */
+    lctx__handle *workers;     /* [n_threads - 1] */
+#ifdef LCTX__PTHREADS
+    int        spin, stop;
+    int        taken;          /* by a loop */
+    lctx_task  task;           /* the loop's, as the next two: written while no seat is open */
+    void      *arg;
+    int64_t    n_tasks;
+    lctx__bell loops;          /* how many there were */
+    lctx__bell gone;           /* who left their seats; once these are closed, less who took one */
+    pthread_mutex_t lock;      /* of nothing but falling asleep */
+    char       apart[LCTX__ALIGN];    /* what changes task by task from what is looked at */
+    int64_t    next;           /* task */
+    int        seats;          /* open ones; 0 or less: closed */
+#endif
+};
+
+#ifdef LCTX__PTHREADS
+static int32_t lctx__processors(void)
+{
+#ifdef _WIN32
+    return pthread_num_processors_np();
+#else
+#  ifdef CPU_COUNT
+    cpu_set_t mine;
+    if (!sched_getaffinity(0, sizeof mine, &mine)) return CPU_COUNT(&mine);
+#  endif
+    return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+#endif
+}
+
+static void lctx__relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");    /* takes about as long; yield takes no time */
+#endif
+}
+
+static int lctx__look(const int *at) { return __atomic_load_n(at, __ATOMIC_SEQ_CST); }
+
+/* Waits until b's value is `value` (equal 1), or is not (0), and returns it. A sleeper counts
+   itself, then looks again; who changes a value then looks for sleepers: one sees the other. */
+static int lctx__await(lctx_threads *t, lctx__bell *b, int value, int equal)
+{
+    int now = lctx__look(&b->value), i;
+    for (i = 0; i < t->spin && (now == value) != equal; i++) {
+        lctx__relax();
+        now = lctx__look(&b->value);
     }
-    for (i = 0; i < n; i++) task(arg, i, 0);
+    if ((now == value) == equal) return now;
+    (void)pthread_mutex_lock(&t->lock);
+    __atomic_add_fetch(&b->asleep, 1, __ATOMIC_SEQ_CST);
+    while (now = lctx__look(&b->value), (now == value) != equal)
+        (void)pthread_cond_wait(&b->ring, &t->lock);
+    __atomic_sub_fetch(&b->asleep, 1, __ATOMIC_SEQ_CST);
+    (void)pthread_mutex_unlock(&t->lock);
+    return now;
+}
+
+/* Wakes up to n of those who sleep over b. Who is counted but still awake holds the lock. */
+static void lctx__ring(lctx_threads *t, lctx__bell *b, int n)
+{
+    int asleep = lctx__look(&b->asleep);
+    if (!asleep) return;
+    (void)pthread_mutex_lock(&t->lock);
+    (void)pthread_mutex_unlock(&t->lock);
+    for (; n > 0 && asleep > 0; n--, asleep--) (void)pthread_cond_signal(&b->ring);
+}
+
+/* Tells up to n workers that there is something new. */
+static void lctx__announce(lctx_threads *t, int n)
+{
+    __atomic_add_fetch(&t->loops.value, 1, __ATOMIC_SEQ_CST);
+    lctx__ring(t, &t->loops, n);
+}
+
+static void lctx__take_tasks(lctx_threads *t, int32_t thread)
+{
+    int64_t i;
+    while ((i = __atomic_fetch_add(&t->next, 1, __ATOMIC_RELAXED)) < t->n_tasks)
+        t->task(t->arg, i, thread);
+}
+
+static void *lctx__worker(void *user)
+{
+    lctx_threads *t = (lctx_threads *)user;
+    int seen = 0, seat;
+    for (;;) {
+        seen = lctx__await(t, &t->loops, seen, 0);
+        if (lctx__flag(&t->stop)) return NULL;
+        seat = __atomic_fetch_sub(&t->seats, 1, __ATOMIC_ACQUIRE);
+        if (seat < 1) continue;
+        lctx__take_tasks(t, seat);
+        if (!__atomic_add_fetch(&t->gone.value, 1, __ATOMIC_SEQ_CST)) lctx__ring(t, &t->gone, 1);
+    }
+}
+
+static void lctx__threads_run(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
+{
+    lctx_threads *t = (lctx_threads *)user;
+    const int seats = (int)lctx__min(lctx__min(n_threads, t->par.n_threads), n) - 1;
+    int left;
+    if (seats < 1 || __atomic_exchange_n(&t->taken, 1, __ATOMIC_ACQUIRE)) {
+        lctx__serial(n, task, arg);
+        return;
+    }
+    t->task = task, t->arg = arg, t->n_tasks = n, t->next = 0;
+    __atomic_store_n(&t->seats, seats, __ATOMIC_RELEASE);
+    lctx__announce(t, seats);
+    lctx__take_tasks(t, 0);
+    left = __atomic_exchange_n(&t->seats, 0, __ATOMIC_SEQ_CST);
+    __atomic_sub_fetch(&t->gone.value, seats - (left > 0 ? left : 0), __ATOMIC_SEQ_CST);
+    (void)lctx__await(t, &t->gone, 0, 1);
+    __atomic_store_n(&t->taken, 0, __ATOMIC_RELEASE);
+}
+
+static void lctx__threads_start(lctx_threads *t, int32_t n, int32_t spin)
+{
+    int32_t *i = &t->par.n_threads;
+    t->par.run = lctx__threads_run, t->par.user = t;
+    t->spin = spin < 0 ? 0 : spin ? spin : LCTX__LOOKS;
+    (void)pthread_mutex_init(&t->lock, NULL);
+    (void)pthread_cond_init(&t->loops.ring, NULL);
+    (void)pthread_cond_init(&t->gone.ring, NULL);
+    for (*i = 1; *i < n; ++*i)
+        if (pthread_create(&t->workers[*i - 1], NULL, lctx__worker, t)) break;
+}
+
+static void lctx__threads_stop(lctx_threads *t)
+{
+    int32_t i;
+    lctx__flag_set(&t->stop);
+    lctx__announce(t, t->par.n_threads);
+    for (i = 1; i < t->par.n_threads; i++) (void)pthread_join(t->workers[i - 1], NULL);
+    (void)pthread_cond_destroy(&t->gone.ring);
+    (void)pthread_cond_destroy(&t->loops.ring);
+    (void)pthread_mutex_destroy(&t->lock);
+}
+#else
+static int32_t lctx__processors(void) { return lctx__threads(NULL); }
+static void lctx__threads_start(lctx_threads *t, int32_t n, int32_t spin)
+{
+    (void)spin;
+    t->par.run = lctx__default_run, t->par.n_threads = 1;
+#ifdef LCTX__OMP
+    t->par.n_threads = n;
+#else
+    (void)n;
+#endif
+}
+static void lctx__threads_stop(lctx_threads *t) { (void)t; }
+#endif
+
+LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_threads **threads)
+{
+    lctx_allocator alloc;
+    lctx_threads *t;
+    int64_t n, bytes;
+    if (!desc || !threads) return LCTX_E_NULL;
+    if (desc->n_threads < 0 || desc->n_threads > LCTX_MAX_THREADS) return LCTX_E_THREADS;
+    if (desc->spin < -1) return LCTX_E_COUNT;
+    n = desc->n_threads ? desc->n_threads : lctx__processors();
+    n = lctx__min(lctx__max(n, 1), LCTX_MAX_THREADS);
+    alloc = lctx__allocator(desc->alloc);
+    bytes = (int64_t)sizeof *t + n * (int64_t)sizeof *t->workers;
+    t = (lctx_threads *)lctx__new(&alloc, bytes);
+    if (!t) return LCTX_E_MEMORY;
+    t->alloc = alloc, t->bytes = bytes, t->workers = (lctx__handle *)(void *)(t + 1);
+    lctx__threads_start(t, (int32_t)n, desc->spin);
+    *threads = t;
+    return LCTX_OK;
+}
+
+LCTX_API void lctx_threads_free(lctx_threads *threads)
+{
+    lctx_allocator alloc;
+    if (!threads) return;
+    lctx__threads_stop(threads);
+    alloc = threads->alloc;
+    lctx__delete(&alloc, threads, threads->bytes);
+}
+
+LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par)
+{
+    if (!threads || !par) return LCTX_E_NULL;
+    *par = threads->par;
+    return LCTX_OK;
 }
 
 /* ---- element types, one at a time; rows at a time in the kernel pass */

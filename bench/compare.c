@@ -4,9 +4,6 @@
 #include "compare.h"
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 static const char *paths[FILES] = { "examples/toy/toy.gguf", "examples/toy/toy-yarn.gguf" };
 static const char *text_path = "examples/toy/held-out.txt", *json_path, *table_path;
@@ -40,17 +37,19 @@ static os_file text;
 /* -------------------------------------------------------------------------------- workers */
 /* Jobs are independent and compute with one thread each; each worker has its own schedule. */
 static run *workers[FILES];
-static int n_workers = 1;
+static lctx_threads *threads;
+static lctx_parallel pool;
 
 static void open_workers(void)
 {
+    lctx_threads_desc d = {0};
     int f, i;
-#ifdef _OPENMP
-    n_workers = options_run.threads ? (int)options_run.threads : omp_get_max_threads();
-#endif
+    d.n_threads = (int32_t)options_run.threads;
+    run_check(lctx_threads_create(&d, &threads), "threads");
+    run_check(lctx_threads_parallel(threads, &pool), "threads");
     for (f = 0; f < FILES; f++) {
-        workers[f] = run_alloc(n_workers, sizeof **workers);
-        for (i = 0; i < n_workers; i++) {
+        workers[f] = run_alloc(pool.n_threads, sizeof **workers);
+        for (i = 0; i < pool.n_threads; i++) {
             run *r = &workers[f][i];
             *r = options_run;
             r->path = paths[f];
@@ -70,9 +69,10 @@ static void close_workers(void)
 {
     int f, i;
     for (f = 0; f < FILES; f++) {
-        for (i = 0; i < n_workers; i++) run_close(&workers[f][i]);
+        for (i = 0; i < pool.n_threads; i++) run_close(&workers[f][i]);
         free(workers[f]);
     }
+    lctx_threads_free(threads);
 }
 
 /* A worker's session under the row's method, for n tokens. */
@@ -86,15 +86,18 @@ static lctx_session *begin(run *r, const row *x, int64_t n)
 /* job(row, i, a worker's run) for i = 0 .. n-1, in any order. */
 typedef void (*job)(row *x, int64_t i, run *r);
 
+typedef struct jobs { job work; row *x; } jobs;
+
+static void one_job(void *arg, int64_t i, int32_t thread)
+{
+    const jobs *all_jobs = arg;
+    all_jobs->work(all_jobs->x, i, &workers[all_jobs->x->file][thread]);
+}
+
 static void in_parallel(job work, row *x, int64_t n)
 {
-    int64_t i;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(n_workers)
-    for (i = 0; i < n; i++) work(x, i, &workers[x->file][omp_get_thread_num()]);
-#else
-    for (i = 0; i < n; i++) work(x, i, &workers[x->file][0]);
-#endif
+    jobs all_jobs = { work, x };
+    pool.run(pool.user, pool.n_threads, n, one_job, &all_jobs);
 }
 
 /* -------------------------------------------------------------------------------- likelihood */

@@ -62,6 +62,8 @@ static void engine_attention(const cache *c, const float *q, float *out)
 }
 
 /* ------------------------------------------------------------------ the engine, with lctx */
+static lctx_parallel par;                    /* threads, made once in main */
+
 static void lctx_attention(const cache *c, const float *q, float *out)
 {
     lctx_span s = {0};
@@ -82,6 +84,7 @@ static void lctx_attention(const cache *c, const float *q, float *out)
     a.spans = &s;
     a.n_spans = 1;
     a.out = out;
+    a.par = &par;
     status = lctx_attend_size(&a, &bytes);
     if (status != LCTX_OK) fail(EXIT_RUN, "lctx_attend_size: %s", lctx_status_text(status));
     scratch = need((int64_t)bytes, 1);           /* a real engine keeps it from call to call */
@@ -125,6 +128,8 @@ static double best_of_three(void (*attention)(const cache *, const float *, floa
 
 int main(int argc, char **argv)
 {
+    lctx_threads_desc desc = {0};            /* as many as there are processors */
+    lctx_threads *threads;
     cache c;
     float *q, *plain, *ours, worst = 0;
     double before, after;
@@ -138,6 +143,8 @@ int main(int argc, char **argv)
     plain = need(n, sizeof *plain);
     ours = need(n, sizeof *ours);
     for (i = 0; i < n; i++) q[i] = noise();
+    if (lctx_threads_create(&desc, &threads) || lctx_threads_parallel(threads, &par))
+        fail(EXIT_RUN, "no threads");
     before = best_of_three(engine_attention, &c, q, plain);
     after = best_of_three(lctx_attention, &c, q, ours);
     for (i = 0; i < n; i++) {
@@ -147,6 +154,7 @@ int main(int argc, char **argv)
     printf("%lld queries over %lld tokens: engine %.1f ms, lctx %.1f ms (%.1fx), largest "
            "difference %.1e\n", (long long)n_new, (long long)(n_past + n_new), before, after,
            before / after, (double)worst);
+    lctx_threads_free(threads);
     free(ours), free(plain), free(q), free(c.v), free(c.k);
     return worst <= 1e-4f ? 0 : EXIT_RUN;
 }

@@ -76,6 +76,16 @@ std::vector<float> plain_attention(const Cache &cache, const std::vector<float> 
 // The same by one call.
 class Attention {
 public:
+    Attention()
+    {
+        const lctx_threads_desc as_many_as_processors{};
+        check(lctx_threads_create(&as_many_as_processors, &threads_));
+        check(lctx_threads_parallel(threads_, &par_));
+    }
+    ~Attention() { lctx_threads_free(threads_); }
+    Attention(const Attention &) = delete;
+    Attention &operator=(const Attention &) = delete;
+
     std::vector<float> operator()(const Cache &cache, const std::vector<float> &q)
     {
         std::vector<float> out(q.size());
@@ -94,6 +104,7 @@ public:
         a.spans = &s;
         a.n_spans = 1;
         a.out = out.data();
+        a.par = &par_;
         std::size_t bytes = 0;
         check(lctx_attend_size(&a, &bytes));
         if (scratch_.size() < bytes) scratch_.resize(bytes);
@@ -102,6 +113,8 @@ public:
     }
 
 private:
+    lctx_threads *threads_ = nullptr;
+    lctx_parallel par_{};
     std::vector<unsigned char> scratch_;
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Demonstrates the library from Python by ctypes alone: struct sizes checked at load time, a RoPE
-schedule, and attention on arrays, compared with the same in plain Python.
+schedule, threads, and attention on arrays, compared with the same in plain Python.
 
 Arrays are anything with a writable buffer of floats: array.array here, numpy arrays as well.
 Exit codes: 0 ok, 1 usage, 2 the library is missing or does not fit, 3 a result is wrong."""
@@ -42,6 +42,8 @@ Attn = struct(
     scale=F32, softcap=F32, mask=I32, n_sink=I32, window=I64, pattern=P, alibi=P, sink_logit=P,
     bias=P, bias_head=I64, bias_query=I64, precise=I32, reserved=I32, mass=P, mass_head=I64,
     mass_queries=I64, par=P, progress=P, progress_user=P)
+Parallel = struct("lctx_parallel", run=P, user=P, n_threads=I32, reserved=I32)
+ThreadsDesc = struct("lctx_threads_desc", n_threads=I32, spin=I32, alloc=P)
 YARN = 5
 
 
@@ -52,7 +54,9 @@ def load(path):
     lib.lctx_sizeof.argtypes = [c.c_char_p]
     lib.lctx_status_text.restype = c.c_char_p
     lib.lctx_attend.argtypes = [P, P, c.c_size_t]
-    for s in (RopeDesc, Rope, Span, Attn):
+    lib.lctx_threads_free.argtypes = [P]
+    lib.lctx_threads_free.restype = None
+    for s in (RopeDesc, Rope, Span, Attn, Parallel, ThreadsDesc):
         theirs = lib.lctx_sizeof(s.__name__.encode())
         if theirs != c.sizeof(s):
             raise OSError(f"{s.__name__} has {theirs} bytes in {path}, {c.sizeof(s)} here")
@@ -74,13 +78,21 @@ def rope(lib, **settings):
     return schedule
 
 
-def attend(lib, q, k, v, n_q, n_head, n_head_kv, dim):
+def start_threads(lib, n=0):
+    """n threads, 0 for one a processor, until lctx_threads_free; and the hook to hand to calls."""
+    threads, par = P(), Parallel()
+    check(lib, lib.lctx_threads_create(c.byref(ThreadsDesc(n_threads=n)), c.byref(threads)))
+    check(lib, lib.lctx_threads_parallel(threads, c.byref(par)))
+    return threads, par
+
+
+def attend(lib, par, q, k, v, n_q, n_head, n_head_kv, dim):
     """Causal attention of the last n_q tokens: q [n_q][n_head][dim], k, v [n][n_head_kv][dim]."""
     n = len(k) // (n_head_kv * dim)
     out = array("f", bytes(4 * len(q)))
     span = Span(k=address(k), v=address(v), n=n)
     a = Attn(n_q=n_q, n_head=n_head, n_head_kv=n_head_kv, d_k=dim, q=address(q), q_pos0=n - n_q,
-             spans=c.pointer(span), n_spans=1, out=address(out))
+             spans=c.pointer(span), n_spans=1, out=address(out), par=c.addressof(par))
     size = c.c_size_t()
     check(lib, lib.lctx_attend_size(c.byref(a), c.byref(size)))
     scratch = c.create_string_buffer(size.value)
@@ -121,7 +133,10 @@ def main():
     q = array("f", (noise.gauss(0, 1) for _ in range(3 * 4 * 16)))
     k = array("f", (noise.gauss(0, 1) for _ in range(100 * 2 * 16)))
     v = array("f", (noise.gauss(0, 1) for _ in range(100 * 2 * 16)))
-    ours, plain = attend(lib, q, k, v, **shape), plain_attend(q, k, v, **shape)
+    threads, par = start_threads(lib)
+    print(f"{par.n_threads} threads")
+    ours, plain = attend(lib, par, q, k, v, **shape), plain_attend(q, k, v, **shape)
+    lib.lctx_threads_free(threads)
     worst = max(abs(a - b) for a, b in zip(ours, plain))
     print(f"3 queries over 100 tokens: largest difference to plain Python {worst:.1e}")
     if not worst < 1e-5 or abs(schedule.attn_factor - expected) > 1e-12:

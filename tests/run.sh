@@ -28,9 +28,7 @@ for suite in "$@"; do
     esac
 done > "$log/jobs"
 
-# Two suites share two cores: threads that wait should sleep.
 export build here log
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 xargs -P 2 -n 2 sh -c '
     case $1 in
     *.sh) sh "$here/test_$1" "$build" ;;

@@ -131,6 +131,7 @@ variant() {
     c "$@" -c "$dir/impl.c" -o "$dir/variant.o" && together "$dir/variant.o"
 }
 prove "LCTX_NO_SIMD compiles and runs" variant -DLCTX_NO_SIMD
+prove "LCTX_PTHREADS compiles and runs" variant $less -DLCTX_PTHREADS -pthread
 if [ -n "${TEST_FULL:-}" ]; then
     prove "LCTX_NO_OPENMP compiles and runs" variant -DLCTX_NO_OPENMP
     prove "-ffast-math compiles and runs" variant -ffast-math

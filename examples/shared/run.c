@@ -47,13 +47,17 @@ os_file run_text(const char *path)
 
 void run_open(run *r)
 {
+    lctx_threads_desc desc = {0};
     if (model_open(&r->model, r->path) != GGUF_OK
         || vocab_open(&r->vocab, &r->model.file, r->model.lctx.n_vocab) != GGUF_OK)
         fail(EXIT_INPUT, "%s: %s", r->path, r->model.file.error);
+    desc.n_threads = (int32_t)r->threads;
+    run_check(lctx_threads_create(&desc, &r->crew), "threads");
 }
 
 void run_close(run *r)
 {
+    lctx_threads_free(r->crew);
     vocab_close(&r->vocab);
     model_close(&r->model);
 }
@@ -189,11 +193,11 @@ static lctx_far_rule far_rule(const run *r, int64_t n_tokens, int64_t window)
 lctx_session *run_session(run *r, int64_t n_tokens)
 {
     lctx_session_desc d = {0};
-    lctx_parallel par = {0};
+    lctx_parallel par;
     lctx_rope_desc rope = set_rope(r, n_tokens);
     lctx_far_rule rule;
     lctx_session *session;
-    par.n_threads = (int32_t)r->threads;
+    run_check(lctx_threads_parallel(r->crew, &par), "threads");
     d.par = &par;
     d.chunk = (int32_t)r->chunk;
     set_policy(r, &d);

@@ -32,12 +32,13 @@ typedef struct run {
     int     live;                                     /* the schedule follows the length */
     int64_t ctx;                                      /* most tokens; 0: no limit */
     int64_t type, k_type, v_type;                     /* lctx_type; k_type, v_type -1: type */
-    int64_t threads, chunk;                           /* 0: the library's choice */
+    int64_t threads, chunk;                           /* 0: all cores, the library's choice */
     int     quiet;                                    /* no progress is shown */
     double  used_factor;                              /* what run_session settled on */
     lctx_rope_desc used_rope;
     model   model;
     vocab   vocab;
+    lctx_threads *crew;                               /* from run_open to run_close */
 } run;
 #define RUN_DEFAULTS { .type = LCTX_F16, .k_type = -1, .v_type = -1 }
 
@@ -62,7 +63,7 @@ typedef struct run {
     { "--threads", ARGS_INT, &(r).threads, 1, LCTX_MAX_THREADS, "N", "default: all cores" }, \
     { "--chunk", ARGS_INT, &(r).chunk, 1, 1e6, "N", "tokens computed at once; default 256" }
 
-/* Opens r->path as model and vocabulary. */
+/* Opens r->path as model and vocabulary, and starts the threads. */
 void run_open(run *r);
 void run_close(run *r);
 
