@@ -2,7 +2,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "machine.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,138 +101,36 @@ void machine_free(void *mem, size_t bytes)
     if (mem) munmap(mem, whole_pages(bytes));
 }
 
-/* ---- the pool. A call is announced by a new number; workers watch it for a while before they
-   sleep, so that short calls one after another cost no wake-up and idle workers cost no time. */
-enum { MAX_THREADS = 256, WATCH = 4000 };
-
-typedef struct call {
-    lctx_task task;
-    void     *arg;
-    int64_t   n, next;         /* next: taken one by one by all threads */
-    int32_t   threads, busy;   /* busy: workers that have not finished */
-} call;
-
+/* ---- threads */
 static struct {
-    pthread_t       thread[MAX_THREADS];
-    pthread_mutex_t lock;
-    pthread_cond_t  wake;
-    call            now;
-    unsigned        number;    /* of the call */
-    int             started, used, stop;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER,
-           .started = 1, .used = 1 };
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-    __asm__ volatile("pause");
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-static void take_tasks(int32_t thread)
-{
-    int64_t i;
-    while ((i = __atomic_fetch_add(&pool.now.next, 1, __ATOMIC_RELAXED)) < pool.now.n)
-        pool.now.task(pool.now.arg, i, thread);
-}
-
-static unsigned wait_for_call(unsigned seen)
-{
-    unsigned number;
-    int i;
-    for (i = 0; i < WATCH; i++) {
-        number = __atomic_load_n(&pool.number, __ATOMIC_ACQUIRE);
-        if (number != seen) return number;
-        relax();
-    }
-    pthread_mutex_lock(&pool.lock);
-    while (pool.number == seen) pthread_cond_wait(&pool.wake, &pool.lock);
-    number = pool.number;
-    pthread_mutex_unlock(&pool.lock);
-    return number;
-}
-
-static void *worker(void *arg)
-{
-    const int32_t thread = (int32_t)(intptr_t)arg;
-    unsigned seen = 0;
-    for (;;) {
-        seen = wait_for_call(seen);
-        if (pool.stop) return NULL;
-        if (thread < pool.now.threads) take_tasks(thread);
-        __atomic_sub_fetch(&pool.now.busy, 1, __ATOMIC_RELEASE);
-    }
-}
-
-static void announce(void)
-{
-    pthread_mutex_lock(&pool.lock);
-    __atomic_store_n(&pool.number, pool.number + 1, __ATOMIC_RELEASE);
-    pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
-}
-
-static void run_call(int32_t threads, int64_t n, lctx_task task, void *arg)
-{
-    int64_t i;
-    if (threads <= 1 || pool.started <= 1) {
-        for (i = 0; i < n; i++) task(arg, i, 0);
-        return;
-    }
-    pool.now.task = task, pool.now.arg = arg, pool.now.n = n, pool.now.next = 0;
-    pool.now.threads = threads;
-    __atomic_store_n(&pool.now.busy, pool.started - 1, __ATOMIC_RELEASE);
-    announce();
-    take_tasks(0);
-    for (i = 0; __atomic_load_n(&pool.now.busy, __ATOMIC_ACQUIRE); i++) {
-        if (i < WATCH) relax();
-        else sched_yield();
-    }
-}
-
-static void lent(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
-{
-    (void)user;
-    run_call(n_threads, n, task, arg);
-}
+    lctx_threads *threads;
+    lctx_parallel par;
+    int           started;
+} pool;
 
 void machine_start(int n_threads)
 {
-    const int most = n_threads < MAX_THREADS ? n_threads : MAX_THREADS;
-    for (; pool.started < most; pool.started++)
-        if (pthread_create(&pool.thread[pool.started], NULL, worker,
-                           (void *)(intptr_t)pool.started))
-            machine_fail("thread %d of %d does not start", pool.started, most);
-    pool.used = pool.started;
+    lctx_threads_desc d = { 0 };
+    d.n_threads = n_threads;
+    if (lctx_threads_create(&d, &pool.threads) || lctx_threads_parallel(pool.threads, &pool.par))
+        machine_fail("no %d threads", n_threads);
+    pool.started = pool.par.n_threads;
 }
 
-void machine_stop(void)
-{
-    int i;
-    pool.stop = 1;
-    announce();
-    for (i = 1; i < pool.started; i++) pthread_join(pool.thread[i], NULL);
-    pool.started = pool.used = 1, pool.stop = 0, pool.number = 0;
-}
-
-int machine_threads(void) { return pool.used; }
+void machine_stop(void) { lctx_threads_free(pool.threads); }
+int machine_threads(void) { return pool.par.n_threads; }
 
 void machine_use(int n_threads)
 {
-    pool.used = n_threads < 1 ? 1 : n_threads < pool.started ? n_threads : pool.started;
+    pool.par.n_threads = n_threads < 1 ? 1 : n_threads < pool.started ? n_threads : pool.started;
 }
 
-void machine_run(int64_t n, lctx_task task, void *arg) { run_call(pool.used, n, task, arg); }
-
-lctx_parallel machine_parallel(void)
+void machine_run(int64_t n, lctx_task task, void *arg)
 {
-    lctx_parallel par = { 0 };
-    par.run = lent;
-    par.n_threads = pool.used;
-    return par;
+    pool.par.run(pool.par.user, pool.par.n_threads, n, task, arg);
 }
+
+lctx_parallel machine_parallel(void) { return pool.par; }
 
 /* ---- timing */
 enum { MAX_ROUNDS = 200, MAX_LIMITS = 8 * MAX_ROUNDS };

@@ -1,5 +1,5 @@
-/* machine.h - what the bench asks of the machine: a clock, large memory, a pool of threads that the
-   limits, the library and the baselines all share, and timing in turn. POSIX, gcc or clang. */
+/* machine.h - what the bench asks of the machine: a clock, large memory, the library's threads,
+   which limits and baselines share with it, and timing in turn. POSIX, gcc or clang. */
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
 #include "lctx.h"
@@ -15,7 +15,7 @@ size_t machine_resident_bytes(void);       /* of this process now; 0 if unknown 
 void *machine_alloc(size_t bytes);
 void  machine_free(void *mem, size_t bytes);
 
-/* The pool: thread 0 is the caller. It is lent to the library through machine_parallel. */
+/* Threads, the caller among them. */
 void         machine_start(int n_threads);
 void         machine_stop(void);
 int          machine_threads(void);        /* those in use */
