@@ -225,5 +225,5 @@ $(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/shared/%.h) $(B)/sh
 
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full fuzz bench bench-quick bench-threads plots compare lib \
-        wasm clean FORCE
+.PHONY: all help examples run test test-full fuzz bench bench-quick bench-threads plots compare \
+        lib wasm clean FORCE

@@ -193,7 +193,7 @@
            attn.par = &par;                   // or job.par, session_desc.par, ...
        They take part in a loop as they come, wait awake for a moment between loops, then sleep; a
        loop waits for nobody who has not come. So they keep their speed where other work shares the
-       cores. OpenMP's, which spin while they wait (libgomp's default), lose most of it there, unless
+       cores. OpenMP's, which spin while they wait (libgomp's default), lose most of it there unless
        the environment says OMP_WAIT_POLICY=passive.
        Functions are reentrant; an object (cache, session) is for one thread at a time. Forks share
        blocks by atomic counts, so forks may live on different threads, and so may objects that
