@@ -15,8 +15,8 @@
        >>manual      words and shapes, the floors, step by step, promises, memory, threads,
                      macros, limits
        >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
-       >>ground      status, checked sizes, allocator, pools, parallel loops, threads, types, CPU
-                     dispatch
+       >>ground      status, refusals, checked sizes, allocator, pools, parallel loops, threads,
+                     types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
        >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
                      merge
@@ -63,6 +63,15 @@
        size_t bytes; lctx_attend_size(&a, &bytes);
        lctx_status st = lctx_attend(&a, scratch, bytes);
    One call does prefill (many queries) and decode (one). Causal by position unless a.mask says so.
+
+   STEP BY STEP: WHAT WAS REFUSED, AND WHERE
+       lctx_refusal r; char text[200];
+       a.refused = &r;                    // the last field of every descriptor
+       if (lctx_attend(&a, scratch, bytes)) {
+           lctx_refusal_text(&r, text, sizeof text);
+           puts(text);                    // lctx_span[3].k_type: an element type is unknown or ...
+       }
+   Sessions keep one of their own, lctx_session_info.refused: tokens[5]: a token is outside ...
 
    STEP BY STEP: OUR CACHE (floor 3)
        lctx_cache_desc d = {0}; d.n_head_kv = 8; d.d_k = d.d_v = 128;
@@ -128,7 +137,8 @@
        Masks       A row that sees nothing gives zeros and lse = -inf. What is masked is never read
                    into a sum: NaN or infinity there does not reach the output. Softcap comes before
                    masks. A window of W counts the query's own key.
-       Errors      Arguments are checked at the edge; a failed call leaves its objects as they were.
+       Errors      Arguments are checked at the edge; a failed call leaves its objects as they were,
+                   and names what it refused to whoever lends a report.
        Memory      Kernels allocate nothing: scratch is yours, its size by a query: O(threads x
                    tile) and the logarithm of the context. Caches grow by blocks and never copy to
                    grow. A pool never takes more than its bound.
@@ -316,6 +326,22 @@ typedef enum lctx_status {
     LCTX_STATUS_COUNT
 } lctx_status;
 
+/* What a call refused, and where it stands. A descriptor lends one (its last field, refused; null =
+   none), and calls that take it fill it in: with what they refused of it or of what it points to,
+   with an argument, or with a failure that no field is to blame for; else with LCTX_OK. Of two
+   descriptors each tells of its own; lend both the same to look in one place. Texts are static.
+   A report is for one thread at a time, and so is a descriptor that has one. */
+typedef struct lctx_refusal {
+    int32_t status;           /* lctx_status */
+    int32_t reserved;
+    const char *type;         /* "lctx_span": the struct; null = the call itself */
+    const char *field;        /* "k_pos": its field, or the call's argument; null = none, as where
+                                 memory fails */
+    int64_t index;            /* of the struct where it is one of an array's, or a layer's: span 3,
+                                 layer 7; else -1 */
+    int64_t element;          /* of the field where it is an array: position 5; else -1 */
+} lctx_refusal;
+
 /* Element types. int8 values come with f32 scales: value = int8 * scale. LCTX_I4 is for keys and
    values in native tiles alone, since keys share a scale with their neighbours (see MEMORY). */
 typedef enum lctx_type {
@@ -354,6 +380,7 @@ typedef struct lctx_allocator {
 typedef struct lctx_pool_desc {
     int64_t max_bytes;              /* the bound; 0 = none */
     const lctx_allocator *alloc;    /* copied: where memory comes from; null = malloc */
+    lctx_refusal *refused;          /* null = none, here and below */
 } lctx_pool_desc;
 
 typedef struct lctx_pool lctx_pool;
@@ -407,6 +434,7 @@ typedef struct lctx_threads_desc {
                                     compiled with _GNU_SOURCE; at most LCTX_MAX_THREADS */
     int32_t spin;                /* looks before sleeping, 10 to 50 ns each; 0 = 3000, -1 = none */
     const lctx_allocator *alloc; /* copied; null = malloc */
+    lctx_refusal *refused;
 } lctx_threads_desc;
 
 typedef struct lctx_threads lctx_threads;
@@ -434,6 +462,10 @@ typedef int (*lctx_read)(void *user, void *data, size_t n);
 
 LCTX_API uint32_t    lctx_version(void);                    /* LCTX_VERSION of the implementation */
 LCTX_API const char *lctx_status_text(lctx_status status);  /* static text; never null */
+
+/* "lctx_span[3].k_type: an element type is unknown or not allowed here", cut to what size bytes
+   hold with a 0 at the end; returns the length of all of it. */
+LCTX_API size_t lctx_refusal_text(const lctx_refusal *refused, char *text, size_t size);
 
 /* sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
    an unknown name. Bindings compare it with their own at load time. */
@@ -554,6 +586,7 @@ typedef struct lctx_rope_desc {
                                 scheme; 0 = none, as in HF. Under LCTX_SINKS at most n_sink */
     double  xpos_base;       /* xPos: 512 in the paper; 0 = no xPos */
     int64_t xpos_center;     /* xPos: the position c that is not scaled */
+    lctx_refusal *refused;
 } lctx_rope_desc;
 
 /* A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
@@ -610,6 +643,7 @@ typedef struct lctx_rope_job {
     const float   *sin;      int64_t sin_token;
     int32_t        side;     /* lctx_rope_side, for xPos */
     int32_t        reserved;
+    lctx_refusal  *refused;
 } lctx_rope_job;
 LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job);
 
@@ -799,6 +833,7 @@ typedef struct lctx_attn {
     lctx_progress progress;        /* null = none; on cancelling, out, lse and mass are
                                       unspecified */
     void   *progress_user;
+    lctx_refusal *refused;
 } lctx_attn;
 
 /* Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
@@ -841,6 +876,7 @@ typedef struct lctx_tiles {
     int32_t reserved;
     int64_t cap;                          /* tokens, a multiple of LCTX_TILE */
     void   *mem;                          /* lctx_tiles_size bytes */
+    lctx_refusal *refused;
 } lctx_tiles;
 
 /* Rows to be written into or read from a store or a cache, f32: keys [n][n_head_kv][d_k], values
@@ -849,6 +885,7 @@ typedef struct lctx_rows {
     int64_t n;
     const float *k, *v;
     int64_t k_token, k_head, v_token, v_head;
+    lctx_refusal *refused;
 } lctx_rows;
 
 /* Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
@@ -896,6 +933,7 @@ typedef struct lctx_cache_desc {
     int32_t reserved;
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
+    lctx_refusal *refused;            /* of create and tokens alone */
 } lctx_cache_desc;
 
 typedef struct lctx_cache lctx_cache;
@@ -967,6 +1005,7 @@ typedef struct lctx_select {
     int32_t n_sink;           /* >= 0 */
     int32_t pool;             /* odd: a token counts with the greatest mass of so many neighbours
                                  around it, itself included; 0 = 1. SnapKV: 7 */
+    lctx_refusal *refused;
 } lctx_select;
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select);
 
@@ -1006,6 +1045,7 @@ typedef struct lctx_retrieve {
     int32_t  reserved;
     uint8_t *read;            /* [n_head_kv][info.n_block]: set to 1 where a block was read, else
                                  to 0; or null */
+    lctx_refusal *refused;
 } lctx_retrieve;
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
                                               size_t *bytes);
@@ -1089,6 +1129,7 @@ typedef struct lctx_model {
     lctx_tensor output;           /* [n_vocab][d_model]; data null = tok_embd */
     const lctx_layer *layers;     /* [n_layer] */
     const lctx_rope  *rope;       /* null = no rotation */
+    lctx_refusal *refused;        /* of check and create alone */
 } lctx_model;
 
 /* With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
@@ -1117,6 +1158,7 @@ typedef struct lctx_session_desc {
     void *progress_user;
     const lctx_rope_desc *rope;   /* copied, its lists borrowed; ctx is not read; or null */
     const lctx_far_rule *far_rule;   /* copied; null = distances as they are */
+    lctx_refusal *refused;        /* of create alone; then see lctx_session_info */
 } lctx_session_desc;
 
 typedef struct lctx_session lctx_session;
@@ -1127,6 +1169,7 @@ typedef struct lctx_session_info {
     int64_t rewind_min;       /* from here on lctx_session_rewind can go back to any n; and to 0 */
     int64_t cache_bytes;      /* all layers' blocks */
     int64_t scratch_bytes;    /* activations and attention scratch */
+    lctx_refusal refused;     /* by the last feed or rewind */
 } lctx_session_info;
 
 typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, LCTX_LOGITS_COUNT
@@ -1277,6 +1320,7 @@ enum {
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
 #define LCTX__HUGE    ((int64_t)1 << 62)   /* what sizes saturate at: an overflow */
+#define LCTX__MOST    ((int64_t)(SIZE_MAX / 2 & (((uint64_t)1 << 62) - 1)))   /* a size, at most */
 #define LCTX__MAX_POS ((int64_t)1 << 48)
 
 /* ---- status, version, struct sizes */
@@ -1292,12 +1336,111 @@ LCTX_API const char *lctx_status_text(lctx_status status)
     return (unsigned)status < LCTX_STATUS_COUNT ? text[status] : "unknown status";
 }
 
+/* ---- refusals */
+
+/* Where a check stands: whom it tells (null: nobody), the struct that it looks at, and that one's
+   place in an array, or -1. */
+typedef struct lctx__site { lctx_refusal *to; const char *type; int64_t index; } lctx__site;
+#define LCTX__SITE(s, type) lctx__site_of((s)->refused, #type, -1)
+
+static lctx__site lctx__site_of(lctx_refusal *to, const char *type, int64_t index)
+{
+    lctx__site at;
+    at.to = to, at.type = type, at.index = index;
+    return at;
+}
+static lctx__site lctx__nobody(void) { return lctx__site_of(NULL, NULL, -1); }
+/* Refuses a field, or an element of one that is an array; returns st. */
+static lctx_status lctx__refuse_element(lctx__site at, lctx_status st, const char *field,
+                                        int64_t element)
+{
+    if (!at.to) return st;
+    at.to->status = (int32_t)st, at.to->reserved = 0;
+    at.to->type = at.type, at.to->field = field;
+    at.to->index = at.index, at.to->element = element;
+    return st;
+}
+static lctx_status lctx__refuse(lctx__site at, lctx_status st, const char *field)
+{
+    return lctx__refuse_element(at, st, field, -1);
+}
+/* How a call stands, with the argument at fault or null. */
+static lctx_status lctx__tell(lctx_refusal *to, lctx_status st, const char *argument)
+{
+    return lctx__refuse(lctx__site_of(to, NULL, -1), st, argument);
+}
+/* A call begins: nothing is refused so far but an argument that is missing. */
+static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
+{
+    return lctx__tell(to, missing ? LCTX_E_NULL : LCTX_OK, missing);
+}
+
+/* A condition on a field: bounds of a whole number. Macros write the rows of tables of them. */
+typedef struct lctx__want {
+    const char *field;
+    int64_t value, least, most;
+    lctx_status st;
+} lctx__want;
+#define LCTX__IN(s, field, least, most, e) { #field, (s)->field, least, most, LCTX_E_##e }
+#define LCTX__FROM(s, field, least, e)     { #field, (s)->field, least, INT64_MAX, LCTX_E_##e }
+#define LCTX__IS(field, ok, e)             { #field, !(ok), 0, 0, LCTX_E_##e }
+#define LCTX__REAL(s, field, e)  { #field, !lctx__at_least((s)->field, 0), 0, 0, LCTX_E_##e }
+#define LCTX__FITS(s, stride, n) \
+    { #stride, lctx__mul((s)->stride, n), 0, LCTX__MOST, LCTX_E_OVERFLOW }
+#define LCTX__ALL(table) table, sizeof table / sizeof *table
+
+/* Refuses the first that does not hold. */
+static lctx_status lctx__wants(lctx__site at, const lctx__want *w, size_t n)
+{
+    for (; n; w++, n--)
+        if (w->value < w->least || w->value > w->most) return lctx__refuse(at, w->st, w->field);
+    return LCTX_OK;
+}
+
+/* Appends to a text of so many bytes; returns its length, for which there may be no room. */
+static size_t lctx__append_text(char *text, size_t size, size_t n, const char *words)
+{
+    for (; *words; words++, n++) if (n + 1 < size) text[n] = *words, text[n + 1] = 0;
+    return n;
+}
+/* And "[12]", but nothing for -1. */
+static size_t lctx__append_place(char *text, size_t size, size_t n, int64_t i)
+{
+    char digits[24] = "", *d = digits + sizeof digits - 2;
+    if (i < 0) return n;
+    *d = ']';
+    do *--d = (char)('0' + i % 10); while (i /= 10);
+    *--d = '[';
+    return lctx__append_text(text, size, n, d);
+}
+
+LCTX_API size_t lctx_refusal_text(const lctx_refusal *refused, char *text, size_t size)
+{
+    const lctx_refusal *r = refused;
+    size_t n = 0;
+    if (!text) size = 0;
+    if (size) *text = 0;
+    if (!r) return 0;
+    if (r->type) {
+        n = lctx__append_text(text, size, n, r->type);
+        n = lctx__append_place(text, size, n, r->index);
+        n = lctx__append_text(text, size, n, ".");
+    }
+    if (r->field) {
+        n = lctx__append_text(text, size, n, r->field);
+        n = lctx__append_place(text, size, n, r->element);
+        n = lctx__append_text(text, size, n, ": ");
+    }
+    return lctx__append_text(text, size, n, lctx_status_text((lctx_status)r->status));
+}
+
 LCTX_API size_t lctx_sizeof(const char *name)
 {
     static const struct { const char *name; size_t size; } all[] = {
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
-        LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_pool_desc) LCTX__SIZEOF(lctx_pool_info)
-        LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_threads_desc) LCTX__SIZEOF(lctx_rope_desc)
+        LCTX__SIZEOF(lctx_refusal) LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_pool_desc)
+        LCTX__SIZEOF(lctx_pool_info) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_threads_desc)
+        LCTX__SIZEOF(lctx_rope_desc)
         LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
         LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
@@ -1320,7 +1463,7 @@ static int64_t lctx__mul(int64_t a, int64_t b)
 }
 static int64_t lctx__add(int64_t a, int64_t b) { return a > LCTX__HUGE - b ? LCTX__HUGE : a + b; }
 static int64_t lctx__round_up(int64_t a, int64_t to) { return lctx__add(a, to - 1) / to * to; }
-static int lctx__fits(int64_t a) { return a < LCTX__HUGE && (uint64_t)a <= SIZE_MAX / 2; }
+static int lctx__fits(int64_t a) { return a <= LCTX__MOST; }
 static int64_t lctx__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t lctx__max(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t lctx__clip(int64_t a, int64_t top) { return a < 0 ? 0 : a > top ? top : a; }
@@ -1517,11 +1660,12 @@ LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **po
 {
     lctx_allocator alloc;
     lctx_pool *p;
-    if (!desc || !pool) return LCTX_E_NULL;
-    if (desc->max_bytes < 0) return LCTX_E_COUNT;
+    if (!desc || lctx__begin(desc->refused, pool ? NULL : "pool")) return LCTX_E_NULL;
+    if (desc->max_bytes < 0)
+        return lctx__refuse(LCTX__SITE(desc, lctx_pool_desc), LCTX_E_COUNT, "max_bytes");
     alloc = lctx__allocator(desc->alloc);
     p = (lctx_pool *)lctx__new(&alloc, (int64_t)sizeof *p);
-    if (!p) return LCTX_E_MEMORY;
+    if (!p) return lctx__tell(desc->refused, LCTX_E_MEMORY, NULL);
     p->alloc = alloc, p->max_bytes = desc->max_bytes;
     p->bound = desc->max_bytes ? desc->max_bytes : LCTX__HUGE;
     *pool = p;
@@ -1565,10 +1709,11 @@ LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info)
 }
 
 /* ---- parallel loops */
-static lctx_status lctx__parallel_check(const lctx_parallel *par)
+static lctx_status lctx__parallel_check(lctx_refusal *to, const lctx_parallel *par)
 {
-    int bad = par && (par->n_threads < 0 || par->n_threads > LCTX_MAX_THREADS);
-    return bad ? LCTX_E_THREADS : LCTX_OK;
+    const int bad = par && (par->n_threads < 0 || par->n_threads > LCTX_MAX_THREADS);
+    if (!bad) return LCTX_OK;
+    return lctx__refuse(lctx__site_of(to, "lctx_parallel", -1), LCTX_E_THREADS, "n_threads");
 }
 static int32_t lctx__threads(const lctx_parallel *par)
 {
@@ -1785,15 +1930,17 @@ LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_thr
     lctx_allocator alloc;
     lctx_threads *t;
     int64_t n, bytes;
-    if (!desc || !threads) return LCTX_E_NULL;
-    if (desc->n_threads < 0 || desc->n_threads > LCTX_MAX_THREADS) return LCTX_E_THREADS;
-    if (desc->spin < -1) return LCTX_E_COUNT;
+    if (!desc || lctx__begin(desc->refused, threads ? NULL : "threads")) return LCTX_E_NULL;
+    if (desc->n_threads < 0 || desc->n_threads > LCTX_MAX_THREADS)
+        return lctx__refuse(LCTX__SITE(desc, lctx_threads_desc), LCTX_E_THREADS, "n_threads");
+    if (desc->spin < -1)
+        return lctx__refuse(LCTX__SITE(desc, lctx_threads_desc), LCTX_E_COUNT, "spin");
     n = desc->n_threads ? desc->n_threads : lctx__processors();
     n = lctx__min(lctx__max(n, 1), LCTX_MAX_THREADS);
     alloc = lctx__allocator(desc->alloc);
     bytes = (int64_t)sizeof *t + n * (int64_t)sizeof *t->workers;
     t = (lctx_threads *)lctx__new(&alloc, bytes);
-    if (!t) return LCTX_E_MEMORY;
+    if (!t) return lctx__tell(desc->refused, LCTX_E_MEMORY, NULL);
     t->alloc = alloc, t->bytes = bytes, t->workers = (lctx__handle *)(void *)(t + 1);
     lctx__threads_start(t, (int32_t)n, desc->spin);
     *threads = t;
@@ -2215,74 +2362,79 @@ static double lctx__attn_factor(const lctx_rope_desc *r)
 static int lctx__above(double x, double least) { return lctx__finite_d(x) && x > least; }
 static int lctx__at_least(double x, double least) { return lctx__finite_d(x) && x >= least; }
 
-/* A list of n_rot/2 finite values, where `positive` above 0; n is its length if known. */
-static lctx_status lctx__list_check(const double *list, int32_t n, int32_t n_rot, int positive)
-{
-    int32_t i;
-    if (!list) return LCTX_E_TABLE;
-    if (n != 0 && n != n_rot / 2) return LCTX_E_TABLE_SIZE;
-    for (i = 0; i < n_rot / 2; i++)
-        if (!lctx__finite_d(list[i]) || (positive && !(list[i] > 0))) return LCTX_E_TABLE;
-    return LCTX_OK;
-}
-
-static lctx_status lctx__lists_check(const lctx_rope_desc *r)
-{
-    lctx_status st = LCTX_OK;
-    if (r->scheme == LCTX_ROPE_RAW) st = lctx__list_check(r->freq, r->n_freq, r->n_rot, 0);
-    if (r->scheme != LCTX_ROPE_LONGROPE) return st;
-    st = lctx__list_check(r->short_factor, r->n_short, r->n_rot, 1);
-    return st ? st : lctx__list_check(r->long_factor, r->n_long, r->n_rot, 1);
-}
-
 static lctx_status lctx__n_rot_check(int32_t n_rot)
 {
     return n_rot < 2 || n_rot > LCTX_MAX_ROT || n_rot % 2 ? LCTX_E_N_ROT : LCTX_OK;
 }
-/* What descriptions and schedules have in common: pairs, and positions that are not like others. */
-static lctx_status lctx__pairs_check(int32_t n_rot, int32_t pairing)
+/* What descriptions and schedules have in common: pairs, positions that are not like others, and
+   lists of n_rot/2 finite values, where `positive` above 0. */
+#define LCTX__PAIRS(r) \
+    LCTX__IN(r, pairing, 0, LCTX_ROPE_PAIRING_COUNT - 1, ENUM), \
+    LCTX__IS(n_rot, !lctx__n_rot_check((r)->n_rot), N_ROT)
+#define LCTX__PLACES(r) \
+    LCTX__IN(r, n_hat, 0, LCTX__MAX_POS, N_HAT), LCTX__REAL(r, xpos_base, XPOS), \
+    LCTX__IN(r, xpos_center, 0, LCTX__MAX_POS - 1, XPOS)
+static lctx_status lctx__list_check(lctx__site at, const char *field, const double *list,
+                                    int32_t n_rot, int positive)
 {
-    if (pairing < 0 || pairing >= LCTX_ROPE_PAIRING_COUNT) return LCTX_E_ENUM;
-    return lctx__n_rot_check(n_rot);
-}
-static lctx_status lctx__places_check(int64_t n_hat, double xpos_base, int64_t xpos_center)
-{
-    if (n_hat < 0 || n_hat > LCTX__MAX_POS) return LCTX_E_N_HAT;
-    if (!lctx__at_least(xpos_base, 0) || xpos_center < 0 || xpos_center >= LCTX__MAX_POS)
-        return LCTX_E_XPOS;
+    int32_t i;
+    for (i = 0; i < n_rot / 2; i++)
+        if (!lctx__finite_d(list[i]) || (positive && !(list[i] > 0)))
+            return lctx__refuse_element(at, LCTX_E_TABLE, field, i);
     return LCTX_OK;
+}
+
+/* What is read of a description whose kinds and pairs are sound. */
+static lctx_status lctx__rope_values_check(lctx__site at, const lctx_rope_desc *r)
+{
+    const int scheme = r->scheme, llama3 = scheme == LCTX_ROPE_LLAMA3;
+    const int parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
+    const int raw = scheme == LCTX_ROPE_RAW, two = scheme == LCTX_ROPE_LONGROPE;
+    const int one_length = scheme == LCTX_ROPE_DYNAMIC || two;
+    const int trained = parts || one_length || llama3;
+    const int32_t n = r->n_rot / 2;
+    const lctx__want all[] = {
+        LCTX__IS(theta, lctx__above(r->theta, 1), THETA),
+        LCTX__IS(factor, lctx__at_least(r->factor, 1), FACTOR),
+        LCTX__IS(orig_ctx, !trained || lctx__above(r->orig_ctx, two), ORIG_CTX),    /* ln L */
+        LCTX__IS(ctx, !one_length || lctx__above(r->ctx, 0), CTX),
+        LCTX__IS(factor, lctx__finite_d(lctx__base(r)), FACTOR),
+        LCTX__IS(beta_slow, !parts || lctx__above(r->beta_slow, 0), BETA),
+        LCTX__IS(beta_fast, !parts || lctx__above(r->beta_fast, r->beta_slow), BETA),
+        LCTX__IS(low_freq, !llama3 || lctx__above(r->low_freq, 0), FREQ_FACTOR),
+        LCTX__IS(high_freq, !llama3 || lctx__above(r->high_freq, r->low_freq), FREQ_FACTOR),
+        LCTX__REAL(r, attn_factor, MSCALE), LCTX__REAL(r, mscale, MSCALE),
+        LCTX__REAL(r, mscale_all_dim, MSCALE), LCTX__REAL(r, short_mscale, MSCALE),
+        LCTX__REAL(r, long_mscale, MSCALE), LCTX__PLACES(r), LCTX__IS(freq, !raw || r->freq, TABLE),
+        LCTX__IS(n_freq, !raw || !r->n_freq || r->n_freq == n, TABLE_SIZE),
+        LCTX__IS(short_factor, !two || r->short_factor, TABLE),
+        LCTX__IS(n_short, !two || !r->n_short || r->n_short == n, TABLE_SIZE),
+        LCTX__IS(long_factor, !two || r->long_factor, TABLE),
+        LCTX__IS(n_long, !two || !r->n_long || r->n_long == n, TABLE_SIZE)
+    };
+    lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    if (!st && raw) st = lctx__list_check(at, "freq", r->freq, r->n_rot, 0);
+    if (!st && two) st = lctx__list_check(at, "short_factor", r->short_factor, r->n_rot, 1);
+    if (!st && two) st = lctx__list_check(at, "long_factor", r->long_factor, r->n_rot, 1);
+    return st;
 }
 
 /* Fills in the defaults of *r and checks it. */
 static lctx_status lctx__rope_check(lctx_rope_desc *r)
 {
-    int scheme = r->scheme, parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
-    int one_length = scheme == LCTX_ROPE_DYNAMIC || scheme == LCTX_ROPE_LONGROPE;
-    int bases = scheme == LCTX_ROPE_NTK || scheme == LCTX_ROPE_DYNAMIC;
-    lctx_status st = lctx__pairs_check(r->n_rot, r->pairing);
-    if (scheme < 0 || scheme >= LCTX_ROPE_SCHEME_COUNT) return LCTX_E_ENUM;
+    const lctx__site at = LCTX__SITE(r, lctx_rope_desc);
+    const int bases = r->scheme == LCTX_ROPE_NTK || r->scheme == LCTX_ROPE_DYNAMIC;
+    const lctx__want kinds[] = {
+        LCTX__IN(r, scheme, 0, LCTX_ROPE_SCHEME_COUNT - 1, ENUM), LCTX__PAIRS(r),
+        LCTX__FROM(r, n_rot, bases ? 4 : 2, N_ROT)    /* d/(d-2) needs a second pair */
+    };
+    const lctx_status st = lctx__wants(at, LCTX__ALL(kinds));
     if (st) return st;
-    if (bases && r->n_rot < 4) return LCTX_E_N_ROT;    /* d/(d-2) needs a second pair */
     r->theta = lctx__or(r->theta, 10000), r->factor = lctx__or(r->factor, 1);
     r->beta_fast = lctx__or(r->beta_fast, 32), r->beta_slow = lctx__or(r->beta_slow, 1);
     r->low_freq = lctx__or(r->low_freq, 1), r->high_freq = lctx__or(r->high_freq, 4);
     r->ctx = lctx__or(r->ctx, r->factor * r->orig_ctx);
-    if (!lctx__above(r->theta, 1)) return LCTX_E_THETA;
-    if (!lctx__at_least(r->factor, 1)) return LCTX_E_FACTOR;
-    if ((parts || one_length || scheme == LCTX_ROPE_LLAMA3) &&
-        !lctx__above(r->orig_ctx, scheme == LCTX_ROPE_LONGROPE ? 1 : 0))    /* ln L */
-        return LCTX_E_ORIG_CTX;
-    if (one_length && !lctx__above(r->ctx, 0)) return LCTX_E_CTX;
-    if (!lctx__finite_d(lctx__base(r))) return LCTX_E_FACTOR;
-    if (parts && !(lctx__above(r->beta_fast, r->beta_slow) && r->beta_slow > 0)) return LCTX_E_BETA;
-    if (scheme == LCTX_ROPE_LLAMA3 && !(lctx__above(r->high_freq, r->low_freq) && r->low_freq > 0))
-        return LCTX_E_FREQ_FACTOR;
-    if (!lctx__at_least(r->attn_factor, 0) || !lctx__at_least(r->mscale, 0) ||
-        !lctx__at_least(r->mscale_all_dim, 0) || !lctx__at_least(r->short_mscale, 0) ||
-        !lctx__at_least(r->long_mscale, 0))
-        return LCTX_E_MSCALE;
-    st = lctx__places_check(r->n_hat, r->xpos_base, r->xpos_center);
-    return st ? st : lctx__lists_check(r);
+    return lctx__rope_values_check(at, r);
 }
 
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
@@ -2290,7 +2442,7 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     lctx_rope_desc r;
     lctx_status st;
     int32_t i;
-    if (!rope || !desc) return LCTX_E_NULL;
+    if (!desc || lctx__begin(desc->refused, rope ? NULL : "rope")) return LCTX_E_NULL;
     r = *desc;
     st = lctx__rope_check(&r);
     if (st) return st;
@@ -2311,15 +2463,21 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
 }
 
 /* Is it a schedule as lctx_rope_init makes them? */
-static lctx_status lctx__rope_valid(const lctx_rope *rope)
+static lctx_status lctx__rope_valid(lctx__site at, const lctx_rope *rope)
 {
-    lctx_status st = lctx__pairs_check(rope->n_rot, rope->pairing);
-    if (!st) st = lctx__list_check(rope->freq, 0, rope->n_rot, 0);
-    if (!st) st = lctx__list_check(rope->plain, 0, rope->n_rot, 0);
-    if (st) return st;
-    if (!lctx__above(rope->attn_factor, 0) || !lctx__above(rope->scale_mul, 0))
-        return LCTX_E_MSCALE;
-    return lctx__places_check(rope->n_hat, rope->xpos_base, rope->xpos_center);
+    const lctx__want all[] = {
+        LCTX__PAIRS(rope), LCTX__IS(attn_factor, lctx__above(rope->attn_factor, 0), MSCALE),
+        LCTX__IS(scale_mul, lctx__above(rope->scale_mul, 0), MSCALE), LCTX__PLACES(rope)
+    };
+    lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    if (!st) st = lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0);
+    return st ? st : lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0);
+}
+/* And does it fit into heads of that size? */
+static lctx_status lctx__rope_fits(lctx__site at, const lctx_rope *rope, int64_t head_dim)
+{
+    const lctx_status st = lctx__rope_valid(at, rope);
+    return st || rope->n_rot <= head_dim ? st : lctx__refuse(at, LCTX_E_N_ROT, "n_rot");
 }
 
 /* May this position be rotated to? */
@@ -2398,7 +2556,7 @@ LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float
     lctx__angles a;
     lctx_status st;
     if (!rope || !cos_ || !sin_) return LCTX_E_NULL;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if ((st = lctx__rope_valid(lctx__nobody(), rope)) != LCTX_OK) return st;
     if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
     lctx__angles_begin(&a, rope);
     lctx__angles_move(&a, pos);
@@ -2420,23 +2578,33 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
     int32_t i;
     if (!rope || !growth) return LCTX_E_NULL;
     if ((unsigned)side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if ((st = lctx__rope_valid(lctx__nobody(), rope)) != LCTX_OK) return st;
     if ((st = lctx__pos_check(rope, pos)) != LCTX_OK) return st;
     for (i = 0; i < rope->n_rot / 2; i++)
         growth[i] = rope->xpos_base != 0 ? (float)lctx__xpos(rope, (int32_t)side, pos, i) : 1.0f;
     return LCTX_OK;
 }
 
-/* A stride as given, or packed; -1 where it is shorter than what it steps over, or odd for f32. */
-static int64_t lctx__stride(int64_t given, int64_t packed, int64_t least)
+/* Strides of f32: as given, if they are as long as what they step over, even, and n of them within
+   memory; or packed. */
+typedef struct lctx__stride {
+    const char *field;
+    int64_t given, *to, packed, least, n;
+} lctx__stride;
+#define LCTX__STRIDE(from, to, field, packed, least, n) \
+    { #field, (from)->field, &(to)->field, packed, least, n }
+static lctx_status lctx__strides(lctx__site at, const lctx__stride *s, size_t n)
 {
-    if (given == 0) return packed;
-    return given < least || given % 4 ? -1 : given;
-}
-/* Are n steps by either stride within memory? */
-static int lctx__reaches(int64_t n, int64_t a, int64_t b)
-{
-    return lctx__fits(lctx__mul(n, lctx__max(a, b)));
+    size_t i;
+    for (i = 0; i < n; i++)
+        if (s[i].given && (s[i].given < s[i].least || s[i].given % 4))
+            return lctx__refuse(at, LCTX_E_STRIDE, s[i].field);
+    for (i = 0; i < n; i++) {
+        *s[i].to = s[i].given ? s[i].given : s[i].packed;
+        if (!lctx__fits(lctx__mul(s[i].n, *s[i].to)))
+            return lctx__refuse(at, LCTX_E_OVERFLOW, s[i].field);
+    }
+    return LCTX_OK;
 }
 
 typedef struct lctx__rope_task {
@@ -2489,55 +2657,70 @@ static void lctx__rope_tokens(void *arg, int64_t i, int32_t thread)
     }
 }
 
-static lctx_status lctx__job_positions(const lctx_rope *rope, const lctx_rope_job *j)
+static lctx_status lctx__job_positions(lctx__site at, const lctx_rope *rope, const lctx_rope_job *j)
 {
     lctx_status st = LCTX_OK;
     int64_t t;
     if (j->cos) return LCTX_OK;
-    if (!j->pos) {    /* what holds at both ends holds between them */
-        if (j->pos0 < 0 || j->pos0 > LCTX__MAX_POS - j->n_tok) return LCTX_E_POS;
-        if (j->n_tok == 0) return LCTX_OK;
-        st = lctx__pos_check(rope, j->pos0);
-        return st ? st : lctx__pos_check(rope, j->pos0 + j->n_tok - 1);
-    }
-    for (t = 0; !st && t < j->n_tok; t++) st = lctx__pos_check(rope, j->pos[t]);
-    return st;
+    for (t = 0; j->pos && t < j->n_tok; t++)
+        if ((st = lctx__pos_check(rope, j->pos[t])) != LCTX_OK)
+            return lctx__refuse_element(at, st, "pos", t);
+    if (j->pos) return LCTX_OK;
+    if (j->pos0 < 0 || j->pos0 > LCTX__MAX_POS - j->n_tok) st = LCTX_E_POS;
+    /* what holds at both ends holds between them */
+    if (!st && j->n_tok) st = lctx__pos_check(rope, j->pos0);
+    if (!st && j->n_tok) st = lctx__pos_check(rope, j->pos0 + j->n_tok - 1);
+    return st ? lctx__refuse(at, st, "pos0") : LCTX_OK;
+}
+
+static lctx_status lctx__job_check(lctx__site at, const lctx_rope *rope, const lctx_rope_job *j)
+{
+    const lctx__site rope_at = LCTX__SITE(j, lctx_rope);
+    const lctx__want all[] = {
+        LCTX__IS(x, j->n_tok <= 0 || j->x, NULL), LCTX__IS(out, j->n_tok <= 0 || j->out, NULL),
+        LCTX__IS(cos, j->cos || !j->sin, NULL), LCTX__IS(sin, j->sin || !j->cos, NULL),
+        LCTX__FROM(j, n_tok, 0, COUNT), LCTX__FROM(j, n_head, 1, COUNT),
+        LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM)
+    };
+    const lctx__want pairs[] = {
+        LCTX__PAIRS(rope), LCTX__IS(n_rot, rope->n_rot <= j->head_dim, N_ROT)
+    };
+    lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    if (!st && !j->cos) st = lctx__rope_valid(rope_at, rope);
+    if (!st) st = lctx__wants(rope_at, LCTX__ALL(pairs));
+    return st ? st : lctx__parallel_check(at.to, j->par);
+}
+static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
+{
+    const lctx_rope_job *j = k->job;
+    const int64_t dim = (int64_t)j->head_dim * 4, h = j->n_head, n = j->n_tok;
+    const int64_t row = (int64_t)k->rope->n_rot / 2 * 4;
+    const lctx__stride strides[] = {
+        LCTX__STRIDE(j, &k->turn, x_head, dim, dim, h),
+        LCTX__STRIDE(j, &k->turn, out_head, dim, dim, h),
+        LCTX__STRIDE(j, k, x_token, h * dim, dim, n),
+        LCTX__STRIDE(j, k, out_token, h * dim, dim, n),
+        LCTX__STRIDE(j, k, cos_token, row, row, n), LCTX__STRIDE(j, k, sin_token, row, row, n)
+    };
+    return lctx__strides(at, LCTX__ALL(strides));
 }
 
 LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job *job)
 {
     lctx__rope_task k;
+    lctx__site at;
     lctx_status st;
-    int64_t dim, heads, row;
-    if (!rope || !job || (job->n_tok > 0 && (!job->x || !job->out))) return LCTX_E_NULL;
-    if (!job->cos != !job->sin) return LCTX_E_NULL;
-    if (job->n_tok < 0 || job->n_head < 1) return LCTX_E_COUNT;
-    if (job->side < 0 || job->side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
-    st = job->cos ? lctx__pairs_check(rope->n_rot, rope->pairing) : lctx__rope_valid(rope);
-    if (st) return st;
-    if (rope->n_rot > job->head_dim) return LCTX_E_N_ROT;
-    if ((st = lctx__parallel_check(job->par)) != LCTX_OK) return st;
+    if (!job || lctx__begin(job->refused, rope ? NULL : "rope")) return LCTX_E_NULL;
+    at = LCTX__SITE(job, lctx_rope_job);
+    if ((st = lctx__job_check(at, rope, job)) != LCTX_OK) return st;
     memset(&k, 0, sizeof k);
-    dim = (int64_t)job->head_dim * 4, heads = job->n_head, row = (int64_t)rope->n_rot / 2 * 4;
     k.rope = rope, k.job = job;
     k.turn.n_head = job->n_head, k.turn.head_dim = job->head_dim;
     k.turn.n_rot = rope->n_rot, k.turn.pairing = rope->pairing;
-    k.turn.x_head = lctx__stride(job->x_head, dim, dim);
-    k.turn.out_head = lctx__stride(job->out_head, dim, dim);
-    k.x_token = lctx__stride(job->x_token, heads * dim, dim);
-    k.out_token = lctx__stride(job->out_token, heads * dim, dim);
-    k.cos_token = lctx__stride(job->cos_token, row, row);
-    k.sin_token = lctx__stride(job->sin_token, row, row);
-    if (k.turn.x_head < 0 || k.turn.out_head < 0 || k.x_token < 0 || k.out_token < 0 ||
-        k.cos_token < 0 || k.sin_token < 0)
-        return LCTX_E_STRIDE;
-    if (!lctx__reaches(job->n_tok, k.x_token, k.out_token) ||
-        !lctx__reaches(job->n_tok, k.cos_token, k.sin_token) ||
-        !lctx__reaches(heads, k.turn.x_head, k.turn.out_head))
-        return LCTX_E_OVERFLOW;
-    if ((st = lctx__job_positions(rope, job)) != LCTX_OK) return st;
+    if ((st = lctx__job_strides(at, &k)) != LCTX_OK) return st;
+    if ((st = lctx__job_positions(at, rope, job)) != LCTX_OK) return st;
     k.offset = job->pos || job->cos ? 0 : job->pos0 % LCTX__ANCHOR;
-    lctx__for(job->par, lctx__mul(job->n_tok, heads * job->head_dim),
+    lctx__for(job->par, lctx__mul(job->n_tok, (int64_t)job->n_head * job->head_dim),
               (job->n_tok + k.offset + LCTX__ANCHOR - 1) / LCTX__ANCHOR, lctx__rope_tokens, &k);
     return LCTX_OK;
 }
@@ -2607,7 +2790,7 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
     lctx_status st;
     int32_t i;
     if (!rope || !n_pairs) return LCTX_E_NULL;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    if ((st = lctx__rope_valid(lctx__nobody(), rope)) != LCTX_OK) return st;
     if (!lctx__above(ctx, 0)) return LCTX_E_CTX;
     *n_pairs = 0;
     for (i = 0; i < rope->n_rot / 2; i++) {
@@ -2643,7 +2826,6 @@ static int64_t lctx__value_bytes(int type, int64_t d)
     const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_v(d));
     return codes + (type == LCTX_I8 || type == LCTX_I4 ? LCTX_TILE * 4 : 0);
 }
-static int lctx__tile_type_ok(int type) { return lctx__type_ok(type) || type == LCTX_I4; }
 static int lctx__dim_ok(int64_t d) { return d >= 1 && d <= LCTX__MAX_DIM; }
 static int32_t lctx__d_v(const lctx_tiles *t) { return t->d_v ? t->d_v : t->d_k; }
 static int64_t lctx__tile_bytes(const lctx_tiles *t)
@@ -2651,17 +2833,23 @@ static int64_t lctx__tile_bytes(const lctx_tiles *t)
     return lctx__key_bytes(t->k_type, t->d_k) + lctx__value_bytes(t->v_type, lctx__d_v(t));
 }
 
-static lctx_status lctx__tiles_check(const lctx_tiles *t)
-{
-    if (!t) return LCTX_E_NULL;
-    if (t->n_head_kv < 1 || t->cap < 1 || t->cap % LCTX_TILE) return LCTX_E_COUNT;
-    if (!lctx__tile_type_ok(t->k_type) || !lctx__tile_type_ok(t->v_type)) return LCTX_E_TYPE;
-    if (!lctx__dim_ok(t->d_k) || !lctx__dim_ok(lctx__d_v(t))) return LCTX_E_HEAD_DIM;
-    return LCTX_OK;
-}
 static int64_t lctx__tiles_bytes(const lctx_tiles *t)
 {
     return lctx__mul(lctx__mul(t->cap / LCTX_TILE, lctx__tile_bytes(t)), t->n_head_kv);
+}
+/* A store's shape, whose length the struct at hand calls `cap`. */
+static lctx_status lctx__tiles_check(lctx__site at, const lctx_tiles *t, const char *cap)
+{
+    const int64_t d_v = lctx__d_v(t), tiles = t->cap % LCTX_TILE ? 0 : t->cap / LCTX_TILE;
+    const lctx__want all[] = {
+        LCTX__FROM(t, n_head_kv, 1, COUNT), { cap, tiles, 1, INT64_MAX, LCTX_E_COUNT },
+        LCTX__IN(t, k_type, 0, LCTX_I4, TYPE), LCTX__IN(t, v_type, 0, LCTX_I4, TYPE),
+        LCTX__IN(t, d_k, 1, LCTX__MAX_DIM, HEAD_DIM),
+        { "d_v", d_v, 1, LCTX__MAX_DIM, LCTX_E_HEAD_DIM }
+    };
+    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    if (st || lctx__fits(lctx__tiles_bytes(t))) return st;
+    return lctx__refuse(at, LCTX_E_OVERFLOW, cap);
 }
 /* The tile that holds token `at` of head g. */
 static char *lctx__tile_at(const lctx_tiles *t, int64_t g, int64_t at)
@@ -2671,12 +2859,10 @@ static char *lctx__tile_at(const lctx_tiles *t, int64_t g, int64_t at)
 
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes)
 {
-    lctx_status st = bytes ? lctx__tiles_check(tiles) : LCTX_E_NULL;
-    int64_t n;
-    if (st) return st;
-    n = lctx__tiles_bytes(tiles);
-    if (!lctx__fits(n)) return LCTX_E_OVERFLOW;
-    *bytes = (size_t)n;
+    lctx_status st;
+    if (!tiles || lctx__begin(tiles->refused, bytes ? NULL : "bytes")) return LCTX_E_NULL;
+    if ((st = lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap")) != LCTX_OK) return st;
+    *bytes = (size_t)lctx__tiles_bytes(tiles);
     return LCTX_OK;
 }
 
@@ -2930,20 +3116,22 @@ static void lctx__move_value(int type, int64_t d, char *from, int64_t lane, char
     lctx__move_row(type, &a, &b);
 }
 
-static lctx_status lctx__rows_check(const lctx_rows *r, int64_t n_head_kv, int64_t d_k, int64_t d_v,
+static lctx_status lctx__rows_check(const lctx_rows *r, int64_t h, int64_t d_k, int64_t d_v,
                                     lctx_rows *full)
 {
-    if (!r || (r->n > 0 && (!r->k || !r->v))) return LCTX_E_NULL;
-    if (r->n < 0) return LCTX_E_COUNT;
+    const lctx__want all[] = {
+        LCTX__IS(k, r->n <= 0 || r->k, NULL), LCTX__IS(v, r->n <= 0 || r->v, NULL),
+        LCTX__FROM(r, n, 0, COUNT)
+    };
+    const lctx__stride strides[] = {
+        LCTX__STRIDE(r, full, k_head, d_k * 4, d_k * 4, h),
+        LCTX__STRIDE(r, full, v_head, d_v * 4, d_v * 4, h),
+        LCTX__STRIDE(r, full, k_token, h * d_k * 4, d_k * 4, r->n),
+        LCTX__STRIDE(r, full, v_token, h * d_v * 4, d_v * 4, r->n)
+    };
+    const lctx_status st = lctx__wants(LCTX__SITE(r, lctx_rows), LCTX__ALL(all));
     *full = *r;
-    full->k_head = lctx__stride(r->k_head, d_k * 4, d_k * 4);
-    full->v_head = lctx__stride(r->v_head, d_v * 4, d_v * 4);
-    full->k_token = lctx__stride(r->k_token, n_head_kv * d_k * 4, d_k * 4);
-    full->v_token = lctx__stride(r->v_token, n_head_kv * d_v * 4, d_v * 4);
-    if (full->k_head < 0 || full->v_head < 0 || full->k_token < 0 || full->v_token < 0)
-        return LCTX_E_STRIDE;
-    return lctx__reaches(r->n, full->k_token, full->v_token) &&
-           lctx__reaches(n_head_kv, full->k_head, full->v_head) ? LCTX_OK : LCTX_E_OVERFLOW;
+    return st ? st : lctx__strides(LCTX__SITE(r, lctx_rows), LCTX__ALL(strides));
 }
 
 /* Rows at .. at+n-1 of `r` become tokens first .. of the store, but for 4-bit keys; everything
@@ -2981,21 +3169,26 @@ static void lctx__write_tiles(const lctx_tiles *t, int64_t first, const lctx_row
 /* Is first .. first+n-1 a range of the store? */
 static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t n)
 {
-    lctx_status st = lctx__tiles_check(t);
+    const lctx__site at = LCTX__SITE(t, lctx_tiles);
+    lctx_status st = lctx__tiles_check(at, t, "cap");
     if (st) return st;
-    if (!lctx__fits(lctx__tiles_bytes(t))) return LCTX_E_OVERFLOW;
-    if (!t->mem) return LCTX_E_NULL;
-    return n < 0 || first < 0 || n > t->cap || first > t->cap - n ? LCTX_E_SPAN : LCTX_OK;
+    if (!t->mem) return lctx__refuse(at, LCTX_E_NULL, "mem");
+    if (n < 0 || n > t->cap) return lctx__tell(t->refused, LCTX_E_SPAN, "n");
+    if (first < 0 || first > t->cap - n) return lctx__tell(t->refused, LCTX_E_SPAN, "first");
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, const lctx_rows *rows)
 {
     lctx_rows full;
-    lctx_status st = rows ? lctx__tiles_check(tiles) : LCTX_E_NULL;
-    if (st) return st;
+    lctx_status st;
+    if (rows) (void)lctx__begin(rows->refused, tiles ? NULL : "tiles");
+    if (!tiles || lctx__begin(tiles->refused, rows ? NULL : "rows")) return LCTX_E_NULL;
+    if ((st = lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap")) != LCTX_OK) return st;
     st = lctx__rows_check(rows, tiles->n_head_kv, tiles->d_k, lctx__d_v(tiles), &full);
     if (st || (st = lctx__tiles_range(tiles, first, rows->n)) != LCTX_OK) return st;
-    if (tiles->k_type == LCTX_I4 && first % LCTX_TILE) return LCTX_E_SPAN;
+    if (tiles->k_type == LCTX_I4 && first % LCTX_TILE)
+        return lctx__tell(tiles->refused, LCTX_E_SPAN, "first");
     lctx__write_rows(tiles, first, &full, 0, rows->n);
     if (tiles->k_type == LCTX_I4) lctx__write_tiles(tiles, first, &full);
     return LCTX_OK;
@@ -3004,9 +3197,10 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
 LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
                                      float *k, float *v)
 {
-    lctx_status st = lctx__tiles_range(tiles, first, n);
+    lctx_status st;
     int64_t i, g, d_k, d_v;
-    if (st) return st;
+    if (!tiles || lctx__begin(tiles->refused, NULL)) return LCTX_E_NULL;
+    if ((st = lctx__tiles_range(tiles, first, n)) != LCTX_OK) return st;
     d_k = tiles->d_k, d_v = lctx__d_v(tiles);
     for (i = 0; i < n; i++)
         for (g = 0; g < tiles->n_head_kv; g++) {
@@ -3036,9 +3230,10 @@ static void lctx__tiles_span_of(const lctx_tiles *t, int64_t first, int64_t n, i
 LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int64_t n, int64_t pos,
                                      lctx_span *span)
 {
-    lctx_status st = span ? lctx__tiles_range(tiles, first, n) : LCTX_E_NULL;
-    if (st) return st;
-    if (pos < 0 || pos > LCTX__MAX_POS - n) return LCTX_E_POS;
+    lctx_status st;
+    if (!tiles || lctx__begin(tiles->refused, span ? NULL : "span")) return LCTX_E_NULL;
+    if ((st = lctx__tiles_range(tiles, first, n)) != LCTX_OK) return st;
+    if (pos < 0 || pos > LCTX__MAX_POS - n) return lctx__tell(tiles->refused, LCTX_E_POS, "pos");
     lctx__tiles_span_of(tiles, first, n, pos, span);
     return LCTX_OK;
 }
@@ -3133,64 +3328,75 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
 }
 
 /* Listed positions: of every head, from 0 on, never going back. */
-static lctx_status lctx__k_pos_check(const lctx_attn *a, const lctx_span *s)
+static lctx_status lctx__k_pos_check(const lctx_attn *a, int64_t i)
 {
+    const lctx_span *s = &a->spans[i];
     const int64_t step = lctx__k_pos_step(s);
     int64_t g, j;
     for (g = 0; g < a->n_head_kv; g++) {
         const int64_t *pos = (const int64_t *)(const void *)((const char *)s->k_pos + g * step);
-        if (s->n && (pos[0] < 0 || pos[s->n - 1] >= LCTX__MAX_POS)) return LCTX_E_POS;
-        for (j = 1; j < s->n; j++) if (pos[j] < pos[j - 1]) return LCTX_E_POS;
+        for (j = 0; j < s->n; j++)
+            if (pos[j] < (j ? pos[j - 1] : 0) || pos[j] >= LCTX__MAX_POS)
+                return lctx__refuse_element(lctx__site_of(a->refused, "lctx_span", i), LCTX_E_POS,
+                                            "k_pos", j);
     }
     return LCTX_OK;
 }
 
-/* A stride of a span steps over `least` bytes at least, in either order of token and head. */
-static lctx_status lctx__span_strides(const lctx_attn *a, const lctx_span *s)
+static int lctx__steps(int64_t stride, int64_t least, int64_t unit)
 {
-    const int tiles = s->layout == LCTX_TILES;
-    const int64_t kb = tiles ? lctx__key_bytes(s->k_type, a->d_k)
-                             : a->d_k * lctx__esize(s->k_type);
-    const int64_t vb = tiles ? lctx__value_bytes(s->v_type, a->d_v)
-                             : a->d_v * lctx__esize(s->v_type);
-    const int64_t scales = s->k_scale_token | s->k_scale_head | s->v_scale_token | s->v_scale_head;
-    const int64_t step = lctx__k_pos_step(s);
-    if (s->k_pos && (step % 8 || (s->k_pos_head != -1 && step < s->n * 8))) return LCTX_E_STRIDE;
-    if ((s->k_token && s->k_token < kb) || (s->k_head && s->k_head < kb)) return LCTX_E_STRIDE;
-    if ((s->v_token && s->v_token < vb) || (s->v_head && s->v_head < vb)) return LCTX_E_STRIDE;
-    if (tiles && (s->k_token | s->k_head | s->v_token | s->v_head) % 4) return LCTX_E_STRIDE;
-    return !tiles && (scales < 0 || scales % 4) ? LCTX_E_STRIDE : LCTX_OK;
+    return !stride || (stride >= least && stride % unit == 0);
 }
-
-static lctx_status lctx__span_check(const lctx_attn *a, const lctx_span *s, int64_t next)
+/* Span i, whose keys have numbers from `next` on. */
+static lctx_status lctx__span_check(const lctx_attn *a, int64_t i, int64_t next)
 {
-    lctx_status st;
-    if (s->n < 0) return LCTX_E_COUNT;
-    if (s->layout < 0 || s->layout >= LCTX_LAYOUT_COUNT) return LCTX_E_ENUM;
-    if (!lctx__tile_type_ok(s->k_type) || !lctx__tile_type_ok(s->v_type)) return LCTX_E_TYPE;
-    if (s->layout == LCTX_ROWS && (s->k_type == LCTX_I4 || s->v_type == LCTX_I4))
-        return LCTX_E_TYPE;
-    if (s->query < 0 || s->query > 1) return LCTX_E_SPAN;
-    if (s->group < 0) return LCTX_E_GROUP;
-    if (s->layout == LCTX_TILES ? s->skip < 0 || s->skip >= LCTX_TILE : s->skip != 0)
-        return LCTX_E_SPAN;
-    if (s->index < 0 || (s->index && s->index < next) || s->index > LCTX__MAX_POS)
-        return LCTX_E_SPAN;
-    if (s->n > LCTX__MAX_POS || next > LCTX__MAX_POS) return LCTX_E_SPAN;
-    if (s->pos < 0 || s->pos > LCTX__MAX_POS - s->n) return LCTX_E_POS;
-    if (s->k_pos && a->rope) return LCTX_E_SPAN;
-    if (a->rope && s->n && (lctx__pos_check(a->rope, s->pos) == LCTX_E_XPOS_FAR ||
-                            lctx__pos_check(a->rope, s->pos + s->n - 1) == LCTX_E_XPOS_FAR))
-        return LCTX_E_XPOS_FAR;
-    if ((st = lctx__span_strides(a, s)) != LCTX_OK || s->layout == LCTX_TILES) return st;
-    if (s->n && ((s->k_type == LCTX_I8 && !s->k_scale) || (s->v_type == LCTX_I8 && !s->v_scale)))
-        return LCTX_E_SCALE;
-    return LCTX_OK;
+    const lctx_span *s = &a->spans[i];
+    const lctx__site at = lctx__site_of(a->refused, "lctx_span", i);
+    const int rows = s->layout == LCTX_ROWS, types = rows ? LCTX_I8 : LCTX_I4;
+    const int k_scaled = rows && s->n && s->k_type == LCTX_I8;
+    const int v_scaled = rows && s->n && s->v_type == LCTX_I8;
+    const int listed = s->k_pos && s->k_pos_head != -1;
+    /* a stride steps over at least so much, in either order of token and head */
+    const int64_t unit = rows ? 1 : 4, top = LCTX__MAX_POS, n = lctx__clip(s->n, top);
+    const int64_t kb = rows ? a->d_k * lctx__esize(s->k_type) : lctx__key_bytes(s->k_type, a->d_k);
+    const int64_t vb = rows ? a->d_v * lctx__esize(s->v_type)
+                            : lctx__value_bytes(s->v_type, a->d_v);
+    const lctx__want all[] = {
+        LCTX__FROM(s, n, 0, COUNT), LCTX__IN(s, layout, 0, LCTX_LAYOUT_COUNT - 1, ENUM),
+        LCTX__IN(s, k_type, 0, types, TYPE), LCTX__IN(s, v_type, 0, types, TYPE),
+        LCTX__IN(s, query, 0, 1, SPAN), LCTX__FROM(s, group, 0, GROUP),
+        LCTX__IN(s, skip, 0, rows ? 0 : LCTX_TILE - 1, SPAN),
+        LCTX__IN(s, index, s->index ? next : 0, top, SPAN), LCTX__IN(s, n, 0, top, SPAN),
+        LCTX__IS(index, next <= top, SPAN), LCTX__IN(s, pos, 0, top - n, POS),
+        LCTX__IS(k_pos, !s->k_pos || !a->rope, SPAN),
+        LCTX__IS(k_pos_head, !listed || lctx__steps(s->k_pos_head, n * 8, 8), STRIDE),
+        LCTX__IS(k_token, lctx__steps(s->k_token, kb, unit), STRIDE),
+        LCTX__IS(k_head, lctx__steps(s->k_head, kb, unit), STRIDE),
+        LCTX__IS(v_token, lctx__steps(s->v_token, vb, unit), STRIDE),
+        LCTX__IS(v_head, lctx__steps(s->v_head, vb, unit), STRIDE),
+        LCTX__IS(k_scale_token, !rows || lctx__steps(s->k_scale_token, 0, 4), STRIDE),
+        LCTX__IS(k_scale_head, !rows || lctx__steps(s->k_scale_head, 0, 4), STRIDE),
+        LCTX__IS(v_scale_token, !rows || lctx__steps(s->v_scale_token, 0, 4), STRIDE),
+        LCTX__IS(v_scale_head, !rows || lctx__steps(s->v_scale_head, 0, 4), STRIDE),
+        LCTX__IS(k_scale, !k_scaled || s->k_scale, SCALE),
+        LCTX__IS(v_scale, !v_scaled || s->v_scale, SCALE)
+    };
+    lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    if (st || !a->rope || !s->n) return st;
+    if ((st = lctx__pos_check(a->rope, s->pos)) == LCTX_OK)
+        st = lctx__pos_check(a->rope, s->pos + s->n - 1);
+    return st ? lctx__refuse(at, st, "pos") : LCTX_OK;
 }
 
 static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
 {
     return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
+}
+/* Refuses where query t stands. */
+static lctx_status lctx__refuse_query(const lctx_attn *a, lctx_status st, int64_t t)
+{
+    const lctx__site at = LCTX__SITE(a, lctx_attn);
+    return a->q_pos ? lctx__refuse_element(at, st, "q_pos", t) : lctx__refuse(at, st, "q_pos0");
 }
 /* May a query stand there? Before all keys it sees nothing, if masks are causal. */
 static lctx_status lctx__q_pos_check(const lctx_attn *a, int64_t pos)
@@ -3202,112 +3408,124 @@ static lctx_status lctx__q_pos_check(const lctx_attn *a, int64_t pos)
 /* Positions that follow by one: what holds at both ends holds between them. */
 static lctx_status lctx__positions_check(const lctx_attn *a)
 {
-    lctx_status st;
+    lctx_status st = a->q_pos0 > LCTX__MAX_POS - a->n_q ? LCTX_E_POS : LCTX_OK;
     if (a->q_pos || !a->n_q) return LCTX_OK;
-    if (a->q_pos0 > LCTX__MAX_POS - a->n_q) return LCTX_E_POS;
-    st = lctx__q_pos_check(a, a->q_pos0);
-    return st ? st : lctx__q_pos_check(a, a->q_pos0 + a->n_q - 1);
+    if (!st) st = lctx__q_pos_check(a, a->q_pos0);
+    if (!st) st = lctx__q_pos_check(a, a->q_pos0 + a->n_q - 1);
+    return st ? lctx__refuse_query(a, st, 0) : LCTX_OK;
 }
 /* What is listed for each query and each key. */
 static lctx_status lctx__listed_check(const lctx_attn *a)
 {
     lctx_status st = LCTX_OK;
     int64_t t;
-    for (t = 0; a->q_pos && !st && t < a->n_q; t++) st = lctx__q_pos_check(a, a->q_pos[t]);
-    for (t = 0; a->q_group && !st && t < a->n_q; t++) if (a->q_group[t] < 0) st = LCTX_E_GROUP;
-    for (t = 0; !st && t < a->n_spans; t++)
-        if (a->spans[t].k_pos) st = lctx__k_pos_check(a, &a->spans[t]);
+    for (t = 0; a->q_pos && t < a->n_q; t++)
+        if ((st = lctx__q_pos_check(a, a->q_pos[t])) != LCTX_OK)
+            return lctx__refuse_query(a, st, t);
+    for (t = 0; a->q_group && t < a->n_q; t++)
+        if (a->q_group[t] < 0)
+            return lctx__refuse_element(LCTX__SITE(a, lctx_attn), LCTX_E_GROUP, "q_group", t);
+    for (t = 0; !st && t < a->n_spans; t++) if (a->spans[t].k_pos) st = lctx__k_pos_check(a, t);
     return st;
 }
 
-static lctx_status lctx__pattern_check(const lctx_pattern *p)
+/* index: of the layer whose it is, or -1. */
+static lctx_status lctx__pattern_check(lctx_refusal *to, const lctx_pattern *p, int64_t index)
 {
-    const int64_t top = LCTX__MAX_POS, local = p->kind == LCTX_PATTERN_STRIDED ? p->local : 0;
+    const lctx__site at = lctx__site_of(to, "lctx_pattern", index);
+    const int64_t top = LCTX__MAX_POS;
+    const int all_keys = p->kind == LCTX_PATTERN_ALL, dilated = p->kind == LCTX_PATTERN_DILATED;
+    const int64_t local = p->kind == LCTX_PATTERN_STRIDED ? p->local : 0;
     const int64_t summary = p->kind == LCTX_PATTERN_FIXED ? p->summary : 0;
     const int64_t back = p->kind == LCTX_PATTERN_BLOCKS ? p->back : 0;
+    const int64_t n_global = lctx__clip(p->n_global, top);
+    const lctx__want all[] = {
+        LCTX__IN(p, kind, 0, LCTX_PATTERN_COUNT - 1, ENUM),
+        LCTX__IS(length, all_keys || (p->length >= 1 && p->length <= top), LENGTH),
+        LCTX__IS(dilation, !dilated || (p->dilation >= 1 && p->dilation <= p->length), DILATION),
+        LCTX__IS(local, local >= 0 && local <= top, LOCAL),
+        LCTX__IS(summary, summary >= 0 && (!summary || summary <= p->length), LOCAL),
+        LCTX__IS(back, back >= 0 && back <= top, LOCAL), LCTX__IN(p, n_global, 0, top, GLOBAL),
+        LCTX__IS(global0, p->global || (p->global0 >= 0 && p->global0 <= top - n_global), GLOBAL)
+    };
+    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
     int64_t i;
-    if (p->kind < 0 || p->kind >= LCTX_PATTERN_COUNT) return LCTX_E_ENUM;
-    if (p->kind != LCTX_PATTERN_ALL && (p->length < 1 || p->length > top)) return LCTX_E_LENGTH;
-    if (p->kind == LCTX_PATTERN_DILATED && (p->dilation < 1 || p->dilation > p->length))
-        return LCTX_E_DILATION;
-    if (local < 0 || local > top || summary < 0 || (summary && summary > p->length) || back < 0 ||
-        back > top)
-        return LCTX_E_LOCAL;
-    if (p->n_global < 0 || p->n_global > top) return LCTX_E_GLOBAL;
-    if (!p->global)
-        return p->global0 < 0 || p->global0 > top - p->n_global ? LCTX_E_GLOBAL : LCTX_OK;
-    for (i = 0; i < p->n_global; i++)
-        if (p->global[i] < 0 || p->global[i] >= top || (i && p->global[i] <= p->global[i - 1]))
-            return LCTX_E_GLOBAL;
-    return LCTX_OK;
+    for (i = 0; !st && p->global && i < p->n_global; i++)
+        if (p->global[i] < (i ? p->global[i - 1] + 1 : 0) || p->global[i] >= top)
+            return lctx__refuse_element(at, LCTX_E_GLOBAL, "global", i);
+    return st;
 }
 
-static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope)
+/* The rule, and whether the schedule, which stands at rope_at, allows one. */
+static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope,
+                                   lctx__site rope_at)
 {
-    if (r->kind < 0 || r->kind >= LCTX_FAR_COUNT) return LCTX_E_ENUM;
-    if (r->kind == LCTX_FAR_NONE) return LCTX_OK;
-    if (r->window < 1 || r->window > LCTX__MAX_POS || rope->n_hat || rope->xpos_base != 0)
-        return LCTX_E_FAR_RULE;
-    if (r->kind == LCTX_FAR_GROUP && r->group < 1) return LCTX_E_FAR_RULE;
-    if (r->kind == LCTX_FAR_LEAKY && !(lctx__finite_d(r->leak) && r->leak >= 1))
-        return LCTX_E_FAR_RULE;
-    return LCTX_OK;
+    const lctx__want all[] = {
+        LCTX__IN(r, kind, 0, LCTX_FAR_COUNT - 1, ENUM),
+        LCTX__IS(window, !r->kind || (r->window >= 1 && r->window <= LCTX__MAX_POS), FAR_RULE),
+        LCTX__IS(group, r->kind != LCTX_FAR_GROUP || r->group >= 1, FAR_RULE),
+        LCTX__IS(leak, r->kind != LCTX_FAR_LEAKY || lctx__at_least(r->leak, 1), FAR_RULE)
+    };
+    const lctx__want none[] = {
+        LCTX__IS(n_hat, !r->kind || !rope->n_hat, FAR_RULE),
+        LCTX__IS(xpos_base, !r->kind || rope->xpos_base == 0, FAR_RULE)
+    };
+    const lctx__site at = lctx__site_of(rope_at.to, "lctx_far_rule", -1);
+    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    return st ? st : lctx__wants(rope_at, LCTX__ALL(none));
 }
 
 static lctx_status lctx__raw_check(const lctx_attn *a)
 {
-    lctx_status st;
-    if (!a->rope) return a->far_rule || a->far_pos ? LCTX_E_NULL : LCTX_OK;
-    if ((st = lctx__rope_valid(a->rope)) != LCTX_OK) return st;
-    if (a->rope->n_rot > a->d_k) return LCTX_E_N_ROT;
-    if (a->far_pos < 0) return LCTX_E_POS;
-    return a->far_rule ? lctx__far_check(a->far_rule, a->rope) : LCTX_OK;
+    const lctx__site rope_at = LCTX__SITE(a, lctx_rope);
+    const lctx__want all[] = {
+        LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL),
+        LCTX__IS(far_pos, a->far_pos >= 0, POS)
+    };
+    lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
+    if (!st && a->rope) st = lctx__rope_fits(rope_at, a->rope, a->d_k);
+    return st || !a->far_rule ? st : lctx__far_check(a->far_rule, a->rope, rope_at);
 }
 
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
-    lctx_status st;
-    if (a->n_q < 0 || a->n_head < 1 || a->n_head_kv < 1 || a->n_spans < 0) return LCTX_E_COUNT;
-    if (a->n_q > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
-    if (a->mass_queries < 0 || a->mass_queries > a->n_q) return LCTX_E_COUNT;
-    if (a->n_head % a->n_head_kv) return LCTX_E_HEADS;
-    if (!lctx__dim_ok(a->d_k) || !lctx__dim_ok(a->d_v)) return LCTX_E_HEAD_DIM;
-    if (a->mask < 0 || a->mask >= LCTX_MASK_COUNT) return LCTX_E_ENUM;
-    if (a->window < 0 || a->n_sink < 0) return LCTX_E_WINDOW;
-    if (a->pattern && (st = lctx__pattern_check(a->pattern)) != LCTX_OK) return st;
-    if (!lctx__finite(a->softcap) || a->softcap < 0) return LCTX_E_SOFTCAP;
-    if (!lctx__finite(a->scale) || a->scale < 0) return LCTX_E_SOFTCAP;
-    if (a->q_token < 0 || a->q_head < 0 || a->out_token < 0 || a->out_head < 0)
-        return LCTX_E_STRIDE;
-    if (a->n_spans && !a->spans) return LCTX_E_NULL;
-    if ((st = lctx__parallel_check(a->par)) != LCTX_OK) return st;
-    if ((st = lctx__raw_check(a)) != LCTX_OK) return st;
-    return lctx__positions_check(a);
+    const int32_t odd = a->n_head_kv > 0 ? a->n_head % a->n_head_kv : 0;
+    const lctx__want all[] = {
+        LCTX__FROM(a, n_q, 0, COUNT), LCTX__FROM(a, n_head, 1, COUNT),
+        LCTX__FROM(a, n_head_kv, 1, COUNT), LCTX__FROM(a, n_spans, 0, COUNT),
+        LCTX__IN(a, n_q, 0, LCTX__MAX_POS, OVERFLOW), LCTX__IN(a, mass_queries, 0, a->n_q, COUNT),
+        LCTX__IS(n_head, !odd, HEADS), LCTX__IN(a, d_k, 1, LCTX__MAX_DIM, HEAD_DIM),
+        LCTX__IN(a, d_v, 1, LCTX__MAX_DIM, HEAD_DIM),
+        LCTX__IN(a, mask, 0, LCTX_MASK_COUNT - 1, ENUM),
+        LCTX__FROM(a, window, 0, WINDOW), LCTX__FROM(a, n_sink, 0, WINDOW),
+        LCTX__REAL(a, softcap, SOFTCAP), LCTX__REAL(a, scale, SOFTCAP),
+        LCTX__IS(spans, !a->n_spans || a->spans, NULL)
+    };
+    lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
+    if (!st && a->pattern) st = lctx__pattern_check(a->refused, a->pattern, -1);
+    if (!st) st = lctx__parallel_check(a->refused, a->par);
+    if (!st) st = lctx__raw_check(a);
+    return st ? st : lctx__positions_check(a);
 }
 
-/* Strides of queries, output and bias. */
+/* Strides of queries, output, bias and mass. Of bias -1 is the same for all queries, all heads. */
 static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
 {
-    const int64_t k = (int64_t)a->d_k * 4, v = (int64_t)a->d_v * 4, h = a->n_head;
-    a->q_head = lctx__stride(a->q_head, k, k), a->out_head = lctx__stride(a->out_head, v, v);
-    a->q_token = lctx__stride(a->q_token, h * k, k);
-    a->out_token = lctx__stride(a->out_token, h * v, v);
-    a->lse_token = lctx__stride(a->lse_token, h * 4, h * 4);
-    if (a->q_head < 0 || a->out_head < 0 || a->q_token < 0 || a->out_token < 0 || a->lse_token < 0)
-        return LCTX_E_STRIDE;
-    if (!lctx__reaches(a->n_q, lctx__max(a->q_token, a->out_token), a->lse_token) ||
-        !lctx__reaches(h, a->q_head, a->out_head))
-        return LCTX_E_OVERFLOW;
-    /* -1: the same bias for all queries, for all heads */
-    n_kv *= 4;
-    if (a->bias_query != -1) a->bias_query = lctx__stride(a->bias_query, n_kv, n_kv);
-    else a->bias_query = 0, a->bias_head = a->bias_head ? a->bias_head : n_kv;
-    if (a->bias_head == -1) a->bias_head = 0;
-    else a->bias_head = lctx__stride(a->bias_head, lctx__mul(a->bias_query, a->n_q), n_kv);
-    a->mass_head = lctx__stride(a->mass_head, n_kv, n_kv);
-    if (a->bias_query < 0 || a->bias_head < 0 || a->mass_head < 0) return LCTX_E_STRIDE;
-    if (a->bias && !lctx__reaches(h, a->bias_head, 0)) return LCTX_E_OVERFLOW;
-    return lctx__reaches(a->n_head_kv, a->mass_head, 0) ? LCTX_OK : LCTX_E_OVERFLOW;
+    const int64_t k = (int64_t)a->d_k * 4, v = (int64_t)a->d_v * 4, row = n_kv * 4;
+    const int64_t n = a->n_q, h = a->n_head;
+    const int64_t query = a->bias_query == -1 ? 0 : a->bias_query ? a->bias_query : row;
+    const int64_t head = a->bias_query == -1 ? row : lctx__mul(lctx__max(query, 0), n);
+    const int one = a->bias_head == -1;
+    const lctx__stride all[] = {
+        LCTX__STRIDE(a, a, q_head, k, k, h), LCTX__STRIDE(a, a, out_head, v, v, h),
+        LCTX__STRIDE(a, a, q_token, h * k, k, n), LCTX__STRIDE(a, a, out_token, h * v, v, n),
+        LCTX__STRIDE(a, a, lse_token, h * 4, h * 4, n),
+        { "bias_query", query, &a->bias_query, 0, row, 0 },
+        { "bias_head", one ? 0 : a->bias_head, &a->bias_head, one ? 0 : head, row,
+          a->bias ? h : 0 },
+        LCTX__STRIDE(a, a, mass_head, row, row, a->n_head_kv)
+    };
+    return lctx__strides(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
 }
 
 /* In how many sets does leaf >> shift cut the spans' leaves? *nth, if given, gets the number of set
@@ -3477,12 +3695,28 @@ static void lctx__plan_sizes(lctx__plan *p)
     p->turns_at = n, p->total_bytes = lctx__add(n, lctx__add(r.used, LCTX__ALIGN));
 }
 
+/* Counts span i's keys; how far its strides lead. */
+static lctx_status lctx__span_sizes(lctx__plan *p, int64_t i, int64_t *next)
+{
+    const lctx_span s = lctx__span(p, i, next);
+    const int rows = s.layout == LCTX_ROWS;
+    const int64_t steps = rows ? s.n : lctx__span_tiles(&s), h = p->a.n_head_kv;
+    const int64_t n = rows ? s.n : 0, g = rows ? h : 0;      /* of scales */
+    const lctx__want all[] = {
+        LCTX__FITS(&s, k_token, steps), LCTX__FITS(&s, v_token, steps), LCTX__FITS(&s, k_head, h),
+        LCTX__FITS(&s, v_head, h), LCTX__FITS(&s, k_scale_token, n),
+        LCTX__FITS(&s, v_scale_token, n), LCTX__FITS(&s, k_scale_head, g),
+        LCTX__FITS(&s, v_scale_head, g), LCTX__FITS(&s, k_pos_head, s.k_pos ? h : 0),
+        LCTX__IS(n, (p->n_kv += s.n) <= LCTX__MAX_POS, OVERFLOW)
+    };
+    return lctx__wants(lctx__site_of(p->a.refused, "lctx_span", i), LCTX__ALL(all));
+}
+
 static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
 {
     lctx_status st;
     int64_t i, next = 0, work;
     memset(p, 0, sizeof *p);
-    if (!attn) return LCTX_E_NULL;
     p->a = *attn;
     if (!p->a.d_v) p->a.d_v = p->a.d_k;
     if ((st = lctx__attn_check(&p->a)) != LCTX_OK) return st;
@@ -3492,19 +3726,8 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     if (p->a.mass_queries == 0) p->a.mass_queries = p->a.n_q;
     for (i = 0; i < p->a.n_spans; i++) {
-        lctx_span s;
-        int64_t steps;
-        if ((st = lctx__span_check(&p->a, &p->a.spans[i], next)) != LCTX_OK) return st;
-        s = lctx__span(p, i, &next);
-        steps = s.layout == LCTX_TILES ? lctx__span_tiles(&s) : s.n;
-        if (!lctx__reaches(steps, s.k_token, s.v_token) ||
-            !lctx__reaches(s.n, s.k_scale_token, s.v_scale_token) ||
-            !lctx__reaches(p->a.n_head_kv, s.k_head, s.v_head) ||
-            !lctx__reaches(p->a.n_head_kv, s.k_scale_head, s.v_scale_head) ||
-            !lctx__reaches(p->a.n_head_kv, s.k_pos_head, 0))
-            return LCTX_E_OVERFLOW;
-        p->n_kv += s.n;
-        if (p->n_kv > LCTX__MAX_POS) return LCTX_E_OVERFLOW;
+        if ((st = lctx__span_check(&p->a, i, next)) != LCTX_OK) return st;
+        if ((st = lctx__span_sizes(p, i, &next)) != LCTX_OK) return st;
     }
     if ((st = lctx__attn_strides(&p->a, p->n_kv)) != LCTX_OK) return st;
     p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
@@ -3515,13 +3738,15 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
     lctx__plan_cut(p);
     lctx__plan_sizes(p);
-    return lctx__fits(p->total_bytes) ? LCTX_OK : LCTX_E_OVERFLOW;
+    return lctx__tell(attn->refused, lctx__fits(p->total_bytes) ? LCTX_OK : LCTX_E_OVERFLOW, NULL);
 }
 
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes)
 {
     lctx__plan p;
-    lctx_status st = bytes ? lctx__plan_make(&p, attn) : LCTX_E_NULL;
+    lctx_status st;
+    if (!attn || lctx__begin(attn->refused, bytes ? NULL : "bytes")) return LCTX_E_NULL;
+    st = lctx__plan_make(&p, attn);
     if (!st) *bytes = (size_t)p.total_bytes;
     return st;
 }
@@ -4362,18 +4587,36 @@ static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
     }
 }
 
+/* What may be null when only the size is asked for. */
+static lctx_status lctx__memory_check(const lctx__plan *p)
+{
+    const lctx_attn *a = &p->a;
+    const lctx__want all[] = {
+        LCTX__IS(q, a->q, NULL), LCTX__IS(out, a->out, NULL),
+        LCTX__IS(q_far, !p->has_far || a->q_far || a->rope, NULL),
+        LCTX__IS(lse, !a->mass || a->lse, NULL)
+    };
+    lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
+    int64_t i;
+    for (i = 0; !st && i < a->n_spans; i++) {
+        const lctx_span *s = &a->spans[i];
+        if (s->n && (!s->k || !s->v))
+            st = lctx__refuse(lctx__site_of(a->refused, "lctx_span", i), LCTX_E_NULL,
+                              s->k ? "v" : "k");
+    }
+    return st;
+}
+
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes)
 {
     lctx__plan p;
-    lctx_status st = lctx__plan_make(&p, attn);
-    int64_t i;
-    if (st || (st = lctx__listed_check(&p.a)) != LCTX_OK) return st;
-    if (p.a.n_q == 0) return LCTX_OK;
-    if (!p.a.q || !p.a.out || (p.has_far && !p.a.q_far && !p.a.rope)) return LCTX_E_NULL;
-    if (p.a.mass && !p.a.lse) return LCTX_E_NULL;
-    for (i = 0; i < p.a.n_spans; i++)
-        if (p.a.spans[i].n && (!p.a.spans[i].k || !p.a.spans[i].v)) return LCTX_E_NULL;
-    if (!scratch || scratch_bytes < (size_t)p.total_bytes) return LCTX_E_SCRATCH;
+    lctx_status st;
+    if (!attn) return LCTX_E_NULL;
+    if ((st = lctx__plan_make(&p, attn)) != LCTX_OK) return st;
+    if ((st = lctx__listed_check(&p.a)) != LCTX_OK || p.a.n_q == 0) return st;
+    if ((st = lctx__memory_check(&p)) != LCTX_OK) return st;
+    if (!scratch || scratch_bytes < (size_t)p.total_bytes)
+        return lctx__tell(attn->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     p.scratch = lctx__aligned(scratch);
     if (p.a.rope) lctx__turns_begin(&p);
     lctx__report(&p);
@@ -4385,7 +4628,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
         lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__mass_task, &p);
     }
     if (!p.cancelled) lctx__report(&p);
-    return p.cancelled ? LCTX_E_CANCELLED : LCTX_OK;
+    return lctx__tell(attn->refused, p.cancelled ? LCTX_E_CANCELLED : LCTX_OK, NULL);
 }
 
 /* ---- merge of normalised parts */
@@ -4562,58 +4805,63 @@ static int lctx__windowed(const lctx_cache *c)
     return c->d.policy == LCTX_WINDOW || c->d.policy == LCTX_SINKS;
 }
 
-/* A block's tiles, as the description has them. */
-static lctx_status lctx__cache_tiles(const lctx_cache_desc *d, lctx_tiles *t)
+/* A block's tiles, as the description has them, of which `at` tells. */
+static lctx_status lctx__cache_tiles(lctx__site at, const lctx_cache_desc *d, lctx_tiles *t)
 {
-    lctx_status st;
     memset(t, 0, sizeof *t);
     t->n_head_kv = d->n_head_kv, t->d_k = d->d_k, t->d_v = d->d_v ? d->d_v : d->d_k;
     t->k_type = d->k_type, t->v_type = d->v_type;
     t->cap = d->block ? d->block : 256;
-    if ((st = lctx__tiles_check(t)) != LCTX_OK) return st;
-    return lctx__fits(lctx__tiles_bytes(t)) ? LCTX_OK : LCTX_E_OVERFLOW;
+    return lctx__tiles_check(at, t, "block");
 }
 
-static lctx_status lctx__cache_check(const lctx_cache_desc *d, lctx_tiles *t)
+static lctx_status lctx__cache_check(lctx__site at, const lctx_cache_desc *d, lctx_tiles *t)
 {
-    lctx_status st = lctx__cache_tiles(d, t);
-    if (st) return st;
-    if (d->policy < 0 || d->policy >= LCTX_POLICY_COUNT) return LCTX_E_ENUM;
-    if (d->max_tokens < 0) return LCTX_E_COUNT;
-    if (d->policy == LCTX_FULL && (d->window || d->n_sink)) return LCTX_E_WINDOW;
-    if (d->policy != LCTX_FULL && (d->window < 1 || d->window > LCTX__MAX_POS))
-        return LCTX_E_WINDOW;
-    if (d->policy == LCTX_SINKS ? d->n_sink < 1 : d->n_sink < 0) return LCTX_E_WINDOW;
-    if (d->policy == LCTX_WINDOW && d->n_sink) return LCTX_E_WINDOW;
-    if (d->policy == LCTX_HEAVY ? d->n_heavy < 1 : d->n_heavy != 0) return LCTX_E_WINDOW;
-    return d->n_heavy > LCTX__MAX_POS ? LCTX_E_WINDOW : LCTX_OK;
+    const int64_t top = LCTX__MAX_POS;
+    const int full = d->policy == LCTX_FULL, sinks = d->policy == LCTX_SINKS;
+    const int heavy = d->policy == LCTX_HEAVY;
+    const lctx__want all[] = {
+        LCTX__IN(d, policy, 0, LCTX_POLICY_COUNT - 1, ENUM), LCTX__FROM(d, max_tokens, 0, COUNT),
+        LCTX__IN(d, window, !full, full ? 0 : top, WINDOW),
+        LCTX__IN(d, n_sink, sinks, sinks || heavy ? top : 0, WINDOW),
+        LCTX__IN(d, n_heavy, heavy, heavy ? top : 0, WINDOW)
+    };
+    const lctx_status st = lctx__cache_tiles(at, d, t);
+    return st ? st : lctx__wants(at, LCTX__ALL(all));
 }
 
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens)
 {
     lctx_tiles t;
-    lctx_status st = desc && tokens ? lctx__cache_tiles(desc, &t) : LCTX_E_NULL;
+    lctx_status st;
+    if (!desc || lctx__begin(desc->refused, tokens ? NULL : "tokens")) return LCTX_E_NULL;
+    st = lctx__cache_tiles(LCTX__SITE(desc, lctx_cache_desc), desc, &t);
     if (st) return st;
-    if (bytes < 0) return LCTX_E_COUNT;
+    if (bytes < 0) return lctx__tell(desc->refused, LCTX_E_COUNT, "bytes");
     *tokens = bytes / (lctx__tile_bytes(&t) * t.n_head_kv) * LCTX_TILE;
     return LCTX_OK;
 }
 
-LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache)
+/* By a description of a session's as well, whose fields have these names, too. */
+static lctx_status lctx__cache_new(lctx__site at, const lctx_cache_desc *desc, lctx_cache **cache)
 {
-    lctx_allocator alloc;
+    const lctx_allocator alloc = lctx__allocator(desc->alloc);
     lctx_tiles tiles;
     lctx_cache *c;
-    lctx_status st;
-    if (!desc || !cache) return LCTX_E_NULL;
-    if ((st = lctx__cache_check(desc, &tiles)) != LCTX_OK) return st;
-    alloc = lctx__allocator(desc->alloc);
+    const lctx_status st = lctx__cache_check(at, desc, &tiles);
+    if (st) return st;
     c = (lctx_cache *)lctx__new(&alloc, (int64_t)sizeof *c);
-    if (!c) return LCTX_E_MEMORY;
+    if (!c) return lctx__tell(at.to, LCTX_E_MEMORY, NULL);
     c->d = *desc, c->alloc = alloc, c->tiles = tiles;
-    c->d.alloc = NULL, c->d.block = (int32_t)tiles.cap, c->d.d_v = tiles.d_v;
+    c->d.block = (int32_t)tiles.cap, c->d.d_v = tiles.d_v;
+    c->d.alloc = NULL, c->d.refused = NULL;
     *cache = c;
     return LCTX_OK;
+}
+LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache)
+{
+    if (!desc || lctx__begin(desc->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
+    return lctx__cache_new(LCTX__SITE(desc, lctx_cache_desc), desc, cache);
 }
 
 /* Drops slots from .. to-1. */
@@ -4713,15 +4961,18 @@ static int lctx__window_held(const lctx_cache *c, int64_t pos, int64_t end)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
     return 1;
 }
-/* And those of all queries, which see their own keys? */
-static int lctx__windows_held(const lctx_cache *c, const lctx_attn *a)
+/* And those of all queries, which see their own keys? What is listed is checked as a whole, since
+   queries may be attended in parts. */
+static lctx_status lctx__windows_check(const lctx_cache *c, const lctx_attn *a)
 {
+    const lctx_status st = lctx__listed_check(a);
     int64_t t, pos;
-    for (t = 0; t < a->n_q; t++) {
+    for (t = 0; !st && t < a->n_q; t++) {
         pos = lctx__q_pos(a, t);
-        if (!lctx__window_held(c, pos, lctx__min(pos + 1, c->n))) return 0;
+        if (!lctx__window_held(c, pos, lctx__min(pos + 1, c->n)))
+            return lctx__refuse_query(a, LCTX_E_EVICTED, t);
     }
-    return 1;
+    return st;
 }
 
 /* May token n be the next one? Its tile, if begun, must be open. */
@@ -4867,22 +5118,34 @@ static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut
     return st;
 }
 
+/* Fills in the defaults of *s and checks it. */
+static lctx_status lctx__select_check(const lctx_cache *cache, lctx_select *s)
+{
+    const int64_t n = lctx__held(cache);
+    const lctx__stride stride = LCTX__STRIDE(s, s, mass_head, n * 4, n * 4, cache->d.n_head_kv);
+    const lctx__want all[] = {
+        LCTX__FROM(s, n_heavy, 0, WINDOW), LCTX__FROM(s, window, 0, WINDOW),
+        LCTX__FROM(s, n_sink, 0, WINDOW),
+        LCTX__IS(pool, !s->pool || (s->pool > 0 && s->pool % 2), WINDOW),
+        LCTX__IS(mass, s->mass || cache->mass || !n, NULL)
+    };
+    lctx_status st = lctx__wants(LCTX__SITE(s, lctx_select), LCTX__ALL(all));
+    if (!s->pool) s->pool = 1;
+    if (!st && s->mass) st = lctx__strides(LCTX__SITE(s, lctx_select), &stride, 1);
+    if (!s->mass) s->mass = cache->mass, s->mass_head = cache->cap_mass * 4;
+    return st;
+}
+
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select)
 {
     lctx_select s;
-    int64_t n;
-    if (!cache || !select) return LCTX_E_NULL;
-    if (lctx__windowed(cache)) return LCTX_E_POLICY;
-    s = *select, n = lctx__held(cache);
-    if (s.n_heavy < 0 || s.window < 0 || s.n_sink < 0 || s.pool < 0) return LCTX_E_WINDOW;
-    if (!s.pool) s.pool = 1;
-    if (s.pool % 2 == 0) return LCTX_E_WINDOW;
-    if (!s.mass) s.mass = cache->mass, s.mass_head = cache->cap_mass * 4;
-    if (!s.mass && n) return LCTX_E_NULL;
-    s.mass_head = lctx__stride(s.mass_head, n * 4, n * 4);
-    if (s.mass_head < 0) return LCTX_E_STRIDE;
-    if (!lctx__fits(lctx__mul(cache->d.n_head_kv, s.mass_head))) return LCTX_E_OVERFLOW;
-    return lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
+    lctx_status st;
+    if (!select || lctx__begin(select->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
+    if (lctx__windowed(cache)) return lctx__tell(select->refused, LCTX_E_POLICY, "cache");
+    s = *select;
+    if ((st = lctx__select_check(cache, &s)) != LCTX_OK) return st;
+    st = lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
+    return lctx__tell(s.refused, st, NULL);
 }
 
 LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to)
@@ -5066,11 +5329,13 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
     int64_t at, n, i, first;
     st = lctx__rows_check(rows, c->tiles.n_head_kv, c->tiles.d_k, c->tiles.d_v, &full);
     if (st || rows->n == 0) return st;
-    if (rows->n > LCTX__MAX_POS - c->n) return LCTX_E_POS;
-    if (c->d.policy == LCTX_FULL && c->d.max_tokens && rows->n > c->d.max_tokens - c->n)
-        return LCTX_E_FULL;
-    if ((st = lctx__mass_reserve(c, rows->n)) != LCTX_OK) return st;
-    if ((st = lctx__blocks_reserve(c, c->n + rows->n)) != LCTX_OK) return st;
+    if (rows->n > LCTX__MAX_POS - c->n) st = LCTX_E_POS;
+    else if (c->d.policy == LCTX_FULL && c->d.max_tokens && rows->n > c->d.max_tokens - c->n)
+        st = LCTX_E_FULL;
+    if (st) return lctx__refuse(LCTX__SITE(rows, lctx_rows), st, "n");
+    st = lctx__mass_reserve(c, rows->n);
+    if (!st) st = lctx__blocks_reserve(c, c->n + rows->n);
+    if (st) return lctx__tell(rows->refused, st, NULL);
     lctx__mass_begin(c, c->n + rows->n);
     for (i = c->n_slot - 1; i > 0 && c->slot[i].id * c->d.block > c->n; i--) {}
     for (at = 0; at < rows->n; at += n, i++) {
@@ -5087,8 +5352,9 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
 
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
 {
-    lctx_status st = cache ? lctx__append(cache, rows) : LCTX_E_NULL;
-    if (!st) lctx__evict(cache, cache->n - rows->n);
+    lctx_status st;
+    if (!rows || lctx__begin(rows->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
+    if ((st = lctx__append(cache, rows)) == LCTX_OK) lctx__evict(cache, cache->n - rows->n);
     return st;
 }
 
@@ -5246,27 +5512,39 @@ LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos)
 
 static int lctx__unset_or(int64_t given, int64_t value) { return given == 0 || given == value; }
 
+/* What attn says of the cache, which must be nothing or true. */
+static lctx_status lctx__cache_agrees(const lctx_cache *c, const lctx_attn *a)
+{
+    const lctx_cache_desc *d = &c->d;
+    const int free = !lctx__windowed(c), near = d->policy != LCTX_SINKS || !a->rope;
+    const int64_t far = d->n_sink + d->window - 1;
+    const lctx__want all[] = {
+        LCTX__IS(n_head_kv, lctx__unset_or(a->n_head_kv, d->n_head_kv), HEADS),
+        LCTX__IS(d_k, lctx__unset_or(a->d_k, d->d_k), HEAD_DIM),
+        LCTX__IS(d_v, lctx__unset_or(a->d_v, d->d_v), HEAD_DIM),
+        LCTX__IS(spans, !a->spans, SPAN), LCTX__IN(a, n_spans, 0, 0, SPAN),
+        LCTX__IS(rope, !a->rope || d->policy != LCTX_HEAVY, POLICY),
+        LCTX__IS(window, free || lctx__unset_or(a->window, d->window), WINDOW),
+        LCTX__IS(n_sink, free || lctx__unset_or(a->n_sink, d->n_sink), WINDOW),
+        LCTX__IS(far_pos, near || lctx__unset_or(a->far_pos, far), POS)
+    };
+    const lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
+    if (st || free || !a->pattern || !a->pattern->n_global) return st;
+    return lctx__refuse(LCTX__SITE(a, lctx_pattern), LCTX_E_GLOBAL, "n_global");
+}
+
 /* attn with what the cache knows filled in, but for the spans. */
 static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, lctx_attn *out)
 {
     const lctx_cache_desc *d = &c->d;
+    const lctx_status st = lctx__cache_agrees(c, attn);
     *out = *attn;
-    if (!lctx__unset_or(attn->n_head_kv, d->n_head_kv)) return LCTX_E_HEADS;
-    if (!lctx__unset_or(attn->d_k, d->d_k) || !lctx__unset_or(attn->d_v, d->d_v))
-        return LCTX_E_HEAD_DIM;
-    if (attn->spans || attn->n_spans) return LCTX_E_SPAN;
-    if (attn->rope && d->policy == LCTX_HEAVY) return LCTX_E_POLICY;
+    if (st) return st;
     out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
     if (c->mass && !attn->mass) out->mass = c->mass, out->mass_head = c->cap_mass * 4;
-    if (!lctx__windowed(c)) return LCTX_OK;
-    if (attn->pattern && attn->pattern->n_global) return LCTX_E_GLOBAL;
-    if (!lctx__unset_or(attn->window, d->window) || !lctx__unset_or(attn->n_sink, d->n_sink))
-        return LCTX_E_WINDOW;
-    out->window = d->window, out->n_sink = d->n_sink;
-    if (d->policy != LCTX_SINKS || !attn->rope) return LCTX_OK;
-    if (!lctx__unset_or(attn->far_pos, d->n_sink + d->window - 1)) return LCTX_E_POS;
-    out->far_pos = d->n_sink + d->window - 1;
-    return LCTX_OK;
+    if (lctx__windowed(c)) out->window = d->window, out->n_sink = d->n_sink;
+    if (d->policy == LCTX_SINKS && attn->rope) out->far_pos = d->n_sink + d->window - 1;
+    return lctx__attn_check(out);
 }
 
 /* ---- Which of its keys are open depends on the query's tile alone, and not on what else is there:
@@ -5389,13 +5667,14 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
     lctx_span runs[LCTX__RUNS];
     lctx_attn a;
     lctx_status st;
-    if (!cache || !attn || !bytes) return LCTX_E_NULL;
+    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
+        return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
     lctx__cache_runs(cache, runs);
     a.spans = runs, a.n_spans = LCTX__RUNS;
     if ((st = lctx__parts_size(cache, &a, bytes)) != LCTX_OK) return st;
     own = lctx__add(lctx__spans_bytes(cache, &a, &n_span, &lse_at), (int64_t)*bytes);
-    if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
+    if (!lctx__fits(own)) return lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
     *bytes = (size_t)own;
     return LCTX_OK;
 }
@@ -5407,15 +5686,15 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     lctx_attn a, part;
     lctx_span *spans;
     lctx_status st;
-    if (!cache || !attn) return LCTX_E_NULL;
+    if (!attn || lctx__begin(attn->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    if (a.n_q < 0 || a.n_head < 1) return LCTX_E_COUNT;
     bytes = lctx__spans_bytes(cache, &a, &n_span, &lse_at);
-    if (!lctx__fits(bytes)) return LCTX_E_OVERFLOW;
-    if (!scratch || scratch_bytes < (size_t)bytes) return LCTX_E_SCRATCH;
+    if (!lctx__fits(bytes)) return lctx__tell(a.refused, LCTX_E_OVERFLOW, NULL);
+    if (!scratch || scratch_bytes < (size_t)bytes)
+        return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
     if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at), a.lse_token = 0;
-    if (!lctx__windows_held(cache, &a)) return LCTX_E_EVICTED;
+    if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
     t = 0;
     do {
         n = lctx__query_run(cache, &a, t, &tile);
@@ -5423,7 +5702,7 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
         part = lctx__attn_queries(&a, t, n);
         st = lctx_attend(&part, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
         if (!st && n < a.n_q && a.progress && a.progress(a.progress_user, t + n, a.n_q))
-            st = LCTX_E_CANCELLED;
+            st = lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
     } while (!st && (t += n) < a.n_q);
     return st;
 }
@@ -5434,11 +5713,17 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
 static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *attn,
                                        lctx_span runs[LCTX__RUNS], lctx_attn *a)
 {
-    lctx_status st = lctx__cache_attn(c, attn, a);
+    const lctx__site at = LCTX__SITE(attn, lctx_attn);
+    const lctx__want all[] = {
+        LCTX__IS(rope, !attn->rope, POLICY), LCTX__IS(bias, !attn->bias, SPAN),
+        LCTX__IS(mass, !attn->mass, SPAN), LCTX__IS(pattern, !attn->pattern, SPAN)
+    };
+    lctx_status st;
     size_t bytes;
-    if (c->d.policy != LCTX_FULL || !c->d.summaries || attn->rope) return LCTX_E_POLICY;
-    if (st) return st;
-    if (a->bias || a->mass || a->pattern) return LCTX_E_SPAN;
+    if (c->d.policy != LCTX_FULL || !c->d.summaries)
+        return lctx__tell(attn->refused, LCTX_E_POLICY, "cache");
+    if ((st = lctx__wants(at, LCTX__ALL(all))) != LCTX_OK) return st;
+    if ((st = lctx__cache_attn(c, attn, a)) != LCTX_OK) return st;
     lctx__cache_runs(c, runs);
     a->spans = runs, a->n_spans = LCTX__RUNS;
     if ((st = lctx_attend_size(a, &bytes)) != LCTX_OK) return st;
@@ -5481,7 +5766,9 @@ LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn 
     lctx_attn a;
     lctx_status st;
     int64_t g;
-    if (!cache || !attn || !bound || !attn->q) return LCTX_E_NULL;
+    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bound ? "bound" : NULL))
+        return LCTX_E_NULL;
+    if (!attn->q) return lctx__refuse(LCTX__SITE(attn, lctx_attn), LCTX_E_NULL, "q");
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     for (g = 0; g < a.n_head_kv; g++) lctx__bounds(cache, &a, g, bound + g * cache->n_slot);
     return LCTX_OK;
@@ -5513,12 +5800,13 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     lctx_attn a;
     lctx_status st;
     int64_t own;
-    if (!cache || !attn || !bytes) return LCTX_E_NULL;
+    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
+        return LCTX_E_NULL;
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     a = lctx__attn_head(&a, 0);
     if ((st = lctx__parts_size(cache, &a, bytes)) != LCTX_OK) return st;
     own = lctx__add(lctx__choice_carve(cache, NULL, &x), (int64_t)*bytes);
-    if (!lctx__fits(own)) return LCTX_E_OVERFLOW;
+    if (!lctx__fits(own)) return lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
     *bytes = (size_t)own;
     return LCTX_OK;
 }
@@ -5562,6 +5850,15 @@ static int64_t lctx__retrieve_spans(const lctx_cache *c, int64_t g, int64_t n_ch
     return n;
 }
 
+static lctx_status lctx__retrieve_check(const lctx_retrieve *r)
+{
+    const lctx__want all[] = {
+        LCTX__FROM(r, n_top, 0, WINDOW), LCTX__FROM(r, window, 1, WINDOW),
+        LCTX__FROM(r, n_sink, 0, WINDOW)
+    };
+    return lctx__wants(LCTX__SITE(r, lctx_retrieve), LCTX__ALL(all));
+}
+
 LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
                                          const lctx_retrieve *retrieve, void *scratch,
                                          size_t scratch_bytes)
@@ -5572,13 +5869,16 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     lctx_status st;
     size_t bytes;
     int64_t g, t, n, tile, own, n_chosen;
-    if (!cache || !attn || !retrieve) return LCTX_E_NULL;
+    if (retrieve) (void)lctx__begin(retrieve->refused, attn ? NULL : "attn");
+    if (!attn || lctx__begin(attn->refused, retrieve ? NULL : "retrieve")) return LCTX_E_NULL;
     if ((st = lctx_cache_retrieve_size(cache, attn, &bytes)) != LCTX_OK) return st;
     (void)lctx__retrieve_attn(cache, attn, runs, &a);
-    if (retrieve->n_top < 0 || retrieve->window < 1 || retrieve->n_sink < 0) return LCTX_E_WINDOW;
-    if (a.n_q && (!a.q || !a.out)) return LCTX_E_NULL;
-    if (!scratch || scratch_bytes < bytes) return LCTX_E_SCRATCH;
-    if (!lctx__windows_held(cache, &a)) return LCTX_E_EVICTED;
+    if ((st = lctx__retrieve_check(retrieve)) != LCTX_OK) return st;
+    if (a.n_q && (!a.q || !a.out))
+        return lctx__refuse(LCTX__SITE(&a, lctx_attn), LCTX_E_NULL, a.q ? "out" : "q");
+    if (!scratch || scratch_bytes < bytes)
+        return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
+    if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
     own = lctx__choice_carve(cache, lctx__aligned(scratch), &x);
     for (g = 0; g < a.n_head_kv; g++) {
         head = lctx__attn_head(&a, g);
@@ -5591,7 +5891,8 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
             st = lctx_attend(&part, (char *)scratch + own, scratch_bytes - (size_t)own);
         } while (!st && (t += n) < head.n_q);
         if (st) return st;
-        if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv)) return LCTX_E_CANCELLED;
+        if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv))
+            return lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
     }
     return LCTX_OK;
 }
@@ -5889,6 +6190,7 @@ struct lctx_session {
     lctx_rope_desc rope;
     lctx_far_rule  far_rule;
     lctx_cache   **cache;        /* [n_layer] */
+    lctx_refusal   refused;
     int64_t        n;            /* tokens fed */
     char          *work;         /* activations, as lctx__acts carves them */
     int64_t        work_bytes;
@@ -5915,32 +6217,37 @@ static lctx_status lctx__weight(const lctx_tensor *t, int needed, int matrix)
     if (!lctx__type_ok(t->type) || (!matrix && t->type == LCTX_I8)) return LCTX_E_TYPE;
     return t->type == LCTX_I8 && !t->scale ? LCTX_E_SCALE : LCTX_OK;
 }
+#define LCTX__WEIGHT(s, field, needed, matrix) \
+    { #field, lctx__weight(&(s)->field, needed, matrix), 0, 0, \
+      lctx__weight(&(s)->field, needed, matrix) }
 
 static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
 {
     return l->no_rope ? NULL : l->rope ? l->rope : m->rope;
 }
-
-static lctx_status lctx__layer_check(const lctx_layer *l, const lctx_model *m)
+/* Of layer i, or of the model. */
+static lctx__site lctx__layer_rope_site(lctx_refusal *to, const lctx_model *m, int32_t i)
 {
-    const struct { const lctx_tensor *t; int needed, matrix; } all[] = {
-        { &l->attn_norm, 1, 0 }, { &l->wq, 1, 1 }, { &l->wk, 1, 1 }, { &l->wv, 1, 1 },
-        { &l->wo, 1, 1 }, { &l->bq, 0, 0 }, { &l->bk, 0, 0 }, { &l->bv, 0, 0 },
-        { &l->q_norm, 0, 0 }, { &l->k_norm, 0, 0 }, { &l->ffn_norm, 1, 0 },
-        { &l->w_gate, 1, 1 }, { &l->w_up, 1, 1 }, { &l->w_down, 1, 1 }
+    return lctx__site_of(to, "lctx_rope", m->layers[i].rope ? i : -1);
+}
+
+static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
+{
+    const lctx_layer *l = &m->layers[i];
+    const lctx__site at = lctx__site_of(m->refused, "lctx_layer", i);
+    const lctx__want all[] = {
+        LCTX__WEIGHT(l, attn_norm, 1, 0), LCTX__WEIGHT(l, wq, 1, 1), LCTX__WEIGHT(l, wk, 1, 1),
+        LCTX__WEIGHT(l, wv, 1, 1), LCTX__WEIGHT(l, wo, 1, 1), LCTX__WEIGHT(l, bq, 0, 0),
+        LCTX__WEIGHT(l, bk, 0, 0), LCTX__WEIGHT(l, bv, 0, 0), LCTX__WEIGHT(l, q_norm, 0, 0),
+        LCTX__WEIGHT(l, k_norm, 0, 0), LCTX__WEIGHT(l, ffn_norm, 1, 0),
+        LCTX__WEIGHT(l, w_gate, 1, 1), LCTX__WEIGHT(l, w_up, 1, 1), LCTX__WEIGHT(l, w_down, 1, 1),
+        LCTX__FROM(l, window, 0, WINDOW)
     };
     const lctx_rope *rope = lctx__layer_rope(l, m);
-    lctx_status st;
-    size_t i;
-    for (i = 0; i < sizeof all / sizeof *all; i++)
-        if ((st = lctx__weight(all[i].t, all[i].needed, all[i].matrix)) != LCTX_OK) return st;
-    if (l->window < 0) return LCTX_E_WINDOW;
-    if (l->pattern && (st = lctx__pattern_check(l->pattern)) != LCTX_OK) return st;
-    if (rope) {
-        if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
-        if (rope->n_rot > m->head_dim) return LCTX_E_N_ROT;
-    }
-    return LCTX_OK;
+    const lctx__site rope_at = lctx__layer_rope_site(m->refused, m, i);
+    lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    if (!st && l->pattern) st = lctx__pattern_check(m->refused, l->pattern, i);
+    return !st && rope ? lctx__rope_fits(rope_at, rope, m->head_dim) : st;
 }
 
 static lctx_model lctx__model(const lctx_model *model)
@@ -5953,29 +6260,36 @@ static lctx_model lctx__model(const lctx_model *model)
     return m;
 }
 
+/* All but the layers. */
+static lctx_status lctx__shape_check(const lctx_model *m)
+{
+    const int64_t width = lctx__mul(lctx__max(m->n_head, 0), lctx__max(m->head_dim, 0));
+    const int32_t odd = m->n_head_kv > 0 ? m->n_head % m->n_head_kv : 0;
+    const lctx__want all[] = {
+        LCTX__IS(layers, m->layers, NULL), LCTX__FROM(m, n_layer, 1, SHAPE),
+        LCTX__FROM(m, n_head, 1, SHAPE), LCTX__FROM(m, n_head_kv, 1, SHAPE),
+        LCTX__FROM(m, d_model, 1, SHAPE), LCTX__FROM(m, d_ff, 1, SHAPE),
+        LCTX__FROM(m, n_vocab, 1, SHAPE),
+        LCTX__IS(norm_eps, lctx__above(m->norm_eps, 0), SHAPE),
+        LCTX__IS(embd_scale, lctx__finite(m->embd_scale), SHAPE), LCTX__IS(n_head, !odd, HEADS),
+        LCTX__IN(m, head_dim, 1, LCTX__MAX_DIM, HEAD_DIM),
+        LCTX__IS(head_dim, width <= INT32_MAX, SHAPE),
+        LCTX__REAL(m, softcap, SOFTCAP), LCTX__REAL(m, logit_softcap, SOFTCAP),
+        LCTX__REAL(m, attn_scale, SOFTCAP), LCTX__WEIGHT(m, tok_embd, 1, 1),
+        LCTX__WEIGHT(m, output, 1, 1), LCTX__WEIGHT(m, output_norm, 1, 0)
+    };
+    return lctx__wants(LCTX__SITE(m, lctx_model), LCTX__ALL(all));
+}
+
 LCTX_API lctx_status lctx_model_check(const lctx_model *model)
 {
     lctx_model m;
     lctx_status st;
     int32_t i;
-    if (!model || !model->layers) return LCTX_E_NULL;
-    m = lctx__model(model);
-    if (m.n_layer < 1 || m.n_head < 1 || m.n_head_kv < 1 || m.d_model < 1 || m.d_ff < 1 ||
-        m.n_vocab < 1 || !(m.norm_eps > 0) || !lctx__finite(m.norm_eps) ||
-        !lctx__finite(m.embd_scale))
-        return LCTX_E_SHAPE;
-    if (m.n_head % m.n_head_kv) return LCTX_E_HEADS;
-    if (!lctx__dim_ok(m.head_dim)) return LCTX_E_HEAD_DIM;
-    if (lctx__mul(m.n_head, m.head_dim) > INT32_MAX) return LCTX_E_SHAPE;
-    if (!(m.softcap >= 0) || !(m.logit_softcap >= 0) || !(m.attn_scale >= 0) ||
-        !lctx__finite(m.softcap) || !lctx__finite(m.logit_softcap) || !lctx__finite(m.attn_scale))
-        return LCTX_E_SOFTCAP;
-    if ((st = lctx__weight(&m.tok_embd, 1, 1)) != LCTX_OK) return st;
-    if ((st = lctx__weight(&m.output, 1, 1)) != LCTX_OK) return st;
-    if ((st = lctx__weight(&m.output_norm, 1, 0)) != LCTX_OK) return st;
-    for (i = 0; i < m.n_layer; i++)
-        if ((st = lctx__layer_check(&m.layers[i], &m)) != LCTX_OK) return st;
-    return LCTX_OK;
+    if (!model || lctx__begin(model->refused, NULL)) return LCTX_E_NULL;
+    m = lctx__model(model), st = lctx__shape_check(&m);
+    for (i = 0; !st && i < m.n_layer; i++) st = lctx__layer_check(&m, i);
+    return st;
 }
 
 /* ---- creation */
@@ -6041,6 +6355,7 @@ static lctx_status lctx__session_new(const lctx_session *like, lctx_session **ou
     lctx__acts acts;
     if (!s) return LCTX_E_MEMORY;
     *s = *like;
+    (void)lctx__begin(&s->refused, NULL);
     s->work = s->scratch = NULL, s->scratch_bytes = 0;
     s->work_bytes = lctx__acts_carve(s, NULL, &acts);
     s->cache = (lctx_cache **)lctx__new(&s->alloc, s->m.n_layer * (int64_t)sizeof *s->cache);
@@ -6056,53 +6371,65 @@ static lctx_status lctx__session_new(const lctx_session *like, lctx_session **ou
 /* What raw keys are asked for, checked against every layer's schedule. */
 static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
 {
+    const lctx__site at = LCTX__SITE(d, lctx_session_desc);
+    const lctx__site live_at = LCTX__SITE(d, lctx_rope_desc);
     lctx_status st = LCTX_OK;
     lctx_rope rope;
     int32_t i, turning = 0;
     s->raw = d->raw_keys || d->rope || d->far_rule, s->live = d->rope != NULL;
-    if (d->rope) s->rope = *d->rope, s->rope.ctx = 1;
+    if (d->rope) s->rope = *d->rope, s->rope.ctx = 1, s->rope.refused = d->refused;
     if (d->far_rule) s->far_rule = *d->far_rule;
     s->d.rope = NULL, s->d.far_rule = NULL;
     if (s->live && (st = lctx_rope_init(&rope, &s->rope)) != LCTX_OK) return st;
-    if (s->live && rope.n_rot > s->m.head_dim) return LCTX_E_N_ROT;
+    s->rope.refused = NULL;
+    if (s->live && rope.n_rot > s->m.head_dim) return lctx__refuse(live_at, LCTX_E_N_ROT, "n_rot");
     for (i = 0; !st && i < s->m.n_layer; i++) {
         const lctx_layer *l = &s->m.layers[i];
-        const lctx_rope *turns = l->rope ? l->rope : s->live ? &rope : s->m.rope;
-        if (l->no_rope) turns = NULL;
-        if (turns) st = lctx__far_check(&s->far_rule, turns);
-        turning += turns != NULL;
+        const int live = s->live && !l->rope;
+        const lctx_rope *turns = live ? &rope : lctx__layer_rope(l, &s->m);
+        if (!turns || l->no_rope) continue;
+        st = lctx__far_check(&s->far_rule, turns,
+                             live ? live_at : lctx__layer_rope_site(d->refused, &s->m, i));
+        turning++;
     }
-    return !st && s->far_rule.kind && !turning ? LCTX_E_NULL : st;
+    if (!st && s->far_rule.kind && !turning) return lctx__refuse(at, LCTX_E_NULL, "far_rule");
+    if (!st && s->raw && d->policy == LCTX_HEAVY) return lctx__refuse(at, LCTX_E_POLICY, "policy");
+    return st;
 }
 
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session)
 {
     lctx_session like, *s;
+    lctx__site at;
     lctx_status st;
     int32_t i;
-    if (!model || !desc || !session) return LCTX_E_NULL;
+    if (model) (void)lctx__begin(model->refused, desc ? NULL : "desc");
+    if (!desc || lctx__begin(desc->refused, !model ? "model" : !session ? "session" : NULL))
+        return LCTX_E_NULL;
+    at = LCTX__SITE(desc, lctx_session_desc);
     if ((st = lctx_model_check(model)) != LCTX_OK) return st;
-    if (desc->chunk < 0 || desc->chunk > 1 << 20) return LCTX_E_COUNT;
-    if ((st = lctx__parallel_check(desc->par)) != LCTX_OK) return st;
+    if (desc->chunk < 0 || desc->chunk > 1 << 20) return lctx__refuse(at, LCTX_E_COUNT, "chunk");
+    if ((st = lctx__parallel_check(desc->refused, desc->par)) != LCTX_OK) return st;
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
     if (!like.d.chunk) like.d.chunk = 256;
-    like.d.alloc = NULL, like.d.par = NULL;
+    like.d.alloc = NULL, like.d.par = NULL, like.d.refused = like.m.refused = NULL;
     if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
-    if (like.raw && desc->policy == LCTX_HEAVY) return LCTX_E_POLICY;
     for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
         const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
         /* keys moved closer than n_hat would have turned otherwise */
-        if (rope && rope->n_hat > lctx__max(desc->n_sink, 0)) return LCTX_E_N_HAT;
+        if (rope && rope->n_hat > lctx__max(desc->n_sink, 0))
+            return lctx__refuse(lctx__layer_rope_site(at.to, model, i), LCTX_E_N_HAT, "n_hat");
     }
-    if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return st;
+    if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return lctx__tell(at.to, st, NULL);
     for (i = 0; !st && i < s->m.n_layer; i++) {
         const lctx_pattern *p = s->m.layers[i].pattern;
         lctx_cache_desc c = lctx__layer_cache(s, i);
-        if (p && p->n_global && c.policy != LCTX_FULL) st = LCTX_E_GLOBAL;
-        else st = lctx_cache_create(&c, &s->cache[i]);
+        if (p && p->n_global && c.policy != LCTX_FULL)
+            st = lctx__refuse(lctx__site_of(at.to, "lctx_pattern", i), LCTX_E_GLOBAL, "n_global");
+        else st = lctx__cache_new(at, &c, &s->cache[i]);
     }
     if (st) lctx_session_free(s);
     else *session = s;
@@ -6383,6 +6710,24 @@ static lctx_status lctx__fork_caches(const lctx_session *from, lctx_cache **to)
     return st;
 }
 
+static lctx_status lctx__feed_check(lctx_session *s, const int32_t *tokens, int64_t n,
+                                    lctx_logits which, const float *logits)
+{
+    const int64_t room = s->d.policy == LCTX_FULL && s->d.max_tokens ? s->d.max_tokens - s->n : n;
+    const lctx__want all[] = {
+        LCTX__IS(tokens, tokens, NULL), LCTX__IS(which, (unsigned)which < LCTX_LOGITS_COUNT, ENUM),
+        LCTX__IS(logits, logits || which == LCTX_LOGITS_NONE, NULL), LCTX__IS(n, n >= 1, COUNT),
+        LCTX__IS(n, n <= LCTX__MAX_POS - s->n, POS), LCTX__IS(n, n <= room, FULL)
+    };
+    const lctx__site at = lctx__site_of(&s->refused, NULL, -1);
+    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
+    int64_t i;
+    for (i = 0; !st && i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= s->m.n_vocab)
+            return lctx__refuse_element(at, LCTX_E_TOKEN, "tokens", i);
+    return st;
+}
+
 /* A feed that fails leaves the session as it was. One chunk is undone by a rewind; before several,
    the caches are forked, which shares their blocks and copies none but the last of each layer. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
@@ -6392,14 +6737,8 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
     lctx_cache **before = NULL;
     lctx_status st = LCTX_OK;
     int64_t i, n0, bytes;
-    if (!s || !tokens) return LCTX_E_NULL;
-    if ((unsigned)which >= LCTX_LOGITS_COUNT) return LCTX_E_ENUM;
-    if (!logits && which != LCTX_LOGITS_NONE) return LCTX_E_NULL;
-    if (n < 1) return LCTX_E_COUNT;
-    for (i = 0; i < n; i++) if (tokens[i] < 0 || tokens[i] >= s->m.n_vocab) return LCTX_E_TOKEN;
-    if (n > LCTX__MAX_POS - s->n) return LCTX_E_POS;
-    if (s->d.policy == LCTX_FULL && s->d.max_tokens && n > s->d.max_tokens - s->n)
-        return LCTX_E_FULL;
+    if (!s) return LCTX_E_NULL;
+    if ((st = lctx__feed_check(s, tokens, n, which, logits)) != LCTX_OK) return st;
     n0 = s->n, bytes = s->m.n_layer * (int64_t)sizeof *before;
     if (n > s->d.chunk) {
         before = (lctx_cache **)lctx__new(&s->alloc, bytes);
@@ -6419,7 +6758,7 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
         else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
     }
     lctx__delete(&s->alloc, before, bytes);
-    return st;
+    return lctx__tell(&s->refused, st, NULL);
 }
 
 /* ---- rewind, fork, info, save, restore */
@@ -6427,12 +6766,13 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
 {
     int32_t i;
     if (!session) return LCTX_E_NULL;
-    if (n < 0 || n > session->n) return LCTX_E_POS;
+    if (n < 0 || n > session->n) return lctx__tell(&session->refused, LCTX_E_POS, "n");
     for (i = 0; i < session->m.n_layer; i++)
-        if (!lctx__can_rewind(session->cache[i], n)) return LCTX_E_EVICTED;
+        if (!lctx__can_rewind(session->cache[i], n))
+            return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
     for (i = 0; i < session->m.n_layer; i++) (void)lctx_cache_rewind(session->cache[i], n);
     session->n = n;
-    return LCTX_OK;
+    return lctx__tell(&session->refused, LCTX_OK, NULL);
 }
 
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork)
@@ -6451,7 +6791,7 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
     int32_t i;
     if (!session || !info) return LCTX_E_NULL;
     memset(info, 0, sizeof *info);
-    info->n = session->n;
+    info->n = session->n, info->refused = session->refused;
     info->scratch_bytes = session->work_bytes + session->scratch_bytes;
     for (i = 0; i < session->m.n_layer; i++) {
         lctx_cache_info c;

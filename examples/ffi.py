@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Demonstrates the library from Python by ctypes alone: struct sizes checked at load time, a RoPE
-schedule, threads, and attention on arrays, compared with the same in plain Python.
+schedule, threads, and attention on arrays, compared with the same in plain Python; and what a
+call refused.
 
 Arrays are anything with a writable buffer of floats: array.array here, numpy arrays as well.
 Exit codes: 0 ok, 1 usage, 2 the library is missing or does not fit, 3 a result is wrong."""
@@ -21,12 +22,15 @@ def struct(name, **fields):
     return type(name, (c.Structure,), {"_fields_": fields})
 
 
+Refusal = struct(
+    "lctx_refusal", status=I32, reserved=I32, type=c.c_char_p, field=c.c_char_p, index=I64,
+    element=I64)
 RopeDesc = struct(
     "lctx_rope_desc", scheme=I32, pairing=I32, n_rot=I32, no_truncate=I32, theta=F64, factor=F64,
     orig_ctx=F64, ctx=F64, beta_fast=F64, beta_slow=F64, attn_factor=F64, mscale=F64,
     mscale_all_dim=F64, low_freq=F64, high_freq=F64, freq=P, short_factor=P, long_factor=P,
     n_freq=I32, n_short=I32, n_long=I32, reserved=I32, short_mscale=F64, long_mscale=F64, n_hat=I64,
-    xpos_base=F64, xpos_center=I64)
+    xpos_base=F64, xpos_center=I64, refused=c.POINTER(Refusal))
 Rope = struct(
     "lctx_rope", n_rot=I32, pairing=I32, attn_factor=F64, scale_mul=F64, freq=[F64, 256],
     plain=[F64, 256], n_hat=I64, xpos_base=F64, xpos_center=I64)
@@ -41,9 +45,10 @@ Attn = struct(
     spans=c.POINTER(Span), n_spans=I64, out=P, out_token=I64, out_head=I64, lse=P, lse_token=I64,
     scale=F32, softcap=F32, mask=I32, n_sink=I32, window=I64, pattern=P, alibi=P, sink_logit=P,
     bias=P, bias_head=I64, bias_query=I64, precise=I32, reserved=I32, mass=P, mass_head=I64,
-    mass_queries=I64, par=P, progress=P, progress_user=P)
+    mass_queries=I64, par=P, progress=P, progress_user=P, refused=c.POINTER(Refusal))
 Parallel = struct("lctx_parallel", run=P, user=P, n_threads=I32, reserved=I32)
-ThreadsDesc = struct("lctx_threads_desc", n_threads=I32, spin=I32, alloc=P)
+ThreadsDesc = struct(
+    "lctx_threads_desc", n_threads=I32, spin=I32, alloc=P, refused=c.POINTER(Refusal))
 YARN = 5
 
 
@@ -52,20 +57,23 @@ def load(path):
     lib = c.CDLL(path)
     lib.lctx_sizeof.restype = c.c_size_t
     lib.lctx_sizeof.argtypes = [c.c_char_p]
-    lib.lctx_status_text.restype = c.c_char_p
+    lib.lctx_refusal_text.argtypes = [P, P, c.c_size_t]
     lib.lctx_attend.argtypes = [P, P, c.c_size_t]
     lib.lctx_threads_free.argtypes = [P]
     lib.lctx_threads_free.restype = None
-    for s in (RopeDesc, Rope, Span, Attn, Parallel, ThreadsDesc):
+    for s in (Refusal, RopeDesc, Rope, Span, Attn, Parallel, ThreadsDesc):
         theirs = lib.lctx_sizeof(s.__name__.encode())
         if theirs != c.sizeof(s):
             raise OSError(f"{s.__name__} has {theirs} bytes in {path}, {c.sizeof(s)} here")
     return lib
 
 
-def check(lib, status):
+def check(lib, status, desc):
+    """Raises what a call refused of the descriptor that it was given."""
     if status:
-        raise RuntimeError(lib.lctx_status_text(status).decode())
+        text = c.create_string_buffer(200)
+        lib.lctx_refusal_text(desc.refused, text, len(text))
+        raise ValueError(text.value.decode())
 
 
 def address(floats):
@@ -74,15 +82,17 @@ def address(floats):
 
 def rope(lib, **settings):
     schedule = Rope()
-    check(lib, lib.lctx_rope_init(c.byref(schedule), c.byref(RopeDesc(**settings))))
+    desc = RopeDesc(refused=c.pointer(Refusal()), **settings)
+    check(lib, lib.lctx_rope_init(c.byref(schedule), c.byref(desc)), desc)
     return schedule
 
 
 def start_threads(lib, n=0):
     """n threads, 0 for one a processor, until lctx_threads_free; and the hook to hand to calls."""
     threads, par = P(), Parallel()
-    check(lib, lib.lctx_threads_create(c.byref(ThreadsDesc(n_threads=n)), c.byref(threads)))
-    check(lib, lib.lctx_threads_parallel(threads, c.byref(par)))
+    desc = ThreadsDesc(n_threads=n, refused=c.pointer(Refusal()))
+    check(lib, lib.lctx_threads_create(c.byref(desc), c.byref(threads)), desc)
+    lib.lctx_threads_parallel(threads, c.byref(par))
     return threads, par
 
 
@@ -92,11 +102,12 @@ def attend(lib, par, q, k, v, n_q, n_head, n_head_kv, dim):
     out = array("f", bytes(4 * len(q)))
     span = Span(k=address(k), v=address(v), n=n)
     a = Attn(n_q=n_q, n_head=n_head, n_head_kv=n_head_kv, d_k=dim, q=address(q), q_pos0=n - n_q,
-             spans=c.pointer(span), n_spans=1, out=address(out), par=c.addressof(par))
+             spans=c.pointer(span), n_spans=1, out=address(out), par=c.addressof(par),
+             refused=c.pointer(Refusal()))
     size = c.c_size_t()
-    check(lib, lib.lctx_attend_size(c.byref(a), c.byref(size)))
+    check(lib, lib.lctx_attend_size(c.byref(a), c.byref(size)), a)
     scratch = c.create_string_buffer(size.value)
-    check(lib, lib.lctx_attend(c.byref(a), scratch, size))
+    check(lib, lib.lctx_attend(c.byref(a), scratch, size), a)
     return out
 
 
@@ -127,6 +138,12 @@ def main():
     schedule = rope(lib, n_rot=64, scheme=YARN, factor=4.0, orig_ctx=4096.0)
     expected = 0.1 * math.log(4) + 1
     print(f"yarn x4: attention factor {schedule.attn_factor:.6f}, slowest {schedule.freq[31]:.3e}")
+
+    try:
+        rope(lib, n_rot=63)
+        sys.exit(print("ffi.py: an odd n_rot was not refused", file=sys.stderr) or 3)
+    except ValueError as refusal:
+        print(f"63 dimensions: {refusal}")
 
     shape = dict(n_q=3, n_head=4, n_head_kv=2, dim=16)
     noise = random.Random(1)

@@ -22,6 +22,7 @@ const ATTN = ['lctx_attn', {
     scale: 'f', softcap: 'f', mask: 'i', n_sink: 'i', window: 'l', pattern: 'p', alibi: 'p',
     sink_logit: 'p', bias: 'p', bias_head: 'l', bias_query: 'l', precise: 'i', reserved: 'i',
     mass: 'p', mass_head: 'l', mass_queries: 'l', par: 'p', progress: 'p', progress_user: 'p',
+    refused: 'p',
 }];
 const BYTES = { p: 4, i: 4, l: 8, f: 4 };
 const PUT = {

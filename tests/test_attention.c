@@ -2901,7 +2901,7 @@ static void test_pieces(void)
     static float k[N * D], v[N * D];
     static lctx_span pieces[1 + PIECES];
     float q[D], out[2][D];
-    lctx_tiles tile = { 1, D, D, LCTX_F32, LCTX_F32, 0, LCTX_TILE, NULL };
+    lctx_tiles tile = { 1, D, D, LCTX_F32, LCTX_F32, 0, LCTX_TILE, NULL, NULL };
     lctx_attn a = {0};
     size_t bytes = 0, i, unharmed = 0;
     char *mem, *scratch;

@@ -3125,6 +3125,7 @@ static void test_bad_appends(void)
               lctx_status_text(status), lctx_status_text(st)); \
         check(unchanged(&s, &before), "rows with %s change nothing", why); \
     } while (0)
+    memset(&rows, 0, sizeof rows);
     check(lctx_cache_append(NULL, &rows) == LCTX_E_NULL
           && lctx_cache_append(s.c, NULL) == LCTX_E_NULL,
           "appending nothing or to nothing is refused");
