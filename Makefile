@@ -8,6 +8,7 @@ CXX17     = $(CXX) -std=c++17 $(CFLAGS) $(WARNINGS) -I.
 WASM      = clang --target=wasm32-wasi -std=c99 -O2 -msimd128 $(WARNINGS)
 PTHREAD   = -pthread
 PIC       = -fPIC
+DEPS      = -MMD -MP
 Q        ?= @
 
 # Where threads come from: the library's own pool, openmp, or none. Without a compiler that links
@@ -132,7 +133,7 @@ vpath %.c examples examples/shared
 
 $(B)/%.o: %.c $(B)/flags
 	@echo 'CC  $@'
-	$(Q)$(C99) -MMD -MP -c $< -o $@
+	$(Q)$(C99) $(DEPS) -c $< -o $@
 
 $(B)/shared.a: $(SHARED:%=$(B)/%.o)
 	@echo 'AR  $@'

@@ -1301,12 +1301,14 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  else
 #    define LCTX__UNROLL   _Pragma("GCC unroll 16")    /* all of at most 16 */
 #  endif
+#  define LCTX__UNROLL4 _Pragma("GCC unroll 4")
 #else
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
 #  define LCTX__FETCH(p) ((void)(p))
 #  define LCTX__RARELY(x) ((x) != 0)
-#  define LCTX__UNROLL
+#  define LCTX__UNROLL     /* not every compiler knows _Pragma */
+#  define LCTX__UNROLL4
 #endif
 
 enum {
@@ -2939,8 +2941,9 @@ static int lctx__ranged(float x)
 }
 static uint32_t lctx__code(uint32_t range, float x)
 {
-    const float step = lctx__step(range), c = step > 0 ? (x - lctx__low(range)) / step : 0;
-    return c < 14.5f ? (uint32_t)(c + 0.5f) : 15;      /* c >= 0 */
+    const float step = lctx__step(range), over = x - lctx__low(range);
+    const float c = step > 0 ? over / step : 0;
+    return c < 14.5f ? (uint32_t)(float)(c + 0.5f) : 15;      /* c >= 0 */
 }
 static void lctx__put_code(const lctx__place *p, int64_t i, uint32_t code)
 {
@@ -6894,21 +6897,21 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define vf               float
 #  define vf_load(p)       FN(load)(p)
 #  define vf_store(p, x)   FN(store)(p, x)
-#  define vf_set1(s)       (s)
-#  define vf_add(a, b)     ((a) + (b))
-#  define vf_sub(a, b)     ((a) - (b))
-#  define vf_mul(a, b)     ((a) * (b))
-#  define vf_div(a, b)     ((a) / (b))
+#  define vf_set1(s)       (s)    /* what follows is rounded where floats are computed wider */
+#  define vf_add(a, b)     ((float)((a) + (b)))
+#  define vf_sub(a, b)     ((float)((a) - (b)))
+#  define vf_mul(a, b)     ((float)((a) * (b)))
+#  define vf_div(a, b)     ((float)((a) / (b)))
 #  ifdef __FP_FAST_FMAF    /* in hardware: then the compiler may not contract as it likes either */
 #    define vf_fma(a, b, c) __builtin_fmaf(a, b, c)
 #  else
-#    define vf_fma(a, b, c) ((a) * (b) + (c))
+#    define vf_fma(a, b, c) ((float)((a) * (b) + (c)))
 #  endif
 #  define vf_max(a, b)     ((a) > (b) ? (a) : (b))
 #  define vf_lt(a, b, x, y) ((a) < (b) ? (x) : (y))
 #  define vf_keep(m, x, y) ((m) & 1u ? (x) : (y))
 #  define vf_round(x)      FN(round)(x)
-#  define vf_scale(x, n)   ((x) * lctx__float((uint32_t)((int32_t)(n) + 127) << 23))
+#  define vf_scale(x, n)   vf_mul(x, lctx__float((uint32_t)((int32_t)(n) + 127) << 23))
 #  define vf_hsum(x)       (x)
 #  define vf_hmax(x)       (x)
 #  define vf_first(x)      (x)
@@ -8191,7 +8194,7 @@ LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type
     for (i = 0; i < h; i++) {
         const int64_t a = half ? i : 2 * i, b = half ? h + i : 2 * i + 1;
         const vf c0 = vf_set1(t->c[i]), s0 = vf_set1(t->s[i]), minus = vf_set1(-t->s[i]);
-        _Pragma("GCC unroll 4")
+        LCTX__UNROLL4
         for (c = 0; c < LCTX_TILE; c += VL) {
             vf c1 = vf_load(t->cos + i * 2 * LCTX_TILE + c);
             vf s1 = vf_load(t->sin + i * 2 * LCTX_TILE + c);

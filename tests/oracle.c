@@ -58,7 +58,7 @@ static float quantise(int64_t n, const float *x, int8_t *dst, float *back)
     }
     factor = largest / 127.0f;
     for (i = 0; i < n; i++) {
-        double q = factor > 0 ? rint((double)(x[i] / factor)) : 0;
+        double q = factor > 0 ? rint((double)(float)(x[i] / factor)) : 0;
         if (dst) dst[i] = (int8_t)q;
         if (back) back[i] = (float)q;
     }
@@ -86,8 +86,8 @@ float oracle_four(int64_t n, int64_t stride, const float *x, float *back)
     low = bf16_below(least);
     step = -bf16_below(-((greatest - low) / 15));
     for (i = 0; i < n; i++) {
-        float c = step > 0 ? (x[i * stride] - low) / step : 0;
-        back[i * stride] = (float)((double)low + (double)step * fmin(floor((double)(c + 0.5f)), 15));
+        float over = x[i * stride] - low, c = (step > 0 ? over / step : 0) + 0.5f;
+        back[i * stride] = (float)((double)low + (double)step * fmin(floor((double)c), 15));
     }
     return step;
 }

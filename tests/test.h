@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether memory can be had by pages, and far more of them than exist. */
+#if SIZE_MAX > 0xffffffff && !defined(_WIN32)
+#  define TEST_PAGES 1
+#else
+#  define TEST_PAGES 0
+#endif
+
 static int test_passed, test_failed;
 
 #ifdef __GNUC__

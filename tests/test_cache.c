@@ -9,7 +9,7 @@
 #include "oracle.h"
 
 #include <math.h>
-#if SIZE_MAX > 0xffffffff
+#if TEST_PAGES
 #  include <sys/mman.h>
 #endif
 
@@ -1960,9 +1960,9 @@ static int holds_bits(const seq *s)
             int64_t row = left.lists[g * left.n + i] * G + g;
             key_seen(s, row / G, s->n, 1, want);
             for (x = 0; x < DK; x++)
-                same &= k[g * DK + x] == want[g * DK + x] * s->k_factor[row];
+                same &= k[g * DK + x] == (float)(want[g * DK + x] * s->k_factor[row]);
             for (x = 0; x < DV; x++)
-                same &= v[g * DV + x] == s->v[row * DV + x] * s->v_factor[row];
+                same &= v[g * DV + x] == (float)(s->v[row * DV + x] * s->v_factor[row]);
         }
     }
     return (int)same;
@@ -2322,7 +2322,7 @@ static void test_select_arguments(void)
 /* ------------------------------------------------------------------------- retrieval */
 
 /* Blocks in a file that is mapped: what is not read need not be in memory. */
-#if SIZE_MAX > 0xffffffff
+#if TEST_PAGES
 static void *mapped_alloc(void *user, size_t size, size_t align)
 {
     FILE *file = tmpfile();

@@ -306,7 +306,7 @@ static void test_yarn_disagreements(void)
           "mscale alone gives the attention factor of neither, as in Hugging Face");
     d.mscale = 0.707, d.attn_factor = 0.1 * 0.707 * log(40) + 1;
     a = made(&d);
-    check(a.attn_factor == 0.1 * 0.707 * log(40) + 1,
+    check(a.attn_factor == d.attn_factor,
           "attn_factor gives mscale alone the effect it has in DeepSeek's code");
     d.attn_factor = 0.5;
     a = made(&d);
@@ -344,9 +344,9 @@ static void test_one_length(void)
     a = made(config_named("LongRoPE at L"));
     b = made(config_named("LongRoPE at L + 1"));
     c = made(config_named("LongRoPE"));
-    check(a.freq[7] == a.plain[7] / shorter[7], "LongRoPE at the trained context takes the short"
+    check(a.freq[7] == (double)(a.plain[7] / shorter[7]), "LongRoPE at the trained context takes the short"
           " list");
-    check(b.freq[7] == b.plain[7] / longer[7], "LongRoPE one token beyond it takes the long list");
+    check(b.freq[7] == (double)(b.plain[7] / longer[7]), "LongRoPE one token beyond it takes the long list");
     check(same_freq(&b, &c), "LongRoPE takes the long list unless told a length");
     check(a.attn_factor == b.attn_factor && off(a.attn_factor, sqrtl(1 + 5 / 12.0L)) < 1e-15,
           "LongRoPE's attention factor is sqrt(1 + ln 32 / ln 4096) with either list");
@@ -355,7 +355,8 @@ static void test_one_length(void)
     a = made(config_named("LongRoPE, short mscale"));
     b = made(config_named("LongRoPE, long mscale"));
     c = made(config_named("LongRoPE, attn_factor"));
-    check(a.attn_factor == 1.1 && b.attn_factor == 1.2 && c.attn_factor == 0.9,
+    check(a.attn_factor == (double)1.1 && b.attn_factor == (double)1.2
+          && c.attn_factor == (double)0.9,
           "each list has its mscale, and attn_factor wins over both");
 }
 

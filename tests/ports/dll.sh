@@ -1,0 +1,32 @@
+#!/bin/sh
+# dll.sh COMPILER RUN DIRECTORY - the header as a Windows library: it exports lctx_* and nothing else,
+# and a program that imports it works. DIRECTORY has the examples' shared.a.
+cc=$1 run=$2 dir=$3
+passed=0 failed=0
+
+prove() {
+    proves=$1
+    shift
+    if "$@" > "$dir/log" 2>&1; then passed=$((passed + 1)); return; fi
+    failed=$((failed + 1))
+    echo "  FAIL: $proves"
+    head -n 20 "$dir/log"
+}
+
+library() {
+    $cc -std=c99 -O1 -DLCTX_NO_SIMD -DLCTX_IMPLEMENTATION '-DLCTX_API=__declspec(dllexport)' \
+        -Wall -Wextra -pedantic -Werror -shared -x c lctx.h -o "$dir/lctx.dll" \
+        "-Wl,--out-implib,$dir/lctx.dll.a"
+}
+exported() { ${cc%gcc}nm "$dir/lctx.dll.a" | awk '$2 == "T" { print $3 }'; }
+only_ours() { exported | grep -q '^lctx_attend$' && ! exported | grep -v '^lctx_[a-z]'; }
+imports() {
+    $cc -std=c99 -O1 -I. -Iexamples/shared '-DLCTX_API=__declspec(dllimport)' examples/drop_in.c \
+        "$dir/shared.a" "$dir/lctx.dll.a" -o "$dir/imports.exe" && $run "$dir/imports.exe"
+}
+prove "the header compiles to a DLL" library
+prove "lctx.dll exports lctx_* only" only_ours
+prove "a program imports lctx.dll and works" imports
+
+echo "dll [$cc]: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
