@@ -235,8 +235,11 @@
        mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
        is still open; and selecting or dropping tokens turns what is kept into f16.
-       Native bf16, int8 and int4 tiles and saved data assume a little-endian machine. SIMD needs
-       gcc or clang; WebAssembly's also -msimd128, since a module cannot ask for it at run time.
+       What a big-endian machine saves only such a machine restores; others refuse it, as _FORMAT.
+       SIMD needs gcc or clang; WebAssembly's also -msimd128, since a module cannot ask for it at
+       run time; gcc for Windows, unless mended (its bug 54412), -Wa,-muse-unaligned-vector-move.
+       Where floats are computed wider (x87), the same bits want -std=c99 or -std=c11: gcc's own
+       dialects round when they like.
        Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
        and an int8 that lies between two whole numbers be rounded to either.
@@ -1074,8 +1077,9 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
 
 /* Writes the cache to a stream, and reads it back into a cache of the same description. The format
-   is versioned and checksummed, native layout, little-endian. restore replaces the contents; on any
-   error they stay as they were. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
+   is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
+   restore replaces the contents; on any error they stay as they were. Errors: LCTX_E_NULL, _IO,
+   _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
 
@@ -5975,7 +5979,7 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
     return LCTX_OK;
 }
 
-/* ---- save and restore: 64-bit little-endian words and raw blocks, with a running checksum
+/* ---- save and restore: 64-bit words and raw blocks, with a running checksum
    (FNV-1a over words), which ends the stream. */
 #define LCTX__MAGIC   0x3148434158544cll          /* "LTXACH1" */
 

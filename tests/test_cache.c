@@ -2900,6 +2900,7 @@ static void test_forged(lctx_policy policy)
               what, policy_names[policy], lctx_status_text(st)); \
         free(part.data); \
     } while (0)
+    FORGED("the bytes of its words in the other order", 0, 0x4c54584143483100);
     FORGED("fewer tokens than were cut", N, 20);
     FORGED("a negative cut", CUT, -64);
     FORGED("more kept than were cut", KEPT, 400);
