@@ -342,7 +342,9 @@ void run_load(const run *r, lctx_session *s, const char *path)
     describe(r, lines);
     for (i = 0; i < N_LINES; i++) {
         const char *got = fgets(line, sizeof line, file);
+        char *c;
         line[got ? strcspn(line, "\n") : 0] = 0;
+        for (c = line; *c; c++) if (*c < ' ' || *c > '~') *c = '?';      /* it may be shown */
         if (strcmp(line, lines[i]))
             fail(EXIT_INPUT, i ? "%s: saved with %s; here it is %s" : "%s: not a saved session",
                  path, line, lines[i]);
