@@ -1023,7 +1023,7 @@ LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to
 
 /* Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
    begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of
-   range, or not empty), _MEMORY. */
+   range, or not empty), _FULL (beyond max_tokens), _MEMORY. */
 LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 
 /* Appends what another cache of the same description and allocator holds, which must begin where
@@ -4693,7 +4693,7 @@ typedef struct lctx__slot {
     int64_t      id;
     lctx__block *block;
     lctx__block *open;           /* or null */
-    int64_t      open_from;      /* the first of its tokens that is open */
+    int64_t      open_from;      /* the first of its tokens that is open, before the end */
 } lctx__slot;
 
 struct lctx_cache {
@@ -4706,9 +4706,10 @@ struct lctx_cache {
     int64_t         cut;         /* tokens before are gone, but for n_kept of each head: */
     lctx__block    *kept;        /* their tiles, then positions [n_head_kv][n_kept] */
     int64_t         n_kept;
-    float          *mass;        /* HEAVY: [2][n_head_kv][cap_mass] in the order of the spans; */
-    int64_t         cap_mass;    /* even. The second are those before the last append, */
-    int64_t         n_before;    /* which began at this token */
+    float          *mass;        /* HEAVY: [3][n_head_kv][cap_mass] in the order of the spans; */
+    int64_t         cap_mass;    /* even. The second are those before the last append, which */
+    int64_t         n_before;    /* began at this token; the third, while a feed may fail, and */
+    int64_t         n_older;     /* this, what the second and n_before were then */
 };
 
 static int64_t lctx__block_bytes(const lctx_cache *c)
@@ -4745,6 +4746,11 @@ static char *lctx__open_at(const lctx_cache *c, const lctx__block *open, int64_t
 {
     return (char *)(uintptr_t)open + LCTX__ALIGN + (g * (c->tiles.cap / LCTX_TILE) + at / LCTX_TILE)
                                                    * lctx__key_bytes(LCTX_F16, c->tiles.d_k);
+}
+static void lctx__close(const lctx_cache *c, lctx__slot *s)
+{
+    lctx__block_drop(c, s->open, lctx__open_bytes(c));
+    s->open = NULL;
 }
 static int64_t lctx__tile_of(int64_t token) { return token / LCTX_TILE * LCTX_TILE; }
 
@@ -4873,13 +4879,19 @@ LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache *
     return lctx__cache_new(LCTX__SITE(desc, lctx_cache_desc), desc, cache);
 }
 
+/* The tokens that it may come to. */
+static int64_t lctx__room(const lctx_cache *c)
+{
+    return c->d.policy == LCTX_FULL && c->d.max_tokens ? c->d.max_tokens : LCTX__MAX_POS;
+}
+
 /* Drops slots from .. to-1. */
 static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 {
     int64_t i;
     for (i = from; i < to; i++) {
         lctx__block_drop(c, c->slot[i].block, lctx__block_bytes(c));
-        lctx__block_drop(c, c->slot[i].open, lctx__open_bytes(c));
+        lctx__close(c, &c->slot[i]);
     }
     memmove(c->slot + from, c->slot + to, (size_t)(c->n_slot - to) * sizeof *c->slot);
     c->n_slot -= to - from;
@@ -4887,7 +4899,7 @@ static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 
 static int64_t lctx__mass_bytes(const lctx_cache *c, int64_t cap)
 {
-    return lctx__mul(2 * (int64_t)c->d.n_head_kv * (int64_t)sizeof *c->mass, cap);
+    return lctx__mul(3 * (int64_t)c->d.n_head_kv * (int64_t)sizeof *c->mass, cap);
 }
 
 /* Frees all that the cache holds. */
@@ -4902,7 +4914,8 @@ static void lctx__contents_free(lctx_cache *c)
 static void lctx__contents_none(lctx_cache *c)
 {
     c->slot = NULL, c->kept = NULL, c->mass = NULL;
-    c->n = c->n_slot = c->cap_slot = c->cut = c->n_kept = c->cap_mass = c->n_before = 0;
+    c->n = c->n_slot = c->cap_slot = c->cut = c->n_kept = c->cap_mass = 0;
+    c->n_before = c->n_older = 0;
 }
 
 LCTX_API void lctx_cache_free(lctx_cache *cache)
@@ -4930,27 +4943,29 @@ static lctx_status lctx__slots_reserve(lctx_cache *c, int64_t n)
     return LCTX_OK;
 }
 
+/* Blocks that n tokens need. */
+static int64_t lctx__n_blocks(const lctx_cache *c, int64_t n)
+{
+    return (n + c->d.block - 1) / c->d.block;
+}
 /* The token from which on everything to the end is held: 0, or where the gap ends. */
 static int64_t lctx__held_from(const lctx_cache *c)
 {
-    int64_t i = c->n_slot;
-    if (!i) return c->n;
-    while (i > 1 && c->slot[i - 1].id == c->slot[i - 2].id + 1) i--;
-    return lctx__max(c->slot[i - 1].id * c->d.block, c->cut);
+    int64_t i, id = lctx__n_blocks(c, c->n);
+    for (i = c->n_slot; i > 0 && c->slot[i - 1].id == id - 1; i--) id--;
+    return lctx__max(lctx__min(id * c->d.block, c->n), c->cut);
 }
 /* Lowest position whose query sees its whole window, other than by being near the start. */
 static int64_t lctx__window_min(const lctx_cache *c)
 {
     int64_t from = lctx__held_from(c);
-    if (!lctx__windowed(c)) return c->cut;
-    return from ? lctx__min(from + c->d.window - 1, c->n) : 0;
+    return lctx__windowed(c) && from ? from + c->d.window - 1 : from;
 }
 /* The token from which on all keys to the end are open; 0 where none need be. */
 static int64_t lctx__open_min(const lctx_cache *c)
 {
     int64_t i, from = lctx__opens(c) ? c->n : 0;
     for (i = c->n_slot; from && i > 0 && c->slot[i - 1].open; i--) {
-        if (c->slot[i - 1].id * c->d.block >= from) continue;
         from = c->slot[i - 1].open_from;
         if (from > c->slot[i - 1].id * c->d.block) break;
     }
@@ -4989,7 +5004,7 @@ static int lctx__can_rewind(const lctx_cache *c, int64_t n)
 {
     const int64_t tile = lctx__tile_of(n);
     int64_t i = c->n_slot;
-    if (n == 0 || n == c->n) return 1;
+    if (n == 0) return 1;
     if (!lctx__window_held(c, n, n)) return 0;
     if (!lctx__opens(c) || tile == n) return 1;
     while (i > 0 && c->slot[i - 1].id * c->d.block > tile) i--;
@@ -5189,10 +5204,11 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos)
     if (lctx__windowed(cache)) return LCTX_E_POLICY;
     if (cache->n || pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
     if (lctx__opens(cache) && pos % LCTX_TILE) return LCTX_E_POS;
+    if (pos > lctx__room(cache)) return LCTX_E_FULL;
     if (!pos) return LCTX_OK;
     cache->kept = lctx__block_new(cache, lctx__kept_bytes(cache, 0));
     if (!cache->kept) return LCTX_E_MEMORY;
-    cache->n = cache->cut = cache->n_before = pos;
+    cache->n = cache->cut = pos;
     return LCTX_OK;
 }
 
@@ -5215,10 +5231,8 @@ static void lctx__evict(lctx_cache *c, int64_t pos)
     const int64_t b = c->d.block, from = pos - c->d.window + 1;   /* the window's first token */
     int64_t lo = 0, hi;
     if (c->d.policy == LCTX_HEAVY) lctx__evict_light(c, pos);
-    for (hi = 0; hi < c->n_slot && (c->slot[hi].id + 1) * b <= pos - LCTX_TILE; hi++) {
-        lctx__block_drop(c, c->slot[hi].open, lctx__open_bytes(c));
-        c->slot[hi].open = NULL;
-    }
+    for (hi = 0; hi < c->n_slot && (c->slot[hi].id + 1) * b <= pos - LCTX_TILE; hi++)
+        lctx__close(c, &c->slot[hi]);
     if (!lctx__windowed(c)) return;
     while (lo < c->n_slot && c->slot[lo].id * b < c->d.n_sink) lo++;
     for (hi = lo; hi < c->n_slot && (c->slot[hi].id + 1) * b <= from; hi++) {}
@@ -5303,13 +5317,13 @@ static lctx_status lctx__mass_reserve(lctx_cache *c, int64_t n)
    undone. */
 static void lctx__mass_begin(lctx_cache *c, int64_t n)
 {
-    const int64_t held = lctx__held(c), half = c->d.n_head_kv * c->cap_mass;
+    const int64_t held = lctx__held(c), one = c->d.n_head_kv * c->cap_mass;
     int64_t row;
     if (!c->mass) return;
     for (row = 0; row < c->d.n_head_kv; row++)
         memset(c->mass + row * c->cap_mass + held, 0, (size_t)(n - c->n) * sizeof *c->mass);
-    memcpy(c->mass + half, c->mass, (size_t)half * sizeof *c->mass);
-    c->n_before = c->n;
+    memmove(c->mass + one, c->mass, 2 * (size_t)one * sizeof *c->mass);
+    c->n_older = c->n_before, c->n_before = c->n;
 }
 
 /* Rows at .. at+n-1 become open keys `first` .. of a slot; full tiles are closed. */
@@ -5339,8 +5353,7 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
     st = lctx__rows_check(rows, c->tiles.n_head_kv, c->tiles.d_k, c->tiles.d_v, &full);
     if (st || rows->n == 0) return st;
     if (rows->n > LCTX__MAX_POS - c->n) st = LCTX_E_POS;
-    else if (c->d.policy == LCTX_FULL && c->d.max_tokens && rows->n > c->d.max_tokens - c->n)
-        st = LCTX_E_FULL;
+    else if (rows->n > lctx__room(c) - c->n) st = LCTX_E_FULL;
     if (st) return lctx__refuse(LCTX__SITE(rows, lctx_rows), st, "n");
     st = lctx__mass_reserve(c, rows->n);
     if (!st) st = lctx__blocks_reserve(c, c->n + rows->n);
@@ -5388,7 +5401,7 @@ static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
         return LCTX_E_MISMATCH;
     if (o->n_kept) return LCTX_E_EVICTED;
     if (o->cut != c->n || c == o || (lctx__opens(c) && c->n % LCTX_TILE)) return LCTX_E_POS;
-    return c->d.max_tokens && o->n > c->d.max_tokens ? LCTX_E_FULL : LCTX_OK;
+    return o->n > lctx__room(c) ? LCTX_E_FULL : LCTX_OK;
 }
 
 /* Tokens from c->n on of the block that both caches hold part of; of 4-bit keys they are whole
@@ -5412,10 +5425,8 @@ static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
                 lctx__move_key(LCTX_F16, a.d_k, lctx__open_at(o, from->open, g, i), lane,
                                lctx__open_at(c, to->open, g, i), lane);
         }
-    if (lctx__opens(c) && !from->open) {
-        lctx__block_drop(c, to->open, lctx__open_bytes(c));
-        to->open = NULL;
-    } else if (from->open && from->open_from > c->n) to->open_from = from->open_from;
+    if (!from->open) lctx__close(c, to);
+    else if (from->open_from > c->n) to->open_from = from->open_from;
     if (end % c->d.block == 0) lctx__summarise(c, to->block);
 }
 
@@ -5914,12 +5925,22 @@ LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
     if (!lctx__can_rewind(cache, n)) return LCTX_E_EVICTED;
     for (keep = cache->n_slot; keep && cache->slot[keep - 1].id * cache->d.block >= n; keep--) {}
     if (keep < cache->n_slot) lctx__slots_drop(cache, keep, cache->n_slot);
+    if (keep && cache->slot[keep - 1].open_from >= n) lctx__close(cache, &cache->slot[keep - 1]);
     if (!n) lctx__kept_drop(cache);
-    if (cache->mass && n == cache->n_before)       /* the last append and its queries, undone */
+    if (cache->mass && n <= cache->n_before)       /* the last append and its queries, undone */
         memcpy(cache->mass, cache->mass + cache->d.n_head_kv * cache->cap_mass,
-               (size_t)lctx__mass_bytes(cache, cache->cap_mass) / 2);
-    cache->n = n;
+               (size_t)lctx__mass_bytes(cache, cache->cap_mass) / 3);
+    cache->n = n, cache->n_before = lctx__min(cache->n_before, n);
     return LCTX_OK;
+}
+/* What a feed that fails does in the caches that it got to: all is as before their append. */
+static void lctx__undo(lctx_cache *c, int64_t n)
+{
+    const int64_t one = c->d.n_head_kv * c->cap_mass;
+    if (c->n == n) return;
+    (void)lctx_cache_rewind(c, n);
+    if (c->mass) memmove(c->mass, c->mass + one, 2 * (size_t)one * sizeof *c->mass);
+    c->n_before = c->n_older;
 }
 
 /* The accounts of mass of another cache. */
@@ -5930,7 +5951,7 @@ static lctx_status lctx__mass_copy(lctx_cache *c, const lctx_cache *from)
     c->mass = (float *)lctx__new(&c->alloc, bytes);
     if (!c->mass) return LCTX_E_MEMORY;
     memcpy(c->mass, from->mass, (size_t)bytes);
-    c->cap_mass = from->cap_mass, c->n_before = from->n_before;
+    c->cap_mass = from->cap_mass;
     return LCTX_OK;
 }
 
@@ -5948,6 +5969,7 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
         return LCTX_E_MEMORY;
     }
     c->n = cache->n, c->cut = cache->cut, c->kept = cache->kept, c->n_kept = cache->n_kept;
+    c->n_before = cache->n_before;
     if (c->kept) lctx__count_up(&c->kept->refs);
     for (i = 0; i < cache->n_slot; i++) c->slot[i] = lctx__slot_share(&cache->slot[i]);
     c->n_slot = cache->n_slot;
@@ -6013,11 +6035,11 @@ static void lctx__checksum(lctx__stream *s, const void *data, size_t n)
 static lctx_status lctx__save(lctx__stream *s, const void *data, size_t n)
 {
     lctx__checksum(s, data, n);
-    return s->write(s->user, data, n) ? LCTX_E_IO : LCTX_OK;
+    return n && s->write(s->user, data, n) ? LCTX_E_IO : LCTX_OK;
 }
 static lctx_status lctx__load(lctx__stream *s, void *data, size_t n)
 {
-    if (s->read(s->user, data, n)) return LCTX_E_IO;
+    if (n && s->read(s->user, data, n)) return LCTX_E_IO;
     lctx__checksum(s, data, n);
     return LCTX_OK;
 }
@@ -6033,28 +6055,49 @@ static lctx_status lctx__load_sum(lctx__stream *s)
     return sum == want ? LCTX_OK : LCTX_E_FORMAT;
 }
 
-enum { LCTX__HEAD_WORDS = 16 };
+enum { LCTX__HEAD_WORDS = 17, LCTX__PIECE = 65536 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
-    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 3 };
+    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 4 };
     h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
     h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->n_heavy, h[11] = d->block;
-    h[12] = c->n, h[13] = c->n_slot, h[14] = c->cut, h[15] = c->n_kept;
+    h[12] = c->n, h[13] = c->n_slot, h[14] = c->cut, h[15] = c->n_kept, h[16] = c->n_before;
     memcpy(head, h, sizeof h);
 }
 
-/* The accounts of mass, row by row; rows are even in floats, what is too much is zero. */
+/* Is that the head of a cache that can be, of this description? */
+static lctx_status lctx__head_check(const lctx_cache *c, const int64_t head[LCTX__HEAD_WORDS])
+{
+    const int64_t n = head[12], cut = head[14], n_kept = head[15], n_before = head[16];
+    if (n < 0 || n > LCTX__MAX_POS || cut < 0 || cut > n || n_kept < 0 || n_kept > cut ||
+        n_before < 0 || n_before > n || (cut && lctx__windowed(c)) ||
+        (n_before && c->d.policy != LCTX_HEAVY))
+        return LCTX_E_FORMAT;
+    return n > lctx__room(c) ? LCTX_E_FULL : LCTX_OK;
+}
+
+/* The accounts of mass, now and before the last append; rows are even in floats, what is too much
+   is zero. They come last, when what they belong to has come. */
 static lctx_status lctx__save_mass(const lctx_cache *c, lctx__stream *s)
 {
-    const int64_t n = lctx__held(c);
+    const int64_t n = c->mass ? lctx__held(c) : 0;
     lctx_status st = LCTX_OK;
     int64_t row;
-    for (row = 0; !st && row < c->d.n_head_kv; row++) {
+    for (row = 0; !st && n && row < 2 * c->d.n_head_kv; row++) {
         float *mass = c->mass + row * c->cap_mass;
         if (n % 2) mass[n] = 0;
         st = lctx__save(s, mass, (size_t)(n + n % 2) * 4);
     }
+    return st;
+}
+static lctx_status lctx__load_mass(lctx_cache *c, lctx__stream *s)
+{
+    const int64_t n = lctx__held(c);
+    lctx_status st = lctx__mass_reserve(c, 0);
+    int64_t row;
+    for (row = 0; !st && c->mass && row < 2 * c->d.n_head_kv; row++)
+        st = lctx__load(s, c->mass + row * c->cap_mass, (size_t)(n + n % 2) * 4);
     return st;
 }
 
@@ -6069,7 +6112,6 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     if (!st && cache->kept)
         st = lctx__save(&s, (char *)cache->kept + LCTX__ALIGN,
                         (size_t)(lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN));
-    if (!st && cache->mass) st = lctx__save_mass(cache, &s);
     for (i = 0; !st && i < cache->n_slot; i++) {
         const lctx__slot *slot = &cache->slot[i];
         const int64_t words[2] = { slot->id, slot->open ? slot->open_from : -1 };
@@ -6079,87 +6121,84 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
         if (!st && slot->open) st = lctx__save(&s, (char *)slot->open + LCTX__ALIGN,
                                                (size_t)(lctx__open_bytes(cache) - LCTX__ALIGN));
     }
+    if (!st) st = lctx__save_mass(cache, &s);
     return st ? st : lctx__save_sum(&s);
 }
 
-/* What a selection kept into an empty cache that is to hold n tokens. */
-static lctx_status lctx__load_kept(lctx_cache *c, lctx__stream *s, int64_t n, int64_t cut,
-                                   int64_t n_kept)
+/* A block of so many bytes, which grows as they arrive: a head may promise anything. */
+static lctx_status lctx__load_block(const lctx_cache *c, lctx__stream *s, int64_t bytes,
+                                    lctx__block **block)
+{
+    lctx__block *b = lctx__block_new(c, LCTX__ALIGN), *grown;
+    lctx_status st = b ? LCTX_OK : LCTX_E_MEMORY;
+    int64_t have = LCTX__ALIGN, cap;
+    for (; !st && have < bytes; have = cap, b = grown) {
+        cap = lctx__min(bytes, have + lctx__max(have, LCTX__PIECE));
+        if ((grown = lctx__block_new(c, cap)) == NULL) st = LCTX_E_MEMORY;
+        else memcpy((char *)grown + LCTX__ALIGN, (char *)b + LCTX__ALIGN,
+                    (size_t)(have - LCTX__ALIGN));
+        lctx__block_drop(c, b, have);
+        if (!st) st = lctx__load(s, (char *)grown + have, (size_t)(cap - have));
+    }
+    if (st) lctx__block_drop(c, b, have);
+    else *block = b;
+    return st;
+}
+
+/* What a selection kept, into an empty cache. */
+static lctx_status lctx__load_kept(lctx_cache *c, lctx__stream *s, int64_t cut, int64_t n_kept)
 {
     lctx_status st;
-    int64_t bytes, g, i, *pos;
-    if (n < 0 || n > LCTX__MAX_POS || cut < 0 || cut > n || n_kept < 0 || n_kept > cut ||
-        (cut && lctx__windowed(c)))
-        return LCTX_E_FORMAT;
+    int64_t g, i, *pos;
     if (!cut) return LCTX_OK;
-    bytes = lctx__kept_bytes(c, n_kept);
-    if (!(c->kept = lctx__block_new(c, bytes))) return LCTX_E_MEMORY;
+    st = lctx__load_block(c, s, lctx__kept_bytes(c, n_kept), &c->kept);
+    if (st) return st;
     c->n_kept = n_kept, c->cut = c->n = cut;
-    st = lctx__load(s, (char *)c->kept + LCTX__ALIGN, (size_t)(bytes - LCTX__ALIGN));
     pos = lctx__kept_pos(c, c->kept, n_kept);
-    for (g = 0; !st && g < c->d.n_head_kv; g++, pos += n_kept)
+    for (g = 0; g < c->d.n_head_kv; g++, pos += n_kept)
         for (i = 0; i < n_kept; i++)
             if (pos[i] < (i ? pos[i - 1] + 1 : 0) || pos[i] >= cut) return LCTX_E_FORMAT;
-    return st;
-}
-
-/* The accounts of mass of that and of the tokens up to n. */
-static lctx_status lctx__load_mass(lctx_cache *c, lctx__stream *s, int64_t n)
-{
-    const int64_t held = lctx__held(c) + n - c->n;
-    lctx_status st = n ? lctx__mass_reserve(c, n - c->n) : LCTX_OK;
-    int64_t g;
-    for (g = 0; !st && c->mass && g < c->d.n_head_kv; g++)
-        st = lctx__load(s, c->mass + g * c->cap_mass, (size_t)(held + held % 2) * 4);
-    return st;
-}
-
-/* A slot's open keys from token open_from on, or none for -1. */
-static lctx_status lctx__load_open(const lctx_cache *c, lctx__stream *s, lctx__slot *slot,
-                                   int64_t open_from)
-{
-    const int64_t bytes = lctx__open_bytes(c);
-    if (open_from >= 0) {
-        slot->open_from = open_from;
-        return lctx__load(s, (char *)slot->open + LCTX__ALIGN, (size_t)(bytes - LCTX__ALIGN));
-    }
-    lctx__block_drop(c, slot->open, bytes);
-    slot->open = NULL;
     return LCTX_OK;
 }
 
-/* The blocks of a stream. Ids rise and end with the last token's block, so that whatever a damaged
-   stream says, every token that is looked for has its place or is a gap, of which only windows may
-   have any. */
+/* A block, number id of a cache that is to hold n tokens, and its open keys. */
+static lctx_status lctx__load_slot(lctx_cache *c, lctx__stream *s, int64_t id, int64_t n)
+{
+    const int64_t end = (id + 1) * c->d.block;
+    int64_t words[2];
+    lctx__slot *slot;
+    lctx_status st = lctx__load(s, words, sizeof words);
+    if (st) return st;
+    if (words[0] != id || (words[1] != -1 && (!lctx__opens(c) || words[1] % LCTX_TILE ||
+        words[1] < id * c->d.block || words[1] >= lctx__min(end, n))))
+        return LCTX_E_FORMAT;
+    if ((st = lctx__slots_reserve(c, c->n_slot + 1)) != LCTX_OK) return st;
+    if ((st = lctx__slot_new(c, id)) != LCTX_OK) return st;
+    slot = &c->slot[c->n_slot - 1];
+    st = lctx__load(s, (char *)slot->block + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
+    if (words[1] == -1) lctx__close(c, slot);
+    else slot->open_from = words[1];
+    if (!st && slot->open) st = lctx__load(s, (char *)slot->open + LCTX__ALIGN,
+                                           (size_t)(lctx__open_bytes(c) - LCTX__ALIGN));
+    if (!st && end <= n) lctx__summarise(c, slot->block);
+    return st;
+}
+
+/* The blocks of a stream: those of the sinks, then the last ones, without a gap. Without a window
+   they are all from the cut on, or none where it ends there. */
 static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, int64_t n_slot)
 {
-    int64_t i, id = -1, last = n ? (n - 1) / c->d.block : -1, most = last + 1 - c->cut / c->d.block;
-    lctx_status st;
-    if (n_slot < 0 || n_slot > most || (lctx__windowed(c) ? n && !n_slot : n_slot != most))
+    const int windowed = lctx__windowed(c);
+    const int64_t all = lctx__n_blocks(c, n), most = all - c->cut / c->d.block;
+    const int64_t lead = windowed ? lctx__min(lctx__n_blocks(c, c->d.n_sink), all) : 0;
+    lctx_status st = LCTX_OK;
+    int64_t i;
+    if (n_slot < lead || n_slot > most || (!windowed && n_slot != (n > c->cut || n_slot ? most : 0)))
         return LCTX_E_FORMAT;
-    for (i = 0; i < n_slot; i++) {
-        int64_t before = id, words[2];
-        lctx__slot *slot;
-        if ((st = lctx__load(s, words, sizeof words)) != LCTX_OK) return st;
-        id = words[0];
-        if (id <= before || id > last - (n_slot - 1 - i)) return LCTX_E_FORMAT;
-        if (words[1] != -1 && (!lctx__opens(c) || words[1] % LCTX_TILE ||
-                               words[1] < id * c->d.block || words[1] >= (id + 1) * c->d.block))
-            return LCTX_E_FORMAT;
-        if ((st = lctx__slots_reserve(c, i + 1)) != LCTX_OK) return st;
-        if ((st = lctx__slot_new(c, id)) != LCTX_OK) return st;
-        slot = &c->slot[i];
-        st = lctx__load(s, (char *)slot->block + LCTX__ALIGN,
-                        (size_t)lctx__tiles_bytes(&c->tiles));
-        if (!st) st = lctx__load_open(c, s, slot, words[1]);
-        if (st) return st;
-        if ((id + 1) * c->d.block <= n) lctx__summarise(c, slot->block);
-    }
+    for (i = 0; !st && i < n_slot; i++)
+        st = lctx__load_slot(c, s, i < lead ? i : all - n_slot + i, n);
     c->n = n;
-    if (n_slot && (id != last || !lctx__window_held(c, n, n))) return LCTX_E_FORMAT;
-    if (lctx__opens(c) && n % LCTX_TILE && lctx__open_min(c) > lctx__tile_of(n))
-        return LCTX_E_FORMAT;
-    return LCTX_OK;
+    return st ? st : lctx__can_rewind(c, n) ? LCTX_OK : LCTX_E_FORMAT;
 }
 
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user)
@@ -6174,14 +6213,14 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
         return st ? st : LCTX_E_FORMAT;
     if (memcmp(head + 2, mine + 2, 10 * 8)) return LCTX_E_MISMATCH;
+    if ((st = lctx__head_check(cache, head)) != LCTX_OK) return st;
     fresh = *cache;
     lctx__contents_none(&fresh);
-    st = lctx__load_kept(&fresh, &s, head[12], head[14], head[15]);
-    if (!st) st = lctx__load_mass(&fresh, &s, head[12]);
+    fresh.n_before = head[16];
+    st = lctx__load_kept(&fresh, &s, head[14], head[15]);
     if (!st) st = lctx__load_blocks(&fresh, &s, head[12], head[13]);
-    if (!st) lctx__mass_begin(&fresh, fresh.n);
+    if (!st) st = lctx__load_mass(&fresh, &s);
     if (!st) st = lctx__load_sum(&s);
-    if (!st && cache->d.max_tokens && fresh.n > cache->d.max_tokens) st = LCTX_E_FULL;
     old = *cache;
     if (!st) *cache = fresh;
     else old = fresh;
@@ -6756,7 +6795,7 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
     if (!st) {
         st = lctx__feed(s, tokens, n, which, logits);
         for (i = 0; i < s->m.n_layer; i++) {
-            if (st && !before) (void)lctx_cache_rewind(s->cache[i], n0);
+            if (st && !before) lctx__undo(s->cache[i], n0);
             if (st && before) {
                 lctx_cache *failed = s->cache[i];
                 s->cache[i] = before[i], before[i] = failed;

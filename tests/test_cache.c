@@ -877,11 +877,38 @@ static void test_rewind(lctx_policy policy, lctx_type type)
     seq_free(&s);
 }
 
+/* 4-bit keys rewound twice into a block that was closed: the tokens that follow are open, from
+   wherever they are appended. */
+static void test_four_rewinds(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_I4, LCTX_I4);
+    static const int64_t steps[][2] = { { 1, 64 }, { 10, 70 }, { 70, 64 }, { 3, 0 } };
+    oracle_error e;
+    seq s = seq_new(&d, 43, 2000);
+    size_t i;
+    int ok = seq_append(&s, 400) == LCTX_OK && seq_append(&s, 1) == LCTX_OK;
+    s.n = 128;
+    ok &= lctx_cache_rewind(s.c, 128) == LCTX_OK;
+    for (i = 0; i < COUNT(steps); i++) {
+        s.seed++;
+        ok &= seq_append(&s, steps[i][0]) == LCTX_OK;
+        memset(&e, 0, sizeof e);
+        compare_last(&s, steps[i][0], 1, &e);
+        ok &= e.worst < 2e-5 && info_of(&s).rewind_min <= s.n / LCTX_TILE * LCTX_TILE;
+        check(ok && lctx_cache_rewind(s.c, steps[i][1]) == LCTX_OK, "4-bit keys appended after %d"
+              " rewinds are open, and can be taken back (to %d)", (int)i + 1, (int)steps[i][1]);
+        s.n = steps[i][1];
+    }
+    check(goes_on_right(&s), "and what follows is right");
+    seq_free(&s);
+}
+
 /* ------------------------------------------------------------------------- allocators */
 
 typedef struct counter {
     int64_t bytes, most, calls;
     int64_t fail_at;          /* the call that gives no memory, from 1; 0 = none */
+    int64_t largest;          /* request; none above a GiB is met */
     int wrong;                /* frees of other sizes, overruns, misalignments asked */
 } counter;
 
@@ -894,7 +921,8 @@ static void *counted_alloc(void *user, size_t size, size_t align)
     unsigned char *base, *p;
     block_head head;
     if (align == 0 || (align & (align - 1)) != 0) c->wrong++;
-    if (++c->calls == c->fail_at) return NULL;
+    if ((int64_t)size > c->largest) c->largest = (int64_t)size;
+    if (++c->calls == c->fail_at || size > (size_t)1 << 30) return NULL;
     base = (unsigned char *)malloc(size + align + sizeof head + CANARY);
     p = base + sizeof head;
     p += (align - (uintptr_t)p % align) % align;
@@ -1069,12 +1097,12 @@ typedef struct stream {
 static int stream_write(void *user, const void *data, size_t n)
 {
     stream *s = (stream *)user;
-    if (++s->calls == s->fail_at) return 1;
+    if (++s->calls == s->fail_at || !n) return 1;     /* fwrite(data, 0, 1, f) is not 1 either */
     if (s->n + n > s->cap) {
         s->cap = (s->n + n) * 2;
         s->data = (unsigned char *)realloc(s->data, s->cap);
     }
-    if (n) memcpy(s->data + s->n, data, n);
+    memcpy(s->data + s->n, data, n);
     s->n += n;
     return 0;
 }
@@ -1082,8 +1110,8 @@ static int stream_write(void *user, const void *data, size_t n)
 static int stream_read(void *user, void *data, size_t n)
 {
     stream *s = (stream *)user;
-    if (s->n - s->at < n) return 1;
-    if (n) memcpy(data, s->data + s->at, n);
+    if (s->n - s->at < n || !n) return 1;
+    memcpy(data, s->data + s->at, n);
     s->at += n;
     return 0;
 }
@@ -2850,6 +2878,8 @@ static void test_join(lctx_policy policy, lctx_type k, lctx_type v, int64_t from
     check(count.bytes == 0 && count.wrong == 0, "joined caches leave nothing");
 }
 
+enum { HEAD = 17 };            /* words before the first checksum */
+
 /* A file with word i changed and its checksums, after the head and at the end, made right again. */
 static void forge(stream *file, size_t i, int64_t value)
 {
@@ -2857,17 +2887,128 @@ static void forge(stream *file, size_t i, int64_t value)
     size_t w, n = file->n / 8;
     memcpy(file->data + i * 8, &value, 8);
     for (w = 0; w < n; w++) {
-        if (w == 16 || w == n - 1) memcpy(file->data + w * 8, &sum, 8);
+        if (w == HEAD || w == n - 1) memcpy(file->data + w * 8, &sum, 8);
         memcpy(&word, file->data + w * 8, 8);
         sum = (sum ^ word) * 0x100000001b3u;
         sum ^= sum >> 29;
     }
 }
 
+/* Restored into a fresh cache it is the same: numbers, bits, the file that is saved again, and what
+   becomes of it when more comes and goes. */
+static int comes_back(const seq *s)
+{
+    seq a = seq_fork(s, s->seed + 1), b = seq_new(&s->d, s->seed + 1, s->cap);
+    stream file = saved(s), again;
+    snapshot x, y;
+    int64_t to, i;
+    int ok = lctx_cache_restore(b.c, stream_read, &file) == LCTX_OK && file.at == file.n;
+    b.n = s->n;
+    again = saved(&b);
+    ok = ok && again.n == file.n && !memcmp(again.data, file.data, file.n);
+    for (i = 0; i < 4; i++) {
+        x = snapshot_of(&a);
+        y = snapshot_of(&b);
+        x.info.bytes_shared = y.info.bytes_shared = 0;
+        ok = ok && !memcmp(&x, &y, sizeof x);
+        to = i == 0 ? s->n : i == 1 ? s->n / LCTX_TILE * LCTX_TILE : s->n + 20;
+        if (i != 3) ok = ok && lctx_cache_rewind(a.c, to) == lctx_cache_rewind(b.c, to);
+        a.n = b.n = info_of(&a).n;
+        ok = ok && seq_append(&a, 40 * i + 1) == seq_append(&b, 40 * i + 1);
+    }
+    free(file.data);
+    free(again.data);
+    seq_free(&a);
+    seq_free(&b);
+    return ok;
+}
+
+/* One thing more that may be done to a cache; refused or not, it can be saved and restored. */
+static void wander(seq *s)
+{
+    static const int64_t sizes[] = { 1, 5, 63, 64, 65, 130 };
+    static float mass[G * 2000];
+    const lctx_cache_info info = info_of(s);
+    const int64_t any = s->n ? (int64_t)(test_random() % (uint64_t)s->n) : 0;
+    const uint64_t what = info.n > 1200 ? 6 : test_random() % 8;
+    const int64_t tile = any / LCTX_TILE * LCTX_TILE;
+    float out[OROW], lse[H];
+    lctx_select sel;
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass; sel.n_heavy = 20; sel.window = any % 100; sel.n_sink = (int32_t)(any % 3);
+    if (what < 3) seq_append(s, sizes[test_random() % COUNT(sizes)]);
+    if (what < 3) seq_attend(s, s->n - 1, 1, out, lse, NULL);
+    if (what == 3) lctx_cache_rewind(s->c, any < info.rewind_min ? info.rewind_min : any);
+    if (what == 4) lctx_cache_rewind(s->c, tile);
+    if (what == 5) lctx_cache_drop(s->c, any / 3, any);
+    if (what == 6) lctx_cache_rewind(s->c, 0);
+    if (what == 6) lctx_cache_begin(s->c, s->d.k_type == LCTX_I4 ? tile % 1024 : any % 1024);
+    if (what == 7) lctx_cache_select(s->c, &sel);
+    s->n = info_of(s).n;
+    s->seed = test_random();
+}
+
+static void test_wandering(lctx_policy policy, lctx_type type, int64_t window, int32_t block)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? window : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
+    uint64_t state = (uint64_t)(policy * 1000 + window);
+    int i, ok = 0, steps = slow() && !full() ? 40 : 200;
+    seq s;
+    d.block = block;
+    s = seq_new(&d, 301, 2000);
+    for (i = 0; i < steps; i++) {
+        test_state = state;
+        wander(&s);
+        state = test_random();
+        ok += comes_back(&s);
+    }
+    check(ok == steps, "a cache comes back from a file whatever was done to it (%d of %d: %s, window %d"
+          ", block %d, %s)", ok, steps, policy_names[policy], (int)window, block, type_names[type]);
+    seq_free(&s);
+}
+
+/* Caches with nothing in them where something might be. */
+static void test_bare_files(void)
+{
+    int policy;
+    seq s;
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        lctx_cache_desc d = desc_of((lctx_policy)policy, policy ? 1 : 0, policy == LCTX_SINKS ? 4 : 0,
+                                    LCTX_F16, LCTX_F16);
+        d.block = 64;
+        s = seq_new(&d, 311, 2000);
+        check(comes_back(&s), "an empty cache comes back (%s)", policy_names[policy]);
+        seq_append(&s, 128);
+        seq_append(&s, 1);
+        lctx_cache_rewind(s.c, s.n = 128);
+        check(comes_back(&s), "a block's end to which it was rewound comes back (%s, window 1)",
+              policy_names[policy]);
+        seq_append(&s, 10);
+        if (!windowed(&d)) lctx_cache_drop(s.c, 0, 138);
+        check(comes_back(&s), "all dropped, it comes back (%s)", policy_names[policy]);
+        lctx_cache_rewind(s.c, s.n = 0);
+        check(comes_back(&s), "rewound to its beginning it comes back (%s)", policy_names[policy]);
+        if (!windowed(&d)) lctx_cache_begin(s.c, s.n = 100);
+        check(comes_back(&s), "an empty cache that begins elsewhere comes back (%s)",
+              policy_names[policy]);
+        seq_free(&s);
+        d.max_tokens = 100;
+        s = seq_new(&d, 312, 2000);
+        seq_append(&s, 100);
+        seq_append(&s, 100);
+        check(s.n == (policy ? 200 : 100) && comes_back(&s), "max_tokens bounds a full cache alone"
+              " (%s)", policy_names[policy]);
+        lctx_cache_rewind(s.c, 0);
+        if (!policy) check(lctx_cache_begin(s.c, 101) == LCTX_E_FULL && info_of(&s).n == 0
+                           && lctx_cache_begin(s.c, 100) == LCTX_OK, "and where it may begin");
+        seq_free(&s);
+    }
+}
+
 /* Files that say impossible things of a selection, with right checksums. */
 static void test_forged(lctx_policy policy)
 {
-    enum { N = 12, BLOCKS, CUT, KEPT, SUM };           /* words of the head */
+    enum { N = 12, BLOCKS, CUT, KEPT, SUM = HEAD };    /* words of the head */
     lctx_cache_desc d = desc_of(policy, policy ? 33 : 0, 0, LCTX_F16, LCTX_I8);
     static float mass[G * 600];
     lctx_select sel;
@@ -2923,6 +3064,183 @@ static void test_forged(lctx_policy policy)
     free(file.data);
     seq_free(&a);
     seq_free(&b);
+}
+
+/* Are the keys there that the next query sees, as far as the cache says to have them? */
+static int sees_its_keys(const seq *s)
+{
+    static lctx_span spans[512];
+    const lctx_cache_info info = info_of(s);
+    const int64_t from = windowed(&s->d) ? info.n - s->d.window + 1 : info.n;
+    int64_t at = -1, n = 0, i, held = 0;
+    if (lctx_cache_spans(s->c, spans, 512, &n) != LCTX_OK || n > 512) return 0;
+    for (i = 0; i < n; i++) {
+        const int64_t pos = spans[i].pos;
+        held += spans[i].n;
+        if (spans[i].k_pos) continue;                /* what a selection kept */
+        if (pos != at && !(at < 0 && (pos == 0 || !windowed(&s->d)))
+            && (!windowed(&s->d) || at < s->d.n_sink - (s->d.n_sink == 0) || pos > from))
+            return 0;
+        if (at < 0 && !windowed(&s->d) && pos > info.rewind_min) return 0;
+        at = pos + spans[i].n;
+    }
+    return held == info.n_held && (at == info.n || from >= info.n);
+}
+
+/* Numbers that a file may claim where another stood. */
+static int64_t claim_of(int64_t was, int i)
+{
+    static const int64_t fixed[] = { -1, 0, 1, 2, 3, 4, 63, 64, 65, 100, 128, 192, 250, 1000,
+                                     (int64_t)1 << 31, (int64_t)1 << 48, INT64_MAX, INT64_MIN };
+    static const int64_t steps[] = { -64, -2, -1, 1, 2, 64 };
+    return i < 18 ? fixed[i] : (int64_t)((uint64_t)was + (uint64_t)steps[i - 18]);
+}
+
+/* Whatever a word of a file says that is not a key's or a value's, with right checksums: it is
+   refused, or as good as any. */
+static void test_claimed(lctx_policy policy, lctx_type type, int64_t window)
+{
+    lctx_cache_desc d = desc_of(policy, policy ? window : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
+    static float mass[G * 600];
+    size_t places[64], n_place = HEAD, at = HEAD + 1, i, word, bytes = 0;
+    int64_t tried = 0, refused = 0, taken = 0;
+    stream file, part;
+    snapshot before;
+    lctx_select sel;
+    lctx_tiles t;
+    seq a, b;
+    int k;
+    d.block = 64;
+    a = built(&d, 71, 300);
+    b = built(&d, 72, 150);
+    memset(&sel, 0, sizeof sel);
+    sel.mass = mass; sel.n_heavy = 30; sel.window = 100;
+    lctx_cache_select(a.c, &sel);
+    file = saved(&a);
+    part = file;
+    part.data = (unsigned char *)malloc(file.n);
+    before = snapshot_of(&b);
+    for (i = 0; i < HEAD; i++) places[i] = i;
+    memset(&t, 0, sizeof t);
+    t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = t.v_type = (int32_t)type; t.cap = 64;
+    if (lctx_tiles_size(&t, &bytes) != LCTX_OK) check(0, "a store has a size");
+    if (info_of(&a).n_kept) {
+        if (type == LCTX_I4) t.k_type = LCTX_F16;
+        if (lctx_tiles_size(&t, &word) != LCTX_OK) check(0, "a store has a size");
+        for (at += word / 8, i = 0; i < 60; i += 9) places[n_place++] = at + i;
+        at += 60;
+    }
+    for (i = 0; i < (size_t)info_of(&a).n_block; i++) {
+        int64_t open;
+        memcpy(&open, file.data + (at + 1) * 8, 8);
+        places[n_place++] = at;
+        places[n_place++] = at + 1;
+        at += 2 + bytes / 8 + (open < 0 ? 0 : G * DK * 64 * 2 / 8);
+    }
+    for (i = 0; i < n_place; i++)
+        for (k = 0; k < 24; k++) {
+            int64_t was, claim;
+            lctx_status st;
+            memcpy(&was, file.data + places[i] * 8, 8);
+            claim = claim_of(was, k);
+            if (claim == was) continue;
+            memcpy(part.data, file.data, file.n);
+            part.at = 0;
+            forge(&part, places[i], claim);
+            st = lctx_cache_restore(b.c, stream_read, &part);
+            tried++;
+            refused += st != LCTX_OK && unchanged(&b, &before);
+            if (st != LCTX_OK) continue;
+            b.n = info_of(&b).n;
+            taken += part.at == part.n && sees_its_keys(&b) && comes_back(&b);
+            if (!windowed(&d)) lctx_cache_drop(b.c, 0, b.n - 1);
+            seq_free(&b);
+            b = built(&d, 72, 150);
+        }
+    check(tried > 300 && refused + taken == tried, "of %d files with one false word %d are refused and"
+          " %d are whole (%s, %s)", (int)tried, (int)refused, (int)taken, policy_names[policy],
+          type_names[type]);
+    free(part.data);
+    free(file.data);
+    seq_free(&a);
+    seq_free(&b);
+}
+
+/* A stream and a cache's allocator, and the most that was in use when so much had come. */
+typedef struct arrival { stream file; counter *count; int64_t ratio; } arrival;
+
+static int arrival_read(void *user, void *data, size_t n)
+{
+    arrival *a = (arrival *)user;
+    const int64_t ratio = a->count->bytes / ((int64_t)a->file.at + 65536);
+    if (ratio > a->ratio) a->ratio = ratio;
+    return stream_read(&a->file, data, n);
+}
+
+/* A file of 136 bytes: heads that promise much. */
+static void test_claims(lctx_policy policy)
+{
+    enum { N = 12, BLOCKS, CUT, KEPT };
+    static const int64_t much[][4] = {
+        { (int64_t)1 << 36, 0, (int64_t)1 << 36, (int64_t)1 << 36 },
+        { (int64_t)1 << 36, (int64_t)1 << 30, 0, 0 },
+        { (int64_t)1 << 36, 1, ((int64_t)1 << 36) - 64, 1 << 30 } };
+    lctx_cache_desc d = desc_of(policy, policy ? (int64_t)1 << 40 : 0, policy == LCTX_SINKS ? 4 : 0,
+                                LCTX_F16, LCTX_F16);
+    counter count;
+    lctx_allocator alloc = counted(&count);
+    size_t i;
+    d.block = 64;
+    d.alloc = &alloc;
+    for (i = 0; i < COUNT(much); i++) {
+        seq s = seq_new(&d, 1, 10);
+        stream file = saved(&s);
+        lctx_status st;
+        file.n = (HEAD + 1) * 8;
+        memcpy(file.data + N * 8, much[i], sizeof much[i]);
+        forge(&file, N, much[i][0]);
+        count.largest = 0;
+        st = lctx_cache_restore(s.c, stream_read, &file);
+        check((st == LCTX_E_IO || st == LCTX_E_FORMAT) && count.largest < 1 << 20, "a head alone makes"
+              " no cache ask for much memory (%s: %s, %d KiB)", policy_names[policy],
+              lctx_status_text(st), (int)(count.largest >> 10));
+        free(file.data);
+        seq_free(&s);
+    }
+    check(count.bytes == 0 && count.wrong == 0, "and nothing is left");
+}
+
+/* As a file arrives, so is memory asked for. */
+static void test_arrivals(void)
+{
+    static const lctx_type types[] = { LCTX_F32, LCTX_I4 };
+    int i;
+    for (i = 0; i < 2; i++) {
+        lctx_cache_desc d = desc_of(LCTX_HEAVY, 100, 0, types[i], types[i]);
+        counter count;
+        arrival in;
+        lctx_allocator alloc = counted(&count);
+        float *mass = (float *)zeroed(G * 9000, 4);
+        lctx_select sel;
+        seq s = seq_new(&d, 1, 9000), to;
+        d.alloc = &alloc;
+        memset(&sel, 0, sizeof sel);
+        memset(&in, 0, sizeof in);
+        sel.mass = mass; sel.n_heavy = 6000; sel.window = 2000;
+        seq_append(&s, 9000);
+        check(lctx_cache_select(s.c, &sel) == LCTX_OK, "much is kept");
+        in.file = saved(&s);
+        in.count = &count;
+        to = seq_new(&d, 1, 10);
+        check(lctx_cache_restore(to.c, arrival_read, &in) == LCTX_OK && in.ratio < 4,
+              "a cache being restored holds at most a few times what has come (%d, %s)",
+              (int)in.ratio, type_names[types[i]]);
+        free(in.file.data);
+        free(mass);
+        seq_free(&s);
+        seq_free(&to);
+        check(count.bytes == 0 && count.wrong == 0, "and nothing is left");
+    }
 }
 
 /* Mass comes along: by it alone, the joined and the part choose the same. */
@@ -3267,9 +3585,22 @@ int main(void)
     test_join(LCTX_HEAVY, LCTX_I4, LCTX_F16, 64, 30);
     test_join(LCTX_FULL, LCTX_I4, LCTX_F16, 128, 1000);
     test_four_parts();
+    test_four_rewinds();
     test_forged(LCTX_FULL);
     test_forged(LCTX_WINDOW);
     test_forged(LCTX_HEAVY);
+    test_bare_files();
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++)
+        for (what = 0; what < 3; what++) {
+            test_wandering((lctx_policy)policy, LCTX_F16, 1 + 32 * what, 64 << what);
+            test_wandering((lctx_policy)policy, LCTX_I4, 65 - 32 * what, 64 << what);
+        }
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        test_claims((lctx_policy)policy);
+        test_claimed((lctx_policy)policy, LCTX_F16, 1);
+        test_claimed((lctx_policy)policy, LCTX_I4, 133);
+    }
+    test_arrivals();
     test_join_mass();
     test_drop_arguments();
     test_join_arguments();

@@ -654,7 +654,7 @@ static void test_raw_keys(void)
 static const shape bits_shape = {
     "for bits", 2, 6, 2, 12, 72, 100, 61, 12, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0
 };
-static const char *const policy_names[] = { "full", "window", "sinks" };
+static const char *const policy_names[] = { "full", "window", "sinks", "heavy" };
 
 static void test_chunkings(lctx_policy policy, int type)
 {
@@ -945,7 +945,7 @@ typedef struct stream {
 static int stream_write(void *user, const void *data, size_t n)
 {
     stream *s = (stream *)user;
-    if (n > s->limit - s->n) return 1;
+    if (n > s->limit - s->n || !n) return 1;    /* as fwrite(data, n, 1, f) != 1 has it */
     while (s->n + n > s->cap) {
         s->cap = 2 * s->cap + 4096;
         s->data = (unsigned char *)realloc(s->data, s->cap);
@@ -959,7 +959,7 @@ static int stream_read(void *user, void *data, size_t n)
 {
     stream *s = (stream *)user;
     size_t end = s->n < s->limit ? s->n : s->limit;
-    if (n > end - s->at) return 1;
+    if (n > end - s->at || !n) return 1;
     memcpy(data, s->data + s->at, n);
     s->at += n;
     return 0;
@@ -1644,6 +1644,65 @@ static void test_wide_rows(void)
     world_free(w);
 }
 
+/* Two sessions that are fed and rewound alike; to one of them happen feeds besides that fail, of one
+   chunk and of several, cancelled and without memory. */
+static void test_failed_feeds(lctx_policy policy, int type, uint64_t seed)
+{
+    enum { STEPS = 60, MOST = 90 };
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, STEPS * MOST, seed);
+    float *logits[2];
+    lctx_session_desc d = policy_desc(policy, 40, 4);
+    lctx_session *s[2];
+    lctx_allocator a;
+    int64_t failed = 0, back = 0, i, n, to;
+    int ok = 1, k;
+    uint64_t dice = seed;
+    watch p;
+    heap h;
+    memset(&p, 0, sizeof p);
+    a = heap_allocator(&h);
+    d.k_type = d.v_type = type;
+    d.block = 128; d.chunk = 32; d.n_heavy = policy == LCTX_HEAVY ? 30 : 0;
+    d.alloc = &a; d.progress = watching; d.progress_user = &p;
+    for (k = 0; k < 2; k++) s[k] = session_new(w, &d);
+    for (k = 0; k < 2; k++) logits[k] = (float *)zeroed(MOST * w->m.n_vocab, sizeof(float));
+    for (i = 0; ok && i < STEPS; i++) {
+        lctx_session_info before;
+        lctx_status st;
+        test_state = dice;
+        n = 1 + (int64_t)(test_random() % (i % 4 ? 32 : MOST));
+        for (k = 0; k < 2; k++)
+            ok &= lctx_session_feed(s[k], tokens + i * MOST, n, LCTX_LOGITS_ALL, logits[k]) == LCTX_OK;
+        before = info_of(s[0]);
+        ok &= same(w, logits[0], logits[1], n) && same_info(s[1], &before);
+        n = 1 + (int64_t)(test_random() % (i % 3 ? 32 : MOST));
+        memset(&p, 0, sizeof p);
+        if (i % 2) p.stop_at = (n + 31) / 32;
+        else h.fail_at = h.calls + 1 + (int64_t)(test_random() % 4);
+        st = lctx_session_feed(s[1], tokens + n, n, LCTX_LOGITS_NONE, NULL);
+        failed += st != LCTX_OK;
+        p.stop_at = h.fail_at = 0;
+        if (st == LCTX_OK) lctx_session_free(s[1]);          /* it had memory enough */
+        if (st == LCTX_OK) ok &= lctx_session_fork(s[0], &s[1]) == LCTX_OK;
+        ok &= same_info(s[1], &before);
+        to = before.n - (int64_t)(test_random() % 40);
+        if (test_random() % 2 || to < 0) to = before.n;
+        if (test_random() % 4 == 0) to = to / 64 * 64;
+        st = lctx_session_rewind(s[0], to);
+        ok &= lctx_session_rewind(s[1], to) == st;
+        back += st == LCTX_OK && to < before.n;
+        dice = test_random();
+    }
+    check(ok && failed > STEPS / 2 && back > 5, "%s, type %d: a session that failed %d times goes on,"
+          " and %d times back, as one that did not", policy_names[policy], type, (int)failed, (int)back);
+    for (k = 0; k < 2; k++) lctx_session_free(s[k]);
+    for (k = 0; k < 2; k++) free(logits[k]);
+    check(h.live == 0 && !h.wrong, "and all memory is given back");
+    free(tokens);
+    world_free(w);
+}
+
 /* A session that holds `prompt` and 100 tokens of its own, and a fork of it from before those. */
 static int two_sessions(const world *w, const lctx_session_desc *d, const int32_t *prompt,
                         const int32_t *own, lctx_session *s[2])
@@ -1900,5 +1959,8 @@ int main(void)
     test_numbers();
     test_constant_memory();
     test_heavy();
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++)
+        for (type = 0; type < (slow() ? 2 : 5); type++)
+            test_failed_feeds((lctx_policy)policy, slow() ? 1 + 3 * type : type, 31 + (uint64_t)type);
     return test_report("model", lctx_isa_name(lctx_isa_get()));
 }
