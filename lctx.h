@@ -5643,13 +5643,21 @@ static int64_t lctx__n_open(const lctx_cache *c)
     return n;
 }
 
-/* Scratch: first the spans, then lse if mass needs it and nobody else, then attention's own. */
+/* Bytes of the cache's own account of mass, where this attention adds to it. */
+static int64_t lctx__account_bytes(const lctx_cache *c, const lctx_attn *a)
+{
+    return c->mass && a->mass == c->mass ? lctx__mass_bytes(c, c->cap_mass) / 3 : 0;
+}
+
+/* Scratch: first the spans, then the account of mass as it was, then lse if mass needs it and nobody
+   else, then attention's own. */
 static int64_t lctx__spans_bytes(const lctx_cache *c, const lctx_attn *a, int64_t *n_span,
                                  int64_t *lse_at)
 {
     const int64_t lse = a->mass && !a->lse ? lctx__mul(a->n_head * (int64_t)4, a->n_q) : 0;
     *n_span = lctx__cache_spans(c, c->n, NULL, 0) + lctx__n_open(c);
-    *lse_at = lctx__round_up(*n_span * (int64_t)sizeof(lctx_span), LCTX__ALIGN);
+    *lse_at = lctx__round_up(*n_span * (int64_t)sizeof(lctx_span) + lctx__account_bytes(c, a),
+                             LCTX__ALIGN);
     return lctx__add(LCTX__ALIGN + *lse_at, lctx__round_up(lse, LCTX__ALIGN));
 }
 
@@ -5706,6 +5714,7 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     lctx_attn a, part;
     lctx_span *spans;
     lctx_status st;
+    size_t account;
     if (!attn || lctx__begin(attn->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
     bytes = lctx__spans_bytes(cache, &a, &n_span, &lse_at);
@@ -5715,7 +5724,8 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     spans = (lctx_span *)(void *)lctx__aligned(scratch);
     if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at), a.lse_token = 0;
     if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
-    t = 0;
+    t = 0, account = (size_t)lctx__account_bytes(cache, &a);
+    if (account) memcpy(spans + n_span, cache->mass, account);
     do {
         n = lctx__query_run(cache, &a, t, &tile);
         a.spans = spans, a.n_spans = lctx__cache_spans(cache, tile, spans, n_span);
@@ -5724,6 +5734,7 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
         if (!st && n < a.n_q && a.progress && a.progress(a.progress_user, t + n, a.n_q))
             st = lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
     } while (!st && (t += n) < a.n_q);
+    if (st && account) memcpy(cache->mass, spans + n_span, account);
     return st;
 }
 

@@ -1126,6 +1126,15 @@ static stream saved(const seq *s)
     return out;
 }
 
+static int same_files(const seq *a, const seq *b)
+{
+    stream x = saved(a), y = saved(b);
+    const int same = x.n == y.n && memcmp(x.data, y.data, x.n) == 0;
+    free(x.data);
+    free(y.data);
+    return same;
+}
+
 static void test_round_trip(lctx_policy policy, lctx_type k, lctx_type v, int64_t n)
 {
     lctx_cache_desc d = desc_of(policy, policy ? 133 : 0, policy == LCTX_SINKS ? 4 : 0, k, v);
@@ -2226,6 +2235,55 @@ static void test_heavy_undo(void)
           " the caller takes");
     seq_free(&s[0]);
     seq_free(&s[1]);
+}
+
+/* Attention that is cancelled, or lacks scratch for its last part, adds nothing to the account. */
+static int stop_at(void *user, int64_t done, int64_t total)
+{
+    (void)done, (void)total;
+    return --*(int64_t *)user == 0;
+}
+
+static void test_heavy_cancelled(lctx_type type)
+{
+    enum { N = 70 };
+    lctx_cache_desc d = desc_of(LCTX_HEAVY, 133, 2, type, type);
+    float *q = (float *)zeroed(2 * N * QROW, 4), *out = (float *)zeroed(N * OROW, 4);
+    int64_t calls, cancelled = 0, i, cut;
+    lctx_attn a;
+    seq s[3];
+    int ok = 1, k, small = 0;
+    d.block = 64;
+    for (k = 0; k < 2; k++) s[k] = seq_new(&d, 183, 2000);
+    memset(&a, 0, sizeof a);
+    a.n_q = N; a.n_head = H; a.q = q; a.out = out; a.progress_user = &calls;
+    for (i = 0; i < 12; i++) {
+        size_t bytes = 0;
+        void *scratch;
+        for (k = 0; k < 2; k++) seq_append(&s[k], N);
+        a.q_pos0 = s[0].n - N; a.progress = stop_at; calls = 0;
+        seq_queries(&s[0], a.q_pos0, N, q, q + N * QROW);
+        s[2] = seq_fork(&s[0], 183);
+        ok &= attend(s[2].c, &a) == LCTX_OK;
+        seq_free(&s[2]);
+        for (cut = calls; cut < 0; cut += 1 - calls / 3) {
+            calls = -cut;
+            cancelled += attend(s[1].c, &a) == LCTX_E_CANCELLED;
+        }
+        a.progress = NULL;
+        ok &= lctx_cache_attend_size(s[1].c, &a, &bytes) == LCTX_OK;
+        scratch = malloc(bytes);
+        small += lctx_cache_attend(s[1].c, &a, scratch, bytes - 1) == LCTX_E_SCRATCH;
+        free(scratch);
+        for (k = 0; k < 2; k++) ok &= attend(s[k].c, &a) == LCTX_OK;
+    }
+    check(ok && cancelled > 12 && small == 12, "attention over heavy hitters is cancelled (%d times)",
+          (int)cancelled);
+    check(same_files(&s[0], &s[1]), "what was cancelled leaves no trace in the cache's account (%s)",
+          type_names[type]);
+    for (k = 0; k < 2; k++) seq_free(&s[k]);
+    free(q);
+    free(out);
 }
 
 /* A budget in bytes: what the cache holds stays below it. */
@@ -3614,6 +3672,8 @@ int main(void)
     test_select_nan();
     test_heavy_own_lse();
     test_heavy_undo();
+    test_heavy_cancelled(LCTX_F16);
+    test_heavy_cancelled(LCTX_I4);
     test_budget_bytes();
     test_heavy_no_memory();
     test_select_arguments();
