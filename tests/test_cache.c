@@ -2731,6 +2731,7 @@ static void test_beyond(lctx_policy policy, lctx_type k, int64_t n)
     int64_t pos[N];
     lctx_attn a;
     double worst = 0, far = 0;
+    size_t bytes = 0;
     int i, j;
     seq s;
     d.summaries = policy == LCTX_FULL;
@@ -2752,6 +2753,11 @@ static void test_beyond(lctx_policy policy, lctx_type k, int64_t n)
     for (i = 0; i < N * OROW; i++) far = fmax(far, fabs((double)(out[i] - want[i % OROW])));
     check(worst < 1e-6 && far < 1e-6, "policy %d, %s: queries far beyond %d keys see what the next"
           " does (%.1e, %.1e off)", (int)policy, lctx_type_name(k), (int)n, worst, far);
+    a.n_q = (int64_t)(SIZE_MAX >> 17); a.q_pos = NULL; a.q_pos0 = 0;
+    check(lctx_cache_attend_size(s.c, &a, &bytes) == LCTX_OK
+          && (policy != LCTX_FULL || lctx_cache_retrieve_size(s.c, &a, &bytes) == LCTX_OK),
+          "as many queries as there may be are sized");
+    a.n_q = N; a.q_pos = pos;
     if (policy == LCTX_FULL) {
         lctx_retrieve r;
         memset(&r, 0, sizeof r);
