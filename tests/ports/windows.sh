@@ -1,6 +1,7 @@
 #!/bin/sh
-# dll.sh COMPILER RUN DIRECTORY - the header as a Windows library: it exports lctx_* and nothing else,
-# and a program that imports it works. DIRECTORY has the examples' shared.a.
+# windows.sh COMPILER RUN DIRECTORY - the header as a Windows library: it exports lctx_* and nothing
+# else, and a program that imports it works; and a program that answers from a file. DIRECTORY has the
+# examples' shared.a and generate.exe.
 cc=$1 run=$2 dir=$3
 passed=0 failed=0
 
@@ -24,9 +25,14 @@ imports() {
     $cc -std=c99 -O1 -I. -Iexamples/shared '-DLCTX_API=__declspec(dllimport)' examples/drop_in.c \
         "$dir/shared.a" "$dir/lctx.dll.a" -o "$dir/imports.exe" && $run "$dir/imports.exe"
 }
+answers() {
+    $run "$dir/generate.exe" examples/toy/toy-yarn.gguf --file examples/toy/passkey.txt -n 6 \
+        --rope yarn --factor 20 --orig-ctx 256 | grep -q '^62379\.'
+}
 prove "the header compiles to a DLL" library
 prove "lctx.dll exports lctx_* only" only_ours
 prove "a program imports lctx.dll and works" imports
+prove "generate finds the pass key in a file" answers
 
-echo "dll [$cc]: $passed passed, $failed failed"
+echo "windows [$cc]: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
