@@ -1296,6 +1296,7 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #ifdef __GNUC__
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
 #  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
+#  define LCTX__COLD   static __attribute__((noinline, cold))    /* out of the way */
 #  ifdef __wasm__    /* knows no such thing; its loops would stay, empty */
 #    define LCTX__FETCH(p) ((void)(p))
 #  else
@@ -1311,6 +1312,7 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #else
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
+#  define LCTX__COLD   static
 #  define LCTX__FETCH(p) ((void)(p))
 #  define LCTX__RARELY(x) ((x) != 0)
 #  define LCTX__UNROLL     /* not every compiler knows _Pragma */
@@ -1357,10 +1359,9 @@ static lctx__site lctx__site_of(lctx_refusal *to, const char *type, int64_t inde
     at.to = to, at.type = type, at.index = index;
     return at;
 }
-static lctx__site lctx__nobody(void) { return lctx__site_of(NULL, NULL, -1); }
 /* Refuses a field, or an element of one that is an array; returns st. */
-static lctx_status lctx__refuse_element(lctx__site at, lctx_status st, const char *field,
-                                        int64_t element)
+LCTX__COLD lctx_status lctx__refuse_element(lctx__site at, lctx_status st, const char *field,
+                                            int64_t element)
 {
     if (!at.to) return st;
     at.to->status = (int32_t)st, at.to->reserved = 0;
@@ -1368,14 +1369,14 @@ static lctx_status lctx__refuse_element(lctx__site at, lctx_status st, const cha
     at.to->index = at.index, at.to->element = element;
     return st;
 }
-static lctx_status lctx__refuse(lctx__site at, lctx_status st, const char *field)
+LCTX__COLD lctx_status lctx__refuse(lctx__site at, lctx_status st, const char *field)
 {
     return lctx__refuse_element(at, st, field, -1);
 }
 /* How a call stands, with the argument at fault or null. */
 static lctx_status lctx__tell(lctx_refusal *to, lctx_status st, const char *argument)
 {
-    return lctx__refuse(lctx__site_of(to, NULL, -1), st, argument);
+    return lctx__refuse_element(lctx__site_of(to, NULL, -1), st, argument, -1);
 }
 /* A call begins: nothing is refused so far but an argument that is missing. */
 static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
@@ -1383,27 +1384,15 @@ static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
     return lctx__tell(to, missing ? LCTX_E_NULL : LCTX_OK, missing);
 }
 
-/* A condition on a field: bounds of a whole number. Macros write the rows of tables of them. */
-typedef struct lctx__want {
-    const char *field;
-    int64_t value, least, most;
-    lctx_status st;
-} lctx__want;
-#define LCTX__IN(s, field, least, most, e) { #field, (s)->field, least, most, LCTX_E_##e }
-#define LCTX__FROM(s, field, least, e)     { #field, (s)->field, least, INT64_MAX, LCTX_E_##e }
-#define LCTX__IS(field, ok, e)             { #field, !(ok), 0, 0, LCTX_E_##e }
-#define LCTX__REAL(s, field, e)  { #field, !lctx__at_least((s)->field, 0), 0, 0, LCTX_E_##e }
-#define LCTX__FITS(s, stride, n) \
-    { #stride, lctx__mul((s)->stride, n), 0, LCTX__MOST, LCTX_E_OVERFLOW }
-#define LCTX__ALL(table) table, sizeof table / sizeof *table
-
-/* Refuses the first that does not hold. */
-static lctx_status lctx__wants(lctx__site at, const lctx__want *w, size_t n)
-{
-    for (; n; w++, n--)
-        if (w->value < w->least || w->value > w->most) return lctx__refuse(at, w->st, w->field);
-    return LCTX_OK;
-}
+/* What a check wants of a field of the struct at `at`; where it is not so, the check ends. */
+#define LCTX__NOT(bad, field, st) do { if (bad) return lctx__refuse(at, st, field); } while (0)
+#define LCTX__IS(field, ok, e)          LCTX__NOT(!(ok), #field, LCTX_E_##e)
+#define LCTX__FROM(s, field, least, e)  LCTX__NOT((s)->field < (least), #field, LCTX_E_##e)
+#define LCTX__IN(s, field, least, most, e) \
+    LCTX__NOT((s)->field < (least) || (s)->field > (most), #field, LCTX_E_##e)
+#define LCTX__REAL(s, field, e) LCTX__NOT(!lctx__at_least((s)->field, 0), #field, LCTX_E_##e)
+#define LCTX__FITS(s, field, n) \
+    LCTX__NOT(!lctx__fits(lctx__mul(n, (s)->field)), #field, LCTX_E_OVERFLOW)
 
 /* Appends to a text of so many bytes; returns its length, for which there may be no room. */
 static size_t lctx__append_text(char *text, size_t size, size_t n, const char *words)
@@ -2377,72 +2366,66 @@ static lctx_status lctx__n_rot_check(int32_t n_rot)
 /* What descriptions and schedules have in common: pairs, positions that are not like others, and
    lists of n_rot/2 finite values, where `positive` above 0. */
 #define LCTX__PAIRS(r) \
-    LCTX__IN(r, pairing, 0, LCTX_ROPE_PAIRING_COUNT - 1, ENUM), \
+    LCTX__IN(r, pairing, 0, LCTX_ROPE_PAIRING_COUNT - 1, ENUM); \
     LCTX__IS(n_rot, !lctx__n_rot_check((r)->n_rot), N_ROT)
 #define LCTX__PLACES(r) \
-    LCTX__IN(r, n_hat, 0, LCTX__MAX_POS, N_HAT), LCTX__REAL(r, xpos_base, XPOS), \
+    LCTX__IN(r, n_hat, 0, LCTX__MAX_POS, N_HAT); LCTX__REAL(r, xpos_base, XPOS); \
     LCTX__IN(r, xpos_center, 0, LCTX__MAX_POS - 1, XPOS)
 static lctx_status lctx__list_check(lctx__site at, const char *field, const double *list,
                                     int32_t n_rot, int positive)
 {
     int32_t i;
+    if (!list) return lctx__refuse(at, LCTX_E_TABLE, field);
     for (i = 0; i < n_rot / 2; i++)
         if (!lctx__finite_d(list[i]) || (positive && !(list[i] > 0)))
             return lctx__refuse_element(at, LCTX_E_TABLE, field, i);
     return LCTX_OK;
 }
-
-/* What is read of a description whose kinds and pairs are sound. */
-static lctx_status lctx__rope_values_check(lctx__site at, const lctx_rope_desc *r)
+static lctx_status lctx__lists_check(lctx__site at, const lctx_rope_desc *r)
 {
-    const int scheme = r->scheme, llama3 = scheme == LCTX_ROPE_LLAMA3;
-    const int parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
-    const int raw = scheme == LCTX_ROPE_RAW, two = scheme == LCTX_ROPE_LONGROPE;
-    const int one_length = scheme == LCTX_ROPE_DYNAMIC || two;
-    const int trained = parts || one_length || llama3;
     const int32_t n = r->n_rot / 2;
-    const lctx__want all[] = {
-        LCTX__IS(theta, lctx__above(r->theta, 1), THETA),
-        LCTX__IS(factor, lctx__at_least(r->factor, 1), FACTOR),
-        LCTX__IS(orig_ctx, !trained || lctx__above(r->orig_ctx, two), ORIG_CTX),    /* ln L */
-        LCTX__IS(ctx, !one_length || lctx__above(r->ctx, 0), CTX),
-        LCTX__IS(factor, lctx__finite_d(lctx__base(r)), FACTOR),
-        LCTX__IS(beta_slow, !parts || lctx__above(r->beta_slow, 0), BETA),
-        LCTX__IS(beta_fast, !parts || lctx__above(r->beta_fast, r->beta_slow), BETA),
-        LCTX__IS(low_freq, !llama3 || lctx__above(r->low_freq, 0), FREQ_FACTOR),
-        LCTX__IS(high_freq, !llama3 || lctx__above(r->high_freq, r->low_freq), FREQ_FACTOR),
-        LCTX__REAL(r, attn_factor, MSCALE), LCTX__REAL(r, mscale, MSCALE),
-        LCTX__REAL(r, mscale_all_dim, MSCALE), LCTX__REAL(r, short_mscale, MSCALE),
-        LCTX__REAL(r, long_mscale, MSCALE), LCTX__PLACES(r), LCTX__IS(freq, !raw || r->freq, TABLE),
-        LCTX__IS(n_freq, !raw || !r->n_freq || r->n_freq == n, TABLE_SIZE),
-        LCTX__IS(short_factor, !two || r->short_factor, TABLE),
-        LCTX__IS(n_short, !two || !r->n_short || r->n_short == n, TABLE_SIZE),
-        LCTX__IS(long_factor, !two || r->long_factor, TABLE),
-        LCTX__IS(n_long, !two || !r->n_long || r->n_long == n, TABLE_SIZE)
-    };
-    lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    if (!st && raw) st = lctx__list_check(at, "freq", r->freq, r->n_rot, 0);
-    if (!st && two) st = lctx__list_check(at, "short_factor", r->short_factor, r->n_rot, 1);
-    if (!st && two) st = lctx__list_check(at, "long_factor", r->long_factor, r->n_rot, 1);
-    return st;
+    lctx_status st;
+    if (r->scheme == LCTX_ROPE_RAW) {
+        LCTX__IS(n_freq, !r->n_freq || r->n_freq == n, TABLE_SIZE);
+        return lctx__list_check(at, "freq", r->freq, r->n_rot, 0);
+    }
+    if (r->scheme != LCTX_ROPE_LONGROPE) return LCTX_OK;
+    LCTX__IS(n_short, !r->n_short || r->n_short == n, TABLE_SIZE);
+    LCTX__IS(n_long, !r->n_long || r->n_long == n, TABLE_SIZE);
+    st = lctx__list_check(at, "short_factor", r->short_factor, r->n_rot, 1);
+    return st ? st : lctx__list_check(at, "long_factor", r->long_factor, r->n_rot, 1);
 }
 
 /* Fills in the defaults of *r and checks it. */
 static lctx_status lctx__rope_check(lctx_rope_desc *r)
 {
     const lctx__site at = LCTX__SITE(r, lctx_rope_desc);
-    const int bases = r->scheme == LCTX_ROPE_NTK || r->scheme == LCTX_ROPE_DYNAMIC;
-    const lctx__want kinds[] = {
-        LCTX__IN(r, scheme, 0, LCTX_ROPE_SCHEME_COUNT - 1, ENUM), LCTX__PAIRS(r),
-        LCTX__FROM(r, n_rot, bases ? 4 : 2, N_ROT)    /* d/(d-2) needs a second pair */
-    };
-    const lctx_status st = lctx__wants(at, LCTX__ALL(kinds));
-    if (st) return st;
+    int scheme = r->scheme, parts = scheme == LCTX_ROPE_YARN || scheme == LCTX_ROPE_BY_PARTS;
+    int two_lists = scheme == LCTX_ROPE_LONGROPE;
+    int one_length = scheme == LCTX_ROPE_DYNAMIC || two_lists;
+    int bases = scheme == LCTX_ROPE_NTK || scheme == LCTX_ROPE_DYNAMIC;
+    int llama3 = scheme == LCTX_ROPE_LLAMA3, trained = parts || one_length || llama3;
+    LCTX__IN(r, scheme, 0, LCTX_ROPE_SCHEME_COUNT - 1, ENUM);
+    LCTX__PAIRS(r);
+    LCTX__FROM(r, n_rot, bases ? 4 : 2, N_ROT);    /* d/(d-2) needs a second pair */
     r->theta = lctx__or(r->theta, 10000), r->factor = lctx__or(r->factor, 1);
     r->beta_fast = lctx__or(r->beta_fast, 32), r->beta_slow = lctx__or(r->beta_slow, 1);
     r->low_freq = lctx__or(r->low_freq, 1), r->high_freq = lctx__or(r->high_freq, 4);
     r->ctx = lctx__or(r->ctx, r->factor * r->orig_ctx);
-    return lctx__rope_values_check(at, r);
+    LCTX__IS(theta, lctx__above(r->theta, 1), THETA);
+    LCTX__IS(factor, lctx__at_least(r->factor, 1), FACTOR);
+    LCTX__IS(orig_ctx, !trained || lctx__above(r->orig_ctx, two_lists), ORIG_CTX);    /* ln L */
+    LCTX__IS(ctx, !one_length || lctx__above(r->ctx, 0), CTX);
+    LCTX__IS(factor, lctx__finite_d(lctx__base(r)), FACTOR);
+    LCTX__IS(beta_slow, !parts || lctx__above(r->beta_slow, 0), BETA);
+    LCTX__IS(beta_fast, !parts || lctx__above(r->beta_fast, r->beta_slow), BETA);
+    LCTX__IS(low_freq, !llama3 || lctx__above(r->low_freq, 0), FREQ_FACTOR);
+    LCTX__IS(high_freq, !llama3 || lctx__above(r->high_freq, r->low_freq), FREQ_FACTOR);
+    LCTX__REAL(r, attn_factor, MSCALE); LCTX__REAL(r, mscale, MSCALE);
+    LCTX__REAL(r, mscale_all_dim, MSCALE); LCTX__REAL(r, short_mscale, MSCALE);
+    LCTX__REAL(r, long_mscale, MSCALE);
+    LCTX__PLACES(r);
+    return lctx__lists_check(at, r);
 }
 
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
@@ -2470,22 +2453,22 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     return LCTX_OK;
 }
 
-/* Is it a schedule as lctx_rope_init makes them? */
-static lctx_status lctx__rope_valid(lctx__site at, const lctx_rope *rope)
-{
-    const lctx__want all[] = {
-        LCTX__PAIRS(rope), LCTX__IS(attn_factor, lctx__above(rope->attn_factor, 0), MSCALE),
-        LCTX__IS(scale_mul, lctx__above(rope->scale_mul, 0), MSCALE), LCTX__PLACES(rope)
-    };
-    lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    if (!st) st = lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0);
-    return st ? st : lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0);
-}
-/* And does it fit into heads of that size? */
+/* Is it a schedule as lctx_rope_init makes them, for heads of that size? */
 static lctx_status lctx__rope_fits(lctx__site at, const lctx_rope *rope, int64_t head_dim)
 {
-    const lctx_status st = lctx__rope_valid(at, rope);
-    return st || rope->n_rot <= head_dim ? st : lctx__refuse(at, LCTX_E_N_ROT, "n_rot");
+    lctx_status st;
+    LCTX__PAIRS(rope);
+    if ((st = lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0)) != LCTX_OK) return st;
+    if ((st = lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0)) != LCTX_OK) return st;
+    LCTX__IS(attn_factor, lctx__above(rope->attn_factor, 0), MSCALE);
+    LCTX__IS(scale_mul, lctx__above(rope->scale_mul, 0), MSCALE);
+    LCTX__PLACES(rope);
+    LCTX__IS(n_rot, rope->n_rot <= head_dim, N_ROT);
+    return LCTX_OK;
+}
+static lctx_status lctx__rope_valid(const lctx_rope *rope)
+{
+    return lctx__rope_fits(lctx__site_of(NULL, NULL, -1), rope, LCTX_MAX_ROT);
 }
 
 /* May this position be rotated to? */
@@ -2564,7 +2547,7 @@ LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float
     lctx__angles a;
     lctx_status st;
     if (!rope || !cos_ || !sin_) return LCTX_E_NULL;
-    if ((st = lctx__rope_valid(lctx__nobody(), rope)) != LCTX_OK) return st;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
     lctx__angles_begin(&a, rope);
     lctx__angles_move(&a, pos);
@@ -2586,13 +2569,14 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
     int32_t i;
     if (!rope || !growth) return LCTX_E_NULL;
     if ((unsigned)side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
-    if ((st = lctx__rope_valid(lctx__nobody(), rope)) != LCTX_OK) return st;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if ((st = lctx__pos_check(rope, pos)) != LCTX_OK) return st;
     for (i = 0; i < rope->n_rot / 2; i++)
         growth[i] = rope->xpos_base != 0 ? (float)lctx__xpos(rope, (int32_t)side, pos, i) : 1.0f;
     return LCTX_OK;
 }
 
+#define LCTX__ALL(table) table, sizeof table / sizeof *table
 /* Strides of f32: as given, if they are as long as what they step over, even, and n of them within
    memory; or packed. */
 typedef struct lctx__stride {
@@ -2681,21 +2665,23 @@ static lctx_status lctx__job_positions(lctx__site at, const lctx_rope *rope, con
     return st ? lctx__refuse(at, st, "pos0") : LCTX_OK;
 }
 
+/* By tables of one's own of a schedule only the pairs are read. */
+static lctx_status lctx__job_pairs_check(lctx__site at, const lctx_rope *rope, int64_t head_dim)
+{
+    LCTX__PAIRS(rope);
+    LCTX__IS(n_rot, rope->n_rot <= head_dim, N_ROT);
+    return LCTX_OK;
+}
 static lctx_status lctx__job_check(lctx__site at, const lctx_rope *rope, const lctx_rope_job *j)
 {
     const lctx__site rope_at = LCTX__SITE(j, lctx_rope);
-    const lctx__want all[] = {
-        LCTX__IS(x, j->n_tok <= 0 || j->x, NULL), LCTX__IS(out, j->n_tok <= 0 || j->out, NULL),
-        LCTX__IS(cos, j->cos || !j->sin, NULL), LCTX__IS(sin, j->sin || !j->cos, NULL),
-        LCTX__FROM(j, n_tok, 0, COUNT), LCTX__FROM(j, n_head, 1, COUNT),
-        LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM)
-    };
-    const lctx__want pairs[] = {
-        LCTX__PAIRS(rope), LCTX__IS(n_rot, rope->n_rot <= j->head_dim, N_ROT)
-    };
-    lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    if (!st && !j->cos) st = lctx__rope_valid(rope_at, rope);
-    if (!st) st = lctx__wants(rope_at, LCTX__ALL(pairs));
+    lctx_status st;
+    LCTX__IS(x, j->n_tok <= 0 || j->x, NULL); LCTX__IS(out, j->n_tok <= 0 || j->out, NULL);
+    LCTX__IS(cos, j->cos || !j->sin, NULL); LCTX__IS(sin, j->sin || !j->cos, NULL);
+    LCTX__FROM(j, n_tok, 0, COUNT); LCTX__FROM(j, n_head, 1, COUNT);
+    LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM);
+    st = j->cos ? lctx__job_pairs_check(rope_at, rope, j->head_dim)
+                : lctx__rope_fits(rope_at, rope, j->head_dim);
     return st ? st : lctx__parallel_check(at.to, j->par);
 }
 static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
@@ -2798,7 +2784,7 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
     lctx_status st;
     int32_t i;
     if (!rope || !n_pairs) return LCTX_E_NULL;
-    if ((st = lctx__rope_valid(lctx__nobody(), rope)) != LCTX_OK) return st;
+    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if (!lctx__above(ctx, 0)) return LCTX_E_CTX;
     *n_pairs = 0;
     for (i = 0; i < rope->n_rot / 2; i++) {
@@ -2848,16 +2834,12 @@ static int64_t lctx__tiles_bytes(const lctx_tiles *t)
 /* A store's shape, whose length the struct at hand calls `cap`. */
 static lctx_status lctx__tiles_check(lctx__site at, const lctx_tiles *t, const char *cap)
 {
-    const int64_t d_v = lctx__d_v(t), tiles = t->cap % LCTX_TILE ? 0 : t->cap / LCTX_TILE;
-    const lctx__want all[] = {
-        LCTX__FROM(t, n_head_kv, 1, COUNT), { cap, tiles, 1, INT64_MAX, LCTX_E_COUNT },
-        LCTX__IN(t, k_type, 0, LCTX_I4, TYPE), LCTX__IN(t, v_type, 0, LCTX_I4, TYPE),
-        LCTX__IN(t, d_k, 1, LCTX__MAX_DIM, HEAD_DIM),
-        { "d_v", d_v, 1, LCTX__MAX_DIM, LCTX_E_HEAD_DIM }
-    };
-    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    if (st || lctx__fits(lctx__tiles_bytes(t))) return st;
-    return lctx__refuse(at, LCTX_E_OVERFLOW, cap);
+    LCTX__FROM(t, n_head_kv, 1, COUNT);
+    if (t->cap < 1 || t->cap % LCTX_TILE) return lctx__refuse(at, LCTX_E_COUNT, cap);
+    LCTX__IN(t, k_type, 0, LCTX_I4, TYPE); LCTX__IN(t, v_type, 0, LCTX_I4, TYPE);
+    LCTX__IS(d_k, lctx__dim_ok(t->d_k), HEAD_DIM);
+    LCTX__IS(d_v, lctx__dim_ok(lctx__d_v(t)), HEAD_DIM);
+    return lctx__fits(lctx__tiles_bytes(t)) ? LCTX_OK : lctx__refuse(at, LCTX_E_OVERFLOW, cap);
 }
 /* The tile that holds token `at` of head g. */
 static char *lctx__tile_at(const lctx_tiles *t, int64_t g, int64_t at)
@@ -3128,19 +3110,17 @@ static void lctx__move_value(int type, int64_t d, char *from, int64_t lane, char
 static lctx_status lctx__rows_check(const lctx_rows *r, int64_t h, int64_t d_k, int64_t d_v,
                                     lctx_rows *full)
 {
-    const lctx__want all[] = {
-        LCTX__IS(k, r->n <= 0 || r->k, NULL), LCTX__IS(v, r->n <= 0 || r->v, NULL),
-        LCTX__FROM(r, n, 0, COUNT)
-    };
+    const lctx__site at = LCTX__SITE(r, lctx_rows);
     const lctx__stride strides[] = {
         LCTX__STRIDE(r, full, k_head, d_k * 4, d_k * 4, h),
         LCTX__STRIDE(r, full, v_head, d_v * 4, d_v * 4, h),
         LCTX__STRIDE(r, full, k_token, h * d_k * 4, d_k * 4, r->n),
         LCTX__STRIDE(r, full, v_token, h * d_v * 4, d_v * 4, r->n)
     };
-    const lctx_status st = lctx__wants(LCTX__SITE(r, lctx_rows), LCTX__ALL(all));
+    LCTX__IS(k, r->n <= 0 || r->k, NULL); LCTX__IS(v, r->n <= 0 || r->v, NULL);
+    LCTX__FROM(r, n, 0, COUNT);
     *full = *r;
-    return st ? st : lctx__strides(LCTX__SITE(r, lctx_rows), LCTX__ALL(strides));
+    return lctx__strides(at, LCTX__ALL(strides));
 }
 
 /* Rows at .. at+n-1 of `r` become tokens first .. of the store, but for 4-bit keys; everything
@@ -3356,45 +3336,41 @@ static int lctx__steps(int64_t stride, int64_t least, int64_t unit)
 {
     return !stride || (stride >= least && stride % unit == 0);
 }
-/* Span i, whose keys have numbers from `next` on. */
+/* Span i, whose keys have numbers from `next` on. A stride steps over a row or what a tile holds,
+   in either order of token and head. */
 static lctx_status lctx__span_check(const lctx_attn *a, int64_t i, int64_t next)
 {
     const lctx_span *s = &a->spans[i];
     const lctx__site at = lctx__site_of(a->refused, "lctx_span", i);
     const int rows = s->layout == LCTX_ROWS, types = rows ? LCTX_I8 : LCTX_I4;
-    const int k_scaled = rows && s->n && s->k_type == LCTX_I8;
-    const int v_scaled = rows && s->n && s->v_type == LCTX_I8;
-    const int listed = s->k_pos && s->k_pos_head != -1;
-    /* a stride steps over at least so much, in either order of token and head */
-    const int64_t unit = rows ? 1 : 4, top = LCTX__MAX_POS, n = lctx__clip(s->n, top);
+    const int64_t unit = rows ? 1 : 4, top = LCTX__MAX_POS;
     const int64_t kb = rows ? a->d_k * lctx__esize(s->k_type) : lctx__key_bytes(s->k_type, a->d_k);
     const int64_t vb = rows ? a->d_v * lctx__esize(s->v_type)
                             : lctx__value_bytes(s->v_type, a->d_v);
-    const lctx__want all[] = {
-        LCTX__FROM(s, n, 0, COUNT), LCTX__IN(s, layout, 0, LCTX_LAYOUT_COUNT - 1, ENUM),
-        LCTX__IN(s, k_type, 0, types, TYPE), LCTX__IN(s, v_type, 0, types, TYPE),
-        LCTX__IN(s, query, 0, 1, SPAN), LCTX__FROM(s, group, 0, GROUP),
-        LCTX__IN(s, skip, 0, rows ? 0 : LCTX_TILE - 1, SPAN),
-        LCTX__IN(s, index, s->index ? next : 0, top, SPAN), LCTX__IN(s, n, 0, top, SPAN),
-        LCTX__IS(index, next <= top, SPAN), LCTX__IN(s, pos, 0, top - n, POS),
-        LCTX__IS(k_pos, !s->k_pos || !a->rope, SPAN),
-        LCTX__IS(k_pos_head, !listed || lctx__steps(s->k_pos_head, n * 8, 8), STRIDE),
-        LCTX__IS(k_token, lctx__steps(s->k_token, kb, unit), STRIDE),
-        LCTX__IS(k_head, lctx__steps(s->k_head, kb, unit), STRIDE),
-        LCTX__IS(v_token, lctx__steps(s->v_token, vb, unit), STRIDE),
-        LCTX__IS(v_head, lctx__steps(s->v_head, vb, unit), STRIDE),
-        LCTX__IS(k_scale_token, !rows || lctx__steps(s->k_scale_token, 0, 4), STRIDE),
-        LCTX__IS(k_scale_head, !rows || lctx__steps(s->k_scale_head, 0, 4), STRIDE),
-        LCTX__IS(v_scale_token, !rows || lctx__steps(s->v_scale_token, 0, 4), STRIDE),
-        LCTX__IS(v_scale_head, !rows || lctx__steps(s->v_scale_head, 0, 4), STRIDE),
-        LCTX__IS(k_scale, !k_scaled || s->k_scale, SCALE),
-        LCTX__IS(v_scale, !v_scaled || s->v_scale, SCALE)
-    };
-    lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    if (st || !a->rope || !s->n) return st;
-    if ((st = lctx__pos_check(a->rope, s->pos)) == LCTX_OK)
-        st = lctx__pos_check(a->rope, s->pos + s->n - 1);
-    return st ? lctx__refuse(at, st, "pos") : LCTX_OK;
+    LCTX__FROM(s, n, 0, COUNT); LCTX__IN(s, layout, 0, LCTX_LAYOUT_COUNT - 1, ENUM);
+    LCTX__IN(s, k_type, 0, types, TYPE); LCTX__IN(s, v_type, 0, types, TYPE);
+    LCTX__IN(s, query, 0, 1, SPAN); LCTX__FROM(s, group, 0, GROUP);
+    LCTX__IN(s, skip, 0, rows ? 0 : LCTX_TILE - 1, SPAN);
+    LCTX__IN(s, index, s->index ? next : 0, top, SPAN);
+    LCTX__IN(s, n, 0, top, SPAN); LCTX__IS(index, next <= top, SPAN);
+    LCTX__IN(s, pos, 0, top - s->n, POS); LCTX__IS(k_pos, !s->k_pos || !a->rope, SPAN);
+    if (a->rope && s->n)
+        LCTX__IS(pos, !lctx__pos_check(a->rope, s->pos) &&
+                      !lctx__pos_check(a->rope, s->pos + s->n - 1), XPOS_FAR);
+    LCTX__IS(k_token, lctx__steps(s->k_token, kb, unit), STRIDE);
+    LCTX__IS(k_head, lctx__steps(s->k_head, kb, unit), STRIDE);
+    LCTX__IS(v_token, lctx__steps(s->v_token, vb, unit), STRIDE);
+    LCTX__IS(v_head, lctx__steps(s->v_head, vb, unit), STRIDE);
+    LCTX__IS(k_pos_head, !s->k_pos || s->k_pos_head == -1 ||
+                         lctx__steps(s->k_pos_head, s->n * 8, 8), STRIDE);
+    if (!rows) return LCTX_OK;
+    LCTX__IS(k_scale_token, lctx__steps(s->k_scale_token, 0, 4), STRIDE);
+    LCTX__IS(k_scale_head, lctx__steps(s->k_scale_head, 0, 4), STRIDE);
+    LCTX__IS(v_scale_token, lctx__steps(s->v_scale_token, 0, 4), STRIDE);
+    LCTX__IS(v_scale_head, lctx__steps(s->v_scale_head, 0, 4), STRIDE);
+    LCTX__IS(k_scale, !s->n || s->k_type != LCTX_I8 || s->k_scale, SCALE);
+    LCTX__IS(v_scale, !s->n || s->v_type != LCTX_I8 || s->v_scale, SCALE);
+    return LCTX_OK;
 }
 
 static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
@@ -3443,78 +3419,67 @@ static lctx_status lctx__pattern_check(lctx_refusal *to, const lctx_pattern *p, 
 {
     const lctx__site at = lctx__site_of(to, "lctx_pattern", index);
     const int64_t top = LCTX__MAX_POS;
-    const int all_keys = p->kind == LCTX_PATTERN_ALL, dilated = p->kind == LCTX_PATTERN_DILATED;
     const int64_t local = p->kind == LCTX_PATTERN_STRIDED ? p->local : 0;
     const int64_t summary = p->kind == LCTX_PATTERN_FIXED ? p->summary : 0;
     const int64_t back = p->kind == LCTX_PATTERN_BLOCKS ? p->back : 0;
-    const int64_t n_global = lctx__clip(p->n_global, top);
-    const lctx__want all[] = {
-        LCTX__IN(p, kind, 0, LCTX_PATTERN_COUNT - 1, ENUM),
-        LCTX__IS(length, all_keys || (p->length >= 1 && p->length <= top), LENGTH),
-        LCTX__IS(dilation, !dilated || (p->dilation >= 1 && p->dilation <= p->length), DILATION),
-        LCTX__IS(local, local >= 0 && local <= top, LOCAL),
-        LCTX__IS(summary, summary >= 0 && (!summary || summary <= p->length), LOCAL),
-        LCTX__IS(back, back >= 0 && back <= top, LOCAL), LCTX__IN(p, n_global, 0, top, GLOBAL),
-        LCTX__IS(global0, p->global || (p->global0 >= 0 && p->global0 <= top - n_global), GLOBAL)
-    };
-    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
     int64_t i;
-    for (i = 0; !st && p->global && i < p->n_global; i++)
+    LCTX__IN(p, kind, 0, LCTX_PATTERN_COUNT - 1, ENUM);
+    if (p->kind != LCTX_PATTERN_ALL) LCTX__IN(p, length, 1, top, LENGTH);
+    if (p->kind == LCTX_PATTERN_DILATED) LCTX__IN(p, dilation, 1, p->length, DILATION);
+    LCTX__IS(local, local >= 0 && local <= top, LOCAL);
+    LCTX__IS(summary, summary >= 0 && (!summary || summary <= p->length), LOCAL);
+    LCTX__IS(back, back >= 0 && back <= top, LOCAL);
+    LCTX__IN(p, n_global, 0, top, GLOBAL);
+    if (!p->global) LCTX__IN(p, global0, 0, top - p->n_global, GLOBAL);
+    for (i = 0; p->global && i < p->n_global; i++)
         if (p->global[i] < (i ? p->global[i - 1] + 1 : 0) || p->global[i] >= top)
             return lctx__refuse_element(at, LCTX_E_GLOBAL, "global", i);
-    return st;
+    return LCTX_OK;
 }
 
 /* The rule, and whether the schedule, which stands at rope_at, allows one. */
 static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope,
                                    lctx__site rope_at)
 {
-    const lctx__want all[] = {
-        LCTX__IN(r, kind, 0, LCTX_FAR_COUNT - 1, ENUM),
-        LCTX__IS(window, !r->kind || (r->window >= 1 && r->window <= LCTX__MAX_POS), FAR_RULE),
-        LCTX__IS(group, r->kind != LCTX_FAR_GROUP || r->group >= 1, FAR_RULE),
-        LCTX__IS(leak, r->kind != LCTX_FAR_LEAKY || lctx__at_least(r->leak, 1), FAR_RULE)
-    };
-    const lctx__want none[] = {
-        LCTX__IS(n_hat, !r->kind || !rope->n_hat, FAR_RULE),
-        LCTX__IS(xpos_base, !r->kind || rope->xpos_base == 0, FAR_RULE)
-    };
     const lctx__site at = lctx__site_of(rope_at.to, "lctx_far_rule", -1);
-    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    return st ? st : lctx__wants(rope_at, LCTX__ALL(none));
+    LCTX__IN(r, kind, 0, LCTX_FAR_COUNT - 1, ENUM);
+    if (r->kind == LCTX_FAR_NONE) return LCTX_OK;
+    LCTX__IN(r, window, 1, LCTX__MAX_POS, FAR_RULE);
+    if (rope->n_hat) return lctx__refuse(rope_at, LCTX_E_FAR_RULE, "n_hat");
+    if (rope->xpos_base != 0) return lctx__refuse(rope_at, LCTX_E_FAR_RULE, "xpos_base");
+    LCTX__IS(group, r->kind != LCTX_FAR_GROUP || r->group >= 1, FAR_RULE);
+    LCTX__IS(leak, r->kind != LCTX_FAR_LEAKY || lctx__at_least(r->leak, 1), FAR_RULE);
+    return LCTX_OK;
 }
 
 static lctx_status lctx__raw_check(const lctx_attn *a)
 {
-    const lctx__site rope_at = LCTX__SITE(a, lctx_rope);
-    const lctx__want all[] = {
-        LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL),
-        LCTX__IS(far_pos, a->far_pos >= 0, POS)
-    };
-    lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
-    if (!st && a->rope) st = lctx__rope_fits(rope_at, a->rope, a->d_k);
-    return st || !a->far_rule ? st : lctx__far_check(a->far_rule, a->rope, rope_at);
+    const lctx__site at = LCTX__SITE(a, lctx_attn), rope_at = LCTX__SITE(a, lctx_rope);
+    lctx_status st;
+    LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL);
+    if (!a->rope) return LCTX_OK;
+    if ((st = lctx__rope_fits(rope_at, a->rope, a->d_k)) != LCTX_OK) return st;
+    LCTX__FROM(a, far_pos, 0, POS);
+    return a->far_rule ? lctx__far_check(a->far_rule, a->rope, rope_at) : LCTX_OK;
 }
 
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
-    const int32_t odd = a->n_head_kv > 0 ? a->n_head % a->n_head_kv : 0;
-    const lctx__want all[] = {
-        LCTX__FROM(a, n_q, 0, COUNT), LCTX__FROM(a, n_head, 1, COUNT),
-        LCTX__FROM(a, n_head_kv, 1, COUNT), LCTX__FROM(a, n_spans, 0, COUNT),
-        LCTX__IN(a, n_q, 0, LCTX__MAX_POS, OVERFLOW), LCTX__IN(a, mass_queries, 0, a->n_q, COUNT),
-        LCTX__IS(n_head, !odd, HEADS), LCTX__IN(a, d_k, 1, LCTX__MAX_DIM, HEAD_DIM),
-        LCTX__IN(a, d_v, 1, LCTX__MAX_DIM, HEAD_DIM),
-        LCTX__IN(a, mask, 0, LCTX_MASK_COUNT - 1, ENUM),
-        LCTX__FROM(a, window, 0, WINDOW), LCTX__FROM(a, n_sink, 0, WINDOW),
-        LCTX__REAL(a, softcap, SOFTCAP), LCTX__REAL(a, scale, SOFTCAP),
-        LCTX__IS(spans, !a->n_spans || a->spans, NULL)
-    };
-    lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
-    if (!st && a->pattern) st = lctx__pattern_check(a->refused, a->pattern, -1);
-    if (!st) st = lctx__parallel_check(a->refused, a->par);
-    if (!st) st = lctx__raw_check(a);
-    return st ? st : lctx__positions_check(a);
+    const lctx__site at = LCTX__SITE(a, lctx_attn);
+    lctx_status st;
+    LCTX__FROM(a, n_q, 0, COUNT); LCTX__FROM(a, n_head, 1, COUNT);
+    LCTX__FROM(a, n_head_kv, 1, COUNT); LCTX__FROM(a, n_spans, 0, COUNT);
+    LCTX__IN(a, n_q, 0, LCTX__MAX_POS, OVERFLOW); LCTX__IN(a, mass_queries, 0, a->n_q, COUNT);
+    LCTX__IS(n_head, a->n_head % a->n_head_kv == 0, HEADS);
+    LCTX__IS(d_k, lctx__dim_ok(a->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(a->d_v), HEAD_DIM);
+    LCTX__IN(a, mask, 0, LCTX_MASK_COUNT - 1, ENUM);
+    LCTX__FROM(a, window, 0, WINDOW); LCTX__FROM(a, n_sink, 0, WINDOW);
+    if (a->pattern && (st = lctx__pattern_check(a->refused, a->pattern, -1)) != LCTX_OK) return st;
+    LCTX__REAL(a, softcap, SOFTCAP); LCTX__REAL(a, scale, SOFTCAP);
+    LCTX__IS(spans, !a->n_spans || a->spans, NULL);
+    if ((st = lctx__parallel_check(a->refused, a->par)) != LCTX_OK) return st;
+    if ((st = lctx__raw_check(a)) != LCTX_OK) return st;
+    return lctx__positions_check(a);
 }
 
 /* Strides of queries, output, bias and mass. Of bias -1 is the same for all queries, all heads. */
@@ -3710,15 +3675,14 @@ static lctx_status lctx__span_sizes(lctx__plan *p, int64_t i, int64_t *next)
     const lctx_span s = lctx__span(p, i, next);
     const int rows = s.layout == LCTX_ROWS;
     const int64_t steps = rows ? s.n : lctx__span_tiles(&s), h = p->a.n_head_kv;
-    const int64_t n = rows ? s.n : 0, g = rows ? h : 0;      /* of scales */
-    const lctx__want all[] = {
-        LCTX__FITS(&s, k_token, steps), LCTX__FITS(&s, v_token, steps), LCTX__FITS(&s, k_head, h),
-        LCTX__FITS(&s, v_head, h), LCTX__FITS(&s, k_scale_token, n),
-        LCTX__FITS(&s, v_scale_token, n), LCTX__FITS(&s, k_scale_head, g),
-        LCTX__FITS(&s, v_scale_head, g), LCTX__FITS(&s, k_pos_head, s.k_pos ? h : 0),
-        LCTX__IS(n, (p->n_kv += s.n) <= LCTX__MAX_POS, OVERFLOW)
-    };
-    return lctx__wants(lctx__site_of(p->a.refused, "lctx_span", i), LCTX__ALL(all));
+    const lctx__site at = lctx__site_of(p->a.refused, "lctx_span", i);
+    LCTX__FITS(&s, k_token, steps); LCTX__FITS(&s, v_token, steps);
+    LCTX__FITS(&s, k_head, h); LCTX__FITS(&s, v_head, h);
+    LCTX__FITS(&s, k_scale_token, rows ? s.n : 0); LCTX__FITS(&s, v_scale_token, rows ? s.n : 0);
+    LCTX__FITS(&s, k_scale_head, rows ? h : 0); LCTX__FITS(&s, v_scale_head, rows ? h : 0);
+    LCTX__FITS(&s, k_pos_head, s.k_pos ? h : 0);
+    LCTX__IS(n, (p->n_kv += s.n) <= LCTX__MAX_POS, OVERFLOW);
+    return LCTX_OK;
 }
 
 static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
@@ -4600,20 +4564,16 @@ static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
 static lctx_status lctx__memory_check(const lctx__plan *p)
 {
     const lctx_attn *a = &p->a;
-    const lctx__want all[] = {
-        LCTX__IS(q, a->q, NULL), LCTX__IS(out, a->out, NULL),
-        LCTX__IS(q_far, !p->has_far || a->q_far || a->rope, NULL),
-        LCTX__IS(lse, !a->mass || a->lse, NULL)
-    };
-    lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
-    int64_t i;
-    for (i = 0; !st && i < a->n_spans; i++) {
-        const lctx_span *s = &a->spans[i];
-        if (s->n && (!s->k || !s->v))
-            st = lctx__refuse(lctx__site_of(a->refused, "lctx_span", i), LCTX_E_NULL,
-                              s->k ? "v" : "k");
+    lctx__site at = LCTX__SITE(a, lctx_attn);
+    LCTX__IS(q, a->q, NULL); LCTX__IS(out, a->out, NULL);
+    LCTX__IS(q_far, !p->has_far || a->q_far || a->rope, NULL);
+    LCTX__IS(lse, !a->mass || a->lse, NULL);
+    at.type = "lctx_span";
+    for (at.index = 0; at.index < a->n_spans; at.index++) {
+        const lctx_span *s = &a->spans[at.index];
+        LCTX__IS(k, !s->n || s->k, NULL); LCTX__IS(v, !s->n || s->v, NULL);
     }
-    return st;
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes)
@@ -4835,14 +4795,13 @@ static lctx_status lctx__cache_check(lctx__site at, const lctx_cache_desc *d, lc
     const int64_t top = LCTX__MAX_POS;
     const int full = d->policy == LCTX_FULL, sinks = d->policy == LCTX_SINKS;
     const int heavy = d->policy == LCTX_HEAVY;
-    const lctx__want all[] = {
-        LCTX__IN(d, policy, 0, LCTX_POLICY_COUNT - 1, ENUM), LCTX__FROM(d, max_tokens, 0, COUNT),
-        LCTX__IN(d, window, !full, full ? 0 : top, WINDOW),
-        LCTX__IN(d, n_sink, sinks, sinks || heavy ? top : 0, WINDOW),
-        LCTX__IN(d, n_heavy, heavy, heavy ? top : 0, WINDOW)
-    };
     const lctx_status st = lctx__cache_tiles(at, d, t);
-    return st ? st : lctx__wants(at, LCTX__ALL(all));
+    if (st) return st;
+    LCTX__IN(d, policy, 0, LCTX_POLICY_COUNT - 1, ENUM); LCTX__FROM(d, max_tokens, 0, COUNT);
+    LCTX__IN(d, window, !full, full ? 0 : top, WINDOW);
+    LCTX__IN(d, n_sink, sinks, sinks || heavy ? INT32_MAX : 0, WINDOW);
+    LCTX__IN(d, n_heavy, heavy, heavy ? top : 0, WINDOW);
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens)
@@ -5145,19 +5104,18 @@ static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut
 /* Fills in the defaults of *s and checks it. */
 static lctx_status lctx__select_check(const lctx_cache *cache, lctx_select *s)
 {
+    const lctx__site at = LCTX__SITE(s, lctx_select);
     const int64_t n = lctx__held(cache);
-    const lctx__stride stride = LCTX__STRIDE(s, s, mass_head, n * 4, n * 4, cache->d.n_head_kv);
-    const lctx__want all[] = {
-        LCTX__FROM(s, n_heavy, 0, WINDOW), LCTX__FROM(s, window, 0, WINDOW),
-        LCTX__FROM(s, n_sink, 0, WINDOW),
-        LCTX__IS(pool, !s->pool || (s->pool > 0 && s->pool % 2), WINDOW),
-        LCTX__IS(mass, s->mass || cache->mass || !n, NULL)
-    };
-    lctx_status st = lctx__wants(LCTX__SITE(s, lctx_select), LCTX__ALL(all));
+    lctx__stride stride;
+    LCTX__FROM(s, n_heavy, 0, WINDOW); LCTX__FROM(s, window, 0, WINDOW);
+    LCTX__FROM(s, n_sink, 0, WINDOW); LCTX__FROM(s, pool, 0, WINDOW);
     if (!s->pool) s->pool = 1;
-    if (!st && s->mass) st = lctx__strides(LCTX__SITE(s, lctx_select), &stride, 1);
+    LCTX__IS(pool, s->pool % 2, WINDOW);
     if (!s->mass) s->mass = cache->mass, s->mass_head = cache->cap_mass * 4;
-    return st;
+    LCTX__IS(mass, s->mass || !n, NULL);
+    stride.field = "mass_head", stride.given = s->mass_head, stride.to = &s->mass_head;
+    stride.packed = stride.least = n * 4, stride.n = cache->d.n_head_kv;
+    return lctx__strides(at, &stride, 1);
 }
 
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select)
@@ -5535,22 +5493,21 @@ static int lctx__unset_or(int64_t given, int64_t value) { return given == 0 || g
 /* What attn says of the cache, which must be nothing or true. */
 static lctx_status lctx__cache_agrees(const lctx_cache *c, const lctx_attn *a)
 {
+    const lctx__site at = LCTX__SITE(a, lctx_attn);
     const lctx_cache_desc *d = &c->d;
-    const int free = !lctx__windowed(c), near = d->policy != LCTX_SINKS || !a->rope;
-    const int64_t far = d->n_sink + d->window - 1;
-    const lctx__want all[] = {
-        LCTX__IS(n_head_kv, lctx__unset_or(a->n_head_kv, d->n_head_kv), HEADS),
-        LCTX__IS(d_k, lctx__unset_or(a->d_k, d->d_k), HEAD_DIM),
-        LCTX__IS(d_v, lctx__unset_or(a->d_v, d->d_v), HEAD_DIM),
-        LCTX__IS(spans, !a->spans, SPAN), LCTX__IN(a, n_spans, 0, 0, SPAN),
-        LCTX__IS(rope, !a->rope || d->policy != LCTX_HEAVY, POLICY),
-        LCTX__IS(window, free || lctx__unset_or(a->window, d->window), WINDOW),
-        LCTX__IS(n_sink, free || lctx__unset_or(a->n_sink, d->n_sink), WINDOW),
-        LCTX__IS(far_pos, near || lctx__unset_or(a->far_pos, far), POS)
-    };
-    const lctx_status st = lctx__wants(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
-    if (st || free || !a->pattern || !a->pattern->n_global) return st;
-    return lctx__refuse(LCTX__SITE(a, lctx_pattern), LCTX_E_GLOBAL, "n_global");
+    LCTX__IS(n_head_kv, lctx__unset_or(a->n_head_kv, d->n_head_kv), HEADS);
+    LCTX__IS(d_k, lctx__unset_or(a->d_k, d->d_k), HEAD_DIM);
+    LCTX__IS(d_v, lctx__unset_or(a->d_v, d->d_v), HEAD_DIM);
+    LCTX__IS(spans, !a->spans, SPAN); LCTX__IS(n_spans, !a->n_spans, SPAN);
+    LCTX__IS(rope, !a->rope || d->policy != LCTX_HEAVY, POLICY);
+    if (!lctx__windowed(c)) return LCTX_OK;
+    if (a->pattern && a->pattern->n_global)
+        return lctx__refuse(LCTX__SITE(a, lctx_pattern), LCTX_E_GLOBAL, "n_global");
+    LCTX__IS(window, lctx__unset_or(a->window, d->window), WINDOW);
+    LCTX__IS(n_sink, lctx__unset_or(a->n_sink, d->n_sink), WINDOW);
+    if (d->policy == LCTX_SINKS && a->rope)
+        LCTX__IS(far_pos, lctx__unset_or(a->far_pos, d->n_sink + d->window - 1), POS);
+    return LCTX_OK;
 }
 
 /* attn with what the cache knows filled in, but for the spans. */
@@ -5745,16 +5702,14 @@ static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *att
                                        lctx_span runs[LCTX__RUNS], lctx_attn *a)
 {
     const lctx__site at = LCTX__SITE(attn, lctx_attn);
-    const lctx__want all[] = {
-        LCTX__IS(rope, !attn->rope, POLICY), LCTX__IS(bias, !attn->bias, SPAN),
-        LCTX__IS(mass, !attn->mass, SPAN), LCTX__IS(pattern, !attn->pattern, SPAN)
-    };
     lctx_status st;
     size_t bytes;
     if (c->d.policy != LCTX_FULL || !c->d.summaries)
         return lctx__tell(attn->refused, LCTX_E_POLICY, "cache");
-    if ((st = lctx__wants(at, LCTX__ALL(all))) != LCTX_OK) return st;
+    LCTX__IS(rope, !attn->rope, POLICY);
     if ((st = lctx__cache_attn(c, attn, a)) != LCTX_OK) return st;
+    LCTX__IS(bias, !attn->bias, SPAN); LCTX__IS(mass, !attn->mass, SPAN);
+    LCTX__IS(pattern, !attn->pattern, SPAN);
     lctx__cache_runs(c, runs);
     a->spans = runs, a->n_spans = LCTX__RUNS;
     if ((st = lctx_attend_size(a, &bytes)) != LCTX_OK) return st;
@@ -5883,11 +5838,10 @@ static int64_t lctx__retrieve_spans(const lctx_cache *c, int64_t g, int64_t n_ch
 
 static lctx_status lctx__retrieve_check(const lctx_retrieve *r)
 {
-    const lctx__want all[] = {
-        LCTX__FROM(r, n_top, 0, WINDOW), LCTX__FROM(r, window, 1, WINDOW),
-        LCTX__FROM(r, n_sink, 0, WINDOW)
-    };
-    return lctx__wants(LCTX__SITE(r, lctx_retrieve), LCTX__ALL(all));
+    const lctx__site at = LCTX__SITE(r, lctx_retrieve);
+    LCTX__FROM(r, n_top, 0, WINDOW); LCTX__FROM(r, window, 1, WINDOW);
+    LCTX__FROM(r, n_sink, 0, WINDOW);
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
@@ -6277,8 +6231,7 @@ static lctx_status lctx__weight(const lctx_tensor *t, int needed, int matrix)
     return t->type == LCTX_I8 && !t->scale ? LCTX_E_SCALE : LCTX_OK;
 }
 #define LCTX__WEIGHT(s, field, needed, matrix) \
-    { #field, lctx__weight(&(s)->field, needed, matrix), 0, 0, \
-      lctx__weight(&(s)->field, needed, matrix) }
+    LCTX__NOT((st = lctx__weight(&(s)->field, needed, matrix)) != LCTX_OK, #field, st)
 
 static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
 {
@@ -6294,19 +6247,17 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
 {
     const lctx_layer *l = &m->layers[i];
     const lctx__site at = lctx__site_of(m->refused, "lctx_layer", i);
-    const lctx__want all[] = {
-        LCTX__WEIGHT(l, attn_norm, 1, 0), LCTX__WEIGHT(l, wq, 1, 1), LCTX__WEIGHT(l, wk, 1, 1),
-        LCTX__WEIGHT(l, wv, 1, 1), LCTX__WEIGHT(l, wo, 1, 1), LCTX__WEIGHT(l, bq, 0, 0),
-        LCTX__WEIGHT(l, bk, 0, 0), LCTX__WEIGHT(l, bv, 0, 0), LCTX__WEIGHT(l, q_norm, 0, 0),
-        LCTX__WEIGHT(l, k_norm, 0, 0), LCTX__WEIGHT(l, ffn_norm, 1, 0),
-        LCTX__WEIGHT(l, w_gate, 1, 1), LCTX__WEIGHT(l, w_up, 1, 1), LCTX__WEIGHT(l, w_down, 1, 1),
-        LCTX__FROM(l, window, 0, WINDOW)
-    };
     const lctx_rope *rope = lctx__layer_rope(l, m);
-    const lctx__site rope_at = lctx__layer_rope_site(m->refused, m, i);
-    lctx_status st = lctx__wants(at, LCTX__ALL(all));
-    if (!st && l->pattern) st = lctx__pattern_check(m->refused, l->pattern, i);
-    return !st && rope ? lctx__rope_fits(rope_at, rope, m->head_dim) : st;
+    lctx_status st;
+    LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, wq, 1, 1); LCTX__WEIGHT(l, wk, 1, 1);
+    LCTX__WEIGHT(l, wv, 1, 1); LCTX__WEIGHT(l, wo, 1, 1); LCTX__WEIGHT(l, bq, 0, 0);
+    LCTX__WEIGHT(l, bk, 0, 0); LCTX__WEIGHT(l, bv, 0, 0); LCTX__WEIGHT(l, q_norm, 0, 0);
+    LCTX__WEIGHT(l, k_norm, 0, 0); LCTX__WEIGHT(l, ffn_norm, 1, 0); LCTX__WEIGHT(l, w_gate, 1, 1);
+    LCTX__WEIGHT(l, w_up, 1, 1); LCTX__WEIGHT(l, w_down, 1, 1);
+    LCTX__FROM(l, window, 0, WINDOW);
+    if (l->pattern && (st = lctx__pattern_check(m->refused, l->pattern, i)) != LCTX_OK) return st;
+    if (!rope) return LCTX_OK;
+    return lctx__rope_fits(lctx__layer_rope_site(m->refused, m, i), rope, m->head_dim);
 }
 
 static lctx_model lctx__model(const lctx_model *model)
@@ -6322,22 +6273,22 @@ static lctx_model lctx__model(const lctx_model *model)
 /* All but the layers. */
 static lctx_status lctx__shape_check(const lctx_model *m)
 {
-    const int64_t width = lctx__mul(lctx__max(m->n_head, 0), lctx__max(m->head_dim, 0));
-    const int32_t odd = m->n_head_kv > 0 ? m->n_head % m->n_head_kv : 0;
-    const lctx__want all[] = {
-        LCTX__IS(layers, m->layers, NULL), LCTX__FROM(m, n_layer, 1, SHAPE),
-        LCTX__FROM(m, n_head, 1, SHAPE), LCTX__FROM(m, n_head_kv, 1, SHAPE),
-        LCTX__FROM(m, d_model, 1, SHAPE), LCTX__FROM(m, d_ff, 1, SHAPE),
-        LCTX__FROM(m, n_vocab, 1, SHAPE),
-        LCTX__IS(norm_eps, lctx__above(m->norm_eps, 0), SHAPE),
-        LCTX__IS(embd_scale, lctx__finite(m->embd_scale), SHAPE), LCTX__IS(n_head, !odd, HEADS),
-        LCTX__IN(m, head_dim, 1, LCTX__MAX_DIM, HEAD_DIM),
-        LCTX__IS(head_dim, width <= INT32_MAX, SHAPE),
-        LCTX__REAL(m, softcap, SOFTCAP), LCTX__REAL(m, logit_softcap, SOFTCAP),
-        LCTX__REAL(m, attn_scale, SOFTCAP), LCTX__WEIGHT(m, tok_embd, 1, 1),
-        LCTX__WEIGHT(m, output, 1, 1), LCTX__WEIGHT(m, output_norm, 1, 0)
-    };
-    return lctx__wants(LCTX__SITE(m, lctx_model), LCTX__ALL(all));
+    const lctx__site at = LCTX__SITE(m, lctx_model);
+    lctx_status st;
+    LCTX__IS(layers, m->layers, NULL);
+    LCTX__FROM(m, n_layer, 1, SHAPE); LCTX__FROM(m, n_head, 1, SHAPE);
+    LCTX__FROM(m, n_head_kv, 1, SHAPE); LCTX__FROM(m, d_model, 1, SHAPE);
+    LCTX__FROM(m, d_ff, 1, SHAPE); LCTX__FROM(m, n_vocab, 1, SHAPE);
+    LCTX__IS(norm_eps, lctx__above(m->norm_eps, 0), SHAPE);
+    LCTX__IS(embd_scale, lctx__finite(m->embd_scale), SHAPE);
+    LCTX__IS(n_head, m->n_head % m->n_head_kv == 0, HEADS);
+    LCTX__IS(head_dim, lctx__dim_ok(m->head_dim), HEAD_DIM);
+    LCTX__IS(head_dim, lctx__mul(m->n_head, m->head_dim) <= INT32_MAX, SHAPE);
+    LCTX__REAL(m, softcap, SOFTCAP); LCTX__REAL(m, logit_softcap, SOFTCAP);
+    LCTX__REAL(m, attn_scale, SOFTCAP);
+    LCTX__WEIGHT(m, tok_embd, 1, 1); LCTX__WEIGHT(m, output, 1, 1);
+    LCTX__WEIGHT(m, output_norm, 1, 0);
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_model_check(const lctx_model *model)
@@ -6773,18 +6724,17 @@ static lctx_status lctx__feed_check(lctx_session *s, const int32_t *tokens, int6
                                     lctx_logits which, const float *logits)
 {
     const int64_t room = s->d.policy == LCTX_FULL && s->d.max_tokens ? s->d.max_tokens - s->n : n;
-    const lctx__want all[] = {
-        LCTX__IS(tokens, tokens, NULL), LCTX__IS(which, (unsigned)which < LCTX_LOGITS_COUNT, ENUM),
-        LCTX__IS(logits, logits || which == LCTX_LOGITS_NONE, NULL), LCTX__IS(n, n >= 1, COUNT),
-        LCTX__IS(n, n <= LCTX__MAX_POS - s->n, POS), LCTX__IS(n, n <= room, FULL)
-    };
     const lctx__site at = lctx__site_of(&s->refused, NULL, -1);
-    const lctx_status st = lctx__wants(at, LCTX__ALL(all));
     int64_t i;
-    for (i = 0; !st && i < n; i++)
+    LCTX__IS(tokens, tokens, NULL);
+    LCTX__IS(which, (unsigned)which < LCTX_LOGITS_COUNT, ENUM);
+    LCTX__IS(logits, logits || which == LCTX_LOGITS_NONE, NULL);
+    LCTX__IS(n, n >= 1, COUNT);
+    for (i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= s->m.n_vocab)
             return lctx__refuse_element(at, LCTX_E_TOKEN, "tokens", i);
-    return st;
+    LCTX__IS(n, n <= LCTX__MAX_POS - s->n, POS); LCTX__IS(n, n <= room, FULL);
+    return LCTX_OK;
 }
 
 /* A feed that fails leaves the session as it was. One chunk is undone by a rewind; before several,
