@@ -4352,8 +4352,8 @@ static void lctx__work_pass(lctx__work *w, const lctx_span *s, int64_t lane0, in
 {
     const size_t bytes = (size_t)(last - first) * sizeof(float);
     float mass[LCTX_TILE] = { 0 }, *own = mass + (first - lane0);
-    char *at = (char *)w->p->a.mass + w->head * w->p->a.mass_head + (key0 + first) * 4;
-    if (w->mass) memcpy(own, at, bytes);
+    char *at = (char *)w->p->a.mass;
+    if (w->mass) at += w->head * w->p->a.mass_head + (key0 + first) * 4, memcpy(own, at, bytes);
     if (w->mass) w->t.mass = mass, w->t.soon_v = w->t.soon_k;    /* no values: the next keys */
     if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
     else lctx__work_kernel(w);

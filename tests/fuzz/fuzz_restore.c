@@ -187,7 +187,7 @@ static lctx_cache *create(world *w)
 static void use(world *w, lctx_cache *c)
 {
     const lctx_cache_info x = info_of(c);
-    static float mass[HEADS * 4 * MOST];
+    static float mass[HEADS * 2 * MOST];
     lctx_select s;
     int i;
     switch (bytes_in(&w->b, 0, 7)) {
@@ -198,10 +198,10 @@ static void use(world *w, lctx_cache *c)
                                   x.n - bytes_in(&w->b, 0, 300)); break;
     case 5:
         memset(&s, 0, sizeof s);
-        for (i = 0; i < HEADS * 4 * MOST; i++) mass[i] = (float)(i * 7 % 50);
+        for (i = 0; i < HEADS * 2 * MOST; i++) mass[i] = (float)(i * 7 % 50);
         s.n_heavy = bytes_in(&w->b, 0, 100), s.window = bytes_in(&w->b, 0, 100);
         s.n_sink = (int32_t)bytes_in(&w->b, 0, 9);
-        if (x.n_held <= 4 * MOST) s.mass = mass;
+        if (x.n_held <= 2 * MOST) s.mass = mass;
         (void)lctx_cache_select(c, &s);
         break;
     case 6: (void)lctx_cache_begin(c, 64 * bytes_in(&w->b, 0, 255)); break;
@@ -325,7 +325,7 @@ static void try_session(world *w)
     FUZZ_CHECK(lctx_session_create(&t.model, &t.desc, &to) == LCTX_OK, "a second one");
     FUZZ_CHECK(lctx_session_create(&t.model, &t.desc, &copy) == LCTX_OK, "a third one");
     for (i = 0; i < 256; i++) tokens[i] = (int32_t)(fuzz_hash(3, 0, (uint64_t)i) % TINY_SOUND);
-    n = bytes_in(&w->b, 0, 255);
+    n = bytes_in(&w->b, 0, 100);
     if (n) (void)lctx_session_feed(from, tokens, n, LCTX_LOGITS_NONE, NULL);
     if (bytes_flag(&w->b)) (void)lctx_session_rewind(from, n - bytes_in(&w->b, 0, 255));
     memset(&good, 0, sizeof good);
@@ -352,7 +352,7 @@ static void try_session(world *w)
     FUZZ_CHECK(st == lctx_session_feed(copy, tokens, 3, LCTX_LOGITS_LAST, two), "feed");
     FUZZ_CHECK(st || !memcmp(one, two, sizeof one), "a copy has other bits");
     (void)lctx_session_rewind(to, x.n - bytes_in(&w->b, 0, 255));
-    (void)lctx_session_feed(to, tokens, 200, LCTX_LOGITS_NONE, NULL);
+    (void)lctx_session_feed(to, tokens, 70, LCTX_LOGITS_NONE, NULL);
     fuzz_stream_free(&good);
     fuzz_stream_free(&bad);
     fuzz_stream_free(&again);
