@@ -1,5 +1,5 @@
-/* fuzz.h - what the fuzzers share. Each is one function from bytes to nothing, which libFuzzer calls
-   (make fuzz), or driver.c on files (the corpus, a finding) and on random bytes. */
+/* fuzz.h - what the fuzzers share. Each is one function from bytes to nothing, which libFuzzer
+   calls (make fuzz), or driver.c on files (the corpus, a finding) and on random bytes. */
 #ifndef FUZZ_H
 #define FUZZ_H
 #include "bytes.h"

@@ -140,7 +140,8 @@ static void add_span(call *c, int at, int64_t *next)
         c->k_pos[at] = (int64_t *)calloc((size_t)(n * hk) + 1, 8);
         for (g = 0; g < (same ? 1 : hk); g++)
             for (i = 0, pos = s->pos; i < n; i++)
-                c->k_pos[at][g * n + i] = pos += (int64_t)(fuzz_hash(9, (uint64_t)g, (uint64_t)i) % 3);
+                pos += (int64_t)(fuzz_hash(9, (uint64_t)g, (uint64_t)i) % 3),
+                c->k_pos[at][g * n + i] = pos;
         s->k_pos = c->k_pos[at], s->k_pos_head = same ? -1 : 0;
     }
     for (g = 0; g < hk; g++)
@@ -544,7 +545,8 @@ static void try_tiles(call *c)
     memset(&rows, 0, sizeof rows);
     t.n_head_kv = (int32_t)bytes_in(&c->b, 1, 2), t.cap = 64 * bytes_in(&c->b, 1, 3);
     t.d_k = (int32_t)bytes_in(&c->b, 1, DIM), t.d_v = (int32_t)bytes_in(&c->b, 1, DIM);
-    t.k_type = (int32_t)bytes_in(&c->b, 0, LCTX_I4), t.v_type = (int32_t)bytes_in(&c->b, 0, LCTX_I4);
+    t.k_type = (int32_t)bytes_in(&c->b, 0, LCTX_I4);
+    t.v_type = (int32_t)bytes_in(&c->b, 0, LCTX_I4);
     FUZZ_CHECK(lctx_tiles_size(&t, &need) == LCTX_OK && need <= FUZZ_SLOT, "size");
     t.mem = fuzz_guarded(WORK, need, c->low || need % 64, 0);
     for (i = 0; i < 3 && bytes_left(&c->b); i++) {
@@ -553,7 +555,8 @@ static void try_tiles(call *c)
         first = bytes_in(&c->b, 0, 200), n = bytes_in(&c->b, 0, 200);
         if (t.k_type == LCTX_I4) first = first / 64 * 64;
         for (at = 0; at < 192 * 2 * DIM; at++)
-            k[at] = fuzz_uniform(seed, 0, (uint64_t)at), v[at] = fuzz_uniform(seed, 1, (uint64_t)at);
+            k[at] = fuzz_uniform(seed, 0, (uint64_t)at),
+            v[at] = fuzz_uniform(seed, 1, (uint64_t)at);
         rows.n = n, rows.k = k, rows.v = v;
         FUZZ_CHECK(lctx_tiles_read(&t, 0, t.cap, was_k, was_v) == LCTX_OK, "read");
         st = lctx_tiles_write(&t, first, &rows);
@@ -569,7 +572,8 @@ static void try_tiles(call *c)
                 for (e = 0; e < t.d_k && !spared; e++) {
                     const float x = rk[row * t.d_k + e];
                     const double off = fabs((double)x - (double)k[in ? from * t.d_k + e : 0]);
-                    FUZZ_CHECK(in ? off < 0.2 : x == was_k[row * t.d_k + e], "key %lld", (long long)at);
+                    FUZZ_CHECK(in ? off < 0.2 : x == was_k[row * t.d_k + e], "key %lld",
+                               (long long)at);
                 }
                 for (e = 0; e < t.d_v; e++) {
                     const float x = rv[row * t.d_v + e];

@@ -1,6 +1,6 @@
 /* fuzz_cache.c - sequences of calls on caches, each beside a shadow: a plain list of what it must
-   hold. Attention must give what the formulas give on that list, in double; the bits of a cache that
-   was given the same tokens at once; and after a call that failed all must be as before. */
+   hold. Attention must give what the formulas give on that list, in double; the bits of a cache
+   that was given the same tokens at once; and after a call that failed all must be as before. */
 #include "fuzz.h"
 #include "../oracle.h"
 
@@ -44,7 +44,10 @@ typedef struct world {
 static float queries[2][QUERIES * HEADS * GROUP * DIM];
 static char scratch[SCRATCH];
 
-static int windowed(const world *w) { return w->d.policy == LCTX_WINDOW || w->d.policy == LCTX_SINKS; }
+static int windowed(const world *w)
+{
+    return w->d.policy == LCTX_WINDOW || w->d.policy == LCTX_SINKS;
+}
 static int fours(const world *w) { return w->d.k_type == LCTX_I4; }
 static int64_t tile_of(int64_t pos) { return pos / LCTX_TILE * LCTX_TILE; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -59,8 +62,8 @@ static float element(const world *w, uint32_t made, int64_t pos, int wild, uint6
     return wild == 1 ? (float)NAN : wild == 2 ? (float)INFINITY : at % 3 ? x : -(float)INFINITY;
 }
 
-static void fill_rows(const world *w, uint32_t made, int64_t pos, int64_t n, const unsigned char *wild,
-                      float *k, float *v)
+static void fill_rows(const world *w, uint32_t made, int64_t pos, int64_t n,
+                      const unsigned char *wild, float *k, float *v)
 {
     const int hk = w->d.n_head_kv, d_k = w->d.d_k, d_v = w->d.d_v;
     int64_t i;
@@ -194,7 +197,8 @@ static void check_info(const world *w, const pair *p)
     FUZZ_CHECK(x.n == s->n, "n %lld, not %lld", (long long)x.n, (long long)s->n);
     FUZZ_CHECK(x.n_held + x.n_dropped == x.n, "held %lld, dropped %lld of %lld",
                (long long)x.n_held, (long long)x.n_dropped, (long long)x.n);
-    FUZZ_CHECK(x.rewind_min >= 0 && x.rewind_min <= x.n, "rewind_min %lld", (long long)x.rewind_min);
+    FUZZ_CHECK(x.rewind_min >= 0 && x.rewind_min <= x.n, "rewind_min %lld",
+               (long long)x.rewind_min);
     FUZZ_CHECK(x.bytes_shared <= x.bytes && x.n_kept <= x.n_held, "bytes or kept");
     for (g = 0; g < w->d.n_head_kv; g++) {
         marks_of(w, p, g, mark);
@@ -628,7 +632,8 @@ static void shadow_rewind(const world *w, shadow *s, int64_t n)
 {
     int g;
     if (n == s->n_before)
-        for (g = 0; g < w->d.n_head_kv; g++) memcpy(s->mass[g], s->mass_before[g], sizeof s->mass[g]);
+        for (g = 0; g < w->d.n_head_kv; g++)
+            memcpy(s->mass[g], s->mass_before[g], sizeof s->mass[g]);
     s->n = n, s->fresh = least(s->fresh, n);
     if (!n) s->base = s->fresh = 0, s->plain = 1;
     if (!n) memset(s->held, 0, sizeof s->held);
@@ -791,7 +796,8 @@ static void do_begin(world *w)
     const lctx_status st = lctx_cache_begin(w->p->c, pos);
     fuzz_say("begin at %lld: %s", (long long)pos, lctx_status_text(st));
     if (st) {
-        FUZZ_CHECK(st == (windowed(w) ? LCTX_E_POLICY : LCTX_E_POS) || st == LCTX_E_MEMORY,
+        FUZZ_CHECK(st == (windowed(w) ? LCTX_E_POLICY : LCTX_E_POS) || st == LCTX_E_MEMORY ||
+                   (st == LCTX_E_FULL && w->d.max_tokens && pos > w->d.max_tokens),
                    "begin: %s", lctx_status_text(st));
         failed(w, &x, st);
         return;
@@ -887,8 +893,9 @@ static int begin_world(world *w)
     }
     d->alloc = &w->alloc;
     fuzz_say("heads %d x %d, d %d %d, types %s %s, policy %d, block %d, window %lld, sinks %d, "
-             "heavy %lld, %s, at most %lld, pool %d, size %g", d->n_head_kv, w->group, d->d_k, d->d_v,
-             lctx_type_name((lctx_type)d->k_type), lctx_type_name((lctx_type)d->v_type), d->policy,
+             "heavy %lld, %s, at most %lld, pool %d, size %g",
+             d->n_head_kv, w->group, d->d_k, d->d_v, lctx_type_name((lctx_type)d->k_type),
+             lctx_type_name((lctx_type)d->v_type), d->policy,
              d->block, (long long)d->window, d->n_sink, (long long)d->n_heavy,
              d->summaries ? "summaries" : "no summaries", (long long)d->max_tokens,
              w->pool != NULL, (double)w->size);

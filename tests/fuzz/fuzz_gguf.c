@@ -1,6 +1,6 @@
-/* fuzz_gguf.c - the examples' loader of GGUF files, as model and as vocabulary. An input that begins
-   as such a file does is one; others choose what is written into a small file. What is loaded is
-   run for a few tokens, over memory that ends where nobody may read. */
+/* fuzz_gguf.c - the examples' loader of GGUF files, as model and as vocabulary. An input that
+   begins as such a file does is one; others choose what is written into a small file. What is
+   loaded is run for a few tokens, over memory that ends where nobody may read. */
 #include "fuzz.h"
 #include "model.h"
 #include "text.h"
@@ -44,7 +44,8 @@ static int width(uint32_t type)
 }
 
 /* A key; for some bytes with another type, another value, twice or not at all. */
-static void key(image *f, bytes *b, const char *name, uint32_t type, uint64_t value, const char *text)
+static void key(image *f, bytes *b, const char *name, uint32_t type, uint64_t value,
+                const char *text)
 {
     int how = (int)bytes_take(b, 1), times = 1;
     if (how == 255) return;
@@ -76,7 +77,8 @@ static void put_vocabulary(image *f, bytes *b, int n, int pieces)
     if (how == 255) return;
     f->n_keys += 2;
     put_text(f, "tokenizer.ggml.tokens");
-    put_int(f, GGUF_ARRAY, 4), put_int(f, how == 254 ? (uint64_t)bytes_in(b, 0, 13) : GGUF_STRING, 4);
+    put_int(f, GGUF_ARRAY, 4);
+    put_int(f, how == 254 ? (uint64_t)bytes_in(b, 0, 13) : GGUF_STRING, 4);
     put_int(f, how == 253 ? (uint64_t)bytes_int(b) : (uint64_t)n, 8);
     for (i = 0; i < n; i++) {
         snprintf(piece, sizeof piece, i ? "<0x%02X>" : "<s>", (unsigned)(i - 1) & 255u);
@@ -122,7 +124,8 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         { "attention.layer_norm_rms_epsilon", GGUF_F32, 1e-5 },
         { "rope.freq_base", GGUF_F32, 10000 }, { "rope.scaling.factor", GGUF_F32, 2 },
         { "rope.scaling.original_context_length", GGUF_U32, 32 },
-        { "rope.scaling.yarn_beta_fast", GGUF_F32, 32 }, { "rope.scaling.attn_factor", GGUF_F32, 1 },
+        { "rope.scaling.yarn_beta_fast", GGUF_F32, 32 },
+        { "rope.scaling.attn_factor", GGUF_F32, 1 },
         { "attn_logit_softcapping", GGUF_F32, 30 }, { "final_logit_softcapping", GGUF_F32, 30 },
         { "embedding_scale", GGUF_F32, 2 }, { "attention.scale", GGUF_F32, 0.5 }
     };
@@ -235,7 +238,8 @@ static void load(const uint8_t *data, size_t n)
     memcpy(copy, data, aligned);
     st = model_open_memory(&m, copy, aligned);
     fuzz_say("model of %zu bytes: %s, %s", n, gguf_status_text(st), m.file.error);
-    FUZZ_CHECK(st == GGUF_OK || m.file.error[0], "no word of what is wrong: %s", gguf_status_text(st));
+    FUZZ_CHECK(st == GGUF_OK || m.file.error[0], "no word of what is wrong: %s",
+               gguf_status_text(st));
     (void)gguf_get_real(&m.file, "general.architecture", &x);
     (void)gguf_get_bool(&m.file, "tokenizer.ggml.add_bos_token", &flag);
     if (gguf_get_string(&m.file, "general.architecture", &text) == GGUF_OK) {

@@ -18,7 +18,10 @@ static int32_t some(bytes *b, int64_t low, int64_t high)
 {
     return bytes_rarely(b, 4) ? bytes_int32(b) : (int32_t)bytes_in(b, low, high);
 }
-static int64_t many(bytes *b, int64_t high) { return bytes_rarely(b, 3) ? bytes_int(b) : bytes_in(b, 0, high); }
+static int64_t many(bytes *b, int64_t high)
+{
+    return bytes_rarely(b, 3) ? bytes_int(b) : bytes_in(b, 0, high);
+}
 static double real(bytes *b, double usual) { return bytes_rarely(b, 3) ? bytes_real(b) : usual; }
 
 /* ---- tiles. Bytes of a head's tile, as the manual has them. */
@@ -261,7 +264,8 @@ static void try_ground(world *w)
     for (i = 0; i < 64; i++) x[i] = (float)bytes_real(&w->b);
     if (n > 64) return;
     st = lctx_from_f32((lctx_type)type, n, x, to, &scale);
-    FUZZ_CHECK(!st == (n >= 0 && type >= 0 && type < LCTX_I4), "from f32: %s", lctx_status_text(st));
+    FUZZ_CHECK(!st == (n >= 0 && type >= 0 && type < LCTX_I4), "from f32: %s",
+               lctx_status_text(st));
     if (st) return;
     FUZZ_CHECK(lctx_to_f32((lctx_type)type, n, to, &scale, back) == LCTX_OK, "to f32");
     for (i = 0; i < n; i++) {
@@ -273,8 +277,8 @@ static void try_ground(world *w)
         else if (type == LCTX_F16 && fabsf(x[i]) < 65504)
             FUZZ_CHECK(fabsf(back[i] - x[i]) <= fabsf(x[i]) / 2048 + 3e-8f, "f16");
         else if (type == LCTX_I8)
-            FUZZ_CHECK((double)fabsf(back[i] - x[i]) <= (double)scale * 0.51 + 1e-44, "int8: %g, not "
-                       "%g by %g", (double)back[i], (double)x[i], (double)scale);
+            FUZZ_CHECK((double)fabsf(back[i] - x[i]) <= (double)scale * 0.51 + 1e-44,
+                       "int8: %g, not %g by %g", (double)back[i], (double)x[i], (double)scale);
     }
 }
 
@@ -313,8 +317,9 @@ static void try_pool(world *w)
         }
         if (bytes_rarely(&w->b, 16)) FUZZ_CHECK(lctx_pool_trim(pool) == LCTX_OK, "trim");
         FUZZ_CHECK(lctx_pool_get_info(pool, &x) == LCTX_OK, "info");
-        FUZZ_CHECK(!d.max_bytes || x.bytes_used + x.bytes_spare <= d.max_bytes, "%lld + %lld of %lld",
-                   (long long)x.bytes_used, (long long)x.bytes_spare, (long long)d.max_bytes);
+        FUZZ_CHECK(!d.max_bytes || x.bytes_used + x.bytes_spare <= d.max_bytes,
+                   "%lld + %lld of %lld", (long long)x.bytes_used, (long long)x.bytes_spare,
+                   (long long)d.max_bytes);
         FUZZ_CHECK(x.bytes_peak >= x.bytes_used && x.bytes_spare >= 0 && x.n_used >= 0, "info");
     }
     for (i = 0; i < 16; i++) if (piece[i]) a.free(a.user, piece[i], size[i]);

@@ -1,7 +1,7 @@
-/* fuzz_threads.c - forks of one cache and of one session on several threads over one pool, each with
-   its own random calls and random pauses, and a pool of threads under some of them. Made for the
-   thread sanitizer. What a thread does depends on the input alone, so its results are those of the
-   same calls made one thread after the other. */
+/* fuzz_threads.c - forks of one cache and of one session on several threads over one pool, each
+   with its own random calls and random pauses, and a pool of threads under some of them. Made for
+   the thread sanitizer. What a thread does depends on the input alone, so its results are those of
+   the same calls made one thread after the other. */
 #include "tiny.h"
 
 #include <sched.h>
@@ -179,9 +179,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (i = 0; i < THREADS; i++) together[i].pauses = 1;
     FUZZ_CHECK(hook_each(work, together, sizeof together[0], THREADS), "threads");
     for (i = 0; i < THREADS; i++)
-        FUZZ_CHECK(together[i].done && together[i].sum == alone[i].sum, "thread %d has other results "
-                   "than alone", i);
+        FUZZ_CHECK(together[i].done && together[i].sum == alone[i].sum,
+                   "thread %d has other results than alone", i);
     FUZZ_CHECK(lctx_pool_free(pool) == LCTX_OK, "the pool is in use");
-    FUZZ_CHECK(memory.pieces == 0 && memory.bytes == 0, "%lld pieces leak", (long long)memory.pieces);
+    FUZZ_CHECK(memory.pieces == 0 && memory.bytes == 0, "%lld pieces leak",
+               (long long)memory.pieces);
     return 0;
 }

@@ -11,7 +11,8 @@ static lctx_tensor weight(tiny *t, int n, float middle, float size)
     memset(&x, 0, sizeof x);
     FUZZ_CHECK(t->n_weights + n <= 8192, "weights");
     for (i = 0; i < n; i++)
-        t->weights[t->n_weights + i] = middle + size * fuzz_uniform(5, 0, (uint64_t)(t->n_weights + i));
+        t->weights[t->n_weights + i] = middle + size * fuzz_uniform(5, (uint64_t)t->n_weights,
+                                                                    (uint64_t)i);
     x.data = t->weights + t->n_weights;
     t->n_weights += n;
     return x;
