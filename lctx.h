@@ -2355,6 +2355,11 @@ static double lctx__attn_factor(const lctx_rope_desc *r)
         return lctx__mscale(r->factor, r->mscale) / lctx__mscale(r->factor, r->mscale_all_dim);
     return lctx__mscale(r->factor, 1);
 }
+static double lctx__scale_mul(const lctx_rope_desc *r)
+{
+    const double m = lctx__mscale(r->factor, r->mscale_all_dim);
+    return r->scheme == LCTX_ROPE_YARN ? m * m : 1;
+}
 
 static int lctx__above(double x, double least) { return lctx__finite_d(x) && x > least; }
 static int lctx__at_least(double x, double least) { return lctx__finite_d(x) && x >= least; }
@@ -2364,7 +2369,7 @@ static lctx_status lctx__n_rot_check(int32_t n_rot)
     return n_rot < 2 || n_rot > LCTX_MAX_ROT || n_rot % 2 ? LCTX_E_N_ROT : LCTX_OK;
 }
 /* What descriptions and schedules have in common: pairs, positions that are not like others, and
-   lists of n_rot/2 finite values, where `positive` above 0. */
+   lists of n_rot/2 finite values, where `positive` by which one may divide. */
 #define LCTX__PAIRS(r) \
     LCTX__IN(r, pairing, 0, LCTX_ROPE_PAIRING_COUNT - 1, ENUM); \
     LCTX__IS(n_rot, !lctx__n_rot_check((r)->n_rot), N_ROT)
@@ -2377,7 +2382,7 @@ static lctx_status lctx__list_check(lctx__site at, const char *field, const doub
     int32_t i;
     if (!list) return lctx__refuse(at, LCTX_E_TABLE, field);
     for (i = 0; i < n_rot / 2; i++)
-        if (!lctx__finite_d(list[i]) || (positive && !(list[i] > 0)))
+        if (!lctx__finite_d(list[i]) || (positive && !(list[i] >= DBL_MIN)))
             return lctx__refuse_element(at, LCTX_E_TABLE, field, i);
     return LCTX_OK;
 }
@@ -2424,6 +2429,8 @@ static lctx_status lctx__rope_check(lctx_rope_desc *r)
     LCTX__REAL(r, attn_factor, MSCALE); LCTX__REAL(r, mscale, MSCALE);
     LCTX__REAL(r, mscale_all_dim, MSCALE); LCTX__REAL(r, short_mscale, MSCALE);
     LCTX__REAL(r, long_mscale, MSCALE);
+    LCTX__IS(mscale_all_dim, lctx__above(lctx__scale_mul(r), 0), MSCALE);
+    LCTX__IS(mscale, lctx__above(lctx__attn_factor(r), 0), MSCALE);
     LCTX__PLACES(r);
     return lctx__lists_check(at, r);
 }
@@ -2440,11 +2447,7 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     memset(rope, 0, sizeof *rope);
     rope->n_rot = r.n_rot, rope->pairing = r.pairing;
     rope->attn_factor = lctx__attn_factor(&r);
-    rope->scale_mul = 1;
-    if (r.scheme == LCTX_ROPE_YARN && r.mscale_all_dim != 0) {
-        double m = lctx__mscale(r.factor, r.mscale_all_dim);
-        rope->scale_mul = m * m;
-    }
+    rope->scale_mul = lctx__scale_mul(&r);
     rope->n_hat = r.n_hat, rope->xpos_base = r.xpos_base, rope->xpos_center = r.xpos_center;
     for (i = 0; i < r.n_rot / 2; i++) {
         rope->freq[i] = lctx__frequency(&r, i);

@@ -448,6 +448,9 @@ static void test_bad_descs(void)
     REFUSED(LCTX_E_MSCALE, "a negative attn_factor", d.attn_factor = -1);
     REFUSED(LCTX_E_MSCALE, "a negative mscale", d.mscale = -1);
     REFUSED(LCTX_E_MSCALE, "a negative mscale_all_dim", d.mscale_all_dim = -1);
+    REFUSED(LCTX_E_MSCALE, "an mscale_all_dim whose square overflows", d.mscale_all_dim = 1e300);
+    REFUSED(LCTX_E_MSCALE, "an mscale_all_dim that leaves no attention factor",
+            d.scheme = LCTX_ROPE_BY_PARTS; d.mscale = 1; d.mscale_all_dim = 1e308; d.factor = 1e9);
     REFUSED(LCTX_E_N_ROT, "one pair under NTK", d.scheme = LCTX_ROPE_NTK; d.n_rot = 2);
     REFUSED(LCTX_E_N_ROT, "one pair under DYNAMIC", d.scheme = LCTX_ROPE_DYNAMIC; d.n_rot = 2);
     REFUSED(LCTX_E_N_HAT, "a negative n_hat", d.n_hat = -1);
@@ -479,6 +482,8 @@ static void test_bad_descs(void)
     REFUSED(LCTX_E_TABLE, "NaN in the short list", d.short_factor = holes);
     holes[0] = 0;
     REFUSED(LCTX_E_TABLE, "zero in the long list", d.long_factor = holes);
+    holes[0] = 1e-310;
+    REFUSED(LCTX_E_TABLE, "a divisor that gives infinite frequencies", d.long_factor = holes);
     holes[0] = -1;
     REFUSED(LCTX_E_TABLE, "a negative divisor in the list that is not used",
             d.short_factor = holes; d.ctx = 8192);

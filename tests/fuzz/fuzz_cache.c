@@ -506,7 +506,6 @@ static void do_attend(world *w)
              lctx_status_text(st));
     if (st == LCTX_E_CANCELLED) {
         FUZZ_CHECK(cancel, "nobody cancelled");
-        if (!massive) s->sure = 0;
         return;
     }
     if (st == LCTX_E_EVICTED) {
@@ -630,11 +629,15 @@ static void do_drop(world *w)
 
 static void shadow_rewind(const world *w, shadow *s, int64_t n)
 {
+    int64_t at;
     int g;
-    if (n == s->n_before)
+    if (n <= s->n_before)
         for (g = 0; g < w->d.n_head_kv; g++)
             memcpy(s->mass[g], s->mass_before[g], sizeof s->mass[g]);
-    s->n = n, s->fresh = least(s->fresh, n);
+    s->n = n, s->fresh = least(s->fresh, n), s->n_before = least(s->n_before, n);
+    for (at = greatest(tile_of(n) - s->base, 0); fours(w) && at < n - s->base; at++)
+        for (g = 0; g < w->d.n_head_kv; g++)      /* its tile is open again */
+            if (s->held[g][at] != 2) memcpy(s->k[g][at], s->open[g][at], sizeof s->k[g][at]);
     if (!n) s->base = s->fresh = 0, s->plain = 1;
     if (!n) memset(s->held, 0, sizeof s->held);
 }
@@ -654,7 +657,7 @@ static void do_rewind(world *w)
         FUZZ_CHECK(st == LCTX_E_EVICTED && n < x.rewind_min && n > 0, "rewind to %lld of %lld: %s",
                    (long long)n, (long long)x.rewind_min, lctx_status_text(st));
         FUZZ_CHECK(hash_of(w->p->c) == hash, "a rewind that failed changed the contents");
-    } else if (n != s->n || n == s->n_before) shadow_rewind(w, s, n);
+    } else shadow_rewind(w, s, n);
 }
 
 /* ---- several caches */
@@ -731,10 +734,7 @@ static void do_restore(world *w)
         FUZZ_CHECK(stream.most || st == LCTX_E_MEMORY, "restore: %s", lctx_status_text(st));
         FUZZ_CHECK(hash_of(p->c) == hash, "a restore that failed changed the contents");
     } else {
-        const int64_t n_before = w->p->s->n;
         memcpy(p->s, w->p->s, sizeof *p->s);
-        memcpy(p->s->mass_before, p->s->mass, sizeof p->s->mass);
-        p->s->n_before = n_before;
         FUZZ_CHECK(hash_of(p->c) == hash_of(w->p->c), "saved again, other bytes");
         check_same(w, w->p, p);
     }

@@ -55,6 +55,7 @@ static probe probe_of(world *w, const seat *p)
     w->memory.fail_at = w->stop.at = 0;
     for (i = 0; i < 80; i++) tokens[i] = (i * 7 + 3) % TINY_SOUND;
     x.info = info_of(p), x.info.scratch_bytes = 0;
+    memset(&x.info.refused, 0, sizeof x.info.refused);
     x.st = lctx_session_fork(p->s, &fork);
     if (!x.st) x.st = lctx_session_feed(fork, tokens, 80, LCTX_LOGITS_LAST, x.logits);
     if (x.st) memset(x.logits, 0, sizeof x.logits);

@@ -87,7 +87,7 @@ static void try_cache(world *w)
     memset(x, 0, sizeof x);
     d.n_head_kv = some(&w->b, 1, 2), d.d_k = some(&w->b, 1, 9), d.d_v = some(&w->b, 0, 9);
     d.k_type = some(&w->b, 0, LCTX_I4), d.v_type = some(&w->b, 0, LCTX_I4);
-    d.policy = some(&w->b, 0, 3), d.n_sink = some(&w->b, 0, 9), d.block = 64 * some(&w->b, 0, 3);
+    d.policy = some(&w->b, 0, 3), d.n_sink = some(&w->b, 0, 9), d.block = (int32_t)(64 * (int64_t)some(&w->b, 0, 3));
     d.window = many(&w->b, 200), d.n_heavy = many(&w->b, 9), d.summaries = bytes_flag(&w->b);
     d.max_tokens = many(&w->b, 9), d.alloc = &w->alloc;
     st = lctx_cache_tokens(&d, bytes_given, &tokens);
@@ -245,7 +245,7 @@ static void try_model(world *w)
     (void)lctx_model_check(&m);
     d.k_type = some(&w->b, 0, LCTX_I4), d.v_type = some(&w->b, 0, LCTX_I4);
     d.policy = some(&w->b, 0, 3), d.n_sink = some(&w->b, 0, 9), d.window = many(&w->b, 99);
-    d.n_heavy = many(&w->b, 9), d.max_tokens = many(&w->b, 9), d.block = 64 * some(&w->b, 0, 3);
+    d.n_heavy = many(&w->b, 9), d.max_tokens = many(&w->b, 9), d.block = (int32_t)(64 * (int64_t)some(&w->b, 0, 3));
     d.chunk = some(&w->b, 0, 300), d.raw_keys = bytes_flag(&w->b), d.alloc = &w->alloc;
     st = lctx_session_create(&m, &d, &s);
     FUZZ_CHECK(!st == (s != NULL), "create: %s", lctx_status_text(st));

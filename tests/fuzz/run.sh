@@ -15,7 +15,7 @@ printf '%s\n' "$@" | xargs -P 2 -n 1 sh -c '
     log=$folder/$0.log
     mkdir -p "$folder/corpus/$0"
     nice -n 19 "$folder/$0" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 \
-        -max_len=1024 -print_final_stats=1 -artifact_prefix="$folder/found/$0-" \
+        -max_len=1024 -len_control=0 -print_final_stats=1 -artifact_prefix="$folder/found/$0-" \
         "$folder/corpus/$0" "$here/corpus/$0" > "$log" 2>&1
     status=$?
     runs=$(sed -n "s/^stat::number_of_executed_units: *//p" "$log")
