@@ -4872,13 +4872,6 @@ static void lctx__contents_free(lctx_cache *c)
     lctx__delete(&c->alloc, c->slot, c->cap_slot * (int64_t)sizeof *c->slot);
     lctx__delete(&c->alloc, c->mass, lctx__mass_bytes(c, c->cap_mass));
 }
-/* Lets a copy of a cache's struct hold nothing. */
-static void lctx__contents_none(lctx_cache *c)
-{
-    c->slot = NULL, c->kept = NULL, c->mass = NULL;
-    c->n = c->n_slot = c->cap_slot = c->cut = c->n_kept = c->cap_mass = 0;
-    c->n_before = c->n_older = 0;
-}
 
 LCTX_API void lctx_cache_free(lctx_cache *cache)
 {
@@ -5609,8 +5602,8 @@ static int64_t lctx__account_bytes(const lctx_cache *c, const lctx_attn *a)
     return c->mass && a->mass == c->mass ? lctx__mass_bytes(c, c->cap_mass) / 3 : 0;
 }
 
-/* Scratch: first the spans, then the account of mass as it was, then lse if mass needs it and nobody
-   else, then attention's own. */
+/* Scratch: first the spans, then the account of mass as it was, then lse if mass needs it and
+   nobody else, then attention's own. */
 static int64_t lctx__spans_bytes(const lctx_cache *c, const lctx_attn *a, int64_t *n_span,
                                  int64_t *lse_at)
 {
@@ -5911,34 +5904,23 @@ static void lctx__undo(lctx_cache *c, int64_t n)
     c->n_before = c->n_older;
 }
 
-/* The accounts of mass of another cache. */
-static lctx_status lctx__mass_copy(lctx_cache *c, const lctx_cache *from)
-{
-    const int64_t bytes = lctx__mass_bytes(from, from->cap_mass);
-    if (!from->mass) return LCTX_OK;
-    c->mass = (float *)lctx__new(&c->alloc, bytes);
-    if (!c->mass) return LCTX_E_MEMORY;
-    memcpy(c->mass, from->mass, (size_t)bytes);
-    c->cap_mass = from->cap_mass;
-    return LCTX_OK;
-}
-
 LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 {
+    const int64_t bytes = cache ? lctx__mass_bytes(cache, cache->cap_mass) : 0;
     lctx_cache *c;
     int64_t i;
     if (!cache || !fork) return LCTX_E_NULL;
     c = (lctx_cache *)lctx__new(&cache->alloc, (int64_t)sizeof *c);
     if (!c) return LCTX_E_MEMORY;
     *c = *cache;
-    lctx__contents_none(c);
-    if (lctx__slots_reserve(c, cache->n_slot) || lctx__mass_copy(c, cache)) {
+    c->slot = NULL, c->n_slot = c->cap_slot = 0;
+    if (c->kept) lctx__count_up(&c->kept->refs);
+    if (c->mass) c->mass = (float *)lctx__new(&c->alloc, bytes);
+    if (!c->mass != !cache->mass || lctx__slots_reserve(c, cache->n_slot)) {
         lctx_cache_free(c);
         return LCTX_E_MEMORY;
     }
-    c->n = cache->n, c->cut = cache->cut, c->kept = cache->kept, c->n_kept = cache->n_kept;
-    c->n_before = cache->n_before;
-    if (c->kept) lctx__count_up(&c->kept->refs);
+    if (c->mass) memcpy(c->mass, cache->mass, (size_t)bytes);
     for (i = 0; i < cache->n_slot; i++) c->slot[i] = lctx__slot_share(&cache->slot[i]);
     c->n_slot = cache->n_slot;
     *fork = c;
@@ -6000,27 +5982,29 @@ static void lctx__checksum(lctx__stream *s, const void *data, size_t n)
         s->sum ^= s->sum >> 29;      /* so that high bits reach low ones */
     }
 }
-static lctx_status lctx__save(lctx__stream *s, const void *data, size_t n)
+/* Writes or reads n bytes, whichever way the stream goes. */
+static lctx_status lctx__carry(lctx__stream *s, void *data, int64_t n)
 {
-    lctx__checksum(s, data, n);
-    return n && s->write(s->user, data, n) ? LCTX_E_IO : LCTX_OK;
-}
-static lctx_status lctx__load(lctx__stream *s, void *data, size_t n)
-{
-    if (n && s->read(s->user, data, n)) return LCTX_E_IO;
-    lctx__checksum(s, data, n);
+    if (n && (s->write ? s->write(s->user, data, (size_t)n) : s->read(s->user, data, (size_t)n)))
+        return LCTX_E_IO;
+    lctx__checksum(s, data, (size_t)n);
     return LCTX_OK;
 }
-static lctx_status lctx__save_sum(lctx__stream *s)
+static lctx_status lctx__carry_sum(lctx__stream *s)
 {
-    uint64_t sum = s->sum;
-    return lctx__save(s, &sum, sizeof sum);
-}
-static lctx_status lctx__load_sum(lctx__stream *s)
-{
-    uint64_t want = s->sum, sum;
-    if (lctx__load(s, &sum, sizeof sum)) return LCTX_E_IO;
+    const uint64_t want = s->sum;
+    uint64_t sum = want;
+    if (lctx__carry(s, &sum, sizeof sum)) return LCTX_E_IO;
     return sum == want ? LCTX_OK : LCTX_E_FORMAT;
+}
+/* A head of n words, of which the first `fixed` are as one's own: format, then shape. */
+static lctx_status lctx__carry_head(lctx__stream *s, int64_t *head, const int64_t *own, int n,
+                                   int fixed)
+{
+    lctx_status st = lctx__carry(s, head, (int64_t)n * 8);
+    if (!st && memcmp(head, own, 2 * 8)) st = LCTX_E_FORMAT;
+    if (!st) st = lctx__carry_sum(s);
+    return !st && memcmp(head, own, (size_t)fixed * 8) ? LCTX_E_MISMATCH : st;
 }
 
 enum { LCTX__HEAD_WORDS = 17, LCTX__PIECE = 65536 };
@@ -6047,7 +6031,7 @@ static lctx_status lctx__head_check(const lctx_cache *c, const int64_t head[LCTX
 
 /* The accounts of mass, now and before the last append; rows are even in floats, what is too much
    is zero. They come last, when what they belong to has come. */
-static lctx_status lctx__save_mass(const lctx_cache *c, lctx__stream *s)
+static lctx_status lctx__carry_mass(const lctx_cache *c, lctx__stream *s)
 {
     const int64_t n = c->mass ? lctx__held(c) : 0;
     lctx_status st = LCTX_OK;
@@ -6055,18 +6039,17 @@ static lctx_status lctx__save_mass(const lctx_cache *c, lctx__stream *s)
     for (row = 0; !st && n && row < 2 * c->d.n_head_kv; row++) {
         float *mass = c->mass + row * c->cap_mass;
         if (n % 2) mass[n] = 0;
-        st = lctx__save(s, mass, (size_t)(n + n % 2) * 4);
+        st = lctx__carry(s, mass, (n + n % 2) * 4);
     }
     return st;
 }
-static lctx_status lctx__load_mass(lctx_cache *c, lctx__stream *s)
+
+static lctx_status lctx__carry_slot(const lctx_cache *c, lctx__stream *s, const lctx__slot *slot)
 {
-    const int64_t n = lctx__held(c);
-    lctx_status st = lctx__mass_reserve(c, 0);
-    int64_t row;
-    for (row = 0; !st && c->mass && row < 2 * c->d.n_head_kv; row++)
-        st = lctx__load(s, c->mass + row * c->cap_mass, (size_t)(n + n % 2) * 4);
-    return st;
+    lctx_status st = lctx__carry(s, (char *)slot->block + LCTX__ALIGN,
+                                 lctx__tiles_bytes(&c->tiles));
+    if (st || !slot->open) return st;
+    return lctx__carry(s, (char *)slot->open + LCTX__ALIGN, lctx__open_bytes(c) - LCTX__ALIGN);
 }
 
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
@@ -6076,21 +6059,17 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     lctx_status st;
     if (!cache || !write) return LCTX_E_NULL;
     lctx__cache_head(cache, head);
-    if ((st = lctx__save(&s, head, sizeof head)) == LCTX_OK) st = lctx__save_sum(&s);
-    if (!st && cache->kept)
-        st = lctx__save(&s, (char *)cache->kept + LCTX__ALIGN,
-                        (size_t)(lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN));
+    st = lctx__carry_head(&s, head, head, LCTX__HEAD_WORDS, 0);
+    if (!st && cache->kept) st = lctx__carry(&s, (char *)cache->kept + LCTX__ALIGN,
+                                            lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN);
     for (i = 0; !st && i < cache->n_slot; i++) {
         const lctx__slot *slot = &cache->slot[i];
-        const int64_t words[2] = { slot->id, slot->open ? slot->open_from : -1 };
-        st = lctx__save(&s, words, sizeof words);
-        if (!st) st = lctx__save(&s, (char *)slot->block + LCTX__ALIGN,
-                                 (size_t)lctx__tiles_bytes(&cache->tiles));
-        if (!st && slot->open) st = lctx__save(&s, (char *)slot->open + LCTX__ALIGN,
-                                               (size_t)(lctx__open_bytes(cache) - LCTX__ALIGN));
+        int64_t words[2] = { slot->id, slot->open ? slot->open_from : -1 };
+        st = lctx__carry(&s, words, sizeof words);
+        if (!st) st = lctx__carry_slot(cache, &s, slot);
     }
-    if (!st) st = lctx__save_mass(cache, &s);
-    return st ? st : lctx__save_sum(&s);
+    if (!st) st = lctx__carry_mass(cache, &s);
+    return st ? st : lctx__carry_sum(&s);
 }
 
 /* A block of so many bytes, which grows as they arrive: a head may promise anything. */
@@ -6106,7 +6085,7 @@ static lctx_status lctx__load_block(const lctx_cache *c, lctx__stream *s, int64_
         else memcpy((char *)grown + LCTX__ALIGN, (char *)b + LCTX__ALIGN,
                     (size_t)(have - LCTX__ALIGN));
         lctx__block_drop(c, b, have);
-        if (!st) st = lctx__load(s, (char *)grown + have, (size_t)(cap - have));
+        if (!st) st = lctx__carry(s, (char *)grown + have, cap - have);
     }
     if (st) lctx__block_drop(c, b, have);
     else *block = b;
@@ -6135,7 +6114,7 @@ static lctx_status lctx__load_slot(lctx_cache *c, lctx__stream *s, int64_t id, i
     const int64_t end = (id + 1) * c->d.block;
     int64_t words[2];
     lctx__slot *slot;
-    lctx_status st = lctx__load(s, words, sizeof words);
+    lctx_status st = lctx__carry(s, words, sizeof words);
     if (st) return st;
     if (words[0] != id || (words[1] != -1 && (!lctx__opens(c) || words[1] % LCTX_TILE ||
         words[1] < id * c->d.block || words[1] >= lctx__min(end, n))))
@@ -6143,11 +6122,9 @@ static lctx_status lctx__load_slot(lctx_cache *c, lctx__stream *s, int64_t id, i
     if ((st = lctx__slots_reserve(c, c->n_slot + 1)) != LCTX_OK) return st;
     if ((st = lctx__slot_new(c, id)) != LCTX_OK) return st;
     slot = &c->slot[c->n_slot - 1];
-    st = lctx__load(s, (char *)slot->block + LCTX__ALIGN, (size_t)lctx__tiles_bytes(&c->tiles));
     if (words[1] == -1) lctx__close(c, slot);
     else slot->open_from = words[1];
-    if (!st && slot->open) st = lctx__load(s, (char *)slot->open + LCTX__ALIGN,
-                                           (size_t)(lctx__open_bytes(c) - LCTX__ALIGN));
+    st = lctx__carry_slot(c, s, slot);
     if (!st && end <= n) lctx__summarise(c, slot->block);
     return st;
 }
@@ -6161,8 +6138,8 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
     const int64_t lead = windowed ? lctx__min(lctx__n_blocks(c, c->d.n_sink), all) : 0;
     lctx_status st = LCTX_OK;
     int64_t i;
-    if (n_slot < lead || n_slot > most || (!windowed && n_slot != (n > c->cut || n_slot ? most : 0)))
-        return LCTX_E_FORMAT;
+    if (n_slot < lead || n_slot > most) return LCTX_E_FORMAT;
+    if (!windowed && n_slot < most && (n_slot || n > c->cut)) return LCTX_E_FORMAT;
     for (i = 0; !st && i < n_slot; i++)
         st = lctx__load_slot(c, s, i < lead ? i : all - n_slot + i, n);
     c->n = n;
@@ -6176,19 +6153,18 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     lctx_cache fresh, old;
     lctx_status st;
     if (!cache || !read) return LCTX_E_NULL;
-    if ((st = lctx__load(&s, head, sizeof head)) != LCTX_OK) return st;
     lctx__cache_head(cache, mine);
-    if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
-        return st ? st : LCTX_E_FORMAT;
-    if (memcmp(head + 2, mine + 2, 10 * 8)) return LCTX_E_MISMATCH;
-    if ((st = lctx__head_check(cache, head)) != LCTX_OK) return st;
-    fresh = *cache;
-    lctx__contents_none(&fresh);
+    st = lctx__carry_head(&s, head, mine, LCTX__HEAD_WORDS, 12);
+    if (!st) st = lctx__head_check(cache, head);
+    if (st) return st;
+    memset(&fresh, 0, sizeof fresh);
+    fresh.d = cache->d, fresh.alloc = cache->alloc, fresh.tiles = cache->tiles;
     fresh.n_before = head[16];
     st = lctx__load_kept(&fresh, &s, head[14], head[15]);
     if (!st) st = lctx__load_blocks(&fresh, &s, head[12], head[13]);
-    if (!st) st = lctx__load_mass(&fresh, &s);
-    if (!st) st = lctx__load_sum(&s);
+    if (!st) st = lctx__mass_reserve(&fresh, 0);
+    if (!st) st = lctx__carry_mass(&fresh, &s);
+    if (!st) st = lctx__carry_sum(&s);
     old = *cache;
     if (!st) *cache = fresh;
     else old = fresh;
@@ -6760,11 +6736,9 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
         st = lctx__feed(s, tokens, n, which, logits);
         for (i = 0; i < s->m.n_layer; i++) {
             if (st && !before) lctx__undo(s->cache[i], n0);
-            if (st && before) {
-                lctx_cache *failed = s->cache[i];
-                s->cache[i] = before[i], before[i] = failed;
-            }
-            if (before) lctx_cache_free(before[i]);
+            if (!before) continue;
+            lctx_cache_free(st ? s->cache[i] : before[i]);
+            if (st) s->cache[i] = before[i];
         }
         if (st) s->n = n0;
         else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
@@ -6833,7 +6807,7 @@ LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write w
     int32_t i;
     if (!session || !write) return LCTX_E_NULL;
     lctx__session_head(session, head);
-    if ((st = lctx__save(&s, head, sizeof head)) == LCTX_OK) st = lctx__save_sum(&s);
+    st = lctx__carry_head(&s, head, head, LCTX__SESSION_WORDS, 0);
     for (i = 0; !st && i < session->m.n_layer; i++)
         st = lctx_cache_save(session->cache[i], write, user);
     return st;
@@ -6848,11 +6822,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     int32_t i;
     int64_t bytes;
     if (!session || !read) return LCTX_E_NULL;
-    if ((st = lctx__load(&s, head, sizeof head)) != LCTX_OK) return st;
     lctx__session_head(session, mine);
-    if (memcmp(head, mine, 2 * 8) || (st = lctx__load_sum(&s)) != LCTX_OK)
-        return st ? st : LCTX_E_FORMAT;
-    if (memcmp(head + 2, mine + 2, 6 * 8)) return LCTX_E_MISMATCH;
+    if ((st = lctx__carry_head(&s, head, mine, LCTX__SESSION_WORDS, 8)) != LCTX_OK) return st;
     bytes = session->m.n_layer * (int64_t)sizeof *fresh;
     fresh = (lctx_cache **)lctx__new(&session->alloc, bytes);
     st = fresh ? lctx__fork_caches(session, fresh) : LCTX_E_MEMORY;
