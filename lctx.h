@@ -978,7 +978,8 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
    cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
    raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
-   of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+   of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED; the
+   account is as before then. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
