@@ -193,6 +193,9 @@ static void test_rope_descs(void)
     BAD(d->mscale_all_dim = NAN, E_MSCALE, "mscale_all_dim");
     BAD(d->short_mscale = -1, E_MSCALE, "short_mscale");
     BAD(d->long_mscale = INFINITY, E_MSCALE, "long_mscale");
+    BAD((d->mscale_all_dim = 1e200, d->scheme = LCTX_ROPE_YARN), E_MSCALE, "mscale_all_dim");
+    BAD((d->mscale = 1.7e308, d->mscale_all_dim = 1, d->factor = 1e300, d->scheme = LCTX_ROPE_YARN),
+        E_MSCALE, "mscale");
     BAD(d->n_hat = -1, E_N_HAT, "n_hat");
     BAD(d->xpos_base = -1, E_XPOS, "xpos_base");
     BAD(d->xpos_center = -1, E_XPOS, "xpos_center");
