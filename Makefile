@@ -176,25 +176,27 @@ fuzz: $(B)/flags
 	    $(MAKE) $(FUZZERS:%=$(F)/%) && sh tests/fuzz/run.sh $(F) $(SECONDS) $(FUZZERS); \
 	else echo 'SKIPPED fuzz: no clang with libFuzzer ($(FUZZ_CC))'; fi
 
-# Rules for one set of sanitizers: its folder, its flags, the fuzzers that are made with it.
+# Rules for one set of sanitizers: its folder, flags to compile and to link, parts, fuzzers. What
+# libFuzzer counts by would be races, so that threads are driven by random bytes alone.
 define FUZZ_RULES
 $(F)/$(1)/lctx.o: lctx.h $(B)/flags
 	@echo 'CC  $$@'
 	@mkdir -p $$(@D)
-	$(Q)$(FUZZ_C99) -fsanitize=fuzzer-no-link,$(2) -fno-sanitize-recover=all $(FUZZ_LCTX) \
+	$(Q)$(FUZZ_C99) -fsanitize=$(2) -fno-sanitize-recover=all $(FUZZ_LCTX) \
 	    -x c -c lctx.h -o $$@
 
 $(F)/$(1)/%.o: %.c $(FUZZ_H) lctx.h $(B)/flags
 	@mkdir -p $$(@D)
-	$(Q)$(FUZZ_C99) -fsanitize=fuzzer-no-link,$(2) -fno-sanitize-recover=all -c $$< -o $$@
+	$(Q)$(FUZZ_C99) -fsanitize=$(2) -fno-sanitize-recover=all -c $$< -o $$@
 
-$(3:%=$(F)/%): $(F)/%: $(F)/$(1)/fuzz_%.o $(FUZZ_PARTS:%=$(F)/$(1)/%.o) $(F)/$(1)/lctx.o \
+$(5:%=$(F)/%): $(F)/%: $(F)/$(1)/fuzz_%.o $(4:%=$(F)/$(1)/%.o) $(F)/$(1)/lctx.o \
     $(B)/tests_oracle.o
 	@echo 'LD  $$@'
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,$(2) $$^ -o $$@ -lm
+	$(Q)$(FUZZ_CC) -fsanitize=$(strip $(3)) $$^ -o $$@ -lm
 endef
-$(eval $(call FUZZ_RULES,address,address$(,)undefined,$(filter-out threads,$(FUZZERS))))
-$(eval $(call FUZZ_RULES,thread,thread,threads))
+$(eval $(call FUZZ_RULES,address,fuzzer-no-link$(,)address$(,)undefined,\
+    fuzzer$(,)address$(,)undefined,$(FUZZ_PARTS),$(filter-out threads,$(FUZZERS))))
+$(eval $(call FUZZ_RULES,thread,thread,thread,$(FUZZ_PARTS) driver,threads))
 
 $(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(FUZZ_H) tests/fuzz/fuzz.c \
     tests/fuzz/tiny.c $(B)/tests_oracle.o $(B)/shared.a $(B)/lctx.o

@@ -618,6 +618,7 @@ static void test_cuts(void)
 {
     spec s;
     image b;
+    gguf g;
     size_t n;
     int early = 0, late = 0, texts = 0;
     char error[240];
@@ -632,6 +633,9 @@ static void test_cuts(void)
     }
     check(early == (int)b.header, "cut at each byte of its header, a file is refused (%d)", early);
     check(late > 0 && texts == early + late, "cut in its data as well, each time with an error's text");
+    check(gguf_open_memory(&g, b.data, b.header / 2) != GGUF_OK && g.keys
+          && !gguf_find(&g, "general.architecture"), "nothing is found in a file that was refused");
+    gguf_close(&g);
     free(b.data);
 }
 

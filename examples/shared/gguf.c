@@ -300,6 +300,7 @@ static gguf_status parse(gguf *g)
     if (status == GGUF_OK) status = read_tensors(g, &r, offsets);
     if (status == GGUF_OK && big_endian()) status = swap_tensors(g);
     free(offsets);
+    if (status != GGUF_OK) g->n_keys = g->n_tensors = 0;      /* half read: nothing is found */
     return status;
 }
 

@@ -1,12 +1,13 @@
 /* driver.c - a fuzzer without libFuzzer, for any compiler: replays files and all files of folders,
-   or with --random SEED N so many inputs of random bytes. Closes with "NAME: N passed, 0 failed";
-   what fails ends it before that. */
+   or with --random SEED N so many inputs of random bytes, or with --seconds N as many as that time
+   allows. Closes with "NAME: N passed, 0 failed"; what fails ends it before that. */
 #include "fuzz.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int64_t replayed;
 
@@ -53,6 +54,7 @@ static void random_input(uint64_t seed)
         const uint64_t x = fuzz_hash(seed, 2, i);
         data[i] = (uint8_t)(mask == 0 ? x & 7 : mask == 1 && x >> 60 ? 0 : x);
     }
+    fuzz_say("--random %llu 1", (unsigned long long)seed);
     LLVMFuzzerTestOneInput(data, n);
     replayed++;
 }
@@ -64,9 +66,12 @@ int main(int argc, char **argv)
     uint64_t seed;
     if (argc == 4 && !strcmp(argv[1], "--random")) {
         seed = strtoull(argv[2], NULL, 0), n = strtoll(argv[3], NULL, 0);
-        for (i = 0; i < n; i++) {
-            fuzz_say("--random %llu 1", (unsigned long long)(seed + (uint64_t)i));
-            random_input(seed + (uint64_t)i);
+        for (i = 0; i < n; i++) random_input(seed + (uint64_t)i);
+    } else if (argc == 3 && !strcmp(argv[1], "--seconds")) {
+        const time_t end = time(NULL) + strtol(argv[2], NULL, 0);
+        for (seed = (uint64_t)end; time(NULL) < end; seed++) {
+            fprintf(stderr, "--random %llu 1\r", (unsigned long long)seed);
+            random_input(seed);
         }
     } else for (i = 1; i < argc; i++) replay_all(argv[i]);
     printf("%s: %lld passed, 0 failed\n", name ? name + 1 : argv[0], (long long)replayed);

@@ -395,7 +395,7 @@ static int spoil(call *c)
     const int64_t big = bytes_int(&c->b);
     const int32_t small = (int32_t)(uint32_t)((uint64_t)big & UINT32_MAX);
     const float real = (float)bytes_real(&c->b);
-    const int field = (int)bytes_in(&c->b, 0, 41);
+    const int field = (int)bytes_in(&c->b, 0, 44);
     const int listed = a->q_pos || a->q_group;
     fuzz_say("field %d: %lld or %g", field, (long long)big, (double)real);
     switch (field) {
@@ -440,6 +440,9 @@ static int spoil(call *c)
     case 38: c->far.kind = small, c->far.leak = (double)real, c->far.group = small; return 0;
     case 39: a->far_pos = big; return 0;
     case 40: c->pattern.length = big, c->pattern.back = big, c->pattern.local = big; return 0;
+    case 41: c->rope.pairing = small; return 0;
+    case 42: c->rope.n_rot = small; return 0;
+    case 43: c->rope.n_hat = c->rope.xpos_center = big; return 0;
     default: c->pattern.dilation = small, c->pattern.global0 = big; return 0;
     }
 }

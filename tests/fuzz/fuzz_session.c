@@ -129,7 +129,7 @@ static void do_feed(world *w)
     for (i = 0; i < n; i++)
         p->tokens[p->n + i] = (int32_t)(fuzz_hash(seed, 1, (uint64_t)i) % TINY_SOUND);
     if (bad) p->tokens[p->n + (int64_t)(seed % (uint64_t)n)] = TINY_VOCAB - bytes_flag(&w->b);
-    w->stop.calls = 0, w->stop.at = bytes_rarely(&w->b, 8) ? bytes_in(&w->b, 1, 4) : 0;
+    w->stop.calls = 0, w->stop.at = bytes_rarely(&w->b, 4) ? bytes_in(&w->b, 1, 4) : 0;
     may_fail |= w->stop.at || w->memory.fail_at || w->pool || w->t.desc.max_tokens;
     if (may_fail) before = probe_of(w, p);
     st = lctx_session_feed(p->s, p->tokens + p->n, n, which, logits);

@@ -107,7 +107,7 @@ static void try_cache(world *w)
     rows.n = many(&w->b, 2), rows.k = rows.v = x;
     rows.k_token = many(&w->b, 0), rows.k_head = many(&w->b, 0);
     rows.v_token = many(&w->b, 0), rows.v_head = many(&w->b, 0);
-    if (rows.n > 1) rows.n += LEND;          /* more than there is memory for */
+    if (rows.n > 1 && rows.n < LEND) rows.n += LEND;      /* more than there is memory for */
     if (rows.n != 1 || (d.n_head_kv <= 2 && d.d_k <= 9 && d.d_v <= 9 && !rows.k_token &&
                         !rows.k_head && !rows.v_token && !rows.v_head)) {
         st = lctx_cache_append(c, &rows);
@@ -138,7 +138,7 @@ static void try_cache(world *w)
     if (a.n_q) FUZZ_CHECK(lctx_cache_retrieve(c, &a, &retrieve, x, 4), "retrieved nothing");
     (void)lctx_cache_spans(c, NULL, 0, &n);
     FUZZ_CHECK(n >= 0 && n <= 3, "%lld spans", (long long)n);
-    FUZZ_CHECK(lctx_cache_spans(c, NULL, -many(&w->b, 9) - 1, &n), "spans");
+    FUZZ_CHECK(lctx_cache_spans(c, NULL, -1 - bytes_in(&w->b, 0, 255), &n), "spans");
     lctx_cache_free(c);
 }
 

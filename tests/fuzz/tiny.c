@@ -65,9 +65,9 @@ static void describe(tiny *t, bytes *b, const lctx_allocator *alloc)
     d->policy = (int32_t)bytes_in(b, 0, LCTX_POLICY_COUNT - 1);
     d->k_type = (int32_t)bytes_in(b, 0, LCTX_TYPE_COUNT - 1);
     d->v_type = (int32_t)bytes_in(b, 0, LCTX_TYPE_COUNT - 1);
-    if (d->policy != LCTX_FULL) d->window = bytes_in(b, 1, 150);
+    if (d->policy != LCTX_FULL) d->window = bytes_in(b, 1, d->policy == LCTX_HEAVY ? 40 : 150);
     if (d->policy == LCTX_SINKS || d->policy == LCTX_HEAVY) d->n_sink = (int32_t)bytes_in(b, 1, 80);
-    if (d->policy == LCTX_HEAVY) d->n_heavy = bytes_in(b, 1, 60);
+    if (d->policy == LCTX_HEAVY) d->n_heavy = bytes_in(b, 1, 20);
     d->block = 64 * (int32_t)bytes_in(b, 1, 3), d->chunk = chunks[bytes_in(b, 0, 7)];
     if (bytes_rarely(b, 8)) d->max_tokens = bytes_in(b, 1, 200);
     d->raw_keys = bytes_rarely(b, 4);
