@@ -12,7 +12,7 @@ enum { MOST = 400, SESSIONS = 3 };
 typedef struct seat {
     lctx_session *s;
     int32_t tokens[MOST];
-    int64_t n;
+    int64_t n, before;           /* before the last feed */
 } seat;
 
 typedef struct world {
@@ -40,9 +40,13 @@ static lctx_session_info info_of(const seat *p)
     return x;
 }
 
-/* How a fork would go on: 80 tokens, of which the last one's logits. A save also writes rows that
-   were forgotten, so its bytes do not tell. */
-typedef struct probe { lctx_status st; lctx_session_info info; float logits[TINY_VOCAB]; } probe;
+/* How forks would go on: 80 tokens, of which the last one's logits, from the end and from before the
+   last feed. A save also writes rows that were forgotten, so its bytes do not tell. */
+typedef struct probe {
+    lctx_status st[2];
+    lctx_session_info info;
+    float logits[2][TINY_VOCAB];
+} probe;
 
 static probe probe_of(world *w, const seat *p)
 {
@@ -56,10 +60,13 @@ static probe probe_of(world *w, const seat *p)
     for (i = 0; i < 80; i++) tokens[i] = (i * 7 + 3) % TINY_SOUND;
     x.info = info_of(p), x.info.scratch_bytes = 0;
     memset(&x.info.refused, 0, sizeof x.info.refused);
-    x.st = lctx_session_fork(p->s, &fork);
-    if (!x.st) x.st = lctx_session_feed(fork, tokens, 80, LCTX_LOGITS_LAST, x.logits);
-    if (x.st) memset(x.logits, 0, sizeof x.logits);
-    lctx_session_free(fork);
+    for (i = 0; i < 2; i++, fork = NULL) {
+        x.st[i] = lctx_session_fork(p->s, &fork);
+        if (!x.st[i] && i) x.st[i] = lctx_session_rewind(fork, p->before);
+        if (!x.st[i]) x.st[i] = lctx_session_feed(fork, tokens, 80, LCTX_LOGITS_LAST, x.logits[i]);
+        if (x.st[i]) memset(x.logits[i], 0, sizeof x.logits[i]);
+        lctx_session_free(fork);
+    }
     w->memory.fail_at = fail_at, w->stop.at = stop_at;
     return x;
 }
@@ -68,18 +75,21 @@ static probe probe_of(world *w, const seat *p)
 static void as_before(world *w, const seat *p, const probe *before, const char *what)
 {
     const probe now = probe_of(w, p);
+    int i;
     FUZZ_CHECK(!memcmp(&now.info, &before->info, sizeof now.info), "info changed by %s", what);
-    if (w->pool && (now.st || before->st)) return;
-    FUZZ_CHECK(now.st == before->st, "after %s it goes on with: %s, not %s", what,
-               lctx_status_text(now.st), lctx_status_text(before->st));
-    FUZZ_CHECK(!memcmp(now.logits, before->logits, sizeof now.logits), "after %s it goes on with "
-               "other bits", what);
+    for (i = 0; i < 2; i++) {
+        if (w->pool && (now.st[i] || before->st[i])) continue;
+        FUZZ_CHECK(now.st[i] == before->st[i], "after %s it goes on with: %s, not %s", what,
+                   lctx_status_text(now.st[i]), lctx_status_text(before->st[i]));
+        FUZZ_CHECK(!memcmp(now.logits[i], before->logits[i], sizeof now.logits[i]),
+                   "after %s it goes on with other bits%s", what, i ? " from before the last feed" : "");
+    }
 }
 
 static int create(world *w, seat *p)
 {
     const lctx_status st = lctx_session_create(&w->t.model, &w->t.desc, &p->s);
-    p->n = 0;
+    p->n = p->before = 0;
     FUZZ_CHECK(!st == (p->s != NULL), "create: %s", lctx_status_text(st));
     return !st;
 }
@@ -139,7 +149,7 @@ static void do_feed(world *w)
         as_before(w, p, &before, lctx_status_text(st));
         return;
     }
-    p->n += n;
+    p->before = p->n, p->n += n;
     if (which == LCTX_LOGITS_LAST && check) check_logits(w, p, logits);
     if (which == LCTX_LOGITS_ALL && check) check_logits(w, p, logits + (n - 1) * TINY_VOCAB);
 }
@@ -154,7 +164,7 @@ static void do_rewind(world *w)
     const probe before = probe_of(w, p);
     const lctx_status st = lctx_session_rewind(p->s, n);
     fuzz_say("rewind %lld to %lld: %s", (long long)p->n, (long long)n, lctx_status_text(st));
-    if (!st) p->n = n;
+    if (!st) p->n = n, p->before = n < p->before ? n : p->before;
     if (!st) return;
     FUZZ_CHECK(n < 0 ? st == LCTX_E_POS : st == LCTX_E_EVICTED && n < x.rewind_min && n > 0,
                "rewind to %lld of %lld: %s", (long long)n, (long long)x.rewind_min,
@@ -206,7 +216,7 @@ static void do_fork(world *w)
     FUZZ_CHECK(!st ? p->s != NULL : st == LCTX_E_MEMORY && !p->s, "fork: %s", lctx_status_text(st));
     if (st) return;
     memcpy(p->tokens, w->p->tokens, sizeof p->tokens);
-    p->n = w->p->n;
+    p->n = w->p->n, p->before = w->p->before;
     check_same(w, w->p, p);
 }
 
@@ -230,7 +240,7 @@ static void do_restore(world *w)
         as_before(w, p, &before, "a restore that failed");
     } else {
         memcpy(p->tokens, w->p->tokens, sizeof p->tokens);
-        p->n = w->p->n;
+        p->n = w->p->n, p->before = w->p->before;
         check_same(w, w->p, p);
     }
     fuzz_stream_free(&stream);
