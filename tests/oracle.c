@@ -309,7 +309,7 @@ static long double distance(const oracle_attn *a, int64_t t, int64_t j)
     if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
     if (a->far_kind == ORACLE_TRUE || m - n < w) return (long double)(m - n);
     if (a->far_kind == ORACLE_CLAMP) return (long double)w;
-    if (a->far_kind == ORACLE_LEAKY) return w + (long double)(m - n - w) / a->far_leak;
+    if (a->far_kind == ORACLE_LEAKY) return (long double)w + (long double)(m - n - w) / a->far_leak;
     return (long double)(m / a->far_group - n / a->far_group + w - w / a->far_group);
 }
 
@@ -332,8 +332,8 @@ static double raw_product(const oracle_attn *a, int64_t t, int64_t j, const floa
         double grow = (double)(r->attn_factor * r->attn_factor);
         angle = apart_by * r->freq[i];
         if (r->n_hat > 0)
-            angle = m * (m < r->n_hat ? r->plain : r->freq)[i]
-                  - n * (n < r->n_hat ? r->plain : r->freq)[i];
+            angle = (long double)m * (m < r->n_hat ? r->plain : r->freq)[i]
+                  - (long double)n * (n < r->n_hat ? r->plain : r->freq)[i];
         if (r->xpos_base != 0)
             grow *= (double)(oracle_rope_growth(r, m, i) / oracle_rope_growth(r, n, i));
         sum += grow * (cos((double)angle) * even - sin((double)angle) * odd);
