@@ -532,6 +532,7 @@ static void expect_select(const world *w, shadow *s, const lctx_select *x)
 {
     const int64_t cut = s->n - least(x->window, s->n);
     int64_t list[MOST], n, i, j, keep;
+    unsigned char was[MOST];
     double rank[MOST];
     int g, moved = 0;
     for (g = 0; g < w->d.n_head_kv; g++) {
@@ -546,7 +547,7 @@ static void expect_select(const world *w, shadow *s, const lctx_select *x)
             for (j = greatest(i - x->pool / 2, 0); j <= least(i + x->pool / 2, n - 1); j++)
                 if ((double)mass[j] > rank[i]) rank[i] = (double)mass[j];
         }
-        for (i = 0; i < n; i++) s->held[g][list[i]] = 0;
+        for (i = 0; i < n; i++) was[i] = s->held[g][list[i]], s->held[g][list[i]] = 0;
         for (; keep > 0; keep--) {
             int64_t best = -1;
             for (i = 0; i < n; i++)
@@ -554,7 +555,7 @@ static void expect_select(const world *w, shadow *s, const lctx_select *x)
             s->held[g][list[best]] = 1;
         }
         for (i = 0; i < n; i++)
-            if (s->held[g][list[i]]) s->held[g][list[i]] = 1, shadow_move(w, s, g, list[i]);
+            if (s->held[g][list[i]]) s->held[g][list[i]] = was[i], shadow_move(w, s, g, list[i]);
     }
     if (moved) s->plain = 0;
 }
