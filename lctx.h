@@ -1273,7 +1273,7 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  define LCTX_ISAS ~LCTX__PROMISED
 #endif
 #define LCTX__ASKED (LCTX_ISAS & LCTX__OURS)
-#define LCTX__SETS  (LCTX__ASKED | (LCTX__ASKED & 0x28) >> 1)    /* dots are built on the set below */
+#define LCTX__SETS  (LCTX__ASKED | (LCTX__ASKED & 0x28) >> 1)  /* dots want the set below */
 #if !LCTX__SETS
 #  error "LCTX_ISAS names no instruction set of this target"
 #endif
@@ -2134,7 +2134,7 @@ static const float lctx__lane[LCTX_TILE] = {
 };
 
 #define LCTX__NAME(a, b) a##b
-#define LCTX__SET(isa)   LCTX__NAME(lctx__set, isa)    /* points at the set's table, or at nothing */
+#define LCTX__SET(isa)   LCTX__NAME(lctx__set, isa)    /* points at a set's table, or at nothing */
 #define LCTX__ISA 0                                    /* numbers as in lctx_isa */
 #include LCTX_FILE
 #define LCTX__ISA 1
