@@ -532,8 +532,8 @@ static void expect_select(const world *w, shadow *s, const lctx_select *x)
 {
     const int64_t cut = s->n - least(x->window, s->n);
     int64_t list[MOST], n, i, j, keep;
-    unsigned char was[MOST];
     double rank[MOST];
+    char stays[MOST];
     int g, moved = 0;
     for (g = 0; g < w->d.n_head_kv; g++) {
         const float *mass = x->mass + g * (x->mass_head / 4);
@@ -547,15 +547,16 @@ static void expect_select(const world *w, shadow *s, const lctx_select *x)
             for (j = greatest(i - x->pool / 2, 0); j <= least(i + x->pool / 2, n - 1); j++)
                 if ((double)mass[j] > rank[i]) rank[i] = (double)mass[j];
         }
-        for (i = 0; i < n; i++) was[i] = s->held[g][list[i]], s->held[g][list[i]] = 0;
+        memset(stays, 0, sizeof stays);
         for (; keep > 0; keep--) {
             int64_t best = -1;
             for (i = 0; i < n; i++)
-                if (!s->held[g][list[i]] && (best < 0 || rank[i] >= rank[best])) best = i;
-            s->held[g][list[best]] = 1;
+                if (!stays[i] && (best < 0 || rank[i] >= rank[best])) best = i;
+            stays[best] = 1;
         }
         for (i = 0; i < n; i++)
-            if (s->held[g][list[i]]) s->held[g][list[i]] = was[i], shadow_move(w, s, g, list[i]);
+            if (stays[i]) shadow_move(w, s, g, list[i]);
+            else s->held[g][list[i]] = 0;
     }
     if (moved) s->plain = 0;
 }
@@ -568,7 +569,7 @@ static void do_select(world *w)
     lctx_select sel;
     lctx_status st;
     int64_t i;
-    int g, had = 0;
+    int g;
     memset(&sel, 0, sizeof sel);
     sel.n_heavy = bytes_in(&w->b, 0, 200), sel.window = bytes_in(&w->b, 0, 200);
     sel.n_sink = (int32_t)bytes_in(&w->b, 0, 9), sel.pool = 2 * (int32_t)bytes_in(&w->b, 0, 4) + 1;
@@ -576,7 +577,6 @@ static void do_select(world *w)
         for (i = 0; i < MOST; i++)
             mass[g][i] = (float)(fuzz_hash(w->appends, (uint64_t)g, (uint64_t)i) % 50);
     sel.mass = mass[0], sel.mass_head = (int64_t)sizeof mass[0];
-    for (i = 0; i < s->n - s->base; i++) had |= s->held[0][i] == 2;
     st = lctx_cache_select(w->p->c, &sel);
     fuzz_say("select %d + %lld, pool %d, window %lld: %s", sel.n_sink, (long long)sel.n_heavy,
              sel.pool, (long long)sel.window, lctx_status_text(st));
@@ -589,7 +589,6 @@ static void do_select(world *w)
         failed(w, &x, st);
         return;
     }
-    (void)had;
     expect_select(w, s, &sel);
 }
 

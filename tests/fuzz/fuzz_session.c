@@ -40,8 +40,8 @@ static lctx_session_info info_of(const seat *p)
     return x;
 }
 
-/* How forks would go on: 80 tokens, of which the last one's logits, from the end and from before the
-   last feed. A save also writes rows that were forgotten, so its bytes do not tell. */
+/* How forks would go on: 80 tokens, of which the last one's logits, from the end and from before
+   the last feed. A save also writes rows that were forgotten, so its bytes do not tell. */
 typedef struct probe {
     lctx_status st[2];
     lctx_session_info info;
@@ -82,7 +82,8 @@ static void as_before(world *w, const seat *p, const probe *before, const char *
         FUZZ_CHECK(now.st[i] == before->st[i], "after %s it goes on with: %s, not %s", what,
                    lctx_status_text(now.st[i]), lctx_status_text(before->st[i]));
         FUZZ_CHECK(!memcmp(now.logits[i], before->logits[i], sizeof now.logits[i]),
-                   "after %s it goes on with other bits%s", what, i ? " from before the last feed" : "");
+                   "after %s it goes on with other bits%s", what,
+                   i ? " from before the last feed" : "");
     }
 }
 

@@ -87,7 +87,8 @@ static void try_cache(world *w)
     memset(x, 0, sizeof x);
     d.n_head_kv = some(&w->b, 1, 2), d.d_k = some(&w->b, 1, 9), d.d_v = some(&w->b, 0, 9);
     d.k_type = some(&w->b, 0, LCTX_I4), d.v_type = some(&w->b, 0, LCTX_I4);
-    d.policy = some(&w->b, 0, 3), d.n_sink = some(&w->b, 0, 9), d.block = (int32_t)(64 * (int64_t)some(&w->b, 0, 3));
+    d.policy = some(&w->b, 0, 3), d.n_sink = some(&w->b, 0, 9),
+    d.block = (int32_t)(64 * (int64_t)some(&w->b, 0, 3));
     d.window = many(&w->b, 200), d.n_heavy = many(&w->b, 9), d.summaries = bytes_flag(&w->b);
     d.max_tokens = many(&w->b, 9), d.alloc = &w->alloc;
     st = lctx_cache_tokens(&d, bytes_given, &tokens);
@@ -230,7 +231,7 @@ static void try_model(world *w)
     if (bytes_rarely(&w->b, 4)) all[i]->data = NULL;
     if (bytes_rarely(&w->b, 4)) all[i]->type = bytes_int32(&w->b);
     if (bytes_rarely(&w->b, 4)) all[i]->scale = weights;
-    m.n_layer = bytes_rarely(&w->b, 4) ? -bytes_int32(&w->b) % 2 : 1, m.layers = &layer;
+    m.n_layer = bytes_rarely(&w->b, 4) ? -(int32_t)bytes_in(&w->b, 0, 255) : 1, m.layers = &layer;
     m.n_head = some(&w->b, 1, 4), m.n_head_kv = some(&w->b, 1, 2), m.head_dim = some(&w->b, 0, 16);
     m.d_model = some(&w->b, 1, 32), m.d_ff = some(&w->b, 1, 32), m.n_vocab = some(&w->b, 1, 99);
     m.norm_eps = (float)real(&w->b, 0), m.embd_scale = (float)real(&w->b, 0);
@@ -241,11 +242,11 @@ static void try_model(world *w)
     pattern.kind = some(&w->b, 0, 4), pattern.length = many(&w->b, 99);
     pattern.dilation = some(&w->b, 1, 9), pattern.n_global = many(&w->b, 3);
     pattern.global0 = many(&w->b, 9), pattern.back = many(&w->b, 2), pattern.local = many(&w->b, 9);
-    if (m.n_layer < 0) m.n_layer = 0;
     (void)lctx_model_check(&m);
     d.k_type = some(&w->b, 0, LCTX_I4), d.v_type = some(&w->b, 0, LCTX_I4);
     d.policy = some(&w->b, 0, 3), d.n_sink = some(&w->b, 0, 9), d.window = many(&w->b, 99);
-    d.n_heavy = many(&w->b, 9), d.max_tokens = many(&w->b, 9), d.block = (int32_t)(64 * (int64_t)some(&w->b, 0, 3));
+    d.n_heavy = many(&w->b, 9), d.max_tokens = many(&w->b, 9),
+    d.block = (int32_t)(64 * (int64_t)some(&w->b, 0, 3));
     d.chunk = some(&w->b, 0, 300), d.raw_keys = bytes_flag(&w->b), d.alloc = &w->alloc;
     st = lctx_session_create(&m, &d, &s);
     FUZZ_CHECK(!st == (s != NULL), "create: %s", lctx_status_text(st));
