@@ -588,8 +588,9 @@ static void test_appends(void)
     rows_faults("cache_append", cache_append);
     REFUSES(w.cache = NULL, cache_append, w.rows.refused, E_NULL, NULL, "cache", -1, -1);
     REFUSES(w.rows.n = 1000, cache_append, w.rows.refused, E_FULL, "lctx_rows", "n", -1, -1);
-    REFUSES((w.cache = sinks, w.rows.n = (int64_t)1 << 48), cache_append, w.rows.refused, E_POS,
-            "lctx_rows", "n", -1, -1);
+    if (sizeof(size_t) > 4)      /* else their strides overflow */
+        REFUSES((w.cache = sinks, w.rows.n = (int64_t)1 << 48), cache_append, w.rows.refused,
+                E_POS, "lctx_rows", "n", -1, -1);
     REFUSES((w.cache = sinks, w.rows.n = 400, poor = 1), cache_append, w.rows.refused, E_MEMORY,
             NULL, NULL, -1, -1);
 }
