@@ -2580,7 +2580,7 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
     return LCTX_OK;
 }
 
-#define LCTX__ALL(table) table, sizeof table / sizeof *table
+#define LCTX__ALL(table) (table), sizeof(table) / sizeof *(table)
 /* Strides of f32: as given, if they are as long as what they step over, even, and n of them within
    memory; or packed. */
 typedef struct lctx__stride {
@@ -4678,8 +4678,8 @@ struct lctx_cache {
 
 static int64_t lctx__block_bytes(const lctx_cache *c)
 {
-    const int64_t summary = c->d.summaries ? 2 * (int64_t)c->d.d_k * c->d.n_head_kv * 4 : 0;
-    return LCTX__ALIGN + lctx__tiles_bytes(&c->tiles) + summary;
+    const int64_t row = c->d.summaries ? 2 * 4 * (int64_t)c->d.d_k : 0;
+    return lctx__add(LCTX__ALIGN + lctx__mul(row, c->d.n_head_kv), lctx__tiles_bytes(&c->tiles));
 }
 static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
 {
@@ -4702,7 +4702,7 @@ static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
 static int lctx__opens(const lctx_cache *c) { return c->tiles.k_type == LCTX_I4; }
 static int64_t lctx__open_bytes(const lctx_cache *c)
 {
-    const int64_t tiles = (int64_t)c->tiles.n_head_kv * (c->tiles.cap / LCTX_TILE);
+    const int64_t tiles = lctx__mul(c->tiles.cap / LCTX_TILE, c->tiles.n_head_kv);
     return lctx__add(LCTX__ALIGN, lctx__mul(tiles, lctx__key_bytes(LCTX_F16, c->tiles.d_k)));
 }
 /* The open tile that holds token `at` of the block, of head g. */
@@ -5005,7 +5005,7 @@ static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
 static void lctx__keep_mass(lctx_cache *c, int64_t before, const int64_t *list, int64_t n)
 {
     int64_t row, i, rest = lctx__held(c) - before;
-    for (row = 0; c->mass && row < 2 * c->d.n_head_kv; row++) {
+    for (row = 0; c->mass && row < 2 * (int64_t)c->d.n_head_kv; row++) {
         float *mass = c->mass + row * c->cap_mass;
         for (i = 0; i < n; i++) mass[i] = mass[list[row % c->d.n_head_kv * n + i]];
         memmove(mass + n, mass + before, (size_t)rest * sizeof *mass);
@@ -5262,7 +5262,7 @@ static lctx_status lctx__mass_reserve(lctx_cache *c, int64_t n)
     if (cap == c->cap_mass) return LCTX_OK;
     mass = (float *)lctx__new(&c->alloc, lctx__mass_bytes(c, cap));
     if (!mass) return LCTX_E_MEMORY;
-    for (row = 0; c->mass && row < 2 * c->d.n_head_kv; row++)
+    for (row = 0; c->mass && row < 2 * (int64_t)c->d.n_head_kv; row++)
         memcpy(mass + row * cap, c->mass + row * c->cap_mass, (size_t)held * sizeof *mass);
     lctx__delete(&c->alloc, c->mass, lctx__mass_bytes(c, c->cap_mass));
     c->mass = mass, c->cap_mass = cap;
