@@ -33,6 +33,7 @@ typedef struct stream {
 
 static int32_t read_token(stream *x)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an empty text is refused */
     unsigned char byte = ((const unsigned char *)x->text.data)[x->at];
     x->at = x->at + 1 < x->text.size ? x->at + 1 : 0;
     return r.vocab.token[byte];

@@ -256,6 +256,7 @@ static gguf_status read_tensors(gguf *g, reader *r, uint64_t *offsets)
         if ((status = read_tensor(g, r, i, &g->tensors[i], &offsets[i])) != GGUF_OK) return status;
     start = (r->at + (size_t)align - 1) / (size_t)align * (size_t)align;
     for (i = 0; i < g->n_tensors; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is null has failed before */
         status = place_tensor(g, &g->tensors[i], offsets[i], start, (uint64_t)align);
         if (status != GGUF_OK) return status;
     }

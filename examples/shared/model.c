@@ -72,6 +72,7 @@ static void read_shape(loader *l, model *m)
     x->n_head = key_count(l, "attention.head_count", -1);
     x->n_head_kv = key_count(l, "attention.head_count_kv", x->n_head);
     if (l->status != GGUF_OK) return;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): counts that are no failures are above 0 */
     x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
     d_v = key_count(l, "attention.value_length", x->head_dim);
     x->norm_eps = (float)key_real(l, "attention.layer_norm_rms_epsilon", 1e-5);

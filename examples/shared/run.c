@@ -271,6 +271,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t n)      /* FNV-1a */
 {
     const unsigned char *bytes = data;
     size_t i;
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the model is filled in */
     for (i = 0; i < n; i++) hash = (hash ^ bytes[i]) * 0x100000001B3u;
     return hash;
 }
