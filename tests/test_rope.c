@@ -5,6 +5,7 @@
 #include "hooks.h"
 #include "oracle.h"
 
+#include <float.h>
 #include <math.h>
 
 /* A relative error that double arithmetic cannot do much better than: the exponent of a power is
@@ -541,10 +542,13 @@ static void test_angles(void)
         }
         check(worst <= 0, "cos and sin of \"%s\" are right to float rounding up to position 2^24"
               " (excess %.1e)", configs[k].name, worst);
+        if (LDBL_MANT_DIG == DBL_MANT_DIG) continue;     /* the oracle would know no more */
         check(worst_angle(&rope, ((int64_t)1 << 47) + 12345) <= 0,
               "cos and sin of \"%s\" stay within position * 2^-53 radians at 2^47",
               configs[k].name);
     }
+    if (LDBL_MANT_DIG == DBL_MANT_DIG)
+        printf("  SKIPPED: angles at 2^47 (long double is double here)\n");
 }
 
 static void test_bad_angles(void)
