@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 400, SESSIONS = 3 };
+enum { MOST = 300, SESSIONS = 3 };
 
 typedef struct seat {
     lctx_session *s;
@@ -40,8 +40,9 @@ static lctx_session_info info_of(const seat *p)
     return x;
 }
 
-/* How forks would go on: 80 tokens, of which the last one's logits, from the end and from before
-   the last feed. A save also writes rows that were forgotten, so its bytes do not tell. */
+/* How forks would go on, by the last of some tokens' logits, from the end and from before the last
+   feed: under HEAVY far enough for a choice of what stays. A save also writes rows that were
+   forgotten, so its bytes do not tell. */
 typedef struct probe {
     lctx_status st[2];
     lctx_session_info info;
@@ -50,7 +51,7 @@ typedef struct probe {
 
 static probe probe_of(world *w, const seat *p)
 {
-    const int64_t fail_at = w->memory.fail_at, stop_at = w->stop.at;
+    const int64_t fail_at = w->memory.fail_at, stop_at = w->stop.at, n = by_chunks(w) ? 80 : 2;
     lctx_session *fork = NULL;
     int32_t tokens[80];
     probe x;
@@ -63,7 +64,7 @@ static probe probe_of(world *w, const seat *p)
     for (i = 0; i < 2; i++, fork = NULL) {
         x.st[i] = lctx_session_fork(p->s, &fork);
         if (!x.st[i] && i) x.st[i] = lctx_session_rewind(fork, p->before);
-        if (!x.st[i]) x.st[i] = lctx_session_feed(fork, tokens, 80, LCTX_LOGITS_LAST, x.logits[i]);
+        if (!x.st[i]) x.st[i] = lctx_session_feed(fork, tokens, n, LCTX_LOGITS_LAST, x.logits[i]);
         if (x.st[i]) memset(x.logits[i], 0, sizeof x.logits[i]);
         lctx_session_free(fork);
     }
@@ -289,7 +290,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&w, 0, sizeof w);
     w.b = bytes_of(data, size);
     ok = begin_world(&w);
-    for (i = 0; ok && i < 24 && bytes_left(&w.b); i++) {
+    for (i = 0; ok && i < 16 && bytes_left(&w.b); i++) {
         step(&w);
         (void)info_of(w.p);
     }
