@@ -38,6 +38,10 @@ TEST_HEADERS = $(wildcard tests/*.h)
 TEST_SHARED  = $(patsubst tests/%.c,$(B)/tests_%.o,$(filter-out tests/test_%,$(TEST_FILES)))
 TESTS        = $(patsubst tests/%.c,$(B)/%,$(filter tests/test_%,$(TEST_FILES)))
 
+# The fuzzers, and programs that replay their kept inputs.
+FUZZERS      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS      = $(FUZZERS:%=$(B)/replay_%)
+
 all: examples
 
 # One goal is made with a job for each processor; -j says otherwise.
@@ -163,10 +167,8 @@ FUZZ_CC   ?= clang
 FUZZ_C99   = $(FUZZ_CC) -std=c99 -O1 -g -I. -Itests -Iexamples/shared
 FUZZ_LCTX  = $(if $(FUZZ_SIMD),,-DLCTX_NO_SIMD) -w '-D_Pragma(x)=' -DLCTX_IMPLEMENTATION \
              '-DLCTX_ASSERT(x)=((x) ? (void)0 : __builtin_trap())'
-FUZZERS    = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_H     = $(wildcard tests/fuzz/*.h tests/*.h)
 FUZZ_PARTS = fuzz tiny gguf model text os
-REPLAYS    = $(FUZZERS:%=$(B)/replay_%)
 SECONDS   ?= 10
 vpath %.c tests/fuzz
 

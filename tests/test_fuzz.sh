@@ -10,4 +10,4 @@ for replay in "$build"/replay_*; do
     else echo "  FAIL: $replay $corpus: $out"; failed=$((failed + 1)); fi
 done
 echo "fuzz [any]: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
