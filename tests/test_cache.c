@@ -2252,7 +2252,7 @@ static void test_heavy_cancelled(lctx_type type)
     int64_t calls, cancelled = 0, i, cut;
     lctx_attn a;
     seq s[3];
-    int ok = 1, k, small = 0;
+    int ok = 1, k, small = 0, ended;
     d.block = 64;
     for (k = 0; k < 2; k++) s[k] = seq_new(&d, 183, 2000);
     memset(&a, 0, sizeof a);
@@ -2266,16 +2266,20 @@ static void test_heavy_cancelled(lctx_type type)
         s[2] = seq_fork(&s[0], 183);
         ok &= attend(s[2].c, &a) == LCTX_OK;
         seq_free(&s[2]);
-        for (cut = calls; cut < 0; cut += 1 - calls / 3) {
+        /* Where threads share the work, it may end in fewer calls than before. */
+        for (cut = calls, ended = 0; cut < 0 && !ended; cut += 1 - calls / 3) {
+            lctx_status st;
             calls = -cut;
-            cancelled += attend(s[1].c, &a) == LCTX_E_CANCELLED;
+            st = attend(s[1].c, &a);
+            ended = st == LCTX_OK;
+            cancelled += st == LCTX_E_CANCELLED;
         }
         a.progress = NULL;
         ok &= lctx_cache_attend_size(s[1].c, &a, &bytes) == LCTX_OK;
         scratch = malloc(bytes);
         small += lctx_cache_attend(s[1].c, &a, scratch, bytes - 1) == LCTX_E_SCRATCH;
         free(scratch);
-        for (k = 0; k < 2; k++) ok &= attend(s[k].c, &a) == LCTX_OK;
+        for (k = 0; k < 2 - ended; k++) ok &= attend(s[k].c, &a) == LCTX_OK;
     }
     check(ok && cancelled > 12 && small == 12, "attention over heavy hitters is cancelled (%d times)",
           (int)cancelled);
