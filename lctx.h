@@ -1299,9 +1299,9 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
 #  define LCTX__COLD   static __attribute__((noinline, cold))    /* out of the way */
 #  ifdef __wasm__    /* knows no such thing; its loops would stay, empty */
-#    define LCTX__FETCH(p) ((void)(p))
+#    define LCTX__FETCH(p, near) ((void)(p))
 #  else
-#    define LCTX__FETCH(p) __builtin_prefetch(p, 0, 2)
+#    define LCTX__FETCH(p, near) __builtin_prefetch(p, 0, (near) ? 3 : 2)
 #  endif
 #  define LCTX__RARELY(x) __builtin_expect((x) != 0, 0)    /* out of the way of the loop's body */
 #  ifdef __clang__    /* which would unroll by a count while R is not known yet, and never again */
@@ -1314,7 +1314,7 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  define LCTX__INLINE static inline
 #  define LCTX__ENTRY  static
 #  define LCTX__COLD   static
-#  define LCTX__FETCH(p) ((void)(p))
+#  define LCTX__FETCH(p, near) ((void)(p))
 #  define LCTX__RARELY(x) ((x) != 0)
 #  define LCTX__UNROLL     /* not every compiler knows _Pragma */
 #  define LCTX__UNROLL4
@@ -1327,6 +1327,7 @@ enum {
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__FEW_ROWS = 16,            /* up to here stored elements are used as they are; for more
                                        rows it pays to convert a tile first */
+    LCTX__AHEAD = 2048,             /* bytes that memory is asked for before it is read */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
@@ -2032,9 +2033,17 @@ static float lctx__i8_scale(int64_t n, const float *x)
 
 /* ---- what the kernel pass provides, per instruction set */
 
-/* LCTX_TILE rows of memory that will be read soon (null: none), asked for evenly over a kernel's
-   steps: `at` have been asked for, `due` should have been, in 2^-16 of a row. */
-typedef struct lctx__soon { const char *rows; int64_t stride, bytes, at, due; } lctx__soon;
+/* Memory that will be read soon: rows, then a piece. A stage of a tile asks for `all` bytes of it,
+   evenly over its steps. Memory that is read in order is best asked for a little ahead: far off it
+   comes no faster than if it were not asked for. */
+typedef struct lctx__soon {
+    const char *at, *end;            /* what is left of a row */
+    int64_t rows, bytes, gap;        /* rows left, this one among them; their length and distance */
+    const char *next, *next_end;     /* the piece; or null */
+    int64_t all;                     /* 0: nothing */
+    int near;                        /* into the first cache */
+} lctx__soon;
+enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__STAGES };
 
 /* Queries rounded for dot products with keys of one type: words of two bf16 or four int8. */
 typedef struct lctx__dots {
@@ -2060,7 +2069,7 @@ typedef struct lctx__tile {
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
     const float *bias;               /* [rows][LCTX_TILE] or null */
     float softcap;
-    lctx__soon soon_v, soon_k;       /* this tile's values, the next tile's keys */
+    lctx__soon soon[LCTX__STAGES];
     float *s;                        /* [rows][LCTX_TILE] work */
     uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
     float *w_scale, *share;          /* of int8 values: [rows] what a whole weight of 1 is worth;
@@ -4131,19 +4140,31 @@ static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, 
                         w->v_scale);
     w->t.v_scale = w->v_scale;
 }
+/* A stage asks for the rows of the next one: foreign rows are too far apart for the hardware to
+   foresee. */
+static void lctx__soon_rows(lctx__work *w, int stage, const char *rows, int64_t stride,
+                            int64_t bytes)
+{
+    lctx__soon *soon = &w->t.soon[stage];
+    soon->at = rows, soon->end = rows + bytes, soon->rows = LCTX_TILE;
+    soon->bytes = bytes, soon->gap = stride - bytes, soon->all = bytes * LCTX_TILE;
+}
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
     const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
-    lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;    /* these values; the keys packed next */
+    const char *next = NULL;
     lctx__rows_keys(w, s, k, first, n);
     if (!w->mass) lctx__rows_values(w, s, v, first, n);
-    sv->rows = !w->mass && n == LCTX_TILE && w->t.v == (const void *)v ? v : NULL;
-    sv->stride = s->v_token, sv->bytes = w->p->a.d_v * lctx__esize(s->v_type);
-    if (w->head + 1 < w->head0 + w->p->heads) sk->rows = k + s->k_head;
-    else if (first + 2 * LCTX_TILE > s->n) sk->rows = NULL;
-    else sk->rows = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
-    sk->stride = s->k_token, sk->bytes = w->p->a.d_k * lctx__esize(s->k_type);
+    memset(w->t.soon, 0, sizeof w->t.soon);
+    if (!w->mass && n == LCTX_TILE && w->t.v == (const void *)v)
+        lctx__soon_rows(w, LCTX__SCORES, v, s->v_token, w->p->a.d_v * lctx__esize(s->v_type));
+    if (w->head + 1 < w->head0 + w->p->heads) next = k + s->k_head;
+    else if (first + 2 * LCTX_TILE <= s->n)
+        next = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
+    if (next)
+        lctx__soon_rows(w, w->mass ? LCTX__SCORES : LCTX__VALUES, next, s->k_token,
+                        w->p->a.d_k * lctx__esize(s->k_type));
 }
 
 /* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
@@ -4159,6 +4180,17 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
+/* A stage that reads a piece asks for what comes after this: the rest of it, and the next piece's
+   beginning. */
+static void lctx__soon_piece(lctx__work *w, int stage, const char *at, int64_t bytes,
+                             const char *next, int64_t next_bytes)
+{
+    lctx__soon *soon = &w->t.soon[stage];
+    const int64_t skip = lctx__min(bytes - 1, LCTX__AHEAD);
+    soon->at = at + skip, soon->end = at + bytes, soon->rows = soon->near = 1, soon->all = bytes;
+    soon->next = next, soon->next_end = next ? next + next_bytes : NULL;
+}
+
 /* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
    once for all rows. */
 static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
@@ -4166,21 +4198,25 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
-    lctx__soon *sv = &w->t.soon_v, *sk = &w->t.soon_k;
+    const int64_t kb = lctx__key_bytes(s->k_type, d_k), vb = lctx__value_bytes(s->v_type, d_v);
+    const int more = i + 1 < lctx__span_tiles(s);
+    const char *next_k = more ? k + s->k_token : NULL, *next_v = more ? v + s->v_token : NULL;
     w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_stride = lctx__row_bytes(s->v_type, d_v);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
     if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
-    sv->rows = sk->rows = NULL;
+    memset(w->t.soon, 0, sizeof w->t.soon);
     if (w->t.rows <= LCTX__FEW_ROWS) {
-        /* one or two rows only read, which the hardware foresees; more compute, and fall behind */
-        if (w->t.rows > 2) sv->rows = v;
-        if (w->t.rows > 2 && i + 1 < lctx__span_tiles(s)) sk->rows = k + s->k_token;
-        sv->stride = sv->bytes = w->t.v_stride;
-        sk->stride = sk->bytes = lctx__key_bytes(s->k_type, d_k) / LCTX_TILE;
+        lctx__soon_piece(w, LCTX__SCORES, k, kb, w->mass ? next_k : v, w->mass ? kb : vb);
+        lctx__soon_piece(w, LCTX__VALUES, v, vb, next_k, kb);
         return;
+    }
+    if (more) {
+        lctx__soon_piece(w, LCTX__SOFTMAX, next_k, kb, next_v, vb);
+        w->t.soon[LCTX__SOFTMAX].at = next_k, w->t.soon[LCTX__SOFTMAX].all = kb + vb;
+        w->t.soon[LCTX__SOFTMAX].near = 0;
     }
     if (!w->t.q_dot && s->k_type != LCTX_F32) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
@@ -4218,11 +4254,11 @@ static void lctx__fold_all(const lctx__ops *ops, lctx__part *stack, int64_t *top
     while (*top >= 2) lctx__fold_top(ops, stack, top, rows, d);
 }
 
-static void lctx__part_empty(const lctx__part *part, int64_t rows, int64_t d)
+/* What saw nothing; the first weights of a row find zeros where they are added. */
+static void lctx__part_empty(const lctx__part *part, int64_t rows)
 {
     int64_t i;
     for (i = 0; i < rows; i++) part->mla[0][i] = -FLT_MAX, part->mla[1][i] = 0;
-    memset(part->mla[2], 0, (size_t)(rows * d) * sizeof(float));
 }
 
 /* Makes the top of the stack the part of `leaf`. */
@@ -4232,7 +4268,7 @@ static void lctx__work_leaf(lctx__work *w, int64_t leaf)
         lctx__fold_before(w->ops, w->stack, &w->top, leaf, w->all, w->p->d_v);
         LCTX_ASSERT(w->top < w->p->depth);
         w->stack[w->top].leaf = leaf;
-        lctx__part_empty(&w->stack[w->top++], w->all, w->p->d_v);
+        lctx__part_empty(&w->stack[w->top++], w->all);
     }
 }
 
@@ -4269,7 +4305,7 @@ static void lctx__work_kernel(const lctx__work *w)
         t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
         t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
         run(&t);
-        t.soon_v.rows = t.soon_k.rows = NULL;
+        memset(t.soon, 0, sizeof t.soon);
     }
 }
 
@@ -4358,7 +4394,7 @@ static void lctx__work_pass(lctx__work *w, const lctx_span *s, int64_t lane0, in
     float mass[LCTX_TILE] = { 0 }, *own = mass + (first - lane0);
     char *at = (char *)w->p->a.mass;
     if (w->mass) at += w->head * w->p->a.mass_head + (key0 + first) * 4, memcpy(own, at, bytes);
-    if (w->mass) w->t.mass = mass, w->t.soon_v = w->t.soon_k;    /* no values: the next keys */
+    if (w->mass) w->t.mass = mass;
     if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
     else lctx__work_kernel(w);
     if (w->mass) memcpy(at, own, bytes);
@@ -7052,6 +7088,8 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_keep(m, x, y) _mm512_mask_blend_ps((__mmask16)(m), y, x)
 #  define vf_round(x)      _mm512_roundscale_ps(x, 0x08)
 #  define vf_scale(x, n)   _mm512_scalef_ps(x, n)
+#  define vf_scale_in(m, x, lo, p, n) _mm512_maskz_scalef_ps( \
+                               _mm512_mask_cmp_ps_mask((__mmask16)(m), x, lo, _CMP_NLT_UQ), p, n)
 #  define vf_hsum(x)       _mm512_reduce_add_ps(x)
 #  define vf_hmax(x)       _mm512_reduce_max_ps(x)
 #  define vf_first(x)      _mm512_cvtss_f32(x)
@@ -7313,9 +7351,14 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
 #  define PLAIN(f)         FN(f)
 #endif
 
-/* e^x for x <= 0: Cody and Waite's reduction, Cephes' polynomial, about 1 ulp; 0 below -87.33; NaN
-   stays. */
-LCTX__INLINE vf FN(exp_down)(vf x)
+#ifndef vf_scale_in        /* vf_scale where the mask has a lane and x is not below lo, else 0 */
+#  define vf_scale_in(m, x, lo, p, n) \
+    vf_keep(m, vf_lt(x, lo, vf_set1(0.0f), vf_scale(p, n)), vf_set1(0.0f))
+#endif
+
+/* e^x for x <= 0 in the lanes seen, else 0: Cody and Waite's reduction, Cephes' polynomial, about
+   1 ulp; 0 below -87.33; NaN stays. */
+LCTX__INLINE vf FN(exp_seen)(vf x, uint64_t see)
 {
     const vf lo = vf_set1(-87.33f);
     vf y = vf_max(lo, x), n, r, p;
@@ -7328,8 +7371,9 @@ LCTX__INLINE vf FN(exp_down)(vf x)
     p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
     p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
     p = vf_fma(vf_mul(p, r), r, vf_add(r, vf_set1(1.0f)));
-    return vf_lt(x, lo, vf_set1(0.0f), vf_scale(p, n));
+    return vf_scale_in(see, x, lo, p, n);
 }
+LCTX__INLINE vf FN(exp_down)(vf x) { return FN(exp_seen)(x, ~(uint64_t)0); }
 /* e^x for any x; e^88.37 above that. */
 LCTX__INLINE vf FN(exp)(vf x)
 {
@@ -7408,15 +7452,19 @@ LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
     return FN(row)(type, buf, 0);
 }
 
-/* One step of many: asks for as many of the rows that are wanted soon as are due by now. */
-LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t rate)
+/* One step of many: asks for the next lines of what is read soon; at its end for the last one
+   again. Inline: a call would cost the registers. */
+LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 {
-    int64_t i, end;
-    soon->due += rate;
-    end = soon->due >> 16 < LCTX_TILE ? soon->due >> 16 : LCTX_TILE;
-    for (; soon->at < end; soon->at++)
-        for (i = 0; i < soon->bytes; i += 64)
-            LCTX__FETCH(soon->rows + soon->at * soon->stride + i);
+    for (; bytes > 0; bytes -= 64) {
+        if (soon->near) LCTX__FETCH(soon->at, 1);
+        else LCTX__FETCH(soon->at, 0);
+        soon->at += 64;
+        if (soon->at < soon->end) continue;
+        if (--soon->rows > 0) soon->at = soon->end + soon->gap, soon->end = soon->at + soon->bytes;
+        else if (soon->next) soon->at = soon->next, soon->end = soon->next_end, soon->next = NULL;
+        else soon->at = soon->end - 64;
+    }
 }
 
 /* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
@@ -7424,18 +7472,21 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    lctx__soon soon = t->soon_v;
-    const int64_t ld = t->d_k, rate = row || !soon.rows ? 0 : ((int64_t)4 << 16) * C * VL / ld;
-    int64_t c, d;
+    lctx__soon soon = t->soon[LCTX__SCORES];
+    const int64_t ld = t->d_k, rate = row ? 0 : soon.all * 4 * C * VL / (ld * LCTX_TILE);
+    const int64_t step = rate && soon.near && C * VL < LCTX_TILE ? 16 : ld;
+    int64_t c, d, d0, end;
     int r, e, i;
-    for (c = 0; c < LCTX_TILE; c += C * VL) {
+    for (d0 = 0; d0 < ld; d0 = end)
+    for (end = lctx__min(d0 + step, ld), c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         vf s[MAX_R][4], k[4];
         LCTX__UNROLL
         for (r = 0; r < R; r++)
             LCTX__UNROLL
-            for (i = 0; i < C; i++) s[r][i] = vf_set1(0.0f);
-        for (d = 0; d < ld; d += 4) {
+            for (i = 0; i < C; i++)
+                s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
+        for (d = d0; d < end; d += 4) {
             if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
             LCTX__UNROLL
             for (e = 0; e < 4; e++) {
@@ -7465,8 +7516,8 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
     const int C = R <= WIDE_R ? 4 : 2;
     const int64_t n = t->d_k / LCTX__GROUP(type), r0 = t->row0 + row;      /* words a row */
     const uint32_t *q = t->q_dot->words + r0 * n;
-    lctx__soon soon = t->soon_v;
-    const int64_t rate = row || !soon.rows ? 0 : ((int64_t)1 << 16) * C * VL / n;
+    lctx__soon soon = t->soon[LCTX__SCORES];
+    const int64_t rate = row ? 0 : soon.all * C * VL / (n * LCTX_TILE);
     int64_t c, w;
     int r, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
@@ -7639,9 +7690,8 @@ LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, 
     const int two = type == LCTX_I8;       /* sums a product: half the rows, or half the columns */
     const int S = two && R == MAX_R ? R / 2 : R, C = two && R < MAX_R ? wide / 2 : wide;
     const int64_t step = two || R == MAX_R ? LCTX_TILE : 16;
-    const int64_t rate = row || !t->soon_k.rows ? 0 : ((int64_t)1 << 16) * C * VL / t->d_v;
-    const int64_t end = row + R;
-    lctx__soon soon = t->soon_k;
+    lctx__soon soon = t->soon[LCTX__VALUES];
+    const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE), end = row + R;
     int64_t c, j;
     for (; row < end; row += S)
         for (j = 0; j < LCTX_TILE; j += step) {
@@ -7729,15 +7779,16 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     int64_t c;
     if (!see) return;
     vm = vf_set1(vf_hmax(FN(logits)(t, row, see)));
-    if (vf_first(vm) > m) {                       /* a new maximum: rescale what there is */
+    if (vf_first(vm) > m && t->l[row] != 0) {     /* a new maximum: rescale what there is */
         vf w = FN(exp_down)(vf_sub(vf_set1(m), vm));
-        t->m[row] = vf_first(vm);
         t->l[row] *= vf_first(w);
         for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
     }
+    if (t->l[row] == 0) memset(acc, 0, (size_t)t->d_v * sizeof *acc);
+    if (vf_first(vm) > m) t->m[row] = vf_first(vm);
     vm = vf_set1(t->m[row]);
     for (c = 0; c < LCTX_TILE; c += VL) {
-        vf p = vf_keep(see >> c, FN(exp_down)(vf_sub(vf_load(s + c), vm)), vf_set1(0.0f));
+        vf p = FN(exp_seen)(vf_sub(vf_load(s + c), vm), see >> c);
         if (t->v_scale && !t->v_dot) vf_store(s + c, vf_mul(p, vf_load(t->v_scale + c)));
 #ifdef DOTS
         else if (t->v_dot) p = FN(weigh)(t, row, c, p);
@@ -7797,15 +7848,14 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
         LCTX__UNROLL
         for (i = 0; i < C; i++) vf_store(acc + r * ld + i * VL, a[r][i]);
 }
-/* One or two rows wait for memory: some keys at a time, so that it is read in order. More do
-   not. */
+/* What comes from memory is taken by some keys at a time, so that it is read in order. */
 LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
                                 uint64_t see)
 {
-    const int C = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2;
-    const int64_t step = R <= WIDE_R / 2 ? 16 : LCTX_TILE;
-    const int64_t rate = row || !t->soon_k.rows ? 0 : ((int64_t)1 << 16) * C * VL / t->d_v;
-    lctx__soon soon = t->soon_k;
+    const int C = R <= WIDE_R ? 4 : 2;
+    lctx__soon soon = t->soon[LCTX__VALUES];
+    const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE);
+    const int64_t step = rate && soon.near ? 8 : LCTX_TILE;
     int64_t c, j;
     for (j = 0; j < LCTX_TILE; j += step) {
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
@@ -7894,6 +7944,8 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
     lctx__tile plain = *t;
     int64_t row, end;
     const int shared = t->v_dot && t->v_type == LCTX_I8;
+    lctx__soon soon = t->soon[LCTX__SOFTMAX];
+    const int64_t each = (soon.all + t->rows - 1) / t->rows;
     plain.v_dot = 0;
 #define LCTX__SUITED(row) (shared && t->w_scale[row] < 0 ? &plain : t)
     FN(scores)(t);
@@ -7905,6 +7957,7 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
             t->w_scale[row] = same ? t->w_scale[row - 1] : FN(shares)(t, see);
         }
 #endif
+        if (each) FN(fetch)(&soon, each);
         FN(softmax)(LCTX__SUITED(row), row);
     }
     if (!t->see) FN(values)(LCTX__SUITED(0), 0, t->rows, ~(uint64_t)0);
@@ -8274,7 +8327,7 @@ LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t to
         for (r = 0; r < R; r++) {
             a[r] = FN(row)(type, w + r * stride, c);
             /* one token waits for memory: ask for the rows that come next */
-            if (N == 1) LCTX__FETCH(w + (R + r) * stride + c * size[type]);
+            if (N == 1) LCTX__FETCH(w + (R + r) * stride + c * size[type], 0);
         }
         FN(product_step)(s, a, x + c, p->ldx, R, N);
     }
@@ -8361,6 +8414,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_keep
 #undef vf_round
 #undef vf_scale
+#undef vf_scale_in
 #undef vf_hsum
 #undef vf_hmax
 #undef vf_first
