@@ -9,14 +9,15 @@
 /* Ours at this size: the row of the attention section, or one made now. */
 static double ours_ms(const options *o, const setting *s, int32_t type)
 {
+    const aims none = { 0, 0 };
     setting tiles = *s;
     shape what;
     const result *found;
     result r;
-    tiles.layout = LCTX_TILES, tiles.type = type;
+    tiles.layout = TILES, tiles.type = type;
     what = attend_shape(&tiles);
     if ((found = report_find(&what, isa_name())) != NULL) return found->ms;
-    r = measure_attend(o, &tiles);
+    r = measure_attend(o, &tiles, none);
     report_add(&r);
     return r.ms;
 }
@@ -47,28 +48,10 @@ static int present(const rival *r)
 }
 
 /* Our output over the rows that the rival will see. */
-static void ours_over(attend *w, int head_major)
+static void ours_over(attend *w, layout rows)
 {
-    const int64_t row = w->s.head_dim * (int64_t)lctx_type_size((lctx_type)w->s.type);
-    lctx_status st;
-    w->turn = 0;
+    w->s.layout = rows, w->turn = 0;
     attend_run(w);
-    if (!head_major) return;
-    w->span.k_token = w->span.v_token = row;
-    w->span.k_head = w->span.v_head = w->s.n_kv * row;
-    st = lctx_attend(&w->a, w->scratch, w->scratch_bytes);
-    if (st) machine_fail("lctx_attend: %s", lctx_status_text(st));
-}
-
-static double error_of(int64_t n, const float *x, const float *ref)
-{
-    double wrong = 0, all = 0;
-    int64_t i;
-    for (i = 0; i < n; i++) {
-        const double e = (double)x[i] - (double)ref[i];
-        wrong += e * e, all += (double)ref[i] * (double)ref[i];
-    }
-    return wrong / all;
 }
 
 static dense dense_of(const attend *w, float *out)
@@ -97,7 +80,7 @@ static void rival_run(const options *o, const rival *r, const char *name, attend
     double error;
     dense d;
     result got;
-    ours_over(w, r->head_major);
+    ours_over(w, r->head_major ? HEAD_MAJOR : TOKEN_MAJOR);
     d = dense_of(w, out);
     work.arg = &d;
     if (r->flash) work.arg = flash = flash_open(&d, r->head_major, r->q8);
@@ -156,12 +139,12 @@ typedef struct against_row { setting s; int quick; } against_row;
 
 enum { K = 1024 };
 static const against_row against_rows[] = {
-    { { "decode",  1,    32 * K,  128, 32, 8, LCTX_F16, LCTX_ROWS }, 1 },
-    { { "decode",  1,    128 * K, 128, 32, 8, LCTX_F16, LCTX_ROWS }, 0 },
-    { { "prefill", 64,   4 * K,   128, 32, 8, LCTX_F16, LCTX_ROWS }, 1 },
-    { { "prefill", 512,  4 * K,   128, 32, 8, LCTX_F16, LCTX_ROWS }, 0 },
-    { { "prefill", 512,  16 * K,  128, 32, 8, LCTX_F16, LCTX_ROWS }, 0 },
-    { { "square",  4096, 4096,    128, 32, 8, LCTX_F16, LCTX_ROWS }, 0 },
+    { { "decode",  1,    32 * K,  128, 32, 8, LCTX_F16, TOKEN_MAJOR }, 1 },
+    { { "decode",  1,    128 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR }, 0 },
+    { { "prefill", 64,   4 * K,   128, 32, 8, LCTX_F16, TOKEN_MAJOR }, 1 },
+    { { "prefill", 512,  4 * K,   128, 32, 8, LCTX_F16, TOKEN_MAJOR }, 0 },
+    { { "prefill", 512,  16 * K,  128, 32, 8, LCTX_F16, TOKEN_MAJOR }, 0 },
+    { { "square",  4096, 4096,    128, 32, 8, LCTX_F16, TOKEN_MAJOR }, 0 },
 };
 
 void baseline_section(const options *o)

@@ -8,41 +8,61 @@ const char *type_name(int32_t type) { return lctx_type_name((lctx_type)type); }
 
 const char *isa_name(void) { return lctx_isa_name(lctx_isa_get()); }
 
+/* Dot products of bf16 are used where they are faster than multiply-adds. */
 peak peak_of_products(int32_t type)
 {
     const char *isa = isa_name();
-    if (!strcmp(isa, "neon")) return PEAK_FMA_NEON;
+    if (!strncmp(isa, "neon", 4)) return PEAK_FMA_NEON;
     if (!strcmp(isa, "avx2")) return PEAK_FMA_AVX2;
     if (strncmp(isa, "avx512", 6)) return PEAK_FMA_BASE;
-    if (type == LCTX_BF16 && peak_present(PEAK_BF16)) return PEAK_BF16;
-    if (type == LCTX_I8 && peak_present(PEAK_INT8)) return PEAK_INT8;
+    if (strcmp(isa, "avx512dot")) return PEAK_FMA_AVX512;
+    if (type == LCTX_I8) return PEAK_INT8;
+    if (type == LCTX_BF16 && peak_known(PEAK_BF16) > peak_known(PEAK_FMA_AVX512)) return PEAK_BF16;
     return PEAK_FMA_AVX512;
 }
 
-static void must(lctx_status st, const char *what)
-{
-    if (st) machine_fail("%s: %s", what, lctx_status_text(st));
-}
-
-/* ---- the store */
-static struct {
-    char  *mem;
-    size_t bytes;
+/* ---- the stores */
+struct store {
+    char   *mem;               /* null: not needed yet */
+    size_t  bytes;
     setting filled;            /* with keys and values of this kind; head_dim 0: something else */
-} store;
+};
 
-void store_start(size_t bytes)
+enum { STORES = 2 };
+static struct {
+    store  of[STORES];
+    size_t least;              /* bytes of each */
+    int    last;               /* the one used last */
+} stores;
+
+void store_start(size_t least)
 {
-    store.mem = machine_alloc(bytes), store.bytes = bytes;
-    memset(&store.filled, 0, sizeof store.filled);
+    memset(&stores, 0, sizeof stores);
+    stores.least = least;
 }
-void store_stop(void) { machine_free(store.mem, store.bytes); }
+
+void store_stop(void)
+{
+    int i;
+    for (i = 0; i < STORES; i++) machine_free(stores.of[i].mem, stores.of[i].bytes);
+}
+
+static store *store_use(int i, size_t bytes)
+{
+    store *st = &stores.of[i];
+    stores.last = i;
+    if (st->bytes >= bytes && st->mem) return st;
+    machine_free(st->mem, st->bytes);
+    st->bytes = bytes > stores.least ? bytes : stores.least;
+    st->mem = machine_alloc(st->bytes), st->filled.head_dim = 0;
+    return st;
+}
 
 void *store_memory(size_t bytes)
 {
-    if (bytes > store.bytes) machine_fail("the store is too small for %zu MiB", bytes >> 20);
-    store.filled.head_dim = 0;
-    return store.mem;
+    store *st = store_use(stores.last, bytes);
+    st->filled.head_dim = 0;
+    return st->mem;
 }
 
 typedef struct filling { char *mem; const char *pattern; size_t bytes, pattern_bytes; } filling;
@@ -68,78 +88,94 @@ static size_t token_bytes(const setting *s)
     size_t bytes = 2 * LCTX_TILE * (size_t)s->head_dim * lctx_type_size((lctx_type)s->type);
     one.n_head_kv = 1, one.d_k = s->head_dim, one.k_type = one.v_type = s->type;
     one.cap = LCTX_TILE;
-    if (s->layout == LCTX_TILES) must(lctx_tiles_size(&one, &bytes), "lctx_tiles_size");
+    if (s->layout == TILES) must(lctx_tiles_size(&one, &bytes), "lctx_tiles_size");
     return bytes / LCTX_TILE;
 }
-static int64_t store_tokens(const setting *s)
+static int64_t store_tokens(const store *st, const setting *s)
 {
-    const int64_t heads_tokens = (int64_t)(store.bytes / token_bytes(s));
-    const int64_t n = heads_tokens / s->n_head_kv / LCTX_TILE * LCTX_TILE;
-    if (n < s->n_kv) machine_fail("the store is too small for %lld tokens", (long long)s->n_kv);
-    return n;
+    return (int64_t)(st->bytes / token_bytes(s)) / s->n_head_kv / LCTX_TILE * LCTX_TILE;
 }
-static lctx_tiles store_tiles(const setting *s)
+static size_t bytes_needed(const setting *s)
+{
+    const int64_t n = (s->n_kv + LCTX_TILE - 1) / LCTX_TILE * LCTX_TILE;
+    return (size_t)(n * s->n_head_kv) * token_bytes(s);
+}
+static lctx_tiles store_tiles(const store *st, const setting *s)
 {
     lctx_tiles t = { 0 };
     t.n_head_kv = s->n_head_kv, t.d_k = s->head_dim, t.k_type = t.v_type = s->type;
-    t.cap = store_tokens(s), t.mem = store.mem;
+    t.cap = store_tokens(st, s), t.mem = st->mem;
     return t;
 }
 
 /* 32 tiles of one head, or so many rows, are made from random numbers; the store repeats them. */
 enum { PATTERN = 32 * LCTX_TILE };
 
-static void fill_tiles(const setting *s, const float *k, const float *v)
+static void fill_tiles(const store *st, const setting *s, const float *k, const float *v)
 {
-    lctx_tiles t = store_tiles(s);
+    lctx_tiles t = store_tiles(st, s);
     const size_t bytes = PATTERN * token_bytes(s);
     lctx_rows rows = { 0 };
     void *pattern = machine_alloc(bytes);
     t.n_head_kv = 1, t.cap = PATTERN, t.mem = pattern;
     rows.n = PATTERN, rows.k = k, rows.v = v;
     must(lctx_tiles_write(&t, 0, &rows), "lctx_tiles_write");
-    fill_with(store.mem, store.bytes, pattern, bytes);
+    fill_with(st->mem, st->bytes, pattern, bytes);
     machine_free(pattern, bytes);
 }
 
-static void fill_rows(const setting *s, const float *x)
+static void fill_rows(const store *st, const setting *s, const float *x)
 {
     const int64_t n = (int64_t)PATTERN * s->head_dim;
     const size_t bytes = (size_t)n * lctx_type_size((lctx_type)s->type);
     void *pattern = machine_alloc(bytes);
     must(lctx_from_f32((lctx_type)s->type, n, x, pattern, NULL), "lctx_from_f32");
-    fill_with(store.mem, store.bytes, pattern, bytes);
+    fill_with(st->mem, st->bytes, pattern, bytes);
     machine_free(pattern, bytes);
 }
 
-static void store_fill(const setting *s)
+static void store_fill(store *st, const setting *s)
 {
-    const setting *f = &store.filled;
     const int64_t n = (int64_t)PATTERN * s->head_dim;
-    float *x;
-    if (f->head_dim == s->head_dim && f->type == s->type && f->layout == s->layout) return;
-    x = machine_alloc(2 * (size_t)n * sizeof *x);
+    float *x = machine_alloc(2 * (size_t)n * sizeof *x);
     machine_random(x, 2 * n, 1, 1);
-    if (s->layout == LCTX_TILES) fill_tiles(s, x, x + n);
-    else fill_rows(s, x);
+    if (s->layout == TILES) fill_tiles(st, s, x, x + n);
+    else fill_rows(st, s, x);
     machine_free(x, 2 * (size_t)n * sizeof *x);
-    store.filled = *s;
+    st->filled = *s;
 }
 
-/* Slice `at` of the store as a span. Rows: all keys in the first half, all values in the second. */
-static lctx_span store_span(const setting *s, int64_t at)
+/* The store of that kind; else the one used longest ago is filled anew. */
+static const store *store_of(const setting *s)
 {
-    const int64_t cap = store_tokens(s), row = s->n_head_kv * s->head_dim;
+    store *st;
+    int i;
+    for (i = 0; i < STORES; i++) {
+        const setting *f = &stores.of[i].filled;
+        if (f->head_dim == s->head_dim && f->type == s->type &&
+            (f->layout == TILES) == (s->layout == TILES)) break;
+    }
+    st = store_use(i < STORES ? i : (stores.last + 1) % STORES, bytes_needed(s));
+    if (!st->filled.head_dim || i == STORES) store_fill(st, s);
+    return st;
+}
+
+/* Slice `at` of a store as a span. Rows: all keys in the first half, all values in the second. */
+static lctx_span store_span(const store *st, const setting *s, int64_t at)
+{
+    const int64_t cap = store_tokens(st, s), row = s->n_head_kv * s->head_dim;
     const size_t e = lctx_type_size((lctx_type)s->type);
     lctx_span span = { 0 };
-    lctx_tiles t = store_tiles(s);
-    if (s->layout == LCTX_TILES) {
+    lctx_tiles t = store_tiles(st, s);
+    if (s->layout == TILES) {
         must(lctx_tiles_span(&t, at * s->n_kv, s->n_kv, 0, &span), "lctx_tiles_span");
         return span;
     }
-    span.k = store.mem + (size_t)(at * s->n_kv * row) * e;
+    span.k = st->mem + (size_t)(at * s->n_kv * row) * e;
     span.v = (const char *)span.k + (size_t)(cap * row) * e;
     span.k_type = span.v_type = s->type, span.layout = LCTX_ROWS, span.n = s->n_kv;
+    span.k_token = span.v_token = (s->layout == HEAD_MAJOR ? s->head_dim : row) * (int64_t)e;
+    span.k_head = span.v_head = (s->layout == HEAD_MAJOR ? s->n_kv : 1) * s->head_dim * (int64_t)e;
     return span;
 }
 
@@ -149,23 +185,29 @@ static size_t query_bytes(const setting *s)
     return (size_t)s->n_q * (size_t)s->n_head * (size_t)s->head_dim * sizeof(float);
 }
 
+void attend_scratch(attend *w)
+{
+    machine_free(w->scratch, w->scratch_bytes);
+    must(lctx_attend_size(&w->a, &w->scratch_bytes), "lctx_attend_size");
+    w->scratch = machine_alloc(w->scratch_bytes);
+}
+
 void attend_open(attend *w, const setting *s)
 {
     lctx_attn *a = &w->a;
     memset(w, 0, sizeof *w);
     w->s = *s;
-    store_fill(s);
-    w->slices = store_tokens(s) / s->n_kv;
-    if (s->n_kv % LCTX_TILE && s->layout == LCTX_TILES) w->slices = 1;
-    w->span = store_span(s, 0);
+    w->store = store_of(s);
+    w->slices = store_tokens(w->store, s) / s->n_kv;
+    if (s->n_kv % LCTX_TILE && s->layout == TILES) w->slices = 1;
+    w->span = store_span(w->store, s, 0);
     w->par = machine_parallel();
     w->q = machine_alloc(query_bytes(s)), w->out = machine_alloc(query_bytes(s));
     machine_random(w->q, (int64_t)(query_bytes(s) / sizeof *w->q), 1, 2);
     a->n_q = s->n_q, a->n_head = s->n_head, a->n_head_kv = s->n_head_kv, a->d_k = s->head_dim;
     a->q = w->q, a->q_pos0 = s->n_kv - s->n_q, a->out = w->out;
     a->spans = &w->span, a->n_spans = 1, a->par = &w->par;
-    must(lctx_attend_size(a, &w->scratch_bytes), "lctx_attend_size");
-    w->scratch = machine_alloc(w->scratch_bytes);
+    attend_scratch(w);
 }
 
 void attend_close(attend *w)
@@ -175,10 +217,15 @@ void attend_close(attend *w)
     machine_free(w->scratch, w->scratch_bytes);
 }
 
+lctx_span attend_span(const attend *w, int64_t turn)
+{
+    return store_span(w->store, &w->s, turn % w->slices);
+}
+
 void attend_run(void *attend_)
 {
     attend *w = attend_;
-    w->span = store_span(&w->s, w->turn++ % w->slices);
+    w->span = attend_span(w, w->turn++);
     must(lctx_attend(&w->a, w->scratch, w->scratch_bytes), "lctx_attend");
 }
 
@@ -195,31 +242,32 @@ double attend_flops(const setting *s)
 
 shape attend_shape(const setting *s)
 {
+    static const char *const layouts[] = { "tiles", "token-major", "head-major" };
     shape what = { 0 };
     what.name = s->name, what.n_q = s->n_q, what.n_kv = s->n_kv;
     what.head_dim = s->head_dim, what.n_head = s->n_head, what.n_head_kv = s->n_head_kv;
-    what.type = type_name(s->type), what.layout = s->layout == LCTX_TILES ? "tiles" : "rows";
+    what.type = type_name(s->type), what.layout = layouts[s->layout];
     return what;
 }
 
 /* ---- the reference: one row in double, over keys and values as they are stored */
 enum { CHUNK = 512 };
 
-static void read_chunk(const setting *s, int64_t g, int64_t at, int64_t n, float *k, float *v)
+static void read_chunk(const attend *w, int64_t g, int64_t at, int64_t n, float *k, float *v)
 {
+    const setting *s = &w->s;
     const int64_t d = s->head_dim;
-    const size_t e = lctx_type_size((lctx_type)s->type);
-    lctx_span span = store_span(s, 0);
+    lctx_span span = attend_span(w, 0);
     int64_t i;
-    if (s->layout == LCTX_TILES) {             /* a store of one head, where head g begins */
-        lctx_tiles t = store_tiles(s);
+    if (s->layout == TILES) {                  /* a store of one head, where head g begins */
+        lctx_tiles t = store_tiles(w->store, s);
         t.mem = (char *)t.mem + g * span.k_head;
         t.n_head_kv = 1;
         must(lctx_tiles_read(&t, at, n, k, v), "lctx_tiles_read");
         return;
     }
     for (i = 0; i < n; i++) {
-        const size_t row = (size_t)(((at + i) * s->n_head_kv + g) * d) * e;
+        const int64_t row = (at + i) * span.k_token + g * span.k_head;
         must(lctx_to_f32((lctx_type)s->type, d, (const char *)span.k + row, NULL, k + i * d), "k");
         must(lctx_to_f32((lctx_type)s->type, d, (const char *)span.v + row, NULL, v + i * d), "v");
     }
@@ -253,7 +301,7 @@ static void reference(const attend *w, int64_t t, int64_t h, double *out)
     for (c = 0; c < d; c++) out[c] = 0;
     for (at = 0; at < seen; at += n) {
         n = seen - at < CHUNK ? seen - at : CHUNK;
-        read_chunk(s, h / (s->n_head / s->n_head_kv), at, n, k, v);
+        read_chunk(w, h / (s->n_head / s->n_head_kv), at, n, k, v);
         reference_chunk(n, d, w->q + (t * s->n_head + h) * d, k, v, &max, &sum, out);
     }
     for (c = 0; c < d; c++) out[c] /= sum;

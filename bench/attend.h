@@ -1,21 +1,27 @@
 /* attend.h - attention over a store filled with random keys and values: set up, checked against a
-   reference in double, and run as a job. The store is one piece of memory that every setting
-   reuses. Runs walk through it from one slice of n_kv tokens to the next, so that short contexts
-   come from memory too, as they do in a model of many layers. */
+   reference in double, and run as a job. There are two stores, which every setting reuses: those of
+   the last two kinds stay, so that these can be timed in turn. Runs walk through one from one slice
+   of n_kv tokens to the next, so that short contexts come from memory too, as they do in a model of
+   many layers. */
 #ifndef BENCH_ATTEND_H
 #define BENCH_ATTEND_H
 #include "peaks.h"
 #include "report.h"
 
+typedef enum layout { TILES, TOKEN_MAJOR, HEAD_MAJOR } layout;    /* native; an engine's rows */
+
 typedef struct setting {
     const char *name;
     int64_t     n_q, n_kv;     /* the queries are the last of the keys' tokens: causal */
     int32_t     head_dim, n_head, n_head_kv;
-    int32_t     type, layout;  /* lctx_type, lctx_layout */
+    int32_t     type;          /* lctx_type */
+    layout      layout;
 } setting;
 
+typedef struct store store;
 typedef struct attend {
     setting    s;
+    const store *store;
     lctx_attn  a;
     lctx_span  span;
     lctx_parallel par;
@@ -25,7 +31,7 @@ typedef struct attend {
     int64_t    slices, turn;
 } attend;
 
-void  store_start(size_t bytes);
+void  store_start(size_t least);       /* bytes of each, which grows for what needs more */
 void  store_stop(void);
 void *store_memory(size_t bytes);      /* for others in turn; what was there is lost */
 
@@ -34,7 +40,9 @@ void  fill_with(void *mem, size_t bytes, const void *pattern, size_t pattern_byt
 
 void   attend_open(attend *w, const setting *s);
 void   attend_close(attend *w);
+void   attend_scratch(attend *w);      /* anew, for what `a` asks for now */
 void   attend_run(void *attend_);      /* one call of lctx_attend */
+lctx_span attend_span(const attend *w, int64_t turn);  /* the slice that is that turn's */
 double attend_bytes(const setting *s); /* of the keys and values that one call reads */
 double attend_flops(const setting *s); /* 4 head_dim for every visible pair of every query head */
 shape  attend_shape(const setting *s);

@@ -1,30 +1,17 @@
-/* bench.h - the sections of the bench and what they share. */
+/* bench.h - the sections of the bench. What they call stands below them: measure.h, then attend.h
+   and baseline.h, peaks.h and report.h, machine.h. */
 #ifndef BENCH_H
 #define BENCH_H
-#include "attend.h"
+#include "measure.h"
 
-typedef struct options {
-    const char *only;          /* part of a name; null = all */
-    const char *json;
-    int         quick, scaling, cpu, threads;
-    int         best;          /* lctx_isa: the best that the CPU has, or that LCTX_ISA allows */
-} options;
-
-int    wanted(const options *o, const char *name);
-double seconds_each(const options *o); /* for one row */
-int    rounds_each(const options *o);  /* the least for one row */
-
-/* One row: work in turn with its limit. Fills in what was measured and what by; prints nothing. */
-result measure(const options *o, const shape *what, peak limit, const job *work);
-result measure_attend(const options *o, const setting *s);
-
-void limits_section(const options *o);     /* bench.c */
-void attention_section(const options *o);  /* bench.c */
+void limits_section(const options *o);     /* limits.c: what the machine can do */
+void attention_section(const options *o);  /* attention.c: decoding, drafts, prompts */
+void calls_section(const options *o);      /* calls.c: many sequences, a dense bias */
 void steps_section(const options *o);      /* steps.c: RoPE, eviction, scratch */
 void model_section(const options *o);      /* model.c: projections */
-void baseline_section(const options *o);   /* against.c */
-int  rivals_wanted(const options *o, int curve);
+void baseline_section(const options *o);   /* against.c: others */
+void scaling_section(const options *o);    /* scaling.c: curves, of these two as well: */
+int  rivals_wanted(const options *o, int curve);   /* against.c */
 void rivals_at(const options *o, const setting *s, int curve);
-void stream_curve(int64_t longest);   /* steps.c */
-void scaling_section(const options *o);    /* scaling.c */
+void stream_curve(int64_t longest);                /* steps.c */
 #endif

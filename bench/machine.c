@@ -22,6 +22,11 @@ void machine_fail(const char *format, ...)
     exit(1);
 }
 
+void must(lctx_status st, const char *what)
+{
+    if (st) machine_fail("%s: %s", what, lctx_status_text(st));
+}
+
 static clockid_t clock_in_use = CLOCK_MONOTONIC;
 
 void machine_count_cpu(void) { clock_in_use = CLOCK_THREAD_CPUTIME_ID; }
@@ -163,19 +168,21 @@ timing machine_time(const job *limit, const job *work, double seconds, int min_r
 {
     double took[MAX_ROUNDS], bound[MAX_LIMITS], one, other = 0;
     timing t = { 0 };
-    int repeat, limits = 0, n_bound = 0, i;
+    int repeat, repeat_limit = 1, limits = 0, n_bound = 0, i;
     one = run_seconds(work, 1);
     if (one < 0.25) one = run_seconds(work, 1);     /* once more, warm */
     if (one > 2 && min_rounds > 3) min_rounds = 3;
     repeat = within(0.010 / one, 1, 1000);          /* samples of 10 ms at least */
     if (limit) {
         other = run_seconds(limit, 1);
+        repeat_limit = within(0.010 / other, 1, 1000);
+        other *= repeat_limit;
         limits = within(one * repeat / other / 8, 1, 8);    /* more beside long work */
     }
     t.rounds = within(seconds / (one * repeat + other * limits), min_rounds, MAX_ROUNDS);
     for (i = 0; i < t.rounds; i++) {
         int k;
-        for (k = 0; k < limits; k++) bound[n_bound++] = run_seconds(limit, 1);
+        for (k = 0; k < limits; k++) bound[n_bound++] = run_seconds(limit, repeat_limit);
         took[i] = run_seconds(work, repeat);
     }
     qsort(took, (size_t)t.rounds, sizeof *took, by_value);

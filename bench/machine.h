@@ -38,8 +38,8 @@ typedef struct timing {
 } timing;
 
 /* Runs limit, work, limit, work, ... for about `seconds`, at least min_rounds times (3 if a run
-   takes over 2 seconds). limit may be null. Short work is repeated within a round, and so is the
-   limit beside long work. */
+   takes over 2 seconds). limit may be null. What is short is repeated within a round, and the limit
+   runs more often beside long work. */
 timing machine_time(const job *limit, const job *work, double seconds, int min_rounds);
 
 /* Random numbers that are the same in every run: normal (about) with the given deviation. */
@@ -49,4 +49,5 @@ void machine_random(float *x, int64_t n, float deviation, uint64_t seed);
 __attribute__((noreturn, format(printf, 1, 2)))
 #endif
 void machine_fail(const char *format, ...);
+void must(lctx_status st, const char *what);   /* or fail */
 #endif

@@ -19,11 +19,6 @@ typedef struct layer {
     float         logits[VOCAB];
 } layer;
 
-static void must(lctx_status st, const char *what)
-{
-    if (st) machine_fail("%s: %s", what, lctx_status_text(st));
-}
-
 static lctx_tensor tensor(const void *data, int32_t type, const float *scale)
 {
     lctx_tensor t = { 0 };
@@ -201,7 +196,7 @@ static void layer_rows(const options *o)
         const int product_type = types[i] == LCTX_F16 || types[i] == LCTX_F32;
         if (wanted(o, "matvec")) layer_row(o, types[i], 1, 0.85);
         if (wanted(o, "matmul") && (!o->quick || i == 0))
-            layer_row(o, types[i], PROMPT, product_type ? 0.60 : 0);
+            layer_row(o, types[i], PROMPT, product_type ? 0.75 : 0);
     }
 }
 

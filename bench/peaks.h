@@ -21,7 +21,10 @@ void peaks_stop(void);
 int         peak_present(peak p);          /* can this CPU run it? */
 job         peak_job(peak p);
 const char *peak_name(peak p);             /* "limit-read", ... */
+const char *peak_bound(peak p);            /* "read", ...: the same, of a row that it bounds */
 const char *peak_unit(peak p);             /* "GB/s" or "GFLOP/s" */
 const char *peak_how(peak p);              /* the pattern in use, or the instruction */
-double      peak_clock(void);              /* cycles a second of one core: dependent additions */
+double      peak_now(peak p);              /* amount a second, measured at once and briefly */
+double      peak_known(peak p);            /* the same, as it was when first asked for */
+double      peak_clock(void);              /* cycles a second of one core; 0: not known here */
 #endif

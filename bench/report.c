@@ -64,12 +64,13 @@ static double of_limit(const result *r) { return r->limit > 0 ? r->achieved / r-
 
 static int falls_short(const result *r)
 {
-    return (r->aim > 0 && of_limit(r) < r->aim) || (r->ratio_aim > 0 && r->ratio > r->ratio_aim);
+    if (r->aim > 0 && of_limit(r) < r->aim) return 1;
+    return r->ratio_aim > 0 && r->ratio > r->ratio_aim + 0.005;    /* as it is printed */
 }
 
 static void put_ratio(const result *r)
 {
-    if (r->of_peak > 0) printf(" %.0f%% of %s", 100 * r->of_peak, r->peak);
+    if (r->of_peak > 0) printf(" by %s, %.0f%% of %s", r->bound, 100 * r->of_peak, r->peak);
     if (r->ratio > 0) printf(" %.2f x %s", r->ratio, r->ratio_to);
     if (r->ratio_aim > 0) printf(" (at most %.2f)", r->ratio_aim);
     if (r->note) printf(" %s", r->note);
@@ -153,6 +154,7 @@ static void json_result(FILE *f, const result *r)
     json_number(f, "spread", r->spread, r->ms > 0);
     json_number(f, "achieved", r->achieved, r->achieved > 0);
     json_number(f, "limit", r->limit, r->limit > 0);
+    json_text(f, "bound", r->bound);
     json_text(f, "unit", r->unit);
     json_number(f, "of_limit", of_limit(r), r->limit > 0);
     json_number(f, "aim", r->aim, r->aim > 0);

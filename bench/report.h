@@ -19,8 +19,9 @@ typedef struct result {
     double      ms, spread;    /* median of the runs; see machine.h */
     double      achieved, limit;   /* in units, and what bounds them, measured in turn */
     const char *unit;          /* "GB/s", "GFLOP/s", ... */
+    const char *bound;         /* which limit that is: "read", "fma-avx512", ... */
     double      aim;           /* the fraction of the limit to reach; 0 = none */
-    double      of_peak;       /* where memory is the limit: the fraction of the arithmetic peak, */
+    double      of_peak;       /* of another limit that is farther: the fraction, */
     const char *peak;          /* and which; 0 = not asked */
     double      ratio;         /* to the time of ratio_to; 0 = none */
     double      ratio_aim;     /* the most that it should be; 0 = none */

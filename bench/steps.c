@@ -4,11 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static void must(lctx_status st, const char *what)
-{
-    if (st) machine_fail("%s: %s", what, lctx_status_text(st));
-}
-
 static lctx_rope rope_of(int32_t head_dim)
 {
     lctx_rope_desc d = { 0 };
@@ -174,13 +169,12 @@ static void sinks_rows(const options *o)
     job fresh = { stream_step, NULL, 1 }, old = fresh;
     stream a, b;
     timing t;
-    result r = { 0 };
+    result r = result_start(&what);
     stream_open(&a), stream_open(&b);
     stream_fill(&a, SINKS + WINDOW + 256), stream_fill(&b, history);
     fresh.arg = &a, old.arg = &b;
     t = machine_time(&fresh, &old, seconds_each(o), 9);
-    what.n_kv = SINKS + WINDOW;
-    r.what = what, r.isa = isa_name(), r.threads = machine_threads(), r.unit = "steps/s";
+    r.what.n_kv = SINKS + WINDOW, r.unit = "steps/s";
     r.ms = t.limit_ms, r.achieved = t.limit, r.bytes = stream_bytes(&a);
     report_add(&r);
     r.what.n_kv = history, r.ms = t.ms, r.spread = t.spread, r.achieved = t.rate;
@@ -202,11 +196,10 @@ void stream_curve(int64_t longest)
     stream_open(&s);
     work.arg = &s;
     for (what.n_kv = 1024; what.n_kv <= longest; what.n_kv *= 2) {
-        result r = { 0 };
+        result r = result_start(&what);
         timing t;
         stream_fill(&s, what.n_kv - 64);
         t = machine_time(NULL, &work, 0.1, 3);
-        r.what = what, r.isa = isa_name(), r.threads = machine_threads();
         r.ms = t.ms, r.spread = t.spread, r.achieved = 1e3 / t.ms, r.unit = "steps/s";
         r.bytes = stream_bytes(&s);
         report_add(&r);
@@ -217,11 +210,11 @@ void stream_curve(int64_t longest)
 /* ---- scratch */
 static void scratch_row(int64_t n_q)
 {
-    setting s = { "scratch", n_q, 128 * 1024, DIM, HEADS, HEADS_KV, LCTX_F16, LCTX_TILES };
-    result r = { 0 };
+    setting s = { "scratch", n_q, 128 * 1024, DIM, HEADS, HEADS_KV, LCTX_F16, TILES };
+    const shape what = attend_shape(&s);
+    result r = result_start(&what);
     attend w;
     attend_open(&w, &s);
-    r.what = attend_shape(&s), r.isa = isa_name(), r.threads = machine_threads();
     r.bytes = (double)w.scratch_bytes;
     r.achieved = r.bytes / r.threads / 1024, r.unit = "KiB/thr";
     r.ratio = r.achieved / 1024, r.ratio_to = "1 MiB a thread", r.ratio_aim = 1;

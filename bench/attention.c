@@ -1,0 +1,107 @@
+/* attention.c - decoding, drafts that a few queries check, and prompts. */
+#include "bench.h"
+
+#include <stdio.h>
+
+enum { K = 1024 };
+
+typedef struct attention_row {
+    setting s;
+    aims    aim, aim_avx2;     /* avx2 all 0: not run under it */
+    int32_t ratio_to;          /* lctx_type: the same work on it runs in turn; 0: a limit */
+    double  ratio_aim;         /* most time, against that */
+    int     quick;             /* 1: with --quick too; 2: under AVX2 as well */
+} attention_row;
+
+#define NONE        { 0, 0 }
+#define READ(x)     { x, .75 }
+#define PRODUCTS(x) { 0, x }
+
+static const attention_row attention_rows[] = {
+    { { "decode", 1, 8 * K,   128, 32, 8,  LCTX_F16, TILES }, READ(.75), READ(.75), 0, 0, 0 },
+    { { "decode", 1, 32 * K,  128, 32, 8,  LCTX_F16, TILES }, READ(.90), READ(.80), 0, 0, 2 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, TILES }, READ(.90), READ(.80), 0, 0, 1 },
+    { { "decode", 1, 32 * K,  128, 32, 32, LCTX_F16, TILES }, READ(.90), READ(.80), 0, 0, 1 },
+    { { "decode", 1, 32 * K,  64,  32, 8,  LCTX_F16, TILES }, READ(.90), NONE, 0, 0, 0 },
+    { { "decode", 1, 128 * K, 64,  32, 8,  LCTX_F16, TILES }, READ(.90), READ(.80), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 4,  LCTX_F16, TILES }, READ(.75), READ(.75), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_I8, TILES }, READ(.85), READ(.70), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_I4, TILES }, NONE, NONE, LCTX_I8, .62, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_BF16, TILES }, NONE, NONE, LCTX_F16, 1, 1 },
+    { { "decode", 1, 32 * K,  128, 32, 8,  LCTX_F32, TILES }, NONE, NONE, 0, 0, 0 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, TOKEN_MAJOR }, READ(.75), READ(.55), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, HEAD_MAJOR }, READ(.75), NONE, 0, 0, 1 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_F16, TILES }, PRODUCTS(.75), PRODUCTS(.70),
+      0, 0, 1 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_I8, TILES }, NONE, NONE, LCTX_F16, .60, 0 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_I4, TILES }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_BF16, TILES }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR }, NONE, NONE, 0, 0, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_F16, TILES }, PRODUCTS(.75), PRODUCTS(.70),
+      0, 0, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_I8, TILES }, NONE, NONE, LCTX_F16, .60, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_I4, TILES }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_BF16, TILES }, NONE, NONE, LCTX_F16, 1, 0 },
+    /* last, for its store stays as large */
+    { { "decode", 1, 128 * K, 128, 32, 32, LCTX_F16, TILES }, READ(.90), NONE, 0, 0, 0 },
+};
+
+static void row_run(const options *o, const attention_row *row, aims aim)
+{
+    setting other = row->s;
+    result r;
+    other.type = row->ratio_to;
+    if (!row->ratio_to) r = measure_attend(o, &row->s, aim);
+    else r = measure_beside(o, &row->s, &other, type_name(other.type), row->ratio_aim);
+    report_add(&r);
+}
+
+/* Memory beyond what all others need, which a small machine may not have. */
+static int fits(const setting *s)
+{
+    const double bytes = attend_bytes(s);
+    char text[128];
+    if (bytes < 1e9 || 2 * bytes < (double)machine_free_bytes()) return 1;
+    snprintf(text, sizeof text, "SKIPPED %s of %d K keys of %d heads: little memory is free",
+             s->name, (int)(s->n_kv / K), (int)s->n_head_kv);
+    report_note(text);
+    return 0;
+}
+
+static void rows_run(const options *o)
+{
+    const int avx2 = o->best == LCTX_ISA_AVX2;
+    size_t i;
+    for (i = 0; i < sizeof attention_rows / sizeof *attention_rows; i++) {
+        const attention_row *row = &attention_rows[i];
+        if (!wanted(o, row->s.name) || (o->quick && !row->quick) || !fits(&row->s)) continue;
+        row_run(o, row, avx2 ? row->aim_avx2 : row->aim);
+        if (row->aim_avx2.products == 0 || (o->quick && row->quick < 2)) continue;
+        if (avx2 || lctx_isa_set(LCTX_ISA_AVX2)) continue;
+        row_run(o, row, row->aim_avx2);
+        lctx_isa_set((lctx_isa)o->best);
+    }
+}
+
+/* A few queries on what one query reads: no slower but for the multiply-adds. */
+static void draft_row(const options *o, int64_t n_q)
+{
+    const setting one = { "decode", 1, 32 * K, 128, 32, 8, LCTX_F16, TILES };
+    setting s = one;
+    double products;
+    result r;
+    s.name = "draft", s.n_q = n_q;
+    r = measure_beside(o, &s, &one, "one query", 1.15);
+    products = 1e3 * attend_flops(&s) / (.75 * peak_now(peak_of_products(s.type)));
+    if (products / r.ms * r.ratio > r.ratio_aim) r.ratio_aim = products / r.ms * r.ratio;
+    report_add(&r);
+}
+
+void attention_section(const options *o)
+{
+    int64_t n;
+    report_heading("ATTENTION (GB/s of keys and values read; flops: 4 head_dim a visible pair)");
+    rows_run(o);
+    for (n = 2; wanted(o, "draft") && n <= 16; n *= 2)
+        if (!o->quick || n == 4) draft_row(o, n);
+}
