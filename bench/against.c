@@ -92,6 +92,7 @@ static void rival_run(const options *o, const rival *r, const char *name, attend
     got = measure(o, &what, decode ? PEAK_READ : peak_of_products(w->s.type), &work);
     got.isa = r->run == plain_attend ? plain_isa() : "own", got.error = error, got.checked = 1;
     got.ratio = got.ms / ours, got.ratio_to = r->q8 ? "ours of int8" : "ours";
+    if (r->flash) got.note = flash_version();
     report_add(&got);
     flash_close(flash);
     machine_free(out, (size_t)n * sizeof *out);

@@ -26,6 +26,7 @@ void blas_attend(void *dense_);
 /* ggml_flash_attn_ext, if the bench was built with it. */
 typedef struct flash_run flash_run;
 int       flash_built_in(void);
+const char *flash_version(void);       /* of the ggml in use; null: none */
 /* head_major: keys and values were laid out as [n_head_kv][n_kv][head_dim] instead. q8: a copy of
    them is made in ggml's q8_0, blocks of 32 with a scale, and used. */
 flash_run *flash_open(const dense *d, int head_major, int q8);

@@ -10,11 +10,13 @@ flash_run *flash_open(const dense *d, int head_major, int q8)
 }
 void      flash_close(flash_run *run) { (void)run; }
 void      flash_attend(void *run) { (void)run; }
+const char *flash_version(void) { return NULL; }
 #else
 #include <ggml.h>
 #include <ggml-cpu.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct flash_run {
@@ -32,6 +34,18 @@ struct flash_run {
 };
 
 int flash_built_in(void) { return 1; }
+
+/* Older ones have neither. */
+extern const char *ggml_version(void) __attribute__((weak));
+extern const char *ggml_commit(void) __attribute__((weak));
+
+const char *flash_version(void)
+{
+    static char text[128];
+    snprintf(text, sizeof text, "version %s, commit %s", ggml_version ? ggml_version() : "unknown",
+             ggml_commit ? ggml_commit() : "unknown");
+    return text;
+}
 
 /* The same rows in q8_0, in the same order. */
 static void *q8_copy(const dense *d, const void *rows)
