@@ -144,9 +144,9 @@
                    grow. A pool never takes more than its bound.
 
    ARITHMETIC
-       f32, f16 and 4-bit keys and values are multiplied in f32. So are bf16 and int8 where the
+       f32 and f16 keys and values are multiplied in f32. So are bf16, int8 and 4 bits where the
        instruction set has no dot products for them, or where lctx_attn.precise is set, and raw keys
-       always.
+       always. Those of bf16 are left alone on CPUs where they are no faster than f32 (Intel's).
        Otherwise dot products round the other side to the stored type, too:
          bf16 keys     the scaled query to bf16
          bf16 values   the weights p to bf16; the denominator sums the rounded ones
@@ -154,13 +154,17 @@
          int8 values   p times the value's scale to a whole number of 16 bits (14 on NEON), of which
                        the most is what weight 1 on the largest visible scale in the tile makes;
                        in f32 where one of these is negative, or all are below 1e-30
+         4-bit keys    the scaled query times the dimensions' steps to whole numbers of 14 bits, of
+                       which the most is the largest in the tile; times their lows in f32
+         4-bit values  as int8 values with the token's step as scale; times their lows in f32
        Against a double oracle that is fed the stored keys and the unrounded queries, the error of a
        row (NMSE) stays below, for 1 to 128 K keys and scores of standard deviation
                               0.05    1       4
-         f32, f16, 4 bits, precise
+         f32, f16, precise
                               1e-11   1e-11   2e-10
          bf16                 2e-5    1e-4    1e-3
          int8                 1e-6    1e-3    1e-2
+         4 bits               2e-9    2e-7    1e-5
        (a test checks that on normal noise and prints what it finds; means are a tenth). That is of
        the size of what storing the keys in that type cost in the first place; ask for precise where
        you would not pay it twice.
@@ -220,6 +224,8 @@
                              of the target but those below what -march promises. A CPU that has
                              none of them is asked for the lowest all the same: leave 1 in the sum
                              where any CPU may come
+       LCTX_BF16_DOTS        nonzero: dot products of bf16 are used where there are any; 0: nowhere; by
+                             default where they are faster
        LCTX_PTHREADS         lctx_threads are threads of libc (POSIX; mingw-w64 has them too). Wants
                              gcc or clang, and -pthread. Not defined: OpenMP's when compiled with
                              it, else the caller alone
@@ -1327,7 +1333,8 @@ enum {
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__FEW_ROWS = 16,            /* up to here stored elements are used as they are; for more
                                        rows it pays to convert a tile first */
-    LCTX__AHEAD = 2048,             /* bytes that memory is asked for before it is read */
+    LCTX__AHEAD = 3008,             /* bytes that memory is asked for before it is read: less than
+                                       a page, so that the hardware follows */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
@@ -2045,11 +2052,13 @@ typedef struct lctx__soon {
 } lctx__soon;
 enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__STAGES };
 
-/* Queries rounded for dot products with keys of one type: words of two bf16 or four int8. */
+/* Queries rounded for dot products with keys of one type: words of two bf16 or four int8; for 4-bit
+   keys four high parts and, after all of these, four low ones. */
 typedef struct lctx__dots {
     int type;                        /* whose dot products; -1: none yet */
-    uint32_t *words;                 /* [rows][d_k / 2 or / 4] */
-    float *scale;                    /* [rows] of int8 */
+    uint32_t *words;                 /* [rows][d_k / 2 or / 4, or / 2 with d_k padded to 16] */
+    float *scale;                    /* [rows] of int8; for 4-bit keys of the tile in hand, as base: */
+    float *base;                     /* [rows] the query times the dimensions' lows */
     int32_t *start;                  /* [rows] what an int8 sum begins with */
 } lctx__dots;
 
@@ -2064,7 +2073,8 @@ typedef struct lctx__tile {
     int64_t v_stride;                /* of a native tile: bytes a token */
     int k_type, v_type;
     unsigned v_dot;                  /* values by dot products? */
-    const float *k_scale, *v_scale;  /* [LCTX_TILE] or null */
+    const float *k_scale, *v_scale;  /* [LCTX_TILE] or null; of 4-bit values the steps, and their */
+    const float *v_low;              /* [LCTX_TILE] lows, for dot products */
     const uint64_t *see;             /* [rows] visible keys, bit by bit; null = all of them */
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
     const float *bias;               /* [rows][LCTX_TILE] or null */
@@ -2072,7 +2082,8 @@ typedef struct lctx__tile {
     lctx__soon soon[LCTX__STAGES];
     float *s;                        /* [rows][LCTX_TILE] work */
     uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
-    float *w_scale, *share;          /* of int8 values: [rows] what a whole weight of 1 is worth;
+    float *w_low;                    /* [rows] weights times lows */
+    float *w_scale, *share;          /* of integers: [rows] what a whole weight of 1 is worth;
                                         [LCTX_TILE] what a weight of 1 is as a whole number */
     float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax; for mass,
                                         m is the rows' lse */
@@ -2110,6 +2121,16 @@ typedef struct lctx__product {
     int64_t n, cols, ldx, ldy, row0, row1;
     int type, add;                   /* add: y += W x */
 } lctx__product;
+
+/* Eight bytes in the order of a word's nibbles, the even ones of its bytes before the odd ones. */
+LCTX__INLINE void lctx__nibble_order(char *bytes)
+{
+    uint64_t x, t;
+    memcpy(&x, bytes, sizeof x);      /* little endian, as all with dot products */
+    t = (x ^ x >> 8) & 0x0000ff000000ff00u, x ^= t ^ t << 8;
+    t = (x ^ x >> 16) & 0x00000000ffff0000u, x ^= t ^ t << 16;
+    memcpy(bytes, &x, sizeof x);
+}
 
 typedef struct lctx__ops {
     void (*tile)(const lctx__tile *);
@@ -2227,6 +2248,19 @@ static const lctx__ops *lctx__use(void)      /* idempotent, so a race is harmles
         LCTX__STORE(&lctx__current, ops);
     }
     return ops;
+}
+/* Types with dot products that pay. Those of bf16 do the work of two multiply-adds; where they take
+   as long or longer (Intel), f32 is faster, and exact. */
+#ifndef LCTX_BF16_DOTS
+#  ifdef LCTX__X86
+#    define LCTX_BF16_DOTS __builtin_cpu_is("amd")
+#  else
+#    define LCTX_BF16_DOTS 1
+#  endif
+#endif
+static unsigned lctx__dots_used(void)
+{
+    return lctx__use()->dots & ~(LCTX_BF16_DOTS ? 0 : 1u << LCTX_BF16);
 }
 
 LCTX_API lctx_status lctx_isa_set(lctx_isa isa)
@@ -3611,7 +3645,7 @@ typedef struct lctx__work {
     float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
     lctx__dots dots[2];            /* the first two for dot products */
     float *bias;                   /* [rows][LCTX_TILE] */
-    float *k_tile, *v_tile, *k_scale, *v_scale;
+    float *k_tile, *v_tile, *k_scale, *v_scale, *v_low;
     float *k_turned;               /* with raw keys, as the next two */
     lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
     uint64_t *side;                /* [rows] of see, near or far pairs */
@@ -3641,13 +3675,16 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->k_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
     w->v_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
     for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
-        w->dots[i].words = (uint32_t *)lctx__carve(r, lctx__mul(all, d), 2);
+        w->dots[i].words = (uint32_t *)lctx__carve(r, lctx__mul(all, lctx__round_up(d, 16)), 2);
         w->dots[i].scale = (float *)lctx__carve(r, all, 4);
+        w->dots[i].base = (float *)lctx__carve(r, all, 4);
         w->dots[i].start = (int32_t *)lctx__carve(r, all, 4);
     }
     w->t.w = p->any_dots ? (uint32_t *)lctx__carve(r, p->rows, LCTX__WORDS * 4) : NULL;
     w->t.w_scale = p->any_dots ? (float *)lctx__carve(r, p->rows, 4) : NULL;
+    w->t.w_low = p->any_dots ? (float *)lctx__carve(r, p->rows, 4) : NULL;
     w->t.share = p->any_dots ? (float *)lctx__carve(r, LCTX_TILE, 4) : NULL;
+    w->v_low = p->any_dots ? (float *)lctx__carve(r, LCTX_TILE, 4) : NULL;
     if (p->a.rope) {
         w->k_turned = (float *)lctx__carve(r, d, LCTX_TILE * 4);
         w->angles = (lctx__angles *)lctx__carve(r, LCTX__TURNS, (int64_t)sizeof *w->angles);
@@ -3718,7 +3755,7 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     if ((st = lctx__attn_strides(&p->a, p->n_kv)) != LCTX_OK) return st;
     p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
     p->group = p->a.n_head / p->a.n_head_kv;
-    p->v_dots = p->a.precise ? 0 : lctx__use()->dots;
+    p->v_dots = p->a.precise ? 0 : lctx__dots_used();
     p->k_dots = p->a.rope ? 0 : p->v_dots;      /* raw keys are turned in f32 */
     work = lctx__mul(lctx__mul(p->a.n_q, p->a.n_head), lctx__mul(p->n_kv, p->d_k + p->d_v));
     p->threads = work < LCTX__SMALL_WORK ? 1 : lctx__threads(p->a.par);
@@ -4067,7 +4104,8 @@ static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
     if (!(w->p->k_dots >> type & 1)) return NULL;
     if (dots->type != type) {
         dots->type = type;
-        w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
+        if (type != LCTX_I4)       /* whose steps are a tile's own */
+            w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
     }
     return dots;
 }
@@ -4180,6 +4218,17 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
+/* The ranges of a tile of 4-bit values, apart. */
+static void lctx__work_ranges(lctx__work *w, const char *ranges)
+{
+    uint32_t word[LCTX_TILE];
+    int64_t i;
+    memcpy(word, ranges, sizeof word);
+    for (i = 0; i < LCTX_TILE; i++)
+        w->v_scale[i] = lctx__step(word[i]), w->v_low[i] = lctx__low(word[i]);
+    w->t.v_scale = w->v_scale, w->t.v_low = w->v_low;
+}
+
 /* A stage that reads a piece asks for what comes after this: the rest of it, and the next piece's
    beginning. */
 static void lctx__soon_piece(lctx__work *w, int stage, const char *at, int64_t bytes,
@@ -4189,6 +4238,13 @@ static void lctx__soon_piece(lctx__work *w, int stage, const char *at, int64_t b
     const int64_t skip = lctx__min(bytes - 1, LCTX__AHEAD);
     soon->at = at + skip, soon->end = at + bytes, soon->rows = soon->near = 1, soon->all = bytes;
     soon->next = next, soon->next_end = next ? next + next_bytes : NULL;
+}
+
+/* What belongs to a tile's codes stands behind them, but is wanted before or with them. */
+static void lctx__soon_ranges(const char *tile, int64_t row_bytes, int64_t bytes)
+{
+    int64_t i;
+    for (i = LCTX_TILE * row_bytes; i < bytes; i += 64) LCTX__FETCH(tile + i, 1);
 }
 
 /* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
@@ -4201,28 +4257,32 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const int64_t kb = lctx__key_bytes(s->k_type, d_k), vb = lctx__value_bytes(s->v_type, d_v);
     const int more = i + 1 < lctx__span_tiles(s);
     const char *next_k = more ? k + s->k_token : NULL, *next_v = more ? v + s->v_token : NULL;
+    int few = w->t.rows <= LCTX__FEW_ROWS, unpack_k, unpack_v;
     w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_stride = lctx__row_bytes(s->v_type, d_v);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
     if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
+    unpack_k = !w->t.q_dot && s->k_type != LCTX_F32 && (!few || s->k_type == LCTX_I4);
+    unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
+    if (s->v_type == LCTX_I4 && w->t.v_dot) lctx__work_ranges(w, v + vb - LCTX_TILE * 4);
     memset(w->t.soon, 0, sizeof w->t.soon);
-    if (w->t.rows <= LCTX__FEW_ROWS) {
+    if (few && !unpack_k && !unpack_v) {
         lctx__soon_piece(w, LCTX__SCORES, k, kb, w->mass ? next_k : v, w->mass ? kb : vb);
         lctx__soon_piece(w, LCTX__VALUES, v, vb, next_k, kb);
-        return;
-    }
-    if (more) {
+        if (more) lctx__soon_ranges(next_k, lctx__row_bytes(s->k_type, d_k), kb);
+        if (more) lctx__soon_ranges(next_v, lctx__row_bytes(s->v_type, d_v), vb);
+    } else if (more) {
         lctx__soon_piece(w, LCTX__SOFTMAX, next_k, kb, next_v, vb);
         w->t.soon[LCTX__SOFTMAX].at = next_k, w->t.soon[LCTX__SOFTMAX].all = kb + vb;
         w->t.soon[LCTX__SOFTMAX].near = 0;
     }
-    if (!w->t.q_dot && s->k_type != LCTX_F32) {
+    if (unpack_k) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
     }
-    if (!w->t.v_dot && s->v_type != LCTX_F32 && !w->mass) {
+    if (unpack_v) {
         w->ops->values(s->v_type, d_v, v, w->v_tile);
         w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
     }
@@ -4300,6 +4360,7 @@ static void lctx__work_kernel(const lctx__work *w)
         if (end == row) continue;
         t.rows = end - row, t.see = see + row, t.row0 = w->t.row0 + row;
         if (t.w) t.w = w->t.w + row * LCTX__WORDS, t.w_scale = w->t.w_scale + row;
+        if (t.w) t.w_low = w->t.w_low + row;
         t.q = w->t.q + row * t.d_k, t.s = w->t.s + row * LCTX_TILE;
         t.slope = w->t.slope ? w->t.slope + row : NULL, t.dist = w->t.dist + row;
         t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
@@ -6903,7 +6964,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
-       vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights a, int8 values b */
+       vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights or 4-bit codes a, int8 b */
 #if LCTX__SETS >> LCTX__ISA & 1
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
@@ -7065,7 +7126,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  if LCTX__ISA == 3
 #    define FN(f)          lctx__##f##_avx512dot
 #    define PLAIN(f)       lctx__##f##_avx512
-#    define DOTS           (1u << LCTX_BF16 | 1u << LCTX_I8)
+#    define DOTS           (1u << LCTX_BF16 | 1u << LCTX_I8 | 1u << LCTX_I4)
 #    define vw_dot_bf16(s, a, b) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
 #  else
 #    define FN(f)          lctx__##f##_avx512
@@ -7161,7 +7222,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #    endif
 #    define FN(f)          lctx__##f##_neondot
 #    define PLAIN(f)       lctx__##f##_neon
-#    define DOTS           (1u << LCTX_I8)
+#    define DOTS           (1u << LCTX_I8 | 1u << LCTX_I4)
 #  else
 #    define FN(f)          lctx__##f##_neon
 #  endif
@@ -7557,6 +7618,92 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
     }
 }
 
+/* A query for the tile's 4-bit keys: a dimension's step times it, rounded to a whole number of 14
+   bits in two parts, whose bytes go by eights in the order of the codes' nibbles; its low times it
+   into the base. */
+LCTX__INLINE void FN(query_i4)(const lctx__tile *t, int64_t row)
+{
+    const int64_t d = t->d_k, n = (d + 15) / 16 * 16, r0 = t->row0 + row;
+    const char *range = (const char *)t->k + n / 2 * LCTX_TILE;
+    char *hi = (char *)t->q_dot->words + r0 * 2 * n;
+    vf top = vf_set1(0.0f), base = top, x, y;
+    float max, inv;
+    int64_t c;
+    int pass;
+    for (pass = 0, inv = 0; pass < 2; pass++) {
+        for (c = 0; c < d; c += VL) {
+            x = d - c >= VL ? vf_load(t->q + row * d + c)
+                            : FN(row_end)(LCTX_F32, t->q + row * d, c, d - c);
+            y = vf_mul(x, vf_odd(range + 4 * c));
+            if (pass) {
+                vw code = vw_int(vf_mul(y, vf_set1(inv)));
+                vw_put_bytes(hi + c, vw_shr(code, 7));
+                vw_put_bytes(hi + n + c, vw_and(code, vw_set1(127)));
+                continue;
+            }
+            base = vf_fma(x, vf_even(range + 4 * c), base);
+            top = vf_max(vf_max(y, vf_sub(vf_set1(0.0f), y)), top);
+        }
+        max = vf_hmax(top), inv = max > 1e-30f ? 8191 / max : 0;
+    }
+    memset(hi + c, 0, (size_t)(n - c)), memset(hi + n + c, 0, (size_t)(n - c));
+    for (c = 0; c < 2 * n; c += 8) lctx__nibble_order(hi + c);
+    t->q_dot->scale[r0] = max / 8191, t->q_dot->base[r0] = vf_hsum(base);
+}
+LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
+{
+    const int C = R <= 2 ? 4 : 2;
+    const int64_t n = (t->d_k + 15) / 16 * 4, r0 = t->row0 + row, words = (t->d_k + 7) / 8;
+    const uint32_t *q = t->q_dot->words + r0 * 2 * n;
+    const vw four = vw_set1(0x0f0f0f0f);
+    lctx__soon soon = t->soon[LCTX__SCORES];
+    const int64_t rate = row ? 0 : soon.all * C * VL / (words * LCTX_TILE);
+    int64_t c, w;
+    int r, e, i;
+    for (c = 0; c < LCTX_TILE; c += C * VL) {
+        vw hi[4][4], lo[4][4], k[2][4];
+        LCTX__UNROLL
+        for (r = 0; r < R; r++)
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) hi[r][i] = lo[r][i] = vw_set1(0);
+        for (w = 0; w < words; w++) {
+            if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) {
+                vw x = vw_load((const char *)t->k + 4 * (w * LCTX_TILE + c + i * VL));
+                k[0][i] = vw_and(x, four), k[1][i] = vw_and(vw_shr(x, 4), four);
+            }
+            LCTX__UNROLL
+            for (r = 0; r < R; r++)
+                LCTX__UNROLL
+                for (e = 0; e < 2; e++) {
+                    vw h = vw_set1(q[r * 2 * n + 2 * w + e]), l = vw_set1(q[(2 * r + 1) * n + 2 * w + e]);
+                    LCTX__UNROLL
+                    for (i = 0; i < C; i++) {
+                        hi[r][i] = vw_dot_value(hi[r][i], k[e][i], h);
+                        lo[r][i] = vw_dot_value(lo[r][i], k[e][i], l);
+                    }
+                }
+        }
+        LCTX__UNROLL
+        for (r = 0; r < R; r++) {
+            const vf scale = vf_set1(t->q_dot->scale[r0 + r]), base = vf_set1(t->q_dot->base[r0 + r]);
+            LCTX__UNROLL
+            for (i = 0; i < C; i++) {
+                vf sum = vf_fma(vw_float(hi[r][i]), vf_set1(128.0f), vw_float(lo[r][i]));
+                vf_store(t->s + (row + r) * LCTX_TILE + c + i * VL, vf_fma(sum, scale, base));
+            }
+        }
+    }
+}
+LCTX__INLINE void FN(scores_by)(const lctx__tile *t, int64_t row, const int R, const int type)
+{
+    const int S = R > 4 ? R / 2 : R;
+    int64_t end = row + R;
+    if (type != LCTX_I4) FN(scores_dot)(t, row, R, type);
+    else for (; row < end; row += S) FN(scores_i4)(t, row, S);
+}
+
 /* Weights of tokens c .. c+VL-1 stored as they will be multiplied, and what is left of them: bf16,
    two a word; or, for int8 values, whole numbers, the high halves of all and then the low ones. */
 LCTX__INLINE vf FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p)
@@ -7591,8 +7738,8 @@ LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
         vf_store(t->share + c, x);
     }
     max = vf_hmax(top);
-    if (vf_hmax(low) > 0 || (max > 0 && max <= 1e-30f)) return -1.0f;
-    inv = vf_set1(max > 0 ? most / max : 0.0f);      /* finite */
+    if (t->v_type == LCTX_I8 && (vf_hmax(low) > 0 || (max > 0 && max <= 1e-30f))) return -1.0f;
+    inv = vf_set1(max > 1e-30f ? most / max : 0.0f);      /* finite */
     for (c = 0; c < LCTX_TILE; c += VL)
         vf_store(t->share + c, vf_mul(vf_load(t->share + c), inv));
     return max / most + vf_hsum(bad);
@@ -7634,73 +7781,84 @@ LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, c
         for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
 }
 #endif
-/* The tile's int8 values in one go; masked ones have weight 0, and no int8 is NaN. */
-LCTX__INLINE void FN(values_i8)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                const int C, lctx__soon *soon, int64_t rate)
+/* The tile's integers in one go; masked ones have weight 0, and no integer is NaN. */
+LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, const int R,
+                                 const int C, const int type, lctx__soon *soon, int64_t rate)
 {
     const uint32_t *p = t->w + row * LCTX__WORDS;
     const char *v = (const char *)t->v + 4 * c;
-    vw hi[MAX_R][8], lo[MAX_R][8], x[8];
+    vw hi[2][8], lo[2][8], x[8];
     int64_t j;
-    int r, i;
+    int r, e, i;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
         for (i = 0; i < C; i++) hi[r][i] = lo[r][i] = vw_set1(0);
-    for (j = 0; j < LCTX_TILE / 4; j++) {
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, 4 * rate);
+    for (j = 0; j < LCTX_TILE / 4; j += 2) {
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, 8 * rate);
         LCTX__UNROLL
-        for (i = 0; i < C; i++) x[i] = vw_load(v + j * 4 * t->v_stride + 4 * i * VL);
-        LCTX__UNROLL
-        for (r = 0; r < R; r++) {
-            vw h = vw_set1(p[r * LCTX__WORDS + j]);
-            vw l = vw_set1(p[r * LCTX__WORDS + LCTX_TILE / 4 + j]);
+        for (e = 0; e < 2; e++) {
             LCTX__UNROLL
             for (i = 0; i < C; i++) {
-                hi[r][i] = vw_dot_value(hi[r][i], h, x[i]);
-                lo[r][i] = vw_dot_value(lo[r][i], l, x[i]);
+                const int64_t at = (type == LCTX_I4 ? j : j + e) * 4 * t->v_stride + 4 * i * VL;
+                x[i] = vw_load(v + at);
+                if (type == LCTX_I4)
+                    x[i] = vw_and(e ? vw_shr(x[i], 4) : x[i], vw_set1(0x0f0f0f0f));
+            }
+            LCTX__UNROLL
+            for (r = 0; r < R; r++) {
+                vw h = vw_set1(p[r * LCTX__WORDS + j + e]);
+                vw l = vw_set1(p[r * LCTX__WORDS + LCTX_TILE / 4 + j + e]);
+                LCTX__UNROLL
+                for (i = 0; i < C; i++) {
+                    hi[r][i] = vw_dot_value(hi[r][i], h, x[i]);
+                    lo[r][i] = vw_dot_value(lo[r][i], l, x[i]);
+                }
             }
         }
     }
     LCTX__UNROLL
     for (r = 0; r < R; r++) {
         const vf scale = vf_set1(t->w_scale[row + r]);
+        const vf low = vf_set1(type == LCTX_I4 ? t->w_low[row + r] : 0.0f);
         LCTX__UNROLL
         for (i = 0; i < C; i++) {
             float *acc = t->acc + (row + r) * t->d_v + c + i * VL;
-            vw sum = vw_add(vw_shl(hi[r][i], WEIGHT_BITS), lo[r][i]);
-            vf_store(acc, vf_fma(vw_float(sum), scale, vf_load(acc)));
+            vf sum = vw_float(vw_add(vw_shl(hi[r][i], WEIGHT_BITS), lo[r][i])), to = vf_load(acc);
+            if (type == LCTX_I4) to = vf_add(to, low);
+            vf_store(acc, vf_fma(sum, scale, to));
         }
     }
 }
-LCTX__INLINE void FN(values_dot_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                    const int C, const int type, uint64_t see, int64_t j,
-                                    int64_t end, lctx__soon *soon, int64_t rate)
+/* One row and many columns, so that memory is read in order; of 4 bits two rows, which share the
+   work of taking codes apart. */
+LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
-#ifdef vw_dot_bf16
-    if (type == LCTX_BF16) FN(values_bf16)(t, row, c, R, C, see, j, end, soon, rate);
-#endif
-    if (type == LCTX_I8) FN(values_i8)(t, row, c, R, C, soon, rate);
-    (void)see, (void)j, (void)end;
-}
-LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, const int type,
-                                 uint64_t see)
-{
-    const int wide = R <= WIDE_R / 2 ? 8 : R <= WIDE_R ? 4 : 2;
-    const int two = type == LCTX_I8;       /* sums a product: half the rows, or half the columns */
-    const int S = two && R == MAX_R ? R / 2 : R, C = two && R < MAX_R ? wide / 2 : wide;
-    const int64_t step = two || R == MAX_R ? LCTX_TILE : 16;
+    const int64_t all = row ? 0 : t->soon[LCTX__VALUES].all * VL / (t->d_v * LCTX_TILE);
     lctx__soon soon = t->soon[LCTX__VALUES];
-    const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE), end = row + R;
-    int64_t c, j;
-    for (; row < end; row += S)
-        for (j = 0; j < LCTX_TILE; j += step) {
-            for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-                FN(values_dot_at)(t, row, c, S, C, type, see, j, j + step, &soon, rate);
-            for (; c < t->d_v; c += VL)
-                FN(values_dot_at)(t, row, c, S, 1, type, see, j, j + step, &soon, rate);
-        }
+    int64_t c;
+    for (c = 0; R == 1 && c + 8 * VL <= t->d_v; c += 8 * VL)
+        FN(values_int)(t, row, c, 1, 8, type, &soon, 8 * all);
+    for (; c + 4 * VL <= t->d_v; c += 4 * VL)
+        FN(values_int)(t, row, c, R, 4, type, &soon, 4 * all);
+    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, &soon, all);
 }
+#ifdef vw_dot_bf16
+LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, uint64_t see)
+{
+    const int C = R <= WIDE_R ? 4 : 2;
+    lctx__soon soon = t->soon[LCTX__VALUES];
+    const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE);
+    const int64_t step = rate ? 8 : LCTX_TILE;
+    int64_t c, j;
+    for (j = 0; j < LCTX_TILE; j += step) {
+        for (c = 0; c + C * VL <= t->d_v; c += C * VL)
+            FN(values_bf16)(t, row, c, R, C, see, j, j + step, &soon, rate);
+        for (; c < t->d_v; c += VL)
+            FN(values_bf16)(t, row, c, R, 1, see, j, j + step, &soon, rate);
+    }
+}
+#endif
 
 /* Rows rounded for dot products, with what int8 needs. */
 LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
@@ -7776,6 +7934,11 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
     float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
     vf sum = vf_set1(0.0f), vm;
+#ifdef DOTS
+    const int four = t->v_dot && t->v_type == LCTX_I4;
+    const vf zero = sum;
+    vf low = sum;
+#endif
     int64_t c;
     if (!see) return;
     vm = vf_set1(vf_hmax(FN(logits)(t, row, see)));
@@ -7791,12 +7954,20 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
         vf p = FN(exp_seen)(vf_sub(vf_load(s + c), vm), see >> c);
         if (t->v_scale && !t->v_dot) vf_store(s + c, vf_mul(p, vf_load(t->v_scale + c)));
 #ifdef DOTS
-        else if (t->v_dot) p = FN(weigh)(t, row, c, p);
+        else if (t->v_dot) {
+            if (four) low = vf_fma(p, vf_keep(see >> c, vf_load(t->v_low + c), zero), low);
+            p = FN(weigh)(t, row, c, p);
+        }
 #endif
         else vf_store(s + c, p);
         sum = vf_add(sum, p);
     }
     t->l[row] += vf_hsum(sum);
+#ifdef DOTS
+    for (c = 0; four && c < 2 * LCTX_TILE; c += 8)
+        lctx__nibble_order((char *)(t->w + row * LCTX__WORDS) + c);
+    if (four) t->w_low[row] = vf_hsum(low);
+#endif
 }
 
 /* a[R rows][C vectors from c on] += weights * values of key j + n, if in see; j is a multiple of
@@ -7873,10 +8044,22 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     case LCTX_BF16: f(R, LCTX_BF16); break;              \
     default:        f(R, LCTX_I8); break;                \
     }
-/* The same of tiles. */
+/* The same of what unpacks tiles. */
 #define LCTX__BY_TILE(type, f, R)                        \
     if ((type) == LCTX_I4) f(R, LCTX_I4);                \
     else LCTX__BY_TYPE(type, f, R)
+/* The same of dot products. */
+#define LCTX__BY_BF16(type, f, R) f(R, LCTX_BF16);
+#ifdef vw_dot_bf16
+#  define LCTX__BY_DOTS(type, f, R)                      \
+    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
+    else if ((type) == LCTX_I8) f(R, LCTX_I8);           \
+    else f(R, LCTX_BF16);
+#else
+#  define LCTX__BY_DOTS(type, f, R)                      \
+    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
+    else f(R, LCTX_I8);
+#endif
 #define LCTX__BY_ROWS(by, n, type, f)                               \
     if ((n) == MAX_R)               { by(type, f, MAX_R) }          \
     else if (MAX_R > 4 && (n) == 4) { by(type, f, 4) }              \
@@ -7886,39 +8069,28 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
 /* How many of n rows the next block takes. */
 LCTX__INLINE int64_t FN(block)(int64_t n) { return n >= MAX_R ? MAX_R : n >= 4 ? 4 : n; }
 
-#ifdef vw_dot_bf16
-#  define LCTX__BY_DOTS(type, f, R)                      \
-    if ((type) == LCTX_BF16) f(R, LCTX_BF16); else f(R, LCTX_I8);
-#else
-#  define LCTX__BY_DOTS(type, f, R) f(R, LCTX_I8);
-#endif
-#ifdef DOTS
-#  define LCTX__BY         LCTX__BY_DOTS
-#  define LCTX__CALL(R, T) FN(scores_dot)(t, row, R, T)
-#else
-#  define LCTX__BY         LCTX__BY_TILE
-#  define LCTX__CALL(R, T) FN(scores_of)(t, row, R, T)
-#endif
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
-    int64_t row = 0, n;
+    int64_t row, n;
 #ifdef DOTS
     if (!t->q_dot) {
         PLAIN(scores)(t);
         return;
     }
+    for (row = 0; t->k_type == LCTX_I4 && row < t->rows; row++) FN(query_i4)(t, row);
+#  define LCTX__BY         LCTX__BY_DOTS
+#  define LCTX__CALL(R, T) FN(scores_by)(t, row, R, T)
+#else
+#  define LCTX__BY         LCTX__BY_TYPE
+#  define LCTX__CALL(R, T) FN(scores_of)(t, row, R, T)
 #endif
-    for (; row < t->rows; row += n) {
+    for (row = 0; row < t->rows; row += n) {
         n = FN(block)(t->rows - row);
         LCTX__BY_ROWS(LCTX__BY, n, t->k_type, LCTX__CALL)
     }
-}
 #undef LCTX__CALL
-#ifdef DOTS
-#  define LCTX__CALL(R, T) FN(values_dot)(t, row, R, T, see)
-#else
-#  define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
-#endif
+#undef LCTX__BY
+}
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
 {
     int64_t n;
@@ -7927,14 +8099,28 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
         PLAIN(values)(t, row, end, see);
         return;
     }
+    for (; t->v_type != LCTX_BF16 && row < end; row += n) {
+        n = t->v_type == LCTX_I4 && end - row > 1 ? 2 : 1;
+        if (t->v_type == LCTX_I8) FN(values_ints)(t, row, 1, LCTX_I8);
+        else if (n == 2) FN(values_ints)(t, row, 2, LCTX_I4);
+        else FN(values_ints)(t, row, 1, LCTX_I4);
+    }
+#  define LCTX__BY         LCTX__BY_BF16
+#  define LCTX__CALL(R, T) FN(values_dot)(t, row, R, see)
+#else
+#  define LCTX__BY         LCTX__BY_TYPE
+#  define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
 #endif
+#if !defined(DOTS) || defined(vw_dot_bf16)
     for (; row < end; row += n) {
         n = FN(block)(end - row);
         LCTX__BY_ROWS(LCTX__BY, n, t->v_type, LCTX__CALL)
     }
-}
+#endif
+    (void)see;
 #undef LCTX__CALL
 #undef LCTX__BY
+}
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
    that a masked value is never multiplied by a zero weight (0 * NaN is NaN). Int8 values whose
@@ -7943,7 +8129,7 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
 {
     lctx__tile plain = *t;
     int64_t row, end;
-    const int shared = t->v_dot && t->v_type == LCTX_I8;
+    const int shared = t->v_dot && t->v_type != LCTX_BF16;
     lctx__soon soon = t->soon[LCTX__SOFTMAX];
     const int64_t each = (soon.all + t->rows - 1) / t->rows;
     plain.v_dot = 0;
@@ -8066,8 +8252,8 @@ LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, flo
     int64_t j, c;
     int e;
     for (j = 0; j < LCTX_TILE; j += LCTX__GROUP(type))
-        for (c = 0; c < d; c += VL)
-            for (e = 0; e < LCTX__GROUP(type); e++)
+        for (e = 0; e < LCTX__GROUP(type); e++)
+            for (c = 0; c < d; c += VL)
                 vf_store(out + (j + e) * d + c, FN(value)(type, tile, stride, j, e, c));
 }
 LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
@@ -8455,6 +8641,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef DOTS
 #undef LCTX__GROUP
 #undef LCTX__BY_DOTS
+#undef LCTX__BY_BF16
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_ROWS

@@ -310,7 +310,7 @@ static void reference(const attend *w, int64_t t, int64_t h, double *out)
 
 double attend_check(attend *w)
 {
-    static const double most[] = { 1e-10, 1e-10, 1e-4, 1e-3, 1e-10 };
+    static const double most[] = { 1e-10, 1e-10, 1e-4, 1e-3, 1e-6 };
     const setting *s = &w->s;
     double ref[1024], wrong = 0, all = 0;
     int64_t i, c;
