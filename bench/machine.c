@@ -138,7 +138,7 @@ void machine_run(int64_t n, lctx_task task, void *arg)
 lctx_parallel machine_parallel(void) { return pool.par; }
 
 /* ---- timing */
-enum { MAX_ROUNDS = 200, MAX_LIMITS = 8 * MAX_ROUNDS };
+enum { MAX_ROUNDS = 200 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -166,34 +166,29 @@ static int within(double x, int lo, int hi) { return x < lo ? lo : x > hi ? hi :
 
 timing machine_time(const job *limit, const job *work, double seconds, int min_rounds)
 {
-    double took[MAX_ROUNDS], bound[MAX_LIMITS], one, other = 0;
+    double took[MAX_ROUNDS], bound[MAX_ROUNDS], one, other = 0;
     timing t = { 0 };
-    int repeat, repeat_limit = 1, limits = 0, n_bound = 0, i;
+    int repeat, repeat_limit = 1, i;
     one = run_seconds(work, 1);
     if (one < 0.25) one = run_seconds(work, 1);     /* once more, warm */
     if (one > 2 && min_rounds > 3) min_rounds = 3;
     repeat = within(0.010 / one, 1, 1000);          /* samples of 10 ms at least */
     if (limit) {
         other = run_seconds(limit, 1);
-        repeat_limit = within(0.010 / other, 1, 1000);
-        other *= repeat_limit;
-        limits = within(one * repeat / other / 8, 1, 8);    /* more beside long work */
+        repeat_limit = within((one * repeat > 0.080 ? one * repeat / 8 : 0.010) / other, 1, 1000);
     }
-    t.rounds = within(seconds / (one * repeat + other * limits), min_rounds, MAX_ROUNDS);
+    t.rounds = within(seconds / (one * repeat + other * repeat_limit), min_rounds, MAX_ROUNDS);
     for (i = 0; i < t.rounds; i++) {
-        int k;
-        for (k = 0; k < limits; k++) bound[n_bound++] = run_seconds(limit, repeat_limit);
+        bound[i] = limit ? run_seconds(limit, repeat_limit) : 0;
         took[i] = run_seconds(work, repeat);
     }
     qsort(took, (size_t)t.rounds, sizeof *took, by_value);
-    qsort(bound, (size_t)n_bound, sizeof *bound, by_value);
+    qsort(bound, (size_t)t.rounds, sizeof *bound, by_value);
     t.ms = 1e3 * quantile(took, t.rounds, 0.5);
     t.spread = 1e3 * (quantile(took, t.rounds, 0.75) - quantile(took, t.rounds, 0.25)) / t.ms;
     t.rate = work->amount / t.ms * 1e3;
-    if (n_bound) {
-        t.limit_ms = 1e3 * quantile(bound, n_bound, 0.5);
-        t.limit = limit->amount / t.limit_ms * 1e3;
-    }
+    t.limit_ms = 1e3 * quantile(bound, t.rounds, 0.5);
+    if (limit) t.limit = limit->amount / t.limit_ms * 1e3;
     return t;
 }
 

@@ -38,8 +38,8 @@ typedef struct timing {
 } timing;
 
 /* Runs limit, work, limit, work, ... for about `seconds`, at least min_rounds times (3 if a run
-   takes over 2 seconds). limit may be null. What is short is repeated within a round, and the limit
-   runs more often beside long work. */
+   takes over 2 seconds). limit may be null. Within a round short work is repeated for 10 ms, the
+   limit as well, and beside long work for an eighth of its time: both meet the same neighbours. */
 timing machine_time(const job *limit, const job *work, double seconds, int min_rounds);
 
 /* Random numbers that are the same in every run: normal (about) with the given deviation. */
