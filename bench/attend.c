@@ -16,7 +16,7 @@ peak peak_of_products(int32_t type)
     if (!strcmp(isa, "avx2")) return PEAK_FMA_AVX2;
     if (strncmp(isa, "avx512", 6)) return PEAK_FMA_BASE;
     if (strcmp(isa, "avx512dot")) return PEAK_FMA_AVX512;
-    if (type == LCTX_I8) return PEAK_INT8;
+    if (type == LCTX_I8 || type == LCTX_I4) return PEAK_INT8;
     if (type == LCTX_BF16 && peak_known(PEAK_BF16) > peak_known(PEAK_FMA_AVX512)) return PEAK_BF16;
     return PEAK_FMA_AVX512;
 }
