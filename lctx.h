@@ -2073,8 +2073,7 @@ typedef struct lctx__tile {
     int64_t v_stride;                /* of a native tile: bytes a token */
     int k_type, v_type;
     unsigned v_dot;                  /* values by dot products? */
-    const float *k_scale, *v_scale;  /* [LCTX_TILE] or null; of 4-bit values the steps, and their */
-    const float *v_low;              /* [LCTX_TILE] lows, for dot products */
+    const float *k_scale, *v_scale;  /* [LCTX_TILE] or null */
     const uint64_t *see;             /* [rows] visible keys, bit by bit; null = all of them */
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
     const float *bias;               /* [rows][LCTX_TILE] or null */
@@ -3645,7 +3644,7 @@ typedef struct lctx__work {
     float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
     lctx__dots dots[2];            /* the first two for dot products */
     float *bias;                   /* [rows][LCTX_TILE] */
-    float *k_tile, *v_tile, *k_scale, *v_scale, *v_low;
+    float *k_tile, *v_tile, *k_scale, *v_scale;
     float *k_turned;               /* with raw keys, as the next two */
     lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
     uint64_t *side;                /* [rows] of see, near or far pairs */
@@ -3684,7 +3683,6 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->t.w_scale = p->any_dots ? (float *)lctx__carve(r, p->rows, 4) : NULL;
     w->t.w_low = p->any_dots ? (float *)lctx__carve(r, p->rows, 4) : NULL;
     w->t.share = p->any_dots ? (float *)lctx__carve(r, LCTX_TILE, 4) : NULL;
-    w->v_low = p->any_dots ? (float *)lctx__carve(r, LCTX_TILE, 4) : NULL;
     if (p->a.rope) {
         w->k_turned = (float *)lctx__carve(r, d, LCTX_TILE * 4);
         w->angles = (lctx__angles *)lctx__carve(r, LCTX__TURNS, (int64_t)sizeof *w->angles);
@@ -4218,17 +4216,6 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
-/* The ranges of a tile of 4-bit values, apart. */
-static void lctx__work_ranges(lctx__work *w, const char *ranges)
-{
-    uint32_t word[LCTX_TILE];
-    int64_t i;
-    memcpy(word, ranges, sizeof word);
-    for (i = 0; i < LCTX_TILE; i++)
-        w->v_scale[i] = lctx__step(word[i]), w->v_low[i] = lctx__low(word[i]);
-    w->t.v_scale = w->v_scale, w->t.v_low = w->v_low;
-}
-
 /* A stage that reads a piece asks for what comes after this: the rest of it, and the next piece's
    beginning. */
 static void lctx__soon_piece(lctx__work *w, int stage, const char *at, int64_t bytes,
@@ -4266,7 +4253,6 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
     unpack_k = !w->t.q_dot && s->k_type != LCTX_F32 && (!few || s->k_type == LCTX_I4);
     unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
-    if (s->v_type == LCTX_I4 && w->t.v_dot) lctx__work_ranges(w, v + vb - LCTX_TILE * 4);
     memset(w->t.soon, 0, sizeof w->t.soon);
     if (few && !unpack_k && !unpack_v) {
         lctx__soon_piece(w, LCTX__SCORES, k, kb, w->mass ? next_k : v, w->mass ? kb : vb);
@@ -6961,6 +6947,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
        vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
        vw_put_bytes(p, x)  low bytes of words
+       vw_eights(x)        each eight in the order of a word's nibbles, where VL is not below 8
        vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
@@ -7189,6 +7176,9 @@ LCTX__INLINE void FN(lanes)(vf x[8])
                                _mm256_loadu_si256((const __m256i *)(p))))
 #  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8((__m512i)(x)))
 #  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
+#  define vw_eights(x)     ((vw)_mm512_permutexvar_epi32(_mm512_setr_epi32( \
+                               0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15), \
+                               (__m512i)(x)))
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
 #  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
@@ -7278,6 +7268,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_bytes(p)      FN(bytes)(p)
 #  define vw_put_bytes(p, x) FN(put_bytes)(p, x)
 #  define vw_float(x)      vcvtq_f32_s32(x)
+#  define vw_eights(x)     (x)     /* lctx__nibble_order does it */
 #  define vw_int(x)        vcvtnq_s32_f32(x)
 #  define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
 #  define vw_dot_value(s, a, b) vw_dot_key(s, a, b)
@@ -7636,7 +7627,7 @@ LCTX__INLINE void FN(query_i4)(const lctx__tile *t, int64_t row)
                             : FN(row_end)(LCTX_F32, t->q + row * d, c, d - c);
             y = vf_mul(x, vf_odd(range + 4 * c));
             if (pass) {
-                vw code = vw_int(vf_mul(y, vf_set1(inv)));
+                vw code = vw_eights(vw_int(vf_mul(y, vf_set1(inv))));
                 vw_put_bytes(hi + c, vw_shr(code, 7));
                 vw_put_bytes(hi + n + c, vw_and(code, vw_set1(127)));
                 continue;
@@ -7646,8 +7637,8 @@ LCTX__INLINE void FN(query_i4)(const lctx__tile *t, int64_t row)
         }
         max = vf_hmax(top), inv = max > 1e-30f ? 8191 / max : 0;
     }
-    memset(hi + c, 0, (size_t)(n - c)), memset(hi + n + c, 0, (size_t)(n - c));
-    for (c = 0; c < 2 * n; c += 8) lctx__nibble_order(hi + c);
+    for (; c < n; c++) hi[c] = hi[n + c] = 0;
+    for (c = 0; VL < 8 && c < 2 * n; c += 8) lctx__nibble_order(hi + c);
     t->q_dot->scale[r0] = max / 8191, t->q_dot->base[r0] = vf_hsum(base);
 }
 LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
@@ -7717,23 +7708,26 @@ LCTX__INLINE vf FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p)
     }
 #endif
     x = vw_int(vf_mul(p, vf_load(t->share + c)));
+    if (t->v_type == LCTX_I4) x = vw_eights(x);
     vw_put_bytes(to, vw_shr(x, WEIGHT_BITS));
     vw_put_bytes(to + LCTX_TILE, vw_and(x, vw_set1((1 << WEIGHT_BITS) - 1)));
     return p;
 }
 
-/* What a weight of 1 is as a whole number, for each token in see: its value's scale over the
+/* What a weight of 1 is as a whole number, for each token in see: its value's scale or step over the
    largest of them, times the most that 2 WEIGHT_BITS hold. Returns what a whole 1 is worth; NaN
    where a scale is; -1 where a scale is negative or all are too small for that. */
 LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
 {
     const float most = (float)((1 << 2 * WEIGHT_BITS) - 1);
+    const char *ranges = (const char *)t->v + LCTX_TILE * t->v_stride;      /* of 4 bits */
     const vf zero = vf_set1(0.0f);
     vf top = zero, low = zero, bad = zero, inv;
     float max;
     int64_t c;
     for (c = 0; c < LCTX_TILE; c += VL) {
-        vf x = vf_keep(see >> c, vf_load(t->v_scale + c), zero);
+        vf x = t->v_type == LCTX_I4 ? vf_odd(ranges + 4 * c) : vf_load(t->v_scale + c);
+        x = vf_keep(see >> c, x, zero);
         top = vf_max(x, top), low = vf_max(vf_sub(zero, x), low), bad = vf_fma(x, zero, bad);
         vf_store(t->share + c, x);
     }
@@ -7936,6 +7930,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     vf sum = vf_set1(0.0f), vm;
 #ifdef DOTS
     const int four = t->v_dot && t->v_type == LCTX_I4;
+    const char *ranges = (const char *)t->v + LCTX_TILE * t->v_stride;
     const vf zero = sum;
     vf low = sum;
 #endif
@@ -7955,7 +7950,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
         if (t->v_scale && !t->v_dot) vf_store(s + c, vf_mul(p, vf_load(t->v_scale + c)));
 #ifdef DOTS
         else if (t->v_dot) {
-            if (four) low = vf_fma(p, vf_keep(see >> c, vf_load(t->v_low + c), zero), low);
+            if (four) low = vf_fma(p, vf_keep(see >> c, vf_even(ranges + 4 * c), zero), low);
             p = FN(weigh)(t, row, c, p);
         }
 #endif
@@ -7964,7 +7959,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     }
     t->l[row] += vf_hsum(sum);
 #ifdef DOTS
-    for (c = 0; four && c < 2 * LCTX_TILE; c += 8)
+    for (c = 0; VL < 8 && four && c < 2 * LCTX_TILE; c += 8)
         lctx__nibble_order((char *)(t->w + row * LCTX__WORDS) + c);
     if (four) t->w_low[row] = vf_hsum(low);
 #endif
@@ -8631,6 +8626,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_halves
 #undef vw_put_bytes
 #undef vw_float
+#undef vw_eights
 #undef vw_int
 #undef vw_put_bf16
 #undef vw_dot_bf16
