@@ -1335,6 +1335,7 @@ enum {
                                        rows it pays to convert a tile first */
     LCTX__AHEAD = 3008,             /* bytes that memory is asked for before it is read: less than
                                        a page, so that the hardware follows */
+    LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
@@ -2117,7 +2118,7 @@ typedef struct lctx__product {
     const float *w_scale, *bias;     /* [rows] or null */
     const float *x;
     float *y;
-    int64_t n, cols, ldx, ldy, row0, row1;
+    int64_t n, cols, ldx, ldy, row0, row1, step;     /* step: rows a task */
     int type, add;                   /* add: y += W x */
 } lctx__product;
 
@@ -6522,13 +6523,13 @@ static const float *lctx__vector(const lctx_tensor *t, int64_t n, float *buf)
 static void lctx__product_task(void *arg, int64_t i, int32_t thread)
 {
     lctx__product p = *(const lctx__product *)arg;
-    int64_t end = p.row1;
     (void)thread;
-    p.row0 = i * 32, p.row1 = lctx__min(p.row0 + 32, end);
+    p.row0 = i * p.step, p.row1 = lctx__min(p.row0 + p.step, p.row1);
     lctx__use()->product(&p);
 }
 
-/* y[n][ldy] = W x (+ bias), or y += W x. Rows of W are cut into tasks. */
+/* y[n][ldy] = W x (+ bias), or y += W x. Rows of W are cut into tasks; with many tokens a task takes
+   more of them, since each goes through all of x. */
 static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t rows, int64_t cols,
                          int64_t n, const float *x, int64_t ldx, const float *bias, int add,
                          float *y, int64_t ldy)
@@ -6537,8 +6538,10 @@ static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t ro
     p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
     p.bias = bias, p.x = x, p.y = y, p.n = n, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
     p.row0 = 0, p.row1 = rows, p.add = add;
-    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)), (rows + 31) / 32, lctx__product_task,
-              &p);
+    p.step = n < LCTX__TOKENS ? 32 : lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, 128);
+    p.step = lctx__max(p.step, 32);
+    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)), (rows + p.step - 1) / p.step,
+              lctx__product_task, &p);
 }
 
 /* out rows = rmsnorm of x rows; n_row rows of n floats. */
@@ -6942,7 +6945,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
-       MAX_N               tokens of a register tile with four rows of weights
+       W_R, W_N            rows (by fours) and tokens (a divisor of 12) of a product's register tile
    Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
        vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
        vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
@@ -6958,7 +6961,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define VL               1
 #  define MAX_R            2
 #  define WIDE_R           1
-#  define MAX_N            2
+#  define W_R              4
+#  define W_N              2
 #  define vf               float
 #  define vf_load(p)       FN(load)(p)
 #  define vf_store(p, x)   FN(store)(p, x)
@@ -7023,7 +7027,8 @@ LCTX__INLINE float FN(round)(float x)
 #  define VL               8
 #  define MAX_R            6
 #  define WIDE_R           2
-#  define MAX_N            2
+#  define W_R              4
+#  define W_N              2
 #  define vf               __m256
 #  define vf_load(p)       _mm256_loadu_ps((const float *)(p))
 #  define vf_store(p, x)   _mm256_storeu_ps((float *)(p), x)
@@ -7121,7 +7126,8 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define VL               16
 #  define MAX_R            8
 #  define WIDE_R           4
-#  define MAX_N            6
+#  define W_R              8
+#  define W_N              3
 #  define vf               __m512
 #  define vf_load(p)       _mm512_loadu_ps(p)
 #  define vf_store(p, x)   _mm512_storeu_ps(p, x)
@@ -7141,6 +7147,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_hsum(x)       _mm512_reduce_add_ps(x)
 #  define vf_hmax(x)       _mm512_reduce_max_ps(x)
 #  define vf_first(x)      _mm512_cvtss_f32(x)
+#  define vf_pin(x)        __asm__("" : "+v"(x))
 #  define vf_swap(x)       _mm512_permute_ps(x, 0xb1)
 #  define vf_zip1(a, b)    _mm512_unpacklo_ps(a, b)
 #  define vf_zip2(a, b)    _mm512_unpackhi_ps(a, b)
@@ -7219,7 +7226,8 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define VL               4
 #  define MAX_R            8
 #  define WIDE_R           4
-#  define MAX_N            4
+#  define W_R              4
+#  define W_N              4
 #  define vf               float32x4_t
 #  define vf_load(p)       vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)(p)))
 #  define vf_store(p, x)   vst1q_f32(p, x)
@@ -7310,7 +7318,8 @@ LCTX__INLINE void FN(put_bytes)(void *p, int32x4_t x)
 #  define VL               4
 #  define MAX_R            4
 #  define WIDE_R           2
-#  define MAX_N            4
+#  define W_R              4
+#  define W_N              2
 #  define vf               v128_t
 #  define vf_load(p)       wasm_v128_load(p)
 #  define vf_store(p, x)   wasm_v128_store(p, x)
@@ -7403,6 +7412,9 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
 #  define PLAIN(f)         FN(f)
 #endif
 
+#ifndef vf_pin             /* x is in a register: loaded once, not by each that uses it */
+#  define vf_pin(x)        ((void)(x))
+#endif
 #ifndef vf_scale_in        /* vf_scale where the mask has a lane and x is not below lo, else 0 */
 #  define vf_scale_in(m, x, lo, p, n) \
     vf_keep(m, vf_lt(x, lo, vf_set1(0.0f), vf_scale(p, n)), vf_set1(0.0f))
@@ -8477,70 +8489,109 @@ LCTX__ENTRY void FN(tanh)(int64_t n, float cap, float *x)
         x[i] = vf_first(FN(tanh1)(vf_set1(x[i] / cap))) * cap;
 }
 
-/* R rows of W with N tokens: R*N chains along the columns, a step of which is this. */
-LCTX__INLINE void FN(product_step)(vf s[4][MAX_N], const vf a[4], const float *x, int64_t ldx,
-                                   const int R, const int N)
+/* A row's product with a token, whose vector is summed at the end. */
+LCTX__INLINE void FN(product_end)(const lctx__product *p, int64_t row, int64_t tok, vf s)
 {
-    int r, n;
-    LCTX__UNROLL
-    for (n = 0; n < N; n++) {
-        vf b = vf_load(x + n * ldx);
-        LCTX__UNROLL
-        for (r = 0; r < R; r++) s[r][n] = vf_fma(a[r], b, s[r][n]);
-    }
+    float *y = p->y + tok * p->ldy + row, sum = vf_hsum(s);
+    if (p->w_scale) sum *= p->w_scale[row];
+    if (p->bias) sum += p->bias[row];
+    *y = p->add ? *y + sum : sum;
 }
-LCTX__INLINE void FN(product_at)(const lctx__product *p, int64_t row, int64_t tok, const int R,
-                                 const int N, const int type)
+/* R rows of W with one token: R chains along the columns. It waits for memory: what comes a little
+   later is asked for, at the rows' ends that of the next rows. */
+LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t tok, const int R,
+                                  const int type)
 {
-    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
-    const int64_t stride = p->cols * size[type];
+    const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2, stride = p->cols * size;
     const char *w = (const char *)p->w + row * stride;
     const float *x = p->x + tok * p->ldx;
-    vf s[4][MAX_N], a[4];
-    int64_t c = 0;
-    int r, n;
+    vf s[4];
+    int64_t c;
+    int r;
     LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (n = 0; n < N; n++) s[r][n] = vf_set1(0.0f);
-    for (; c + VL <= p->cols; c += VL) {
+    for (r = 0; r < R; r++) s[r] = vf_set1(0.0f);
+    for (c = 0; c + VL <= p->cols; c += VL) {
+        const vf b = vf_load(x + c);
+        const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;
+        const char *soon = w + ahead + (ahead < stride ? 0 : (R - 1) * stride);
         LCTX__UNROLL
         for (r = 0; r < R; r++) {
-            a[r] = FN(row)(type, w + r * stride, c);
-            /* one token waits for memory: ask for the rows that come next */
-            if (N == 1) LCTX__FETCH(w + (R + r) * stride + c * size[type], 0);
+            s[r] = vf_fma(FN(row)(type, w + r * stride, c), b, s[r]);
+            if (at % 64 == 0) LCTX__FETCH(soon + r * stride, 1);
         }
-        FN(product_step)(s, a, x + c, p->ldx, R, N);
     }
-    if (c < p->cols) {
-        for (r = 0; r < R; r++) a[r] = FN(row_end)(type, w + r * stride, c, p->cols - c);
-        FN(product_step)(s, a, x + c, p->ldx, R, N);
-    }
+    for (r = 0; c < p->cols && r < R; r++)
+        s[r] = vf_fma(FN(row_end)(type, w + r * stride, c, p->cols - c), vf_load(x + c), s[r]);
     LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (n = 0; n < N; n++) {    /* the vector summed at the end */
-            float *y = p->y + (tok + n) * p->ldy + row + r, sum = vf_hsum(s[r][n]);
-            if (p->w_scale) sum *= p->w_scale[row + r];
-            if (p->bias) sum += p->bias[row + r];
-            *y = p->add ? *y + sum : sum;
+    for (r = 0; r < R; r++) FN(product_end)(p, row + r, tok, s[r]);
+}
+/* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains: some
+   columns at a time, which are converted once and stay in the first cache. */
+LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t t0, int64_t n,
+                                   const int type)
+{
+    enum { COLS = 512 };
+    const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2, stride = p->cols * size;
+    const char *w = (const char *)p->w + row * stride;
+    vf sum[LCTX__TOKENS * W_R], s[W_R][W_N], a[W_R][COLS / VL], *k;
+    int64_t c0, c, m, tok;
+    int r, t;
+    for (c0 = 0; c0 < p->cols; c0 += COLS) {
+        const char *next = w + (c0 + COLS < p->cols ? (c0 + COLS) * size : W_R * stride);
+        m = lctx__min(p->cols - c0, COLS);
+        for (r = 0; r < W_R; r++)
+            for (c = 0; c < m; c += VL)
+                a[r][c / VL] = m - c >= VL ? FN(row)(type, w + r * stride, c0 + c)
+                                           : FN(row_end)(type, w + r * stride, c0 + c, m - c);
+        for (tok = 0; tok < n; tok += W_N) {
+            const float *x = p->x + (t0 + tok) * p->ldx + c0;
+            const char *soon = next + tok * COLS / LCTX__TOKENS * size;
+            LCTX__UNROLL
+            for (r = 0; r < W_R; r++, soon += stride)
+                for (c = 0; c < W_N * COLS / LCTX__TOKENS * size; c += 64) LCTX__FETCH(soon + c, 0);
+            LCTX__UNROLL
+            for (r = 0; r < W_R; r++)
+                LCTX__UNROLL
+                for (t = 0; t < W_N; t++)
+                    s[r][t] = c0 ? sum[(tok + t) * W_R + r] : vf_set1(0.0f);
+            for (k = a[0]; k < a[0] + (m + VL - 1) / VL; k++, x += VL) {
+                vf b[W_N];
+                LCTX__UNROLL
+                for (t = 0; t < W_N; t++) {
+                    b[t] = vf_load(x + t * p->ldx);
+                    LCTX__FETCH(x + (t + W_N) * p->ldx, 1);      /* the next tokens' */
+                }
+                LCTX__UNROLL
+                for (r = 0; r < W_R; r++) {
+                    vf w0 = k[r * (COLS / VL)];
+                    vf_pin(w0);
+                    LCTX__UNROLL
+                    for (t = 0; t < W_N; t++) s[r][t] = vf_fma(w0, b[t], s[r][t]);
+                }
+            }
+            LCTX__UNROLL
+            for (r = 0; r < W_R; r++)
+                LCTX__UNROLL
+                for (t = 0; t < W_N; t++) sum[(tok + t) * W_R + r] = s[r][t];
         }
+    }
+    for (tok = 0; tok < n; tok++)
+        for (r = 0; r < W_R; r++) FN(product_end)(p, row + r, t0 + tok, sum[tok * W_R + r]);
 }
 /* A block of tokens at a time, so that it stays in the cache while all rows pass it. */
 LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
 {
-    const int64_t block = 24;       /* a multiple of every MAX_N */
-    int64_t t0, tok, end, row, rows, n;
+    int64_t t0, tok, end, row, rows, n, m;
     for (t0 = 0; t0 < p->n; t0 = end) {
-        end = p->n - t0 < block ? p->n : t0 + block;
+        end = p->n - t0 < LCTX__TOKENS ? p->n : t0 + LCTX__TOKENS;
         for (row = p->row0; row < p->row1; row += rows) {
-            rows = p->row1 - row >= 4 ? 4 : 1;
-            for (tok = t0; tok < end; tok += n) {
-                n = rows == 4 && end - tok >= MAX_N ? MAX_N : 1;
-                if (n > 1) FN(product_at)(p, row, tok, 4, MAX_N, type);
-                else if (rows == 4) FN(product_at)(p, row, tok, 4, 1, type);
-                else FN(product_at)(p, row, tok, 1, 1, type);
-            }
+            n = p->row1 - row >= W_R ? (end - t0) / W_N * W_N : 0;
+            rows = n ? W_R : p->row1 - row >= 4 ? 4 : 1;
+            if (n) FN(product_many)(p, row, t0, n, type);
+            for (tok = t0 + n; tok < end; tok++)
+                if (rows == 1) FN(product_one)(p, row, tok, 1, type);
+                else
+                    for (m = 0; m < rows; m += 4) FN(product_one)(p, row + m, tok, 4, type);
         }
     }
 }
@@ -8579,7 +8630,8 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef PLAIN
 #undef VL
 #undef MAX_R
-#undef MAX_N
+#undef W_R
+#undef W_N
 #undef WIDE_R
 #undef vf
 #undef vf_load
@@ -8596,6 +8648,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_round
 #undef vf_scale
 #undef vf_scale_in
+#undef vf_pin
 #undef vf_hsum
 #undef vf_hmax
 #undef vf_first
