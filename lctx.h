@@ -2095,12 +2095,11 @@ typedef struct lctx__tile {
 typedef struct lctx__spin {
     int32_t n_rot, pairing;
     int64_t d_k;
-    int type;                        /* of k */
     uint64_t lanes;
     const float *c, *s;              /* [n_rot/2] */
     const float *cos, *sin;          /* [n_rot/2], 2 * LCTX_TILE apart, of one lane more each */
-    const void *k;                   /* native key tile */
-    float *out;                      /* another of f32 */
+    const float *k;                  /* native key tiles of f32 */
+    float *out;
 } lctx__spin;
 
 /* Rotation of one token's heads. */
@@ -4359,8 +4358,7 @@ static void lctx__work_kernel(const lctx__work *w)
 
 /* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0
    may stand up to 63 before position 0, where no key does. */
-static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, int64_t at,
-                             uint64_t lanes)
+static void lctx__turn_lanes(lctx__work *w, int which, const float *k, int64_t at, uint64_t lanes)
 {
     const lctx__turns *turns = &w->p->turns[which];
     const lctx_rope *rope = w->p->a.rope;
@@ -4381,22 +4379,22 @@ static void lctx__turn_lanes(lctx__work *w, int which, const void *k, int type, 
         c[i] = (float)((a->c[i] * x - z * y) * g), s[i] = (float)((z * x + a->c[i] * y) * g);
     }
     spin.n_rot = rope->n_rot, spin.pairing = rope->pairing, spin.d_k = w->p->d_k;
-    spin.k = k, spin.type = type, spin.lanes = lanes, spin.c = c, spin.s = s;
+    spin.k = k, spin.lanes = lanes, spin.c = c, spin.s = s;
     spin.out = w->k_turned;
     spin.cos = turns->cos + column, spin.sin = turns->sin + column;
     w->ops->spin(&spin);
 }
 
 /* Points the kernel's tile at the raw tile k, turned as near or as far pairs have it. */
-static void lctx__turn_keys(lctx__work *w, const void *k, int type, int64_t at, int far)
+static void lctx__turn_keys(lctx__work *w, const float *k, int64_t at, int far)
 {
     const int64_t n_hat = w->p->a.rope->n_hat;
     const uint64_t hat = n_hat && !far ? lctx__below(n_hat - at) : 0;
-    w->t.k = k, w->t.k_type = type;
+    w->t.k = k;
     if (far && w->p->a.far_rule->kind == LCTX_FAR_CLAMP) return;
-    if (~hat) lctx__turn_lanes(w, far ? LCTX__FAR : LCTX__NEAR, k, type, at, ~hat);
-    if (hat) lctx__turn_lanes(w, LCTX__HAT, k, type, at, hat);
-    w->t.k = w->k_turned, w->t.k_type = LCTX_F32;
+    if (~hat) lctx__turn_lanes(w, far ? LCTX__FAR : LCTX__NEAR, k, at, ~hat);
+    if (hat) lctx__turn_lanes(w, LCTX__HAT, k, at, hat);
+    w->t.k = w->k_turned;
 }
 
 /* Masks of the near or of the far pairs; returns 0 where there are none. */
@@ -4420,13 +4418,16 @@ static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
 {
     const uint64_t *see = w->t.see;
     const int64_t row = (w->head - w->head0) * w->t.rows;
-    const void *k = w->t.k;
-    const int type = w->t.k_type;
+    const float *k = (const float *)w->t.k;
     int far;
+    if (w->t.k_type != LCTX_F32) {
+        w->ops->keys(w->t.k_type, w->p->d_k, w->t.k, w->k_tile);
+        k = w->k_tile, w->t.k_type = LCTX_F32;
+    }
     for (far = 0; far <= w->p->has_rule; far++) {
         if (w->p->has_rule && !lctx__work_side(w, s->query, at, far)) continue;
         w->t.q = w->q[s->query + 2 * far] + row * w->p->d_k;
-        lctx__turn_keys(w, k, type, at, far);
+        lctx__turn_keys(w, k, at, far);
         lctx__work_kernel(w);
     }
     w->t.see = see;
@@ -8410,11 +8411,7 @@ LCTX__INLINE void FN(spin_put)(const lctx__spin *t, const int all, int64_t i, in
     float *out = t->out + i * LCTX_TILE + c;
     vf_store(out, all ? x : vf_keep(t->lanes >> c, x, vf_load(out)));
 }
-LCTX__INLINE vf FN(spin_key)(const lctx__spin *t, const int type, int64_t i, int64_t c)
-{
-    return FN(key)(type, t->k, t->d_k, i / 4 * 4, (int)(i % 4), c);
-}
-LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type)
+LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all)
 {
     const int64_t h = t->n_rot / 2, half = t->pairing == LCTX_ROPE_HALF;
     int64_t i, c;
@@ -8425,7 +8422,7 @@ LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type
         for (c = 0; c < LCTX_TILE; c += VL) {
             vf c1 = vf_load(t->cos + i * 2 * LCTX_TILE + c);
             vf s1 = vf_load(t->sin + i * 2 * LCTX_TILE + c);
-            vf x = FN(spin_key)(t, type, a, c), y = FN(spin_key)(t, type, b, c);
+            vf x = vf_load(t->k + a * LCTX_TILE + c), y = vf_load(t->k + b * LCTX_TILE + c);
             vf turn_c = vf_fma(c0, c1, vf_mul(minus, s1)), turn_s = vf_fma(s0, c1, vf_mul(c0, s1));
             FN(turn_pair)(&x, &y, turn_c, turn_s);
             FN(spin_put)(t, all, a, c, x);
@@ -8434,14 +8431,12 @@ LCTX__INLINE void FN(spin_of)(const lctx__spin *t, const int all, const int type
     }
     for (i = t->n_rot; i < t->d_k; i++)
         for (c = 0; c < LCTX_TILE; c += VL)
-            FN(spin_put)(t, all, i, c, FN(spin_key)(t, type, i, c));
+            FN(spin_put)(t, all, i, c, vf_load(t->k + i * LCTX_TILE + c));
 }
 LCTX__ENTRY void FN(spin)(const lctx__spin *t)
 {
-#define LCTX__CALL(R, T) FN(spin_of)(t, R, T)
-    if (t->lanes == ~(uint64_t)0) { LCTX__BY_TILE(t->type, LCTX__CALL, 1) }
-    else { LCTX__BY_TILE(t->type, LCTX__CALL, 0) }
-#undef LCTX__CALL
+    if (t->lanes == ~(uint64_t)0) FN(spin_of)(t, 1);
+    else FN(spin_of)(t, 0);
 }
 LCTX__ENTRY void FN(turn)(const lctx__turn *t)
 {
