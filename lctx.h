@@ -1986,7 +1986,8 @@ static int lctx__type_ok(int type) { return type >= 0 && type < LCTX_I4; }
 static uint32_t lctx__bits(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static float lctx__float(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
 /* These hold under -ffast-math, where the library's may not. */
-static float lctx__minus_inf(void) { return lctx__float(0xff800000u); }
+#define LCTX__MINUS_INF 0xff800000u      /* its bits */
+static float lctx__minus_inf(void) { return lctx__float(LCTX__MINUS_INF); }
 static int lctx__finite(float x) { return (lctx__bits(x) & 0x7f800000u) != 0x7f800000u; }
 static int lctx__finite_d(double x)
 {
@@ -3585,15 +3586,14 @@ static void lctx__plan_split(lctx__plan *p, int64_t base)
 }
 
 /* How the work is cut: query blocks of about LCTX__ROWS rows, and sets of leaves where these and
-   the heads are too few. A task has one KV head; but a few queries on rows [token][head][dim] take
-   all heads, so that memory is read in order. */
+   the heads are too few. A task has one KV head; but a few queries (of each group) on rows
+   [token][head][dim] take all heads, so that memory is read in order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
-    int64_t i, next = 0, top = 0;
+    const int64_t n_q = lctx__max(p->a.n_q, 1), few = LCTX__FEW_ROWS / p->group;
+    int64_t i, next = 0, top = 0, groups = 0, last = -1;
     int tokens_first = 0;
-    p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), lctx__max(p->a.n_q, 1));
-    p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
-    p->rows = p->q_block * p->group;
+    p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), n_q);
     p->biased = p->a.bias != NULL;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
@@ -3603,10 +3603,16 @@ static void lctx__plan_cut(lctx__plan *p)
         p->any_dots |= (int)(p->k_dots >> s.k_type | p->v_dots >> s.v_type) & 1;
         p->biased |= s.k_pos && p->a.alibi;
         tokens_first |= s.layout == LCTX_ROWS && s.k_head < s.k_token;
+        if (!p->a.q_group) s.group = 0;
+        groups += s.group != last, last = s.group;
     }
+    p->heads = tokens_first && n_q <= groups * few ? p->a.n_head_kv : 1;
+    if (p->heads > 1)
+        p->q_block = lctx__min(p->q_block, lctx__max(few, 2 * LCTX__ROWS / p->a.n_head));
+    p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
+    p->rows = p->q_block * p->group;
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
     p->depth = lctx__min(p->depth, lctx__max(lctx__parts(p, 0, 0, NULL), 1));
-    p->heads = tokens_first && p->rows <= LCTX__FEW_ROWS ? p->a.n_head_kv : 1;
     p->head_tasks = p->a.n_head_kv / p->heads;
     if (p->a.mass) {       /* its pass has no blocks of queries: a key's weights add up in order */
         lctx__plan_split(p, p->head_tasks);
@@ -3631,14 +3637,17 @@ static void lctx__turns_carve(lctx__plan *p, lctx__carver *r)
 }
 
 /* What a task is at: one KV head or all, one block of queries, one set of leaves. Rows are in the
-   order of KV head, query, head in the group. */
+   order of KV head, query, head in the group. Of the block those queries are in hand that may see
+   the span in hand. */
 typedef struct lctx__work {
     const lctx__plan *p;
     const lctx__ops *ops;
-    int64_t head0, q0, n_q;        /* first KV head, first query, queries */
+    int64_t head0, block0;         /* first KV head, first query */
+    int64_t rows, all;             /* of one head, of all heads */
+    int64_t q0, n_q;               /* queries in hand */
     int64_t head;                  /* KV head in hand */
+    int64_t key0;                  /* number of the span's first key in bias and mass */
     int far;                       /* copy of the queries in hand */
-    int64_t all;                   /* rows of all heads */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
     int mass;                      /* the second pass: no values, weights are added up by key */
     float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
@@ -3654,6 +3663,11 @@ typedef struct lctx__work {
     int64_t top;                   /* parts on the stack */
     lctx__tile t;                  /* what the kernel is given */
 } lctx__work;
+
+static void lctx__part_place(lctx__part *part, float *f, int64_t rows)
+{
+    part->mla[0] = f, part->mla[1] = f + rows, part->mla[2] = f + 2 * rows;
+}
 
 /* Carves what a thread works with. */
 static void lctx__work_carve(lctx__work *w, lctx__carver *r)
@@ -3692,9 +3706,7 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->stack = (lctx__part *)lctx__carve(r, p->depth, (int64_t)sizeof(lctx__part));
     for (i = 0; i < p->depth; i++) {
         float *f = (float *)lctx__carve(r, p->part_floats, 4);
-        if (!f) continue;
-        w->stack[i].mla[0] = f, w->stack[i].mla[1] = f + all;
-        w->stack[i].mla[2] = f + 2 * all;
+        if (f) lctx__part_place(&w->stack[i], f, all);
     }
 }
 
@@ -3858,19 +3870,24 @@ static void lctx__turn_copy(lctx__work *w, int64_t c)
         }
         lctx__pair_tables(rope, co, si);
         for (head = 0; head < w->p->heads; head++) {
-            float *q = w->q[c] + (head * w->t.rows + t * w->p->group) * w->p->d_k;
+            float *q = w->q[c] + (head * w->rows + t * w->p->group) * w->p->d_k;
             turn.x = turn.out = (char *)q;
             w->ops->turn(&turn);
         }
     }
 }
 
+/* The first row in hand. */
+static int64_t lctx__row0(const lctx__work *w)
+{
+    return (w->head - w->head0) * w->rows + (w->q0 - w->block0) * w->p->group;
+}
 /* Query t and head h that a row of the task stands for. */
 static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *h)
 {
     const int64_t group = w->p->group;
-    *h = (w->head0 + row / w->t.rows) * group + row % group;
-    *t = w->q0 + row % w->t.rows / group;
+    *h = (w->head0 + row / w->rows) * group + row % group;
+    *t = w->block0 + row % w->rows / group;
 }
 
 /* Queries of the block from q0 on, all copies, scaled; padding dimensions zero; slopes. */
@@ -3879,8 +3896,8 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
     const lctx_attn *a = &w->p->a;
     const int64_t d = w->p->d_k;
     int64_t row, t, h, i, c;
-    w->q0 = q0, w->n_q = lctx__min(w->p->q_block, a->n_q - q0);
-    w->t.rows = w->n_q * w->p->group, w->all = w->t.rows * w->p->heads;
+    w->block0 = w->q0 = q0, w->n_q = lctx__min(w->p->q_block, a->n_q - q0);
+    w->rows = w->n_q * w->p->group, w->all = w->rows * w->p->heads;
     for (row = 0; row < w->all; row++) {
         lctx__row_is(w, row, &t, &h);
         w->slope[row] = a->alibi ? a->alibi[h] : 0;
@@ -3973,7 +3990,7 @@ static lctx__run lctx__next_run(const lctx_attn *a, int64_t head, int64_t pos, i
 /* Do heads of one query see different keys? */
 static int lctx__by_head(const lctx_attn *a)
 {
-    return a->pattern && a->pattern->kind == LCTX_PATTERN_DILATED;
+    return (a->bias && a->bias_head) || (a->pattern && a->pattern->kind == LCTX_PATTERN_DILATED);
 }
 static int lctx__sees_span(const lctx_attn *a, int64_t t, const lctx_span *s)
 {
@@ -4021,8 +4038,8 @@ static uint64_t lctx__visible_keys(const lctx_attn *a, const lctx_span *s, int64
     const int64_t *list = lctx__list(s, head), last = lctx__min(lane0 + LCTX_TILE, s->n);
     int64_t j = lctx__max(lane0, 0), end;
     uint64_t see = 0;
+    if (lctx__sees_all(a, pos, list ? list[last - 1] : s->pos + last - 1)) return live;
     if (!list) return lctx__visible(a, h, pos, s->pos + lane0, live);
-    if (lctx__sees_all(a, pos, list[last - 1])) return live;
     for (; j < last; j = end) {
         for (end = j + 1; end < last && list[end] == list[end - 1] + 1; end++) {}
         see |= lctx__visible(a, h, pos, list[j] - (j - lane0),
@@ -4031,55 +4048,76 @@ static uint64_t lctx__visible_keys(const lctx_attn *a, const lctx_span *s, int64
     return see;
 }
 
-/* Masks of the rows of the KV head in hand. Returns 0 where no row sees anything; t.see is null
-   where all rows see all keys. */
+/* The dense bias of a query and a head on the tile whose lane 0 is the span's key lane0, as words,
+   0 where no key stands. What comes two tiles later is fetched: so many rows in step are more than
+   the hardware foresees. */
+static void lctx__bias_words(const lctx__work *w, const lctx_span *s, int64_t lane0, int64_t t,
+                             int64_t h, uint32_t *x)
+{
+    const lctx_attn *a = &w->p->a;
+    const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
+    const char *b = (const char *)a->bias + h * a->bias_head + t * a->bias_query;
+    int64_t i;
+    for (i = w->key0 + first + 2 * LCTX_TILE; i < w->key0 + last + 2 * LCTX_TILE; i += 16)
+        LCTX__FETCH(b + lctx__min(i, w->p->n_kv - 1) * 4, 0);
+    if (last - first < LCTX_TILE) memset(x, 0, LCTX_TILE * sizeof *x);
+    memcpy(x + (first - lane0), b + (w->key0 + first) * 4, (size_t)(last - first) * sizeof *x);
+}
+/* The lanes whose bias is not -inf. */
+static uint64_t lctx__unhidden(const uint32_t *x)
+{
+    uint64_t see = 0;
+    uint32_t hidden = 0;
+    int i;
+    for (i = 0; i < LCTX_TILE; i++) hidden += x[i] == LCTX__MINUS_INF;    /* mostly none or all */
+    if (hidden % LCTX_TILE == 0) return hidden ? 0 : ~see;
+    for (i = 0; i < LCTX_TILE; i++) see |= (uint64_t)(x[i] != LCTX__MINUS_INF) << i;
+    return see;
+}
+
+/* Masks of the rows in hand. Returns 0 where no row sees anything; t.see is null where all rows see
+   all keys. */
 static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t group = w->p->group;
     uint64_t any = 0, all = ~(uint64_t)0, see = 0;
-    int64_t t, g;
-    for (t = 0; t < w->n_q; t++)
-        for (g = 0; g < group; g++) {
-            if (g == 0 || lctx__by_head(a))
-                see = lctx__sees_span(a, w->q0 + t, s)
-                    ? lctx__visible_keys(a, s, w->head, w->head * group + g,
-                                         lctx__q_pos(a, w->q0 + t), lane0, live) : 0;
-            w->see[t * group + g] = see;
-            any |= see, all &= see;
+    uint32_t bias[LCTX_TILE];
+    int64_t row;
+    for (row = 0; row < w->t.rows; row++) {
+        const int64_t t = w->q0 + row / group, h = w->head * group + row % group;
+        if (row % group == 0 || lctx__by_head(a)) {
+            see = lctx__sees_span(a, t, s)
+                ? lctx__visible_keys(a, s, w->head, h, lctx__q_pos(a, t), lane0, live) : 0;
+            if (see && a->bias) lctx__bias_words(w, s, lane0, t, h, bias);
+            if (see && a->bias) see &= lctx__unhidden(bias);
         }
+        w->see[row] = see;
+        any |= see, all &= see;
+    }
     w->t.see = all == ~(uint64_t)0 ? NULL : w->see;
     return any != 0;
 }
 
-/* What is added to the scores of the tile whose lane 0 is the span's key lane0: the dense bias,
-   where -inf masks, and ALiBi of listed positions. */
-static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t key0, int64_t lane0,
-                            uint64_t live)
+/* What is added to the scores of the tile whose lane 0 is the span's key lane0: the dense bias, 0
+   where it masks, and ALiBi of listed positions. */
+static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t lane0)
 {
     const lctx_attn *a = &w->p->a;
-    const int64_t *list = lctx__list(s, w->head);
-    int64_t row, t, h, i;
-    uint64_t all = ~(uint64_t)0;
-    w->t.slope = list ? NULL : w->t.slope;
+    const int64_t *list = a->alibi ? lctx__list(s, w->head) : NULL, group = w->p->group;
+    const int64_t first = lctx__max(-lane0, 0), last = lctx__min(LCTX_TILE, s->n - lane0);
+    uint32_t word[LCTX_TILE] = { 0 };
+    int64_t row, i;
     for (row = 0; row < w->t.rows; row++) {
-        uint64_t see = w->t.see ? w->see[row] : ~(uint64_t)0;
-        const char *b;
-        lctx__row_is(w, (w->head - w->head0) * w->t.rows + row, &t, &h);
-        b = a->bias ? (const char *)a->bias + h * a->bias_head + t * a->bias_query : NULL;
-        for (i = 0; i < LCTX_TILE; i++) {
-            const int on = (int)(live >> i & 1);
-            float x = 0;
-            if (on && a->bias) memcpy(&x, b + (key0 + lane0 + i) * 4, 4);
-            if (lctx__bits(x) == 0xff800000u) see &= ~((uint64_t)1 << i), x = 0;
-            if (on && list && a->alibi)
-                x -= a->alibi[h] * fabsf((float)(lctx__q_pos(a, t) - list[lane0 + i]));
-            w->bias[row * LCTX_TILE + i] = x;
-        }
-        w->see[row] = see;
-        all &= see;
+        const int64_t t = w->q0 + row / group, h = w->head * group + row % group;
+        float *x = w->bias + row * LCTX_TILE;
+        if (a->bias) lctx__bias_words(w, s, lane0, t, h, word);
+        for (i = 0; i < LCTX_TILE; i++) word[i] &= 0u - (word[i] != LCTX__MINUS_INF);
+        memcpy(x, word, sizeof word);
+        for (i = first; list && i < last; i++)
+            x[i] -= a->alibi[h] * fabsf((float)(lctx__q_pos(a, t) - list[lane0 + i]));
     }
-    w->t.see = all == ~(uint64_t)0 ? NULL : w->see;
+    if (list) w->t.slope = NULL;
     w->t.bias = w->bias;
 }
 
@@ -4321,7 +4359,7 @@ static void lctx__work_leaf(lctx__work *w, int64_t leaf)
 /* Points the kernel's tile at the rows of the KV head in hand and their part. */
 static void lctx__work_head(lctx__work *w, int32_t far)
 {
-    const int64_t row = (w->head - w->head0) * w->t.rows;
+    const int64_t row = lctx__row0(w);
     const lctx__part *part = &w->stack[w->top - 1];
     w->far = far;
     w->t.q = w->q[far] + row * w->p->d_k, w->t.row0 = row;
@@ -4417,7 +4455,7 @@ static int lctx__work_side(lctx__work *w, int64_t query, int64_t at, int far)
 static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
 {
     const uint64_t *see = w->t.see;
-    const int64_t row = (w->head - w->head0) * w->t.rows;
+    const int64_t row = lctx__row0(w);
     const float *k = (const float *)w->t.k;
     int far;
     if (w->t.k_type != LCTX_F32) {
@@ -4434,29 +4472,28 @@ static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
 }
 
 /* Keys first .. last-1 of the tile whose lane 0 is key lane0, against the rows of the head in hand:
-   their values join the rows' parts, or, in the second pass, their weights the mass of keys
-   numbered from key0 on. */
+   their values join the rows' parts, or, in the second pass, their weights the keys' mass. */
 static void lctx__work_pass(lctx__work *w, const lctx_span *s, int64_t lane0, int64_t first,
-                            int64_t last, int64_t key0)
+                            int64_t last)
 {
     const size_t bytes = (size_t)(last - first) * sizeof(float);
     float mass[LCTX_TILE] = { 0 }, *own = mass + (first - lane0);
     char *at = (char *)w->p->a.mass;
-    if (w->mass) at += w->head * w->p->a.mass_head + (key0 + first) * 4, memcpy(own, at, bytes);
+    if (w->mass) at += w->head * w->p->a.mass_head + (w->key0 + first) * 4, memcpy(own, at, bytes);
     if (w->mass) w->t.mass = mass;
     if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
     else lctx__work_kernel(w);
     if (w->mass) memcpy(at, own, bytes);
 }
 
-/* Tile i of a span against the rows; key0 is the number of the span's first key in the bias. */
-static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_t key0)
+/* Tile i of a span against the rows. */
+static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t lane0 = i * LCTX_TILE - s->skip;      /* key of lane 0; may be before the span */
     const int64_t first = lctx__max(lane0, 0), last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t live = lctx__below(last - lane0) & ~lctx__below(first - lane0);
-    const int fresh = w->bias || s->k_pos || lctx__by_head(a);      /* masks of one head only */
+    const int fresh = s->k_pos || lctx__by_head(a);      /* masks of one head only */
     int64_t row;
     int seen = 0;
     for (row = 0; a->alibi && row < w->t.rows; row++)
@@ -4467,10 +4504,10 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i, int64_
         if (!w->mass) lctx__work_leaf(w, lctx__leaf(s, i));
         lctx__work_head(w, s->query);
         w->t.bias = NULL;
-        if (a->bias || (a->alibi && s->k_pos)) lctx__work_bias(w, s, key0, lane0, live);
+        if (a->bias || (a->alibi && s->k_pos)) lctx__work_bias(w, s, lane0);
         if (s->layout == LCTX_TILES) lctx__work_native(w, s, i);
         else lctx__work_rows(w, s, lane0, last - lane0);
-        lctx__work_pass(w, s, lane0, first, last, key0);
+        lctx__work_pass(w, s, lane0, first, last);
     }
 }
 
@@ -4494,9 +4531,20 @@ static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t 
     return best < s->pos + s->n ? (best - at) / LCTX_TILE : n;
 }
 
-static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
+/* Takes those queries of the block in hand that may see the span, and what lies between them. */
+static void lctx__work_take(lctx__work *w, const lctx_span *s)
+{
+    const lctx_attn *a = &w->p->a;
+    int64_t end = w->block0 + w->rows / w->p->group;
+    for (w->q0 = w->block0; w->q0 < end && !lctx__sees_span(a, w->q0, s); w->q0++) {}
+    while (end > w->q0 && !lctx__sees_span(a, end - 1, s)) end--;
+    w->n_q = end - w->q0, w->t.rows = w->n_q * w->p->group;
+}
+
+static void lctx__work_span(lctx__work *w, const lctx_span *s)
 {
     int64_t n = lctx__span_tiles(s), i;
+    lctx__work_take(w, s);
     for (i = lctx__next_tile(w, s, 0, n); i < n; i = lctx__next_tile(w, s, i + 1, n)) {
         if (w->p->n_part > 1) {
             int64_t part = lctx__leaf(s, i) >> w->p->shift;
@@ -4507,7 +4555,7 @@ static void lctx__work_span(lctx__work *w, const lctx_span *s, int64_t key0)
                 continue;
             }
         }
-        lctx__work_tile(w, s, i, key0);
+        lctx__work_tile(w, s, i);
     }
 }
 
@@ -4589,11 +4637,11 @@ static int lctx__task_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thr
 
 static void lctx__work_spans(lctx__work *w)
 {
-    int64_t i, next = 0, key0 = 0;
-    for (i = 0; i < w->p->a.n_spans; i++) {
+    int64_t i, next = 0;
+    for (i = 0, w->key0 = 0; i < w->p->a.n_spans; i++) {
         lctx_span s = lctx__span(w->p, i, &next);
-        lctx__work_span(w, &s, key0);
-        key0 += s.n;
+        lctx__work_span(w, &s);
+        w->key0 += s.n;
     }
 }
 
@@ -4602,14 +4650,11 @@ static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
     lctx__plan *p = (lctx__plan *)arg;
     lctx__work w;
     if (!lctx__task_begin(&w, p, i, thread)) return;
+    if (p->n_part > 1) lctx__part_place(w.stack, lctx__kept(p, i), w.all);    /* ends up there */
     lctx__work_spans(&w);
     if (!w.top) lctx__work_leaf(&w, 0);            /* nothing seen at all */
     lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
     if (p->n_part == 1) lctx__emit(&w, &w.stack[0]);
-    else {
-        float *kept = lctx__kept(p, i);
-        memcpy(kept, w.stack[0].mla[0], (size_t)p->part_floats * sizeof *kept);
-    }
 }
 
 /* Task i of the last fold: the parts of one head and query block, in order. */
@@ -4621,9 +4666,8 @@ static void lctx__join_task(void *arg, int64_t i, int32_t thread)
     if (lctx__flag(&p->cancelled)) return;
     lctx__work_begin(&w, p, i * p->n_part, thread);
     for (n = 0; n < p->n_part; n++) {
-        const float *kept = lctx__kept(p, i * p->n_part + n);
         lctx__work_leaf(&w, lctx__nth_part(p, n));
-        memcpy(w.stack[w.top - 1].mla[0], kept, (size_t)p->part_floats * sizeof *kept);
+        lctx__part_place(&w.stack[w.top - 1], lctx__kept(p, i * p->n_part + n), w.all);
     }
     lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
     lctx__emit(&w, &w.stack[0]);
@@ -4639,7 +4683,8 @@ static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
     int64_t q0, row, t, h;
     if (!lctx__task_begin(&w, p, i, thread)) return;
     w.mass = 1, w.top = 1;
-    for (q0 = a->n_q - a->mass_queries; q0 < a->n_q && !lctx__flag(&p->cancelled); q0 += w.n_q) {
+    for (q0 = a->n_q - a->mass_queries; q0 < a->n_q && !lctx__flag(&p->cancelled);
+         q0 += p->q_block) {
         lctx__work_queries(&w, q0);
         for (row = 0; row < w.all; row++) {
             lctx__row_is(&w, row, &t, &h);
@@ -4706,13 +4751,13 @@ LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
         int64_t from, n;
         for (i = 0; i < n_parts; i++) if (lse_parts[i][r] > m) m = lse_parts[i][r];
         for (i = 0; i < n_parts; i++)
-            if (lctx__bits(lse_parts[i][r]) != 0xff800000u) l += expf(lse_parts[i][r] - m);
+            if (lctx__bits(lse_parts[i][r]) != LCTX__MINUS_INF) l += expf(lse_parts[i][r] - m);
         if (l != 0) lse = m + logf(l);
         for (from = 0; from < d_v; from += n) {    /* pieces, so that out may be one of the parts */
             n = lctx__min(d_v - from, 64);
             memset(sum, 0, sizeof sum);
             for (i = 0; l != 0 && i < n_parts; i++)
-                if (lctx__bits(lse_parts[i][r]) != 0xff800000u)
+                if (lctx__bits(lse_parts[i][r]) != LCTX__MINUS_INF)
                     ops->blend(n, expf(lse_parts[i][r] - m) / l,
                                out_parts[i] + r * d_v + from, sum);
             for (c = 0; c < n; c++) out[r * d_v + from + c] = sum[c];
