@@ -813,7 +813,8 @@ typedef struct lctx_attn {
                                       ones may be negative, as in masks aligned at the end of more
                                       queries than keys: before all keys a query sees nothing */
     int64_t q_pos0;
-    const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all */
+    const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all.
+                                      Queries of a group cost least side by side */
     const lctx_rope *rope;         /* given: keys and queries are raw; null: rotated already */
     const lctx_far_rule *far_rule; /* with rope, one without n_hat and xPos; null = no rule */
     int64_t far_pos;               /* with rope: for spans of query 1 queries stand at far_pos at
@@ -832,8 +833,9 @@ typedef struct lctx_attn {
     const lctx_pattern *pattern;   /* null = none */
     const float *alibi;            /* [n_head] slopes or null */
     const float *sink_logit;       /* [n_head] or null */
-    const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks. n_kv counts the keys
-                                      of all spans in order. Or null */
+    const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks, and tiles all masked
+                                      are not read. n_kv counts the keys of all spans in order.
+                                      Or null */
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
     int32_t precise;               /* nonzero: f32 arithmetic for bf16 and int8 too (ARITHMETIC) */
     int32_t reserved;
@@ -4316,26 +4318,19 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
    subtrees from left to right; its top two are merged as soon as the next leaf lies outside of the
    smallest subtree that holds both. Which leaves meet in which order is so a matter of their
    numbers alone, whoever computes them; what sees nothing is not there, and is the identity. */
-static void lctx__fold_top(const lctx__ops *ops, lctx__part *stack, int64_t *top, int64_t rows,
-                           int64_t d)
+static void lctx__fold_top(lctx__work *w)
 {
-    ops->fold(rows, d, stack[*top - 2].mla, stack[*top - 1].mla);
-    --*top;
+    w->top--;
+    w->ops->fold(w->all, w->p->d_v, w->stack[w->top - 1].mla, w->stack[w->top].mla);
 }
-static void lctx__fold_before(const lctx__ops *ops, lctx__part *stack, int64_t *top, int64_t leaf,
-                              int64_t rows, int64_t d)
+static void lctx__fold_before(lctx__work *w, int64_t leaf)
 {
-    while (*top >= 2) {
-        uint64_t ab = (uint64_t)(stack[*top - 2].leaf ^ stack[*top - 1].leaf);
-        uint64_t bc = (uint64_t)(stack[*top - 1].leaf ^ leaf);
+    while (w->top >= 2) {
+        uint64_t ab = (uint64_t)(w->stack[w->top - 2].leaf ^ w->stack[w->top - 1].leaf);
+        uint64_t bc = (uint64_t)(w->stack[w->top - 1].leaf ^ leaf);
         if (!(ab < bc && ab < (ab ^ bc))) break;    /* highest bit: a, b meet above b and leaf */
-        lctx__fold_top(ops, stack, top, rows, d);
+        lctx__fold_top(w);
     }
-}
-static void lctx__fold_all(const lctx__ops *ops, lctx__part *stack, int64_t *top, int64_t rows,
-                           int64_t d)
-{
-    while (*top >= 2) lctx__fold_top(ops, stack, top, rows, d);
 }
 
 /* What saw nothing; the first weights of a row find zeros where they are added. */
@@ -4349,11 +4344,17 @@ static void lctx__part_empty(const lctx__part *part, int64_t rows)
 static void lctx__work_leaf(lctx__work *w, int64_t leaf)
 {
     if (!w->top || w->stack[w->top - 1].leaf != leaf) {
-        lctx__fold_before(w->ops, w->stack, &w->top, leaf, w->all, w->p->d_v);
+        lctx__fold_before(w, leaf);
         LCTX_ASSERT(w->top < w->p->depth);
         w->stack[w->top].leaf = leaf;
         lctx__part_empty(&w->stack[w->top++], w->all);
     }
+}
+
+static void lctx__fold_all(lctx__work *w)
+{
+    if (!w->top) lctx__work_leaf(w, 0);            /* nothing seen at all */
+    while (w->top >= 2) lctx__fold_top(w);
 }
 
 /* Points the kernel's tile at the rows of the KV head in hand and their part. */
@@ -4652,8 +4653,7 @@ static void lctx__attend_task(void *arg, int64_t i, int32_t thread)
     if (!lctx__task_begin(&w, p, i, thread)) return;
     if (p->n_part > 1) lctx__part_place(w.stack, lctx__kept(p, i), w.all);    /* ends up there */
     lctx__work_spans(&w);
-    if (!w.top) lctx__work_leaf(&w, 0);            /* nothing seen at all */
-    lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
+    lctx__fold_all(&w);
     if (p->n_part == 1) lctx__emit(&w, &w.stack[0]);
 }
 
@@ -4669,7 +4669,7 @@ static void lctx__join_task(void *arg, int64_t i, int32_t thread)
         lctx__work_leaf(&w, lctx__nth_part(p, n));
         lctx__part_place(&w.stack[w.top - 1], lctx__kept(p, i * p->n_part + n), w.all);
     }
-    lctx__fold_all(w.ops, w.stack, &w.top, w.all, p->d_v);
+    lctx__fold_all(&w);
     lctx__emit(&w, &w.stack[0]);
 }
 
