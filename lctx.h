@@ -219,6 +219,7 @@
        LCTX_IMPLEMENTATION   compile the implementation here
        LCTX_STATIC           everything static: a private copy in this file
        LCTX_API              your own linkage, e.g. __declspec(dllexport) or visibility
+       LCTX_NO_MODEL         leave the code of floor 4 out
        LCTX_NO_SIMD          scalar code only
        LCTX_ISAS             the instruction sets to compile, a sum of 1 << lctx_isa; by default all
                              of the target but those below what -march promises. A CPU that has
@@ -1990,7 +1991,6 @@ static float lctx__float(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
 /* These hold under -ffast-math, where the library's may not. */
 #define LCTX__MINUS_INF 0xff800000u      /* its bits */
 static float lctx__minus_inf(void) { return lctx__float(LCTX__MINUS_INF); }
-static int lctx__finite(float x) { return (lctx__bits(x) & 0x7f800000u) != 0x7f800000u; }
 static int lctx__finite_d(double x)
 {
     uint64_t u;
@@ -2152,10 +2152,12 @@ typedef struct lctx__ops {
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
     void (*turn)(const lctx__turn *);
     void (*spin)(const lctx__spin *);
+#ifndef LCTX_NO_MODEL
     void (*rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out);
     void (*silu)(int64_t n, const float *gate, const float *up, float *out);
     void (*tanh)(int64_t n, float cap, float *x);                     /* x = cap tanh(x / cap) */
     void (*product)(const lctx__product *);
+#endif
 } lctx__ops;
 
 static const float lctx__lane[LCTX_TILE] = {
@@ -6025,15 +6027,6 @@ LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
     cache->n = n, cache->n_before = lctx__min(cache->n_before, n);
     return LCTX_OK;
 }
-/* What a feed that fails does in the caches that it got to: all is as before their append. */
-static void lctx__undo(lctx_cache *c, int64_t n)
-{
-    const int64_t one = c->d.n_head_kv * c->cap_mass;
-    if (c->n == n) return;
-    (void)lctx_cache_rewind(c, n);
-    if (c->mass) memmove(c->mass, c->mass + one, 2 * (size_t)one * sizeof *c->mass);
-    c->n_before = c->n_older;
-}
 
 LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 {
@@ -6303,7 +6296,19 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     return st;
 }
 
+#ifndef LCTX_NO_MODEL
 /* ============================================================================ >>model */
+static int lctx__finite(float x) { return (lctx__bits(x) & 0x7f800000u) != 0x7f800000u; }
+/* What a feed that fails does in the caches that it got to: all is as before their append. */
+static void lctx__undo(lctx_cache *c, int64_t n)
+{
+    const int64_t one = c->d.n_head_kv * c->cap_mass;
+    if (c->n == n) return;
+    (void)lctx_cache_rewind(c, n);
+    if (c->mass) memmove(c->mass, c->mass + one, 2 * (size_t)one * sizeof *c->mass);
+    c->n_before = c->n_older;
+}
+
 struct lctx_session {
     lctx_model     m;            /* with the defaults filled in */
     lctx_session_desc d;         /* its pointers null, but for what follows */
@@ -6969,6 +6974,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     lctx__delete(&session->alloc, fresh, bytes);
     return st;
 }
+#endif /* LCTX_NO_MODEL */
 #endif /* LCTX_IMPLEMENTATION */
 
 #else  /* LCTX__ISA */
@@ -8496,6 +8502,7 @@ LCTX__ENTRY void FN(turn)(const lctx__turn *t)
     }
 }
 
+#ifndef LCTX_NO_MODEL
 /* out = x / sqrt(mean(x^2) + eps) * w */
 LCTX__ENTRY void FN(rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out)
 {
@@ -8529,13 +8536,16 @@ LCTX__ENTRY void FN(tanh)(int64_t n, float cap, float *x)
         x[i] = vf_first(FN(tanh1)(vf_set1(x[i] / cap))) * cap;
 }
 
-/* A row's product with a token, whose vector is summed at the end. */
-LCTX__INLINE void FN(product_end)(const lctx__product *p, int64_t row, int64_t tok, vf s)
+/* n rows' products with a token, whose vectors are summed at the end. */
+LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int64_t tok, const vf *s)
 {
-    float *y = p->y + tok * p->ldy + row, sum = vf_hsum(s);
-    if (p->w_scale) sum *= p->w_scale[row];
-    if (p->bias) sum += p->bias[row];
-    *y = p->add ? *y + sum : sum;
+    float *y = p->y + tok * p->ldy;
+    for (n += row; row < n; row++) {
+        float sum = vf_hsum(*s++);
+        if (p->w_scale) sum *= p->w_scale[row];
+        if (p->bias) sum += p->bias[row];
+        y[row] = p->add ? y[row] + sum : sum;
+    }
 }
 /* R rows of W with one token: R chains along the columns. It waits for memory: what comes a little
    later is asked for, at the rows' ends that of the next rows. */
@@ -8545,7 +8555,7 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2, stride = p->cols * size;
     const char *w = (const char *)p->w + row * stride;
     const float *x = p->x + tok * p->ldx;
-    vf s[4];
+    vf s[4], end[4];
     int64_t c;
     int r;
     LCTX__UNROLL
@@ -8563,7 +8573,8 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     for (r = 0; c < p->cols && r < R; r++)
         s[r] = vf_fma(FN(row_end)(type, w + r * stride, c, p->cols - c), vf_load(x + c), s[r]);
     LCTX__UNROLL
-    for (r = 0; r < R; r++) FN(product_end)(p, row + r, tok, s[r]);
+    for (r = 0; r < R; r++) end[r] = s[r];
+    FN(summed)(p, row, R, tok, end);
 }
 /* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains: some
    columns at a time, which are converted once and stay in the first cache. */
@@ -8615,8 +8626,7 @@ LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t 
                 for (t = 0; t < W_N; t++) sum[(tok + t) * W_R + r] = s[r][t];
         }
     }
-    for (tok = 0; tok < n; tok++)
-        for (r = 0; r < W_R; r++) FN(product_end)(p, row + r, t0 + tok, sum[tok * W_R + r]);
+    for (tok = 0; tok < n; tok++) FN(summed)(p, row, W_R, t0 + tok, sum + tok * W_R);
 }
 /* A block of tokens at a time, so that it stays in the cache while all rows pass it. */
 LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
@@ -8641,6 +8651,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
     LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
+#endif /* LCTX_NO_MODEL */
 
 #endif /* DOTS */
 
@@ -8652,7 +8663,10 @@ static const lctx__ops FN(ops) = {
     0, NULL, NULL,
 #endif
     PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
-    PLAIN(turn), PLAIN(spin), PLAIN(rmsnorm), PLAIN(silu), PLAIN(tanh), PLAIN(product)
+    PLAIN(turn), PLAIN(spin),
+#ifndef LCTX_NO_MODEL
+    PLAIN(rmsnorm), PLAIN(silu), PLAIN(tanh), PLAIN(product)
+#endif
 };
 static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 

@@ -1875,7 +1875,7 @@ static void test_sequences(lctx_type type, store how, int options)
     if (options) p.window = 300, p.n_sink = 4, p.alibi = 1, p.sink = 1;
     s = sequences_new(&p);
     want = outcome_of(s);
-    if (!dots(type)) {
+    if (!dots((int32_t)type)) {
         compare(s, &e, &lse_off);
         check(e.worst < 2e-5 && lse_off < 1e-5, "sequences side by side agree with the oracle"
               " (%s in %s: %.1e, %.1e)", type_names[type], store_names[how], e.worst, lse_off);
