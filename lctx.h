@@ -225,8 +225,8 @@
                              of the target but those below what -march promises. A CPU that has
                              none of them is asked for the lowest all the same: leave 1 in the sum
                              where any CPU may come
-       LCTX_BF16_DOTS        nonzero: dot products of bf16 are used where there are any; 0: nowhere; by
-                             default where they are faster
+       LCTX_BF16_DOTS        nonzero: dot products of bf16 are used where there are any; 0: nowhere;
+                             by default where they are faster
        LCTX_PTHREADS         lctx_threads are threads of libc (POSIX; mingw-w64 has them too). Wants
                              gcc or clang, and -pthread. Not defined: OpenMP's when compiled with
                              it, else the caller alone
@@ -2061,7 +2061,7 @@ enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__STAGES };
 typedef struct lctx__dots {
     int type;                        /* whose dot products; -1: none yet */
     uint32_t *words;                 /* [rows][d_k / 2 or / 4, or / 2 with d_k padded to 16] */
-    float *scale;                    /* [rows] of int8; for 4-bit keys of the tile in hand, as base: */
+    float *scale;                    /* [rows] of int8; of 4 bits for the tile in hand, as base: */
     float *base;                     /* [rows] the query times the dimensions' lows */
     int32_t *start;                  /* [rows] what an int8 sum begins with */
 } lctx__dots;
@@ -6579,8 +6579,8 @@ static void lctx__product_task(void *arg, int64_t i, int32_t thread)
     lctx__use()->product(&p);
 }
 
-/* y[n][ldy] = W x (+ bias), or y += W x. Rows of W are cut into tasks; with many tokens a task takes
-   more of them, since each goes through all of x. */
+/* y[n][ldy] = W x (+ bias), or y += W x. Rows of W are cut into tasks; with many tokens a task
+   takes more of them, since each goes through all of x. */
 static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t rows, int64_t cols,
                          int64_t n, const float *x, int64_t ldx, const float *bias, int add,
                          float *y, int64_t ldy)
@@ -7732,7 +7732,8 @@ LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
             for (r = 0; r < R; r++)
                 LCTX__UNROLL
                 for (e = 0; e < 2; e++) {
-                    vw h = vw_set1(q[r * 2 * n + 2 * w + e]), l = vw_set1(q[(2 * r + 1) * n + 2 * w + e]);
+                    vw h = vw_set1(q[2 * (r * n + w) + e]);
+                    vw l = vw_set1(q[2 * (r * n + w) + n + e]);
                     LCTX__UNROLL
                     for (i = 0; i < C; i++) {
                         hi[r][i] = vw_dot_value(hi[r][i], k[e][i], h);
@@ -7742,7 +7743,8 @@ LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
         }
         LCTX__UNROLL
         for (r = 0; r < R; r++) {
-            const vf scale = vf_set1(t->q_dot->scale[r0 + r]), base = vf_set1(t->q_dot->base[r0 + r]);
+            const vf scale = vf_set1(t->q_dot->scale[r0 + r]);
+            const vf base = vf_set1(t->q_dot->base[r0 + r]);
             LCTX__UNROLL
             for (i = 0; i < C; i++) {
                 vf sum = vf_fma(vw_float(hi[r][i]), vf_set1(128.0f), vw_float(lo[r][i]));
@@ -7778,9 +7780,9 @@ LCTX__INLINE vf FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p)
     return p;
 }
 
-/* What a weight of 1 is as a whole number, for each token in see: its value's scale or step over the
-   largest of them, times the most that 2 WEIGHT_BITS hold. Returns what a whole 1 is worth; NaN
-   where a scale is; -1 where a scale is negative or all are too small for that. */
+/* What a weight of 1 is as a whole number, for each token in see: its value's scale or step over
+   the largest of them, times the most that 2 WEIGHT_BITS hold. Returns what a whole 1 is worth; NaN
+   where a scale is; -1 where an int8's scale is negative or all are too small for that. */
 LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
 {
     const float most = (float)((1 << 2 * WEIGHT_BITS) - 1);
@@ -8537,7 +8539,8 @@ LCTX__ENTRY void FN(tanh)(int64_t n, float cap, float *x)
 }
 
 /* n rows' products with a token, whose vectors are summed at the end. */
-LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int64_t tok, const vf *s)
+LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int64_t tok,
+                            const vf *s)
 {
     float *y = p->y + tok * p->ldy;
     for (n += row; row < n; row++) {
@@ -8576,8 +8579,8 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     for (r = 0; r < R; r++) end[r] = s[r];
     FN(summed)(p, row, R, tok, end);
 }
-/* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains: some
-   columns at a time, which are converted once and stay in the first cache. */
+/* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains:
+   some columns at a time, which are converted once and stay in the first cache. */
 LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t t0, int64_t n,
                                    const int type)
 {

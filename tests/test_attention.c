@@ -546,8 +546,8 @@ static void compare(const scene *s, oracle_error *e, double *lse_off)
     free(want);
 }
 
-/* How far a case may be off: f32's accuracy; what rounding weights to bf16, or to 14 bits, costs, and
-   queries to 14 bits (the oracle has those rounded to bf16 and int8). */
+/* How far a case may be off: f32's accuracy; what rounding weights to bf16, or to 14 bits, costs,
+   and queries to 14 bits (the oracle has those rounded to bf16 and int8). */
 typedef struct limit { double nmse, worst, lse; } limit;
 static limit limit_of(const problem *p)
 {
