@@ -2191,7 +2191,7 @@ enum { DEVIATIONS = COUNT(deviations) };
 static double long_limit(const problem *p, int i)
 {
     static const double f32[] = { 1e-11, 1e-11, 2e-10 }, bf16[] = { 2e-5, 1e-4, 1e-3 };
-    static const double int8[] = { 1e-6, 1e-3, 1e-2 }, int4[] = { 2e-9, 2e-7, 1e-5 };
+    static const double int8[] = { 1e-6, 1e-3, 1e-2 }, int4[] = { 1e-8, 1e-6, 1e-4 };
     if (p->precise || !dots(p->k_type)) return f32[i];
     return p->k_type == LCTX_BF16 ? bf16[i] : p->k_type == LCTX_I8 ? int8[i] : int4[i];
 }
