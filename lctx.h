@@ -156,7 +156,8 @@
                        in f32 where one of these is negative, or all are below 1e-30
          4-bit keys    the scaled query times the dimensions' steps to whole numbers of 14 bits, of
                        which the most is the largest in the tile; times their lows in f32
-         4-bit values  as int8 values with the token's step as scale; times their lows in f32
+         4-bit values  as int8 values with the token's step as scale, but never in f32: steps count
+                       as 0 where all are below 1e-30; times their lows in f32
        Against a double oracle that is fed the stored keys and the unrounded queries, the error of a
        row (NMSE) stays below, for 1 to 128 K keys and scores of standard deviation
                               0.05    1       4
@@ -838,7 +839,7 @@ typedef struct lctx_attn {
                                       are not read. n_kv counts the keys of all spans in order.
                                       Or null */
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
-    int32_t precise;               /* nonzero: f32 arithmetic for bf16 and int8 too (ARITHMETIC) */
+    int32_t precise;               /* nonzero: f32 arithmetic for all types (ARITHMETIC) */
     int32_t reserved;
     float  *mass;                  /* [n_head_kv][n_kv], added to; wants lse. Or null (see below) */
     int64_t mass_head;             /* stride, bytes; 0 = packed */
@@ -4258,14 +4259,15 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
-/* A stage that reads a piece asks for what comes after this: the rest of it, and the next piece's
-   beginning. */
+/* A stage that reads a piece asks for the rest of it and the next piece's beginning; softmax, which
+   reads none, for two pieces of the next tile. */
 static void lctx__soon_piece(lctx__work *w, int stage, const char *at, int64_t bytes,
                              const char *next, int64_t next_bytes)
 {
     lctx__soon *soon = &w->t.soon[stage];
-    const int64_t skip = lctx__min(bytes - 1, LCTX__AHEAD);
-    soon->at = at + skip, soon->end = at + bytes, soon->rows = soon->near = 1, soon->all = bytes;
+    soon->near = stage != LCTX__SOFTMAX, soon->rows = 1;
+    soon->at = at + (soon->near ? lctx__min(bytes - 1, LCTX__AHEAD) : 0), soon->end = at + bytes;
+    soon->all = bytes + (soon->near ? 0 : next_bytes);
     soon->next = next, soon->next_end = next ? next + next_bytes : NULL;
 }
 
@@ -4301,11 +4303,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
         lctx__soon_piece(w, LCTX__VALUES, v, vb, next_k, kb);
         if (more) lctx__soon_ranges(next_k, lctx__row_bytes(s->k_type, d_k), kb);
         if (more) lctx__soon_ranges(next_v, lctx__row_bytes(s->v_type, d_v), vb);
-    } else if (more) {
-        lctx__soon_piece(w, LCTX__SOFTMAX, next_k, kb, next_v, vb);
-        w->t.soon[LCTX__SOFTMAX].at = next_k, w->t.soon[LCTX__SOFTMAX].all = kb + vb;
-        w->t.soon[LCTX__SOFTMAX].near = 0;
-    }
+    } else if (more) lctx__soon_piece(w, LCTX__SOFTMAX, next_k, kb, next_v, vb);
     if (unpack_k) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
@@ -7813,8 +7811,8 @@ LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, c
     float *acc = t->acc + row * t->d_v + c;
     const uint32_t *p = t->w + row * LCTX__WORDS;
     const char *v = (const char *)t->v + 4 * c;
-    vf a[MAX_R][8];
-    vw x[8];
+    vf a[MAX_R][4];
+    vw x[4];
     int r, i;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
@@ -7909,7 +7907,7 @@ LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, 
     const int C = R <= WIDE_R ? 4 : 2;
     lctx__soon soon = t->soon[LCTX__VALUES];
     const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE);
-    const int64_t step = rate ? 8 : LCTX_TILE;
+    const int64_t step = rate && soon.near ? 8 : LCTX_TILE;
     int64_t c, j;
     for (j = 0; j < LCTX_TILE; j += step) {
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
@@ -8035,10 +8033,10 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
    the type's group. */
 LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j,
                                   int n, int64_t c, const int R, const int C, const int type,
-                                  uint64_t see, vf a[MAX_R][8])
+                                  uint64_t see, vf a[MAX_R][4])
 {
     const int e = n % LCTX__GROUP(type);
-    vf x[8];
+    vf x[4];
     int r, i;
     if (see != ~(uint64_t)0 && !(see >> (j + n) & 1)) return;
     LCTX__UNROLL
@@ -8056,12 +8054,12 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
                                 const int C, const int type, uint64_t see, int64_t j, int64_t end,
                                 lctx__soon *soon, int64_t rate)
 {
-    const int G = LCTX__GROUP(type), N = G < 4 && C > 1 && C < 8 ? 4 : G;
+    const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
     const char *v = (const char *)t->v;
     const int64_t stride = t->v_stride, ld = t->d_v;
     float *acc = t->acc + row * ld + c;
     const float *p = t->s + row * LCTX_TILE;
-    vf a[MAX_R][8];
+    vf a[MAX_R][4];
     int r, i;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
@@ -8565,7 +8563,7 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     for (r = 0; r < R; r++) s[r] = vf_set1(0.0f);
     for (c = 0; c + VL <= p->cols; c += VL) {
         const vf b = vf_load(x + c);
-        const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;
+        const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;      /* four rows in step */
         const char *soon = w + ahead + (ahead < stride ? 0 : (R - 1) * stride);
         LCTX__UNROLL
         for (r = 0; r < R; r++) {
