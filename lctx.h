@@ -1339,6 +1339,7 @@ enum {
                                        rows it pays to convert a tile first */
     LCTX__AHEAD = 3008,             /* bytes that memory is asked for before it is read: less than
                                        a page, so that the hardware follows */
+    LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
@@ -2045,17 +2046,28 @@ static float lctx__i8_scale(int64_t n, const float *x)
 
 /* ---- what the kernel pass provides, per instruction set */
 
-/* Memory that will be read soon: rows, then a piece. A stage of a tile asks for `all` bytes of it,
-   evenly over its steps. Memory that is read in order is best asked for a little ahead: far off it
-   comes no faster than if it were not asked for. */
+/* Memory that will be read soon, in the order in which it will be; a stage of a tile asks for some
+   bytes of it, evenly over its steps. */
+enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
+typedef struct lctx__piece {
+    const char *at;
+    int64_t rows, bytes, stride;     /* of a row */
+} lctx__piece;
 typedef struct lctx__soon {
-    const char *at, *end;            /* what is left of a row */
-    int64_t rows, bytes, gap;        /* rows left, this one among them; their length and distance */
-    const char *next, *next_end;     /* the piece; or null */
-    int64_t all;                     /* 0: nothing */
+    const char *at, *end;            /* what is left of a row of *piece */
+    lctx__piece *piece, pieces[4];   /* the last one has no rows */
+    int64_t ask[LCTX__STAGES];       /* AGAIN: while rows pass values that the first one has read */
     int near;                        /* into the first cache */
 } lctx__soon;
-enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__STAGES };
+
+static void lctx__soon_next(lctx__soon *soon)
+{
+    lctx__piece *p = soon->piece;
+    if (p->rows > 1) p->rows--, p->at += p->stride;
+    else if (p[1].rows) p = ++soon->piece;
+    else p->at = soon->end - 64, p->bytes = 64;
+    soon->at = p->at, soon->end = p->at + p->bytes;
+}
 
 /* Queries rounded for dot products with keys of one type: words of two bf16 or four int8; for 4-bit
    keys four high parts and, after all of these, four low ones. */
@@ -2083,7 +2095,7 @@ typedef struct lctx__tile {
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
     const float *bias;               /* [rows][LCTX_TILE] or null */
     float softcap;
-    lctx__soon soon[LCTX__STAGES];
+    lctx__soon *soon;
     float *s;                        /* [rows][LCTX_TILE] work */
     uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
     float *w_low;                    /* [rows] weights times lows */
@@ -3667,6 +3679,7 @@ typedef struct lctx__work {
     lctx__part *stack;             /* [depth] */
     int64_t top;                   /* parts on the stack */
     lctx__tile t;                  /* what the kernel is given */
+    lctx__soon soon;
 } lctx__work;
 
 static void lctx__part_place(lctx__part *part, float *f, int64_t rows)
@@ -4219,31 +4232,42 @@ static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, 
                         w->v_scale);
     w->t.v_scale = w->v_scale;
 }
-/* A stage asks for the rows of the next one: foreign rows are too far apart for the hardware to
-   foresee. */
-static void lctx__soon_rows(lctx__work *w, int stage, const char *rows, int64_t stride,
-                            int64_t bytes)
+static void lctx__soon_piece(lctx__work *w, const char *at, int64_t rows, int64_t bytes,
+                             int64_t stride)
 {
-    lctx__soon *soon = &w->t.soon[stage];
-    soon->at = rows, soon->end = rows + bytes, soon->rows = LCTX_TILE;
-    soon->bytes = bytes, soon->gap = stride - bytes, soon->all = bytes * LCTX_TILE;
+    lctx__piece *p = w->soon.piece++;
+    p->at = at, p->rows = rows, p->bytes = bytes, p->stride = stride;
 }
+/* Begins with the first piece, `ahead` bytes from its beginning on. */
+static void lctx__soon_begin(lctx__work *w, int64_t ahead)
+{
+    lctx__soon *soon = &w->soon;
+    soon->piece->rows = 0, soon->piece = soon->pieces, soon->near = ahead > 0;
+    soon->end = soon->piece->at + soon->piece->bytes;
+    soon->at = soon->piece->at + lctx__min(ahead, soon->piece->bytes - 1);
+}
+
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
     const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
+    const int64_t kb = w->p->a.d_k * lctx__esize(s->k_type);
+    const int64_t vb = w->p->a.d_v * lctx__esize(s->v_type);
     const char *next = NULL;
     lctx__rows_keys(w, s, k, first, n);
     if (!w->mass) lctx__rows_values(w, s, v, first, n);
-    memset(w->t.soon, 0, sizeof w->t.soon);
-    if (!w->mass && n == LCTX_TILE && w->t.v == (const void *)v)
-        lctx__soon_rows(w, LCTX__SCORES, v, s->v_token, w->p->a.d_v * lctx__esize(s->v_type));
     if (w->head + 1 < w->head0 + w->p->heads) next = k + s->k_head;
     else if (first + 2 * LCTX_TILE <= s->n)
         next = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
-    if (next)
-        lctx__soon_rows(w, w->mass ? LCTX__SCORES : LCTX__VALUES, next, s->k_token,
-                        w->p->a.d_k * lctx__esize(s->k_type));
+    if (!w->mass && n == LCTX_TILE && w->t.v == (const void *)v) {
+        lctx__soon_piece(w, v, LCTX_TILE, vb, s->v_token);
+        w->soon.ask[LCTX__SCORES] = LCTX_TILE * vb;
+    }
+    if (next) {
+        lctx__soon_piece(w, next, LCTX_TILE, kb, s->k_token);
+        w->soon.ask[w->mass ? LCTX__SCORES : LCTX__VALUES] = LCTX_TILE * kb;
+    }
+    lctx__soon_begin(w, 0);
 }
 
 /* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
@@ -4259,16 +4283,19 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
-/* A stage that reads a piece asks for the rest of it and the next piece's beginning; softmax, which
-   reads none, for two pieces of the next tile. */
-static void lctx__soon_piece(lctx__work *w, int stage, const char *at, int64_t bytes,
-                             const char *next, int64_t next_bytes)
+/* Keys, values and the next tile's keys are read in order. A stage that reads none makes up for what
+   one that does leaves unasked. */
+static void lctx__soon_native(lctx__work *w, const char *k, int64_t kb, const char *v, int64_t vb,
+                              const char *next_k)
 {
-    lctx__soon *soon = &w->t.soon[stage];
-    soon->near = stage != LCTX__SOFTMAX, soon->rows = 1;
-    soon->at = at + (soon->near ? lctx__min(bytes - 1, LCTX__AHEAD) : 0), soon->end = at + bytes;
-    soon->all = bytes + (soon->near ? 0 : next_bytes);
-    soon->next = next, soon->next_end = next ? next + next_bytes : NULL;
+    int64_t *ask = w->soon.ask;
+    ask[LCTX__SOFTMAX] = w->mass ? 0 : lctx__min(LCTX__SPARE, kb / 2);
+    ask[LCTX__AGAIN] = w->t.v_dot && w->t.rows > 1 ? lctx__min(LCTX__SPARE, vb / 2) : 0;
+    ask[LCTX__SCORES] = kb - ask[LCTX__SOFTMAX], ask[LCTX__VALUES] = vb - ask[LCTX__AGAIN];
+    lctx__soon_piece(w, k, 1, kb, 0);
+    if (!w->mass) lctx__soon_piece(w, v, 1, vb, 0);
+    if (next_k) lctx__soon_piece(w, next_k, 1, kb, 0);
+    lctx__soon_begin(w, LCTX__AHEAD);
 }
 
 /* What belongs to a tile's codes stands behind them, but is wanted before or with them. */
@@ -4297,13 +4324,16 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
     unpack_k = !w->t.q_dot && s->k_type != LCTX_F32 && (!few || s->k_type == LCTX_I4);
     unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
-    memset(w->t.soon, 0, sizeof w->t.soon);
     if (few && !unpack_k && !unpack_v) {
-        lctx__soon_piece(w, LCTX__SCORES, k, kb, w->mass ? next_k : v, w->mass ? kb : vb);
-        lctx__soon_piece(w, LCTX__VALUES, v, vb, next_k, kb);
+        lctx__soon_native(w, k, kb, v, vb, next_k);
         if (more) lctx__soon_ranges(next_k, lctx__row_bytes(s->k_type, d_k), kb);
         if (more) lctx__soon_ranges(next_v, lctx__row_bytes(s->v_type, d_v), vb);
-    } else if (more) lctx__soon_piece(w, LCTX__SOFTMAX, next_k, kb, next_v, vb);
+    } else if (more) {
+        lctx__soon_piece(w, next_k, 1, kb, 0);
+        lctx__soon_piece(w, next_v, 1, vb, 0);
+        lctx__soon_begin(w, 0);
+        w->soon.ask[LCTX__SOFTMAX] = kb + vb;
+    }
     if (unpack_k) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
@@ -4367,6 +4397,8 @@ static void lctx__work_head(lctx__work *w, int32_t far)
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
     w->t.acc = part->mla[2] + row * w->p->d_v;
+    w->soon.piece = w->soon.pieces;
+    memset(w->soon.ask, 0, sizeof w->soon.ask);
 }
 
 /* The kernel on the rows that see something, in runs; a few rows between that see nothing cost less
@@ -4378,12 +4410,11 @@ static void lctx__work_kernel(const lctx__work *w)
     const uint64_t *see = w->t.see;
     lctx__tile t = w->t;
     int64_t row, i, end;
-    if (!see) run(&t);
-    for (row = 0; see && row < w->t.rows; row = i) {
+    for (row = 0; row < w->t.rows; row = i) {
         for (i = end = row; i < w->t.rows && i - end <= (end > row ? LCTX__ROW_GAP : 0); i++)
-            if (see[i]) end = i + 1;
+            if (!see || see[i]) end = i + 1;
         if (end == row) continue;
-        t.rows = end - row, t.see = see + row, t.row0 = w->t.row0 + row;
+        t.rows = end - row, t.see = see ? see + row : NULL, t.row0 = w->t.row0 + row;
         if (t.w) t.w = w->t.w + row * LCTX__WORDS, t.w_scale = w->t.w_scale + row;
         if (t.w) t.w_low = w->t.w_low + row;
         t.q = w->t.q + row * t.d_k, t.s = w->t.s + row * LCTX_TILE;
@@ -4391,7 +4422,7 @@ static void lctx__work_kernel(const lctx__work *w)
         t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
         t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
         run(&t);
-        memset(t.soon, 0, sizeof t.soon);
+        memset(t.soon->ask, 0, sizeof t.soon->ask);
     }
 }
 
@@ -4602,7 +4633,7 @@ static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t th
     lctx__work_carve(w, &at);
     lctx__work_queries(w, block * p->q_block);
     w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
-    w->t.dist = w->dist;
+    w->t.dist = w->dist, w->t.soon = &w->soon;
 }
 
 /* Number, as leaf >> shift, of set n of the plan's leaves. */
@@ -7566,18 +7597,15 @@ LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
     return FN(row)(type, buf, 0);
 }
 
-/* One step of many: asks for the next lines of what is read soon; at its end for the last one
-   again. Inline: a call would cost the registers. */
+/* Asks for the next lines of what is read soon; at its end for the last one again. Inline: a call
+   would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 {
     for (; bytes > 0; bytes -= 64) {
         if (soon->near) LCTX__FETCH(soon->at, 1);
         else LCTX__FETCH(soon->at, 0);
         soon->at += 64;
-        if (soon->at < soon->end) continue;
-        if (--soon->rows > 0) soon->at = soon->end + soon->gap, soon->end = soon->at + soon->bytes;
-        else if (soon->next) soon->at = soon->next, soon->end = soon->next_end, soon->next = NULL;
-        else soon->at = soon->end - 64;
+        if (soon->at >= soon->end) lctx__soon_next(soon);
     }
 }
 
@@ -7586,9 +7614,9 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    lctx__soon soon = t->soon[LCTX__SCORES];
-    const int64_t ld = t->d_k, rate = row ? 0 : soon.all * 4 * C * VL / (ld * LCTX_TILE);
-    const int64_t step = rate && soon.near && C * VL < LCTX_TILE ? 16 : ld;
+    lctx__soon *soon = t->soon;
+    const int64_t ld = t->d_k, rate = row ? 0 : soon->ask[LCTX__SCORES] * 4 * C * VL / (ld * LCTX_TILE);
+    const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
     int64_t c, d, d0, end;
     int r, e, i;
     for (d0 = 0; d0 < ld; d0 = end)
@@ -7601,7 +7629,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
             for (i = 0; i < C; i++)
                 s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
         for (d = d0; d < end; d += 4) {
-            if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
+            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
             LCTX__UNROLL
             for (e = 0; e < 4; e++) {
                 LCTX__UNROLL
@@ -7630,8 +7658,8 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
     const int C = R <= WIDE_R ? 4 : 2;
     const int64_t n = t->d_k / LCTX__GROUP(type), r0 = t->row0 + row;      /* words a row */
     const uint32_t *q = t->q_dot->words + r0 * n;
-    lctx__soon soon = t->soon[LCTX__SCORES];
-    const int64_t rate = row ? 0 : soon.all * C * VL / (n * LCTX_TILE);
+    lctx__soon *soon = t->soon;
+    const int64_t rate = row ? 0 : soon->ask[LCTX__SCORES] * C * VL / (n * LCTX_TILE);
     int64_t c, w;
     int r, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
@@ -7646,7 +7674,7 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
                 if (type == LCTX_I8) s[r][i] = vw_set1(t->q_dot->start[r0 + r]);
                 else f[r][i] = vf_set1(0.0f);
         for (w = 0; w < n; w++) {
-            if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
+            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
             LCTX__UNROLL
             for (i = 0; i < C; i++) k[i] = vw_load(from + 4 * (w * LCTX_TILE + i * VL));
             LCTX__UNROLL
@@ -7709,8 +7737,8 @@ LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
     const int64_t n = (t->d_k + 15) / 16 * 4, r0 = t->row0 + row, words = (t->d_k + 7) / 8;
     const uint32_t *q = t->q_dot->words + r0 * 2 * n;
     const vw four = vw_set1(0x0f0f0f0f);
-    lctx__soon soon = t->soon[LCTX__SCORES];
-    const int64_t rate = row ? 0 : soon.all * C * VL / (words * LCTX_TILE);
+    lctx__soon *soon = t->soon;
+    const int64_t rate = row ? 0 : soon->ask[LCTX__SCORES] * C * VL / (words * LCTX_TILE);
     int64_t c, w;
     int r, e, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
@@ -7720,7 +7748,7 @@ LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
             LCTX__UNROLL
             for (i = 0; i < C; i++) hi[r][i] = lo[r][i] = vw_set1(0);
         for (w = 0; w < words; w++) {
-            if (LCTX__RARELY(rate)) FN(fetch)(&soon, rate);
+            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
             LCTX__UNROLL
             for (i = 0; i < C; i++) {
                 vw x = vw_load((const char *)t->k + 4 * (w * LCTX_TILE + c + i * VL));
@@ -7892,28 +7920,28 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
    work of taking codes apart. */
 LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
-    const int64_t all = row ? 0 : t->soon[LCTX__VALUES].all * VL / (t->d_v * LCTX_TILE);
-    lctx__soon soon = t->soon[LCTX__VALUES];
+    lctx__soon *soon = t->soon;
+    const int64_t all = row ? 0 : soon->ask[LCTX__VALUES] * VL / (t->d_v * LCTX_TILE);
     int64_t c;
     for (c = 0; R == 1 && c + 8 * VL <= t->d_v; c += 8 * VL)
-        FN(values_int)(t, row, c, 1, 8, type, &soon, 8 * all);
+        FN(values_int)(t, row, c, 1, 8, type, soon, 8 * all);
     for (; c + 4 * VL <= t->d_v; c += 4 * VL)
-        FN(values_int)(t, row, c, R, 4, type, &soon, 4 * all);
-    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, &soon, all);
+        FN(values_int)(t, row, c, R, 4, type, soon, 4 * all);
+    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, soon, all);
 }
 #ifdef vw_dot_bf16
 LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    lctx__soon soon = t->soon[LCTX__VALUES];
-    const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE);
-    const int64_t step = rate && soon.near ? 8 : LCTX_TILE;
+    lctx__soon *soon = t->soon;
+    const int64_t rate = row ? 0 : soon->ask[LCTX__VALUES] * C * VL / (t->d_v * LCTX_TILE);
+    const int64_t step = rate && soon->near ? 8 : LCTX_TILE;
     int64_t c, j;
     for (j = 0; j < LCTX_TILE; j += step) {
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_bf16)(t, row, c, R, C, see, j, j + step, &soon, rate);
+            FN(values_bf16)(t, row, c, R, C, see, j, j + step, soon, rate);
         for (; c < t->d_v; c += VL)
-            FN(values_bf16)(t, row, c, R, 1, see, j, j + step, &soon, rate);
+            FN(values_bf16)(t, row, c, R, 1, see, j, j + step, soon, rate);
     }
 }
 #endif
@@ -8083,15 +8111,15 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    lctx__soon soon = t->soon[LCTX__VALUES];
-    const int64_t rate = row ? 0 : soon.all * C * VL / (t->d_v * LCTX_TILE);
-    const int64_t step = rate && soon.near ? 8 : LCTX_TILE;
+    lctx__soon *soon = t->soon;
+    const int64_t rate = row ? 0 : soon->ask[LCTX__VALUES] * C * VL / (t->d_v * LCTX_TILE);
+    const int64_t step = rate && soon->near ? 8 : LCTX_TILE;
     int64_t c, j;
     for (j = 0; j < LCTX_TILE; j += step) {
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_at)(t, row, c, R, C, type, see, j, j + step, &soon, rate);
+            FN(values_at)(t, row, c, R, C, type, see, j, j + step, soon, rate);
         for (; c < t->d_v; c += VL)
-            FN(values_at)(t, row, c, R, 1, type, see, j, j + step, &soon, rate);
+            FN(values_at)(t, row, c, R, 1, type, see, j, j + step, soon, rate);
     }
 }
 
@@ -8160,6 +8188,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     }
     for (; t->v_type != LCTX_BF16 && row < end; row += n) {
         n = t->v_type == LCTX_I4 && end - row > 1 ? 2 : 1;
+        if (row) FN(fetch)(t->soon, t->soon->ask[LCTX__AGAIN] * n / (t->rows - 1));
         if (t->v_type == LCTX_I8) FN(values_ints)(t, row, 1, LCTX_I8);
         else if (n == 2) FN(values_ints)(t, row, 2, LCTX_I4);
         else FN(values_ints)(t, row, 1, LCTX_I4);
@@ -8189,8 +8218,7 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
     lctx__tile plain = *t;
     int64_t row, end;
     const int shared = t->v_dot && t->v_type != LCTX_BF16;
-    lctx__soon soon = t->soon[LCTX__SOFTMAX];
-    const int64_t each = (soon.all + t->rows - 1) / t->rows;
+    const int64_t each = (t->soon->ask[LCTX__SOFTMAX] + t->rows - 1) / t->rows;
     plain.v_dot = 0;
 #define LCTX__SUITED(row) (shared && t->w_scale[row] < 0 ? &plain : t)
     FN(scores)(t);
@@ -8202,7 +8230,7 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
             t->w_scale[row] = same ? t->w_scale[row - 1] : FN(shares)(t, see);
         }
 #endif
-        if (each) FN(fetch)(&soon, each);
+        if (each) FN(fetch)(t->soon, each);
         FN(softmax)(LCTX__SUITED(row), row);
     }
     if (!t->see) FN(values)(LCTX__SUITED(0), 0, t->rows, ~(uint64_t)0);
