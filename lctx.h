@@ -2055,7 +2055,7 @@ typedef struct lctx__piece {
 } lctx__piece;
 typedef struct lctx__soon {
     const char *at, *end;            /* what is left of a row of *piece */
-    lctx__piece *piece, pieces[4];   /* the last one has no rows */
+    lctx__piece *piece, pieces[6];   /* the last one has no rows */
     int64_t ask[LCTX__STAGES];       /* AGAIN: while rows pass values that the first one has read */
     int near;                        /* into the first cache */
 } lctx__soon;
@@ -2073,7 +2073,7 @@ static void lctx__soon_next(lctx__soon *soon)
    keys four high parts and, after all of these, four low ones. */
 typedef struct lctx__dots {
     int type;                        /* whose dot products; -1: none yet */
-    uint32_t *words;                 /* [rows][d_k / 2 or / 4, or / 2 with d_k padded to 16] */
+    uint32_t *words;                 /* [rows][d_k / 2 or / 4, or / 2 with d_k padded to 64] */
     float *scale;                    /* [rows] of int8; of 4 bits for the tile in hand, as base: */
     float *base;                     /* [rows] the query times the dimensions' lows */
     int32_t *start;                  /* [rows] what an int8 sum begins with */
@@ -2136,16 +2136,6 @@ typedef struct lctx__product {
     int64_t n, cols, ldx, ldy, row0, row1, step;     /* step: rows a task */
     int type, add;                   /* add: y += W x */
 } lctx__product;
-
-/* Eight bytes in the order of a word's nibbles, the even ones of its bytes before the odd ones. */
-LCTX__INLINE void lctx__nibble_order(char *bytes)
-{
-    uint64_t x, t;
-    memcpy(&x, bytes, sizeof x);      /* little endian, as all with dot products */
-    t = (x ^ x >> 8) & 0x0000ff000000ff00u, x ^= t ^ t << 8;
-    t = (x ^ x >> 16) & 0x00000000ffff0000u, x ^= t ^ t << 16;
-    memcpy(bytes, &x, sizeof x);
-}
 
 typedef struct lctx__ops {
     void (*tile)(const lctx__tile *);
@@ -3706,7 +3696,7 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->k_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
     w->v_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
     for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
-        w->dots[i].words = (uint32_t *)lctx__carve(r, lctx__mul(all, lctx__round_up(d, 16)), 2);
+        w->dots[i].words = (uint32_t *)lctx__carve(r, lctx__mul(all, lctx__round_up(d, 64)), 2);
         w->dots[i].scale = (float *)lctx__carve(r, all, 4);
         w->dots[i].base = (float *)lctx__carve(r, all, 4);
         w->dots[i].start = (int32_t *)lctx__carve(r, all, 4);
@@ -4283,26 +4273,30 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
+/* A native tile's scales or ranges stand behind its elements, but are wanted before or with them. */
+static void lctx__soon_tile(lctx__work *w, const char *tile, int64_t row_bytes, int64_t bytes)
+{
+    const int64_t all = LCTX_TILE * row_bytes;
+    if (bytes > all) lctx__soon_piece(w, tile + all, 1, bytes - all, 0);
+    lctx__soon_piece(w, tile, 1, all, 0);
+}
 /* Keys, values and the next tile's keys are read in order. A stage that reads none makes up for what
    one that does leaves unasked. */
-static void lctx__soon_native(lctx__work *w, const char *k, int64_t kb, const char *v, int64_t vb,
-                              const char *next_k)
+static void lctx__soon_native(lctx__work *w, const lctx_span *s, const char *k, const char *v,
+                              int more)
 {
+    const int64_t row_k = lctx__row_bytes(s->k_type, w->p->d_k);
+    const int64_t row_v = lctx__row_bytes(s->v_type, w->p->d_v);
+    const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
+    const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
     int64_t *ask = w->soon.ask;
     ask[LCTX__SOFTMAX] = w->mass ? 0 : lctx__min(LCTX__SPARE, kb / 2);
     ask[LCTX__AGAIN] = w->t.v_dot && w->t.rows > 1 ? lctx__min(LCTX__SPARE, vb / 2) : 0;
     ask[LCTX__SCORES] = kb - ask[LCTX__SOFTMAX], ask[LCTX__VALUES] = vb - ask[LCTX__AGAIN];
-    lctx__soon_piece(w, k, 1, kb, 0);
-    if (!w->mass) lctx__soon_piece(w, v, 1, vb, 0);
-    if (next_k) lctx__soon_piece(w, next_k, 1, kb, 0);
+    lctx__soon_piece(w, k, 1, LCTX_TILE * row_k, 0);
+    if (!w->mass) lctx__soon_tile(w, v, row_v, vb);
+    if (more) lctx__soon_tile(w, k + s->k_token, row_k, kb);
     lctx__soon_begin(w, LCTX__AHEAD);
-}
-
-/* What belongs to a tile's codes stands behind them, but is wanted before or with them. */
-static void lctx__soon_ranges(const char *tile, int64_t row_bytes, int64_t bytes)
-{
-    int64_t i;
-    for (i = LCTX_TILE * row_bytes; i < bytes; i += 64) LCTX__FETCH(tile + i, 1);
 }
 
 /* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
@@ -4314,7 +4308,6 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     const int64_t kb = lctx__key_bytes(s->k_type, d_k), vb = lctx__value_bytes(s->v_type, d_v);
     const int more = i + 1 < lctx__span_tiles(s);
-    const char *next_k = more ? k + s->k_token : NULL, *next_v = more ? v + s->v_token : NULL;
     int few = w->t.rows <= LCTX__FEW_ROWS, unpack_k, unpack_v;
     w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
@@ -4325,12 +4318,10 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     unpack_k = !w->t.q_dot && s->k_type != LCTX_F32 && (!few || s->k_type == LCTX_I4);
     unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
     if (few && !unpack_k && !unpack_v) {
-        lctx__soon_native(w, k, kb, v, vb, next_k);
-        if (more) lctx__soon_ranges(next_k, lctx__row_bytes(s->k_type, d_k), kb);
-        if (more) lctx__soon_ranges(next_v, lctx__row_bytes(s->v_type, d_v), vb);
+        lctx__soon_native(w, s, k, v, more);
     } else if (more) {
-        lctx__soon_piece(w, next_k, 1, kb, 0);
-        lctx__soon_piece(w, next_v, 1, vb, 0);
+        lctx__soon_piece(w, k + s->k_token, 1, kb, 0);
+        lctx__soon_piece(w, v + s->v_token, 1, vb, 0);
         lctx__soon_begin(w, 0);
         w->soon.ask[LCTX__SOFTMAX] = kb + vb;
     }
@@ -7030,8 +7021,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
        vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
        vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
-       vw_put_bytes(p, x)  low bytes of words
-       vw_eights(x)        each eight in the order of a word's nibbles, where VL is not below 8
+       vw_split(x, p, q, four)   of x[4], words of 16 bits, the high bytes to p, the low ones to q;
+                           each eight in the order of a word's nibbles if four
        vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
@@ -7262,11 +7253,8 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_bytes(p)      ((vw)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #  define vw_halves(p)     ((vw)_mm512_cvtepu16_epi32( \
                                _mm256_loadu_si256((const __m256i *)(p))))
-#  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8((__m512i)(x)))
 #  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
-#  define vw_eights(x)     ((vw)_mm512_permutexvar_epi32(_mm512_setr_epi32( \
-                               0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15), \
-                               (__m512i)(x)))
+#  define vw_split(x, p, q, four) FN(split)(x, p, q, four)
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
 #  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
@@ -7276,6 +7264,20 @@ LCTX__INLINE void FN(lanes)(vf x[8])
                                (__m512i)(b)))
 #  define KEY_START        (-128)
 #  define WEIGHT_BITS      8
+/* Packing works within each 128 bits: words c0 c1 c2 c3 of all four come out in every fourth. */
+LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int four)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i nibbles = _mm512_set4_epi32(0x0f0d0b09, 0x0e0c0a08, 0x07050301, 0x06040200);
+    const __m512i low = _mm512_set1_epi16(255);
+    const __m512i a = _mm512_packus_epi32((__m512i)x[0], (__m512i)x[1]);
+    const __m512i b = _mm512_packus_epi32((__m512i)x[2], (__m512i)x[3]);
+    __m512i h = _mm512_packus_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
+    __m512i l = _mm512_packus_epi16(_mm512_and_si512(a, low), _mm512_and_si512(b, low));
+    h = _mm512_permutexvar_epi32(order, h), l = _mm512_permutexvar_epi32(order, l);
+    if (four) h = _mm512_shuffle_epi8(h, nibbles), l = _mm512_shuffle_epi8(l, nibbles);
+    _mm512_storeu_si512(p, h), _mm512_storeu_si512(q, l);
+}
 LCTX__INLINE void FN(lanes)(vf x[16])
 {
     int i;
@@ -7355,9 +7357,8 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_shr(x, n)     vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), \
                                vdupq_n_s32(-(n))))
 #  define vw_bytes(p)      FN(bytes)(p)
-#  define vw_put_bytes(p, x) FN(put_bytes)(p, x)
 #  define vw_float(x)      vcvtq_f32_s32(x)
-#  define vw_eights(x)     (x)     /* lctx__nibble_order does it */
+#  define vw_split(x, p, q, four) FN(split)(x, p, q, four)
 #  define vw_int(x)        vcvtnq_s32_f32(x)
 #  define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
 #  define vw_dot_value(s, a, b) vw_dot_key(s, a, b)
@@ -7387,11 +7388,16 @@ LCTX__INLINE int32x4_t FN(bytes)(const void *p)
     return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(
         vreinterpret_u8_u32(vdup_n_u32(word))))));
 }
-LCTX__INLINE void FN(put_bytes)(void *p, int32x4_t x)
+LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, int four)
 {
-    uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(x));
-    uint32_t word = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(half, half))), 0);
-    memcpy(p, &word, 4);
+    static const uint8_t nibbles[16] = { 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15 };
+    uint8x16_t a = vreinterpretq_u8_u16(vuzp1q_u16(vreinterpretq_u16_s32(x[0]),
+                                                   vreinterpretq_u16_s32(x[1])));
+    uint8x16_t b = vreinterpretq_u8_u16(vuzp1q_u16(vreinterpretq_u16_s32(x[2]),
+                                                   vreinterpretq_u16_s32(x[3])));
+    uint8x16_t h = vuzp2q_u8(a, b), l = vuzp1q_u8(a, b);
+    if (four) h = vqtbl1q_u8(h, vld1q_u8(nibbles)), l = vqtbl1q_u8(l, vld1q_u8(nibbles));
+    vst1q_u8((uint8_t *)p, h), vst1q_u8((uint8_t *)q, l);
 }
 
 #else
@@ -7597,6 +7603,12 @@ LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
     return FN(row)(type, buf, 0);
 }
 
+/* Elements i .. i+VL-1 of a row of which n are left. */
+LCTX__INLINE vf FN(row_from)(const int type, const void *p, int64_t i, int64_t n)
+{
+    return n >= VL ? FN(row)(type, p, i) : FN(row_end)(type, p, i, n);
+}
+
 /* Asks for the next lines of what is read soon; at its end for the last one again. Inline: a call
    would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
@@ -7653,157 +7665,145 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 /* ---- dot products. Queries are rounded to the keys' type once; a weight to bf16, or, for int8
    values, to a whole number of 2 WEIGHT_BITS bits (see FN(shares)), in two parts. Sums of int8
    products are exact. */
+LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
+{
+    vw x = vw_load(p);
+    if (type == LCTX_I4) x = vw_and(e ? vw_shr(x, 4) : x, vw_set1(0x0f0f0f0f));
+    return x;
+}
+/* A whole number's parts above and below `bits` bits as the bytes of 16. */
+LCTX__INLINE vw FN(parts)(vw x, const int bits)
+{
+    return bits < 8 ? vw_add(x, vw_and(x, vw_set1(-(1 << bits)))) : x;
+}
+/* Queries for the tile's 4-bit keys: a dimension's step times them, rounded to whole numbers of 14
+   bits in two parts; its low times them into the base. */
+LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
+{
+    const int64_t d = t->d_k, n = (d + 63) / 64 * 64, r0 = t->row0 + row;
+    const float *q = t->q + row * d;
+    const char *range = (const char *)t->k + (d + 15) / 16 * (8 * LCTX_TILE);
+    char *to = (char *)t->q_dot->words + r0 * 2 * n;
+    vf top[4], base[4], inv[4];
+    int64_t c, at;
+    int r, i;
+    for (r = 0; r < R; r++) top[r] = base[r] = vf_set1(0.0f);
+    for (c = 0; c < d; c += VL) {
+        const vf step = vf_odd(range + 4 * c), low = vf_even(range + 4 * c);
+        LCTX__UNROLL
+        for (r = 0; r < R; r++) {
+            vf x = FN(row_from)(LCTX_F32, q + r * d, c, d - c), y = vf_mul(x, step);
+            top[r] = vf_max(vf_max(y, vf_sub(vf_set1(0.0f), y)), top[r]);
+            base[r] = vf_fma(x, low, base[r]);
+        }
+    }
+    LCTX__UNROLL
+    for (r = 0; r < R; r++) {
+        const float max = vf_hmax(top[r]);
+        inv[r] = vf_set1(max > 1e-30f ? 8191 / max : 0);
+        t->q_dot->scale[r0 + r] = max / 8191, t->q_dot->base[r0 + r] = vf_hsum(base[r]);
+    }
+    for (c = 0; c < n; c += 4 * VL)
+        LCTX__UNROLL
+        for (r = 0; r < R; r++) {
+            vw x[4];
+            LCTX__UNROLL
+            for (i = 0; i < 4; i++) {
+                at = c + i * VL, x[i] = vw_set1(0);
+                if (at < d)
+                    x[i] = vw_int(vf_mul(vf_mul(FN(row_from)(LCTX_F32, q + r * d, at, d - at),
+                                                vf_odd(range + 4 * at)), inv[r]));
+                x[i] = vw_and(FN(parts)(x[i], 7), vw_set1(0xffff));
+            }
+            vw_split(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
+        }
+}
+/* Of 4 bits a word has even and odd nibbles (E), a query two parts (P). */
 LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
-    const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t n = t->d_k / LCTX__GROUP(type), r0 = t->row0 + row;      /* words a row */
-    const uint32_t *q = t->q_dot->words + r0 * n;
+    const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
+    const int64_t d = t->d_k, words = (d + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
+    const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
+    const uint32_t *q = t->q_dot->words + r0 * n * P;
     lctx__soon *soon = t->soon;
-    const int64_t rate = row ? 0 : soon->ask[LCTX__SCORES] * C * VL / (n * LCTX_TILE);
+    const int64_t rate = row ? 0 : soon->ask[LCTX__SCORES] * C * VL / (words * LCTX_TILE);
     int64_t c, w;
-    int r, i;
+    int r, e, p, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
-        vw s[MAX_R][4], k[4];      /* int8's sums */
-        vf f[MAX_R][4];            /* bf16's */
+        vw s[MAX_R][2][4], k[4];
         LCTX__UNROLL
         for (r = 0; r < R; r++)
             LCTX__UNROLL
             for (i = 0; i < C; i++)
-                if (type == LCTX_I8) s[r][i] = vw_set1(t->q_dot->start[r0 + r]);
-                else f[r][i] = vf_set1(0.0f);
-        for (w = 0; w < n; w++) {
-            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) k[i] = vw_load(from + 4 * (w * LCTX_TILE + i * VL));
-            LCTX__UNROLL
-            for (r = 0; r < R; r++) {
-                vw x = vw_set1(q[r * n + w]);
-                LCTX__UNROLL
-                for (i = 0; i < C; i++)
-                    if (type == LCTX_I8) s[r][i] = vw_dot_key(s[r][i], k[i], x);
-#ifdef vw_dot_bf16
-                    else f[r][i] = vw_dot_bf16(f[r][i], k[i], x);
-#endif
-            }
-        }
-        LCTX__UNROLL
-        for (r = 0; r < R; r++)
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) {
-                if (type == LCTX_I8)
-                    f[r][i] = vf_mul(vw_float(s[r][i]), vf_set1(t->q_dot->scale[r0 + r]));
-                vf_store(to + r * LCTX_TILE + i * VL, f[r][i]);
-            }
-    }
-}
-
-/* A query for the tile's 4-bit keys: a dimension's step times it, rounded to a whole number of 14
-   bits in two parts, whose bytes go by eights in the order of the codes' nibbles; its low times it
-   into the base. */
-LCTX__INLINE void FN(query_i4)(const lctx__tile *t, int64_t row)
-{
-    const int64_t d = t->d_k, n = (d + 15) / 16 * 16, r0 = t->row0 + row;
-    const char *range = (const char *)t->k + n / 2 * LCTX_TILE;
-    char *hi = (char *)t->q_dot->words + r0 * 2 * n;
-    vf top = vf_set1(0.0f), base = top, x, y;
-    float max, inv;
-    int64_t c;
-    int pass;
-    for (pass = 0, inv = 0; pass < 2; pass++) {
-        for (c = 0; c < d; c += VL) {
-            x = d - c >= VL ? vf_load(t->q + row * d + c)
-                            : FN(row_end)(LCTX_F32, t->q + row * d, c, d - c);
-            y = vf_mul(x, vf_odd(range + 4 * c));
-            if (pass) {
-                vw code = vw_eights(vw_int(vf_mul(y, vf_set1(inv))));
-                vw_put_bytes(hi + c, vw_shr(code, 7));
-                vw_put_bytes(hi + n + c, vw_and(code, vw_set1(127)));
-                continue;
-            }
-            base = vf_fma(x, vf_even(range + 4 * c), base);
-            top = vf_max(vf_max(y, vf_sub(vf_set1(0.0f), y)), top);
-        }
-        max = vf_hmax(top), inv = max > 1e-30f ? 8191 / max : 0;
-    }
-    for (; c < n; c++) hi[c] = hi[n + c] = 0;
-    for (c = 0; VL < 8 && c < 2 * n; c += 8) lctx__nibble_order(hi + c);
-    t->q_dot->scale[r0] = max / 8191, t->q_dot->base[r0] = vf_hsum(base);
-}
-LCTX__INLINE void FN(scores_i4)(const lctx__tile *t, int64_t row, const int R)
-{
-    const int C = R <= 2 ? 4 : 2;
-    const int64_t n = (t->d_k + 15) / 16 * 4, r0 = t->row0 + row, words = (t->d_k + 7) / 8;
-    const uint32_t *q = t->q_dot->words + r0 * 2 * n;
-    const vw four = vw_set1(0x0f0f0f0f);
-    lctx__soon *soon = t->soon;
-    const int64_t rate = row ? 0 : soon->ask[LCTX__SCORES] * C * VL / (words * LCTX_TILE);
-    int64_t c, w;
-    int r, e, i;
-    for (c = 0; c < LCTX_TILE; c += C * VL) {
-        vw hi[4][4], lo[4][4], k[2][4];
-        LCTX__UNROLL
-        for (r = 0; r < R; r++)
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) hi[r][i] = lo[r][i] = vw_set1(0);
+                s[r][0][i] = s[r][1][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
         for (w = 0; w < words; w++) {
             if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
             LCTX__UNROLL
-            for (i = 0; i < C; i++) {
-                vw x = vw_load((const char *)t->k + 4 * (w * LCTX_TILE + c + i * VL));
-                k[0][i] = vw_and(x, four), k[1][i] = vw_and(vw_shr(x, 4), four);
-            }
-            LCTX__UNROLL
-            for (r = 0; r < R; r++)
+            for (e = 0; e < E; e++) {
                 LCTX__UNROLL
-                for (e = 0; e < 2; e++) {
-                    vw h = vw_set1(q[2 * (r * n + w) + e]);
-                    vw l = vw_set1(q[2 * (r * n + w) + n + e]);
+                for (i = 0; i < C; i++)
+                    k[i] = FN(word_of)(type, from + 4 * (w * LCTX_TILE + i * VL), e);
+                LCTX__UNROLL
+                for (r = 0; r < R; r++)
                     LCTX__UNROLL
-                    for (i = 0; i < C; i++) {
-                        hi[r][i] = vw_dot_value(hi[r][i], k[e][i], h);
-                        lo[r][i] = vw_dot_value(lo[r][i], k[e][i], l);
+                    for (p = 0; p < P; p++) {
+                        const vw x = vw_set1(q[(r * P + p) * n + w * E + e]);
+                        LCTX__UNROLL
+                        for (i = 0; i < C; i++) {
+                            vw *sum = &s[r][p][i];
+                            if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
+                            else if (type == LCTX_I4) *sum = vw_dot_value(*sum, k[i], x);
+#ifdef vw_dot_bf16
+                            else *sum = (vw)vw_dot_bf16((vf)*sum, k[i], x);
+#endif
+                        }
                     }
-                }
+            }
         }
         LCTX__UNROLL
-        for (r = 0; r < R; r++) {
-            const vf scale = vf_set1(t->q_dot->scale[r0 + r]);
-            const vf base = vf_set1(t->q_dot->base[r0 + r]);
+        for (r = 0; r < R; r++)
             LCTX__UNROLL
             for (i = 0; i < C; i++) {
-                vf sum = vf_fma(vw_float(hi[r][i]), vf_set1(128.0f), vw_float(lo[r][i]));
-                vf_store(t->s + (row + r) * LCTX_TILE + c + i * VL, vf_fma(sum, scale, base));
+                vf x = type == LCTX_BF16 ? (vf)s[r][0][i] : vw_float(s[r][0][i]);
+                if (type == LCTX_I4) x = vf_fma(x, vf_set1(128.0f), vw_float(s[r][1][i]));
+                if (type == LCTX_I8) x = vf_mul(x, vf_set1(t->q_dot->scale[r0 + r]));
+                if (type == LCTX_I4)
+                    x = vf_fma(x, vf_set1(t->q_dot->scale[r0 + r]),
+                               vf_set1(t->q_dot->base[r0 + r]));
+                vf_store(to + r * LCTX_TILE + i * VL, x);
             }
-        }
     }
 }
 LCTX__INLINE void FN(scores_by)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
-    const int S = R > 4 ? R / 2 : R;
+    const int S = type == LCTX_I4 && R > 4 ? R / 2 : R;
     int64_t end = row + R;
-    if (type != LCTX_I4) FN(scores_dot)(t, row, R, type);
-    else for (; row < end; row += S) FN(scores_i4)(t, row, S);
+    for (; row < end; row += S) FN(scores_dot)(t, row, S, type);
 }
 
-/* Weights of tokens c .. c+VL-1 stored as they will be multiplied, and what is left of them: bf16,
-   two a word; or, for int8 values, whole numbers, the high halves of all and then the low ones. */
-LCTX__INLINE vf FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p)
+/* Weights of tokens c .. c+4VL-1 stored as they will be multiplied, and what is left of them: bf16,
+   two a word; or, for integers, whole numbers, the high parts of all and then the low ones. */
+LCTX__INLINE void FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p[4])
 {
     char *to = (char *)(t->w + row * LCTX__WORDS) + c;
-    vw x;
+    vw x[4];
+    int i;
+    LCTX__UNROLL
+    for (i = 0; i < 4; i++) {
 #ifdef vw_dot_bf16
-    if (t->v_type == LCTX_BF16) {
-        vw_put_bf16(to + c, p);
-        return vf_bf16(to + c);
-    }
+        char *pairs = to + c + 2 * i * VL;
+        if (t->v_type == LCTX_BF16) {
+            vw_put_bf16(pairs, p[i]);
+            p[i] = vf_bf16(pairs);
+            continue;
+        }
 #endif
-    x = vw_int(vf_mul(p, vf_load(t->share + c)));
-    if (t->v_type == LCTX_I4) x = vw_eights(x);
-    vw_put_bytes(to, vw_shr(x, WEIGHT_BITS));
-    vw_put_bytes(to + LCTX_TILE, vw_and(x, vw_set1((1 << WEIGHT_BITS) - 1)));
-    return p;
+        x[i] = FN(parts)(vw_int(vf_mul(p[i], vf_load(t->share + c + i * VL))), WEIGHT_BITS);
+    }
+    if (t->v_type == LCTX_I4) vw_split(x, to, to + LCTX_TILE, 1);
+    else if (t->v_type == LCTX_I8) vw_split(x, to, to + LCTX_TILE, 0);
 }
 
 /* What a weight of 1 is as a whole number, for each token in see: its value's scale or step over
@@ -7832,9 +7832,9 @@ LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
 }
 
 #ifdef vw_dot_bf16
-LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                  const int C, uint64_t see, int64_t j, int64_t end,
-                                  lctx__soon *soon, int64_t rate)
+LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
+                                const int C, const int type, uint64_t see, int64_t j, int64_t end,
+                                lctx__soon *soon, int64_t rate)
 {
     float *acc = t->acc + row * t->d_v + c;
     const uint32_t *p = t->w + row * LCTX__WORDS;
@@ -7861,6 +7861,7 @@ LCTX__INLINE void FN(values_bf16)(const lctx__tile *t, int64_t row, int64_t c, c
             for (i = 0; i < C; i++) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
         }
     }
+    (void)type;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
@@ -7873,7 +7874,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
 {
     const uint32_t *p = t->w + row * LCTX__WORDS;
     const char *v = (const char *)t->v + 4 * c;
-    vw hi[2][8], lo[2][8], x[8];
+    vw hi[4][8], lo[4][8], x[8];
     int64_t j;
     int r, e, i;
     LCTX__UNROLL
@@ -7887,9 +7888,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
             LCTX__UNROLL
             for (i = 0; i < C; i++) {
                 const int64_t at = (type == LCTX_I4 ? j : j + e) * 4 * t->v_stride + 4 * i * VL;
-                x[i] = vw_load(v + at);
-                if (type == LCTX_I4)
-                    x[i] = vw_and(e ? vw_shr(x[i], 4) : x[i], vw_set1(0x0f0f0f0f));
+                x[i] = FN(word_of)(type, v + at, e);
             }
             LCTX__UNROLL
             for (r = 0; r < R; r++) {
@@ -7916,35 +7915,18 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
         }
     }
 }
-/* One row and many columns, so that memory is read in order; of 4 bits two rows, which share the
-   work of taking codes apart. */
+/* One row and many columns, so that memory is read in order; of 4 bits up to four rows, which share
+   the work of taking codes apart. */
 LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
+    const int C = 8 / R;
     lctx__soon *soon = t->soon;
-    const int64_t all = row ? 0 : soon->ask[LCTX__VALUES] * VL / (t->d_v * LCTX_TILE);
+    const int64_t rate = row ? 0 : soon->ask[LCTX__VALUES] * VL / (t->d_v * LCTX_TILE);
     int64_t c;
-    for (c = 0; R == 1 && c + 8 * VL <= t->d_v; c += 8 * VL)
-        FN(values_int)(t, row, c, 1, 8, type, soon, 8 * all);
-    for (; c + 4 * VL <= t->d_v; c += 4 * VL)
-        FN(values_int)(t, row, c, R, 4, type, soon, 4 * all);
-    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, soon, all);
+    for (c = 0; c + C * VL <= t->d_v; c += C * VL)
+        FN(values_int)(t, row, c, R, C, type, soon, C * rate);
+    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, soon, rate);
 }
-#ifdef vw_dot_bf16
-LCTX__INLINE void FN(values_dot)(const lctx__tile *t, int64_t row, const int R, uint64_t see)
-{
-    const int C = R <= WIDE_R ? 4 : 2;
-    lctx__soon *soon = t->soon;
-    const int64_t rate = row ? 0 : soon->ask[LCTX__VALUES] * C * VL / (t->d_v * LCTX_TILE);
-    const int64_t step = rate && soon->near ? 8 : LCTX_TILE;
-    int64_t c, j;
-    for (j = 0; j < LCTX_TILE; j += step) {
-        for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_bf16)(t, row, c, R, C, see, j, j + step, soon, rate);
-        for (; c < t->d_v; c += VL)
-            FN(values_bf16)(t, row, c, R, 1, see, j, j + step, soon, rate);
-    }
-}
-#endif
 
 /* Rows rounded for dot products, with what int8 needs. */
 LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
@@ -8027,6 +8009,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     vf low = sum;
 #endif
     int64_t c;
+    int i;
     if (!see) return;
     vm = vf_set1(vf_hmax(FN(logits)(t, row, see)));
     if (vf_first(vm) > m && t->l[row] != 0) {     /* a new maximum: rescale what there is */
@@ -8037,26 +8020,32 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     if (t->l[row] == 0) memset(acc, 0, (size_t)t->d_v * sizeof *acc);
     if (vf_first(vm) > m) t->m[row] = vf_first(vm);
     vm = vf_set1(t->m[row]);
-    for (c = 0; c < LCTX_TILE; c += VL) {
-        vf p = FN(exp_seen)(vf_sub(vf_load(s + c), vm), see >> c);
-        if (t->v_scale && !t->v_dot) vf_store(s + c, vf_mul(p, vf_load(t->v_scale + c)));
+    for (c = 0; c < LCTX_TILE; c += 4 * VL) {
+        vf p[4];
+        LCTX__UNROLL
+        for (i = 0; i < 4; i++)
+            p[i] = FN(exp_seen)(vf_sub(vf_load(s + c + i * VL), vm), see >> (c + i * VL));
 #ifdef DOTS
-        else if (t->v_dot) {
-            if (four) low = vf_fma(p, vf_keep(see >> c, vf_even(ranges + 4 * c), zero), low);
-            p = FN(weigh)(t, row, c, p);
-        }
+        for (i = 0; four && i < 4; i++)
+            low = vf_fma(p[i], vf_keep(see >> (c + i * VL), vf_even(ranges + 4 * (c + i * VL)),
+                                       zero), low);
+        if (t->v_dot) FN(weigh)(t, row, c, p);
 #endif
-        else vf_store(s + c, p);
-        sum = vf_add(sum, p);
+        LCTX__UNROLL
+        for (i = 0; i < 4; i++) {
+            sum = vf_add(sum, p[i]);
+            if (t->v_dot) continue;
+            if (t->v_scale) p[i] = vf_mul(p[i], vf_load(t->v_scale + c + i * VL));
+            vf_store(s + c + i * VL, p[i]);
+        }
     }
     t->l[row] += vf_hsum(sum);
 #ifdef DOTS
-    for (c = 0; VL < 8 && four && c < 2 * LCTX_TILE; c += 8)
-        lctx__nibble_order((char *)(t->w + row * LCTX__WORDS) + c);
     if (four) t->w_low[row] = vf_hsum(low);
 #endif
 }
 
+#ifndef DOTS
 /* a[R rows][C vectors from c on] += weights * values of key j + n, if in see; j is a multiple of
    the type's group. */
 LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j,
@@ -8106,6 +8095,8 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
         LCTX__UNROLL
         for (i = 0; i < C; i++) vf_store(acc + r * ld + i * VL, a[r][i]);
 }
+#endif
+#if !defined(DOTS) || defined(vw_dot_bf16)
 /* What comes from memory is taken by some keys at a time, so that it is read in order. */
 LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
                                 uint64_t see)
@@ -8122,6 +8113,7 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
             FN(values_at)(t, row, c, R, 1, type, see, j, j + step, soon, rate);
     }
 }
+#endif
 
 /* The register tiles: f(R, type) with both constant, chosen once per block of rows. */
 #define LCTX__BY_TYPE(type, f, R)                        \
@@ -8164,7 +8156,8 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
         PLAIN(scores)(t);
         return;
     }
-    for (row = 0; t->k_type == LCTX_I4 && row < t->rows; row++) FN(query_i4)(t, row);
+    for (row = 0; t->k_type == LCTX_I4 && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
+    for (; t->k_type == LCTX_I4 && row < t->rows; row++) FN(queries_i4)(t, row, 1);
 #  define LCTX__BY         LCTX__BY_DOTS
 #  define LCTX__CALL(R, T) FN(scores_by)(t, row, R, T)
 #else
@@ -8187,18 +8180,18 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
         return;
     }
     for (; t->v_type != LCTX_BF16 && row < end; row += n) {
-        n = t->v_type == LCTX_I4 && end - row > 1 ? 2 : 1;
+        n = t->v_type == LCTX_I8 ? 1 : end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
         if (row) FN(fetch)(t->soon, t->soon->ask[LCTX__AGAIN] * n / (t->rows - 1));
         if (t->v_type == LCTX_I8) FN(values_ints)(t, row, 1, LCTX_I8);
+        else if (n == 4) FN(values_ints)(t, row, 4, LCTX_I4);
         else if (n == 2) FN(values_ints)(t, row, 2, LCTX_I4);
         else FN(values_ints)(t, row, 1, LCTX_I4);
     }
 #  define LCTX__BY         LCTX__BY_BF16
-#  define LCTX__CALL(R, T) FN(values_dot)(t, row, R, see)
 #else
 #  define LCTX__BY         LCTX__BY_TYPE
-#  define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
 #endif
+#define LCTX__CALL(R, T)   FN(values_of)(t, row, R, T, see)
 #if !defined(DOTS) || defined(vw_dot_bf16)
     for (; row < end; row += n) {
         n = FN(block)(end - row);
@@ -8380,8 +8373,7 @@ LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *
             } else
                 for (j = 0, m = d - c; j < VL; j++) {
                     const char *row = src + (i + j) * stride;
-                    if (i + j >= n || m <= 0) x[j] = vf_set1(0.0f);
-                    else x[j] = m >= VL ? FN(row)(type, row, c) : FN(row_end)(type, row, c, m);
+                    x[j] = i + j >= n || m <= 0 ? vf_set1(0.0f) : FN(row_from)(type, row, c, m);
                 }
             FN(transpose)(x);
             if (c + VL <= padded) {
@@ -8436,7 +8428,7 @@ LCTX__ENTRY void FN(to_i8)(int64_t n, const float *src, float scale, int8_t *out
     if (!(scale > 0)) return;
     for (i = 0; i < n; i += VL) {
         int64_t m = n - i < VL ? n - i : VL;
-        vf x = m == VL ? vf_load(src + i) : FN(row_end)(LCTX_F32, src, i, m);
+        vf x = FN(row_from)(LCTX_F32, src, i, m);
         x = vf_max(vf_set1(-127.0f), vf_round(vf_div(x, w)));
         vf_store(buf, vf_lt(x, most, x, most));
         for (j = 0; j < m; j++) out[i + j] = (int8_t)buf[j];
@@ -8621,8 +8613,7 @@ LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t 
         m = lctx__min(p->cols - c0, COLS);
         for (r = 0; r < W_R; r++)
             for (c = 0; c < m; c += VL)
-                a[r][c / VL] = m - c >= VL ? FN(row)(type, w + r * stride, c0 + c)
-                                           : FN(row_end)(type, w + r * stride, c0 + c, m - c);
+                a[r][c / VL] = FN(row_from)(type, w + r * stride, c0 + c, m - c);
         for (tok = 0; tok < n; tok += W_N) {
             const float *x = p->x + (t0 + tok) * p->ldx + c0;
             const char *soon = next + tok * COLS / LCTX__TOKENS * size;
@@ -8760,9 +8751,8 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_shr
 #undef vw_bytes
 #undef vw_halves
-#undef vw_put_bytes
 #undef vw_float
-#undef vw_eights
+#undef vw_split
 #undef vw_int
 #undef vw_put_bf16
 #undef vw_dot_bf16
