@@ -1335,9 +1335,11 @@ enum {
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
-    LCTX__FEW_ROWS = 16,            /* up to here stored elements are used as they are; for more
+    LCTX__FEW_ROWS = 64,            /* up to here stored elements are used as they are; for more
                                        rows it pays to convert a tile first */
-    LCTX__AHEAD = 3008,             /* bytes that memory is asked for before it is read: less than
+    LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
+    LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
+    LCTX__AHEAD = 3520,             /* bytes that memory is asked for before it is read: less than
                                        a page, so that the hardware follows */
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
@@ -2057,7 +2059,9 @@ typedef struct lctx__soon {
     const char *at, *end;            /* what is left of a row of *piece */
     lctx__piece *piece, pieces[6];   /* the last one has no rows */
     int64_t ask[LCTX__STAGES];       /* AGAIN: while rows pass values that the first one has read */
-    int near;                        /* into the first cache */
+    int64_t due;                     /* asked for less than a line */
+    int near;                        /* a little ahead, into the first cache, while the first rows
+                                        pass; else far ahead, while all do */
 } lctx__soon;
 
 static void lctx__soon_next(lctx__soon *soon)
@@ -3597,7 +3601,7 @@ static void lctx__plan_split(lctx__plan *p, int64_t base)
    [token][head][dim] take all heads, so that memory is read in order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
-    const int64_t n_q = lctx__max(p->a.n_q, 1), few = LCTX__FEW_ROWS / p->group;
+    const int64_t n_q = lctx__max(p->a.n_q, 1), few = LCTX__BESIDE_ROWS / p->group;
     int64_t i, next = 0, top = 0, groups = 0, last = -1;
     int tokens_first = 0;
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), n_q);
@@ -4273,30 +4277,45 @@ static const float *lctx__work_bad(lctx__work *w, const char *tile)
     return w->k_scale;
 }
 
-/* A native tile's scales or ranges stand behind its elements, but are wanted before or with them. */
+/* A native tile's scales or ranges stand behind its elements, but are wanted before them. */
 static void lctx__soon_tile(lctx__work *w, const char *tile, int64_t row_bytes, int64_t bytes)
 {
     const int64_t all = LCTX_TILE * row_bytes;
     if (bytes > all) lctx__soon_piece(w, tile + all, 1, bytes - all, 0);
     lctx__soon_piece(w, tile, 1, all, 0);
 }
-/* Keys, values and the next tile's keys are read in order. A stage that reads none makes up for what
-   one that does leaves unasked. */
-static void lctx__soon_native(lctx__work *w, const lctx_span *s, const char *k, const char *v,
-                              int more)
+/* One block of rows reads keys, values and the next tile's keys in order. A stage that reads none
+   makes up for what one that does leaves unasked. */
+static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, const char *v,
+                             int more)
 {
     const int64_t row_k = lctx__row_bytes(s->k_type, w->p->d_k);
     const int64_t row_v = lctx__row_bytes(s->v_type, w->p->d_v);
     const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
     const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
     int64_t *ask = w->soon.ask;
-    ask[LCTX__SOFTMAX] = w->mass ? 0 : lctx__min(LCTX__SPARE, kb / 2);
-    ask[LCTX__AGAIN] = w->t.v_dot && w->t.rows > 1 ? lctx__min(LCTX__SPARE, vb / 2) : 0;
+    ask[LCTX__SOFTMAX] = w->mass ? 0 : lctx__min(LCTX__SPARE, kb / 8);
+    ask[LCTX__AGAIN] = w->t.v_dot && w->t.rows > 1 ? lctx__min(LCTX__SPARE, vb / 8) : 0;
     ask[LCTX__SCORES] = kb - ask[LCTX__SOFTMAX], ask[LCTX__VALUES] = vb - ask[LCTX__AGAIN];
     lctx__soon_piece(w, k, 1, LCTX_TILE * row_k, 0);
     if (!w->mass) lctx__soon_tile(w, v, row_v, vb);
     if (more) lctx__soon_tile(w, k + s->k_token, row_k, kb);
     lctx__soon_begin(w, LCTX__AHEAD);
+}
+/* Many rows take their time: for the next tile, or, where the values are read as they are, for them
+   and the next keys. */
+static void lctx__soon_blocks(lctx__work *w, const lctx_span *s, const char *k, const char *v,
+                              int more, int direct)
+{
+    const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
+    const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
+    int64_t *ask = w->soon.ask;
+    if (direct) lctx__soon_piece(w, v, 1, vb, 0);
+    if (more) lctx__soon_piece(w, k + s->k_token, 1, kb, 0);
+    if (more && !direct) lctx__soon_piece(w, v + s->v_token, 1, vb, 0);
+    ask[LCTX__SCORES] = direct ? vb : kb, ask[LCTX__VALUES] = direct ? kb : vb;
+    if (direct || more) lctx__soon_begin(w, 0);
+    else memset(ask, 0, sizeof w->soon.ask);
 }
 
 /* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
@@ -4306,7 +4325,6 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
-    const int64_t kb = lctx__key_bytes(s->k_type, d_k), vb = lctx__value_bytes(s->v_type, d_v);
     const int more = i + 1 < lctx__span_tiles(s);
     int few = w->t.rows <= LCTX__FEW_ROWS, unpack_k, unpack_v;
     w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
@@ -4317,14 +4335,8 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
     unpack_k = !w->t.q_dot && s->k_type != LCTX_F32 && (!few || s->k_type == LCTX_I4);
     unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
-    if (few && !unpack_k && !unpack_v) {
-        lctx__soon_native(w, s, k, v, more);
-    } else if (more) {
-        lctx__soon_piece(w, k + s->k_token, 1, kb, 0);
-        lctx__soon_piece(w, v + s->v_token, 1, vb, 0);
-        lctx__soon_begin(w, 0);
-        w->soon.ask[LCTX__SOFTMAX] = kb + vb;
-    }
+    if (w->t.rows <= LCTX__BLOCK_ROWS && !unpack_k && !unpack_v) lctx__soon_block(w, s, k, v, more);
+    else lctx__soon_blocks(w, s, k, v, more, !unpack_v && !w->mass && few);
     if (unpack_k) {
         w->ops->keys(s->k_type, d_k, k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
@@ -7613,12 +7625,18 @@ LCTX__INLINE vf FN(row_from)(const int type, const void *p, int64_t i, int64_t n
    would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 {
-    for (; bytes > 0; bytes -= 64) {
+    for (soon->due += bytes; soon->due >= 64; soon->due -= 64) {
         if (soon->near) LCTX__FETCH(soon->at, 1);
         else LCTX__FETCH(soon->at, 0);
         soon->at += 64;
         if (soon->at >= soon->end) lctx__soon_next(soon);
     }
+}
+/* The bytes to ask for while R rows pass a stage. */
+LCTX__INLINE int64_t FN(pace)(const lctx__tile *t, int stage, int64_t row, const int R)
+{
+    const int64_t all = t->soon->ask[stage];
+    return t->soon->near ? (row ? 0 : all) : all * R / t->rows;
 }
 
 /* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
@@ -7627,7 +7645,8 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
     lctx__soon *soon = t->soon;
-    const int64_t ld = t->d_k, rate = row ? 0 : soon->ask[LCTX__SCORES] * 4 * C * VL / (ld * LCTX_TILE);
+    const int64_t ld = t->d_k;
+    const int64_t rate = FN(pace)(t, LCTX__SCORES, row, R) * 4 * C * VL / (ld * LCTX_TILE);
     const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
     int64_t c, d, d0, end;
     int r, e, i;
@@ -7726,7 +7745,7 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
     const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
     const uint32_t *q = t->q_dot->words + r0 * n * P;
     lctx__soon *soon = t->soon;
-    const int64_t rate = row ? 0 : soon->ask[LCTX__SCORES] * C * VL / (words * LCTX_TILE);
+    const int64_t rate = FN(pace)(t, LCTX__SCORES, row, R) * C * VL / (words * LCTX_TILE);
     int64_t c, w;
     int r, e, p, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
@@ -7921,7 +7940,7 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R,
 {
     const int C = 8 / R;
     lctx__soon *soon = t->soon;
-    const int64_t rate = row ? 0 : soon->ask[LCTX__VALUES] * VL / (t->d_v * LCTX_TILE);
+    const int64_t rate = FN(pace)(t, LCTX__VALUES, row, R) * VL / (t->d_v * LCTX_TILE);
     int64_t c;
     for (c = 0; c + C * VL <= t->d_v; c += C * VL)
         FN(values_int)(t, row, c, R, C, type, soon, C * rate);
@@ -8103,7 +8122,7 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
 {
     const int C = R <= WIDE_R ? 4 : 2;
     lctx__soon *soon = t->soon;
-    const int64_t rate = row ? 0 : soon->ask[LCTX__VALUES] * C * VL / (t->d_v * LCTX_TILE);
+    const int64_t rate = FN(pace)(t, LCTX__VALUES, row, R) * C * VL / (t->d_v * LCTX_TILE);
     const int64_t step = rate && soon->near ? 8 : LCTX_TILE;
     int64_t c, j;
     for (j = 0; j < LCTX_TILE; j += step) {
