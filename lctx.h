@@ -2050,7 +2050,7 @@ static float lctx__i8_scale(int64_t n, const float *x)
 
 /* Memory that will be read soon, in the order in which it will be; a stage of a tile asks for some
    bytes of it, evenly over its steps. */
-enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
+enum { LCTX__PACK, LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
 typedef struct lctx__piece {
     const char *at;
     int64_t rows, bytes, stride;     /* of a row */
@@ -2072,6 +2072,16 @@ static void lctx__soon_next(lctx__soon *soon)
     else p->at = soon->end - 64, p->bytes = 64;
     soon->at = p->at, soon->end = p->at + p->bytes;
 }
+
+/* Foreign rows to be a native key tile: `units` of words, or of halves, a row; 0 from there to
+   `padded`. Lanes of no row get the last one. */
+typedef struct lctx__pack {
+    const char *src;
+    int64_t n, units, padded, stride;
+    int halves;
+    char *out;
+    lctx__soon *soon;
+} lctx__pack;
 
 /* Queries rounded for dot products with keys of one type: words of two bf16 or four int8; for 4-bit
    keys four high parts and, after all of these, four low ones. */
@@ -2153,7 +2163,7 @@ typedef struct lctx__ops {
     void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
     void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
     void (*values)(int type, int64_t d, const void *tile, float *out);
-    void (*pack)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, float *out);
+    void (*pack)(const lctx__pack *);
     void (*to_f32)(int type, int64_t n, const void *src, float *out);
     void (*to_f16)(int64_t n, const float *src, uint16_t *out);
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
@@ -4158,20 +4168,26 @@ static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
     return dots;
 }
 
-/* Foreign rows to a native tile of their own type, where dot products want that. */
-static void lctx__pack_dots(lctx__work *w, int type, int64_t n, const char *k, int64_t stride)
+/* Foreign rows to a native tile of their own type, at the end of k_tile: from there it can be
+   unpacked in place, for reading stays ahead of writing. */
+static void lctx__pack_keys(lctx__work *w, int type, int64_t n, const char *k, int64_t stride)
 {
-    const int64_t d = w->p->a.d_k, bytes = d * lctx__esize(type);
+    const int64_t d = w->p->a.d_k, size = lctx__esize(type), unit = type == LCTX_F16 ? 2 : 4;
+    char *tile = (char *)w->k_tile + LCTX_TILE * w->p->d_k * (4 - size);
+    lctx__pack r;
     int64_t i, e;
-    if (bytes % 4 == 0) {        /* words are moved whole */
-        w->ops->pack(LCTX_F32, n, bytes / 4, k, stride, w->k_tile);
+    w->t.k = tile;
+    if (d * size % unit == 0) {
+        r.src = k, r.n = n, r.stride = stride, r.out = tile, r.soon = &w->soon;
+        r.halves = unit == 2, r.units = d * size / unit, r.padded = w->p->d_k * size / unit;
+        w->ops->pack(&r);
         return;
     }
-    memset(w->k_tile, 0, (size_t)(lctx__key_bytes(type, d)));
+    memset(tile, 0, (size_t)(LCTX_TILE * w->p->d_k * size));
     for (i = 0; i < n; i++) {
-        lctx__place p = lctx__key_place(type, d, (char *)w->k_tile, i);
+        lctx__place p = lctx__key_place(type, d, tile, i);
         for (e = 0; e < d; e++)
-            memcpy(lctx__place_at(&p, e), k + i * stride + e * p.size, (size_t)p.size);
+            memcpy(lctx__place_at(&p, e), k + i * stride + e * size, (size_t)size);
     }
 }
 static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
@@ -4195,16 +4211,26 @@ static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v,
         w->ops->to_f32(type, w->p->a.d_v, v + i * stride, w->v_tile + i * w->p->d_v);
 }
 
-/* Keys and values of a foreign span as the kernel wants them: keys packed, to f32 or for dot
-   products; values as they stand where whole vectors can be read. */
+/* The tile t.k as the kernel wants it: as it is for dot products and for a few rows; else unpacked
+   to f32 once for all rows. Returns whether it is. */
+static int lctx__work_keys(lctx__work *w, int type)
+{
+    const int few = w->t.rows <= LCTX__FEW_ROWS && type != LCTX_I4;
+    w->t.k_type = type, w->t.q_dot = lctx__work_dots(w, type);
+    if (w->t.q_dot || type == LCTX_F32 || few) return 0;
+    w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
+    w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
+    return 1;
+}
+
+/* Keys and values of a foreign span as the kernel wants them: keys packed; values as they stand
+   where whole vectors can be read. */
 static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, int64_t first,
                             int64_t n)
 {
-    w->t.k = w->k_tile, w->t.k_scale = NULL;
-    w->t.q_dot = lctx__work_dots(w, s->k_type);
-    w->t.k_type = w->t.q_dot ? s->k_type : LCTX_F32;
-    if (w->t.q_dot) lctx__pack_dots(w, s->k_type, n, k, s->k_token);
-    else w->ops->pack(s->k_type, n, w->p->a.d_k, k, s->k_token, w->k_tile);
+    lctx__pack_keys(w, s->k_type, n, k, s->k_token);
+    lctx__work_keys(w, s->k_type);
+    w->t.k_scale = NULL;
     if (s->k_type != LCTX_I8) return;
     lctx__gather_scales(s->k_scale, s->k_scale_token, w->head * s->k_scale_head, first, n,
                         w->k_scale);
@@ -4248,20 +4274,16 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
     const int64_t kb = w->p->a.d_k * lctx__esize(s->k_type);
     const int64_t vb = w->p->a.d_v * lctx__esize(s->v_type);
     const char *next = NULL;
-    lctx__rows_keys(w, s, k, first, n);
-    if (!w->mass) lctx__rows_values(w, s, v, first, n);
+    int64_t *ask = w->soon.ask, all = 0;
     if (w->head + 1 < w->head0 + w->p->heads) next = k + s->k_head;
     else if (first + 2 * LCTX_TILE <= s->n)
         next = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
-    if (!w->mass && n == LCTX_TILE && w->t.v == (const void *)v) {
-        lctx__soon_piece(w, v, LCTX_TILE, vb, s->v_token);
-        w->soon.ask[LCTX__SCORES] = LCTX_TILE * vb;
-    }
-    if (next) {
-        lctx__soon_piece(w, next, LCTX_TILE, kb, s->k_token);
-        w->soon.ask[w->mass ? LCTX__SCORES : LCTX__VALUES] = LCTX_TILE * kb;
-    }
+    if (!w->mass) lctx__soon_piece(w, v, n, vb, s->v_token), all += n * vb;
+    if (next) lctx__soon_piece(w, next, LCTX_TILE, kb, s->k_token), all += LCTX_TILE * kb;
+    ask[LCTX__PACK] = ask[LCTX__SCORES] = ask[LCTX__VALUES] = all / (w->mass ? 2 : 3);
     lctx__soon_begin(w, 0);
+    lctx__rows_keys(w, s, k, first, n);
+    if (!w->mass) lctx__rows_values(w, s, v, first, n);
 }
 
 /* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
@@ -4327,20 +4349,16 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     const int more = i + 1 < lctx__span_tiles(s);
     int few = w->t.rows <= LCTX__FEW_ROWS, unpack_k, unpack_v;
-    w->t.k = k, w->t.k_type = s->k_type, w->t.q_dot = lctx__work_dots(w, s->k_type);
+    w->t.k = k;
     w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_stride = lctx__row_bytes(s->v_type, d_v);
     w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
     if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
     w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
-    unpack_k = !w->t.q_dot && s->k_type != LCTX_F32 && (!few || s->k_type == LCTX_I4);
+    unpack_k = lctx__work_keys(w, s->k_type);
     unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
     if (w->t.rows <= LCTX__BLOCK_ROWS && !unpack_k && !unpack_v) lctx__soon_block(w, s, k, v, more);
     else lctx__soon_blocks(w, s, k, v, more, !unpack_v && !w->mass && few);
-    if (unpack_k) {
-        w->ops->keys(s->k_type, d_k, k, w->k_tile);
-        w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
-    }
     if (unpack_v) {
         w->ops->values(s->v_type, d_v, v, w->v_tile);
         w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
@@ -7027,6 +7045,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_four(p, n, s, b) VL words of eight 4-bit codes at p: number n of each, as code * s + b
        vf_swap(x)          neighbours exchanged (not used with VL 1)
        vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
+       vf_zip1h/zip2h(a, b) the same of halves (these two and the next not with VL 1)
+       vf_stack(r, at)     16 bytes at `at` from rows r[0], r[8] and so on
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
        W_R, W_N            rows (by fours) and tokens (a divisor of 12) of a product's register tile
@@ -7069,11 +7089,6 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 #  define vf_hmax(x)       (x)
 #  define vf_first(x)      (x)
 #  define vf_swap(x)       (x)
-#  define vf_zip1(a, b)    (a)
-#  define vf_zip2(a, b)    (b)
-#  define vf_zip1d(a, b)   (a)
-#  define vf_zip2d(a, b)   (b)
-#  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        lctx__from_f16(FN(half)(p))
 #  define vf_bf16(p)       lctx__float((uint32_t)FN(half)(p) << 16)
 #  define vf_even(p)       vf_bf16(p)
@@ -7136,6 +7151,13 @@ LCTX__INLINE float FN(round)(float x)
 #  define vf_zip2(a, b)    _mm256_unpackhi_ps(a, b)
 #  define vf_zip1d(a, b)   _mm256_shuffle_ps(a, b, 0x44)
 #  define vf_zip2d(a, b)   _mm256_shuffle_ps(a, b, 0xee)
+#  define vf_zip1h(a, b)   _mm256_castsi256_ps(_mm256_unpacklo_epi16( \
+                               _mm256_castps_si256(a), _mm256_castps_si256(b)))
+#  define vf_zip2h(a, b)   _mm256_castsi256_ps(_mm256_unpackhi_epi16( \
+                               _mm256_castps_si256(a), _mm256_castps_si256(b)))
+#  define vf_stack(r, at)  _mm256_insertf128_ps(_mm256_castps128_ps256( \
+                               _mm_loadu_ps((const float *)(const void *)((r)[0] + (at)))), \
+                               _mm_loadu_ps((const float *)(const void *)((r)[8] + (at))), 1)
 #  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
 #  define vf_bf16(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
@@ -7237,6 +7259,11 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_zip2(a, b)    _mm512_unpackhi_ps(a, b)
 #  define vf_zip1d(a, b)   _mm512_shuffle_ps(a, b, 0x44)
 #  define vf_zip2d(a, b)   _mm512_shuffle_ps(a, b, 0xee)
+#  define vf_zip1h(a, b)   _mm512_castsi512_ps(_mm512_unpacklo_epi16( \
+                               _mm512_castps_si512(a), _mm512_castps_si512(b)))
+#  define vf_zip2h(a, b)   _mm512_castsi512_ps(_mm512_unpackhi_epi16( \
+                               _mm512_castps_si512(a), _mm512_castps_si512(b)))
+#  define vf_stack(r, at)  FN(stack)(r, at)
 #  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
 #  define vf_bf16(p)       _mm512_castsi512_ps(_mm512_slli_epi32( \
@@ -7276,6 +7303,13 @@ LCTX__INLINE void FN(lanes)(vf x[8])
                                (__m512i)(b)))
 #  define KEY_START        (-128)
 #  define WEIGHT_BITS      8
+LCTX__INLINE vf FN(stack)(const char *const *r, int64_t at)
+{
+    __m512 x = _mm512_castps128_ps512(_mm_loadu_ps((const float *)(const void *)(r[0] + at)));
+    x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(const void *)(r[8] + at)), 1);
+    x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(const void *)(r[16] + at)), 2);
+    return _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(const void *)(r[24] + at)), 3);
+}
 /* Packing works within each 128 bits: words c0 c1 c2 c3 of all four come out in every fourth. */
 LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int four)
 {
@@ -7346,6 +7380,11 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vf_zip2(a, b)    vzip2q_f32(a, b)
 #  define vf_zip1d(a, b)   vcombine_f32(vget_low_f32(a), vget_low_f32(b))
 #  define vf_zip2d(a, b)   vcombine_f32(vget_high_f32(a), vget_high_f32(b))
+#  define vf_zip1h(a, b)   vreinterpretq_f32_u16(vzip1q_u16(vreinterpretq_u16_f32(a), \
+                               vreinterpretq_u16_f32(b)))
+#  define vf_zip2h(a, b)   vreinterpretq_f32_u16(vzip2q_u16(vreinterpretq_u16_f32(a), \
+                               vreinterpretq_u16_f32(b)))
+#  define vf_stack(r, at)  vreinterpretq_f32_u32(FN(words)((r)[0] + (at)))
 #  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const uint8_t *)(p))))
 #  define vf_bf16(p)       vreinterpretq_f32_u32(vshll_n_u16( \
@@ -7444,6 +7483,9 @@ LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, int four)
 #  define vf_zip2(a, b)    wasm_i32x4_shuffle(a, b, 2, 6, 3, 7)
 #  define vf_zip1d(a, b)   wasm_i64x2_shuffle(a, b, 0, 2)
 #  define vf_zip2d(a, b)   wasm_i64x2_shuffle(a, b, 1, 3)
+#  define vf_zip1h(a, b)   wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#  define vf_zip2h(a, b)   wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#  define vf_stack(r, at)  wasm_v128_load((r)[0] + (at))
 #  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        FN(from_half)(wasm_i32x4_load16x4(p))
 #  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
@@ -8362,6 +8404,19 @@ LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 #undef LCTX__CALL
 }
 
+#if VL == 1
+LCTX__ENTRY void FN(pack)(const lctx__pack *t)
+{
+    static const char zero[4];
+    const size_t size = t->halves ? 2 : 4;
+    int64_t i, c;
+    for (i = 0; i < LCTX_TILE; i++)
+        for (c = 0; c < t->padded; c++)
+            memcpy(t->out + (size_t)(c * LCTX_TILE + i) * size,
+                   c < t->units ? t->src + lctx__min(i, t->n - 1) * t->stride + c * (int64_t)size
+                                : zero, size);
+}
+#else
 /* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
 LCTX__INLINE void FN(transpose)(vf x[VL])
 {
@@ -8375,40 +8430,79 @@ LCTX__INLINE void FN(transpose)(vf x[VL])
     }
     vf_lanes(x);
 }
-/* n <= 64 rows of d elements, stride bytes apart, to a native f32 key tile; the rest is zero. */
-LCTX__INLINE void FN(pack_of)(const int type, int64_t n, int64_t d, const char *src, int64_t stride,
-                              float *out)
+/* Eight halves at `at` of 2 VL rows: x[e] becomes number e of each, in each 128 bits of eight. */
+LCTX__INLINE void FN(eights)(const char *const *row, int64_t at, vf x[8])
 {
-    const int64_t padded = (d + 3) / 4 * 4;
-    int64_t i, c, m;
+    vf a[8];
     int j;
-    for (i = 0; i < LCTX_TILE; i += VL)
-        for (c = 0; c < padded; c += VL) {
-            float *to = out + c * LCTX_TILE + i;
-            vf x[VL];
-            if (i + VL <= n && c + VL <= d) {
-                LCTX__UNROLL
-                for (j = 0; j < VL; j++) x[j] = FN(row)(type, src + (i + j) * stride, c);
-            } else
-                for (j = 0, m = d - c; j < VL; j++) {
-                    const char *row = src + (i + j) * stride;
-                    x[j] = i + j >= n || m <= 0 ? vf_set1(0.0f) : FN(row_from)(type, row, c, m);
-                }
-            FN(transpose)(x);
-            if (c + VL <= padded) {
-                LCTX__UNROLL
-                for (j = 0; j < VL; j++) vf_store(to + j * LCTX_TILE, x[j]);
-            } else
-                for (j = 0; c + j < padded; j++) vf_store(to + j * LCTX_TILE, x[j]);
-        }
+    LCTX__UNROLL
+    for (j = 0; j < 8; j += 2) {
+        const vf y = vf_stack(row + j, at), z = vf_stack(row + j + 1, at);
+        a[j] = vf_zip1h(y, z), a[j + 1] = vf_zip2h(y, z);
+    }
+    LCTX__UNROLL
+    for (j = 0; j < 2; j++) {
+        const vf y1 = vf_zip1(a[j], a[j + 2]), y2 = vf_zip2(a[j], a[j + 2]);
+        const vf z1 = vf_zip1(a[j + 4], a[j + 6]), z2 = vf_zip2(a[j + 4], a[j + 6]);
+        x[4 * j] = vf_zip1d(y1, z1), x[4 * j + 1] = vf_zip2d(y1, z1);
+        x[4 * j + 2] = vf_zip1d(y2, z2), x[4 * j + 3] = vf_zip2d(y2, z2);
+    }
 }
-LCTX__ENTRY void FN(pack)(int type, int64_t n, int64_t d, const char *src, int64_t stride,
-                          float *out)
+/* The first n of R vectors, stride bytes apart. */
+LCTX__INLINE void FN(put_rows)(const vf *x, const int R, int64_t n, char *to, const int64_t stride)
 {
-#define LCTX__CALL(R, T) FN(pack_of)(T, n, d, src, stride, out)
-    LCTX__BY_TYPE(type, LCTX__CALL, 1)
-#undef LCTX__CALL
+    int j;
+    LCTX__UNROLL
+    for (j = 0; j < R; j++)
+        if (j < n) vf_store((float *)(void *)(to + j * stride), x[j]);
 }
+LCTX__INLINE void FN(pack_words)(const lctx__pack *t, int64_t i, int64_t rate)
+{
+    const char *row[VL];
+    int64_t c;
+    int j;
+    for (j = 0; j < VL; j++) row[j] = t->src + lctx__min(i + j, t->n - 1) * t->stride;
+    for (c = 0; c < t->padded; c += VL) {
+        vf x[VL];
+        FN(fetch)(t->soon, rate);
+        LCTX__UNROLL
+        for (j = 0; j < VL; j++)
+            x[j] = c < t->units ? FN(row_from)(LCTX_F32, row[j], c, t->units - c) : vf_set1(0.0f);
+        FN(transpose)(x);
+        FN(put_rows)(x, VL, t->padded - c, t->out + 4 * (c * LCTX_TILE + i), 4 * LCTX_TILE);
+    }
+}
+LCTX__INLINE void FN(pack_halves)(const lctx__pack *t, int64_t i, int64_t rate)
+{
+    const int64_t whole = t->units / 8 * 8;
+    const char *row[2 * VL];
+    char end[2 * VL][16];
+    int64_t c;
+    int j;
+    for (j = 0; j < 2 * VL; j++) row[j] = t->src + lctx__min(i + j, t->n - 1) * t->stride;
+    for (j = 0; whole < t->padded && j < 2 * VL; j++) {
+        memset(end[j], 0, sizeof end[j]);
+        memcpy(end[j], row[j] + 2 * whole, (size_t)(2 * (t->units - whole)));
+    }
+    for (c = 0; c < t->padded; c += 8) {
+        vf x[8];
+        FN(fetch)(t->soon, rate);
+        for (j = 0; c == whole && j < 2 * VL; j++) row[j] = end[j];
+        FN(eights)(row, c == whole ? 0 : 2 * c, x);
+        FN(put_rows)(x, 8, t->padded - c, t->out + 2 * (c * LCTX_TILE + i), 2 * LCTX_TILE);
+    }
+}
+/* VL rows of VL words at a time, or 2 VL of eight halves. */
+LCTX__ENTRY void FN(pack)(const lctx__pack *t)
+{
+    const int64_t block = t->halves ? 16 * VL : VL * VL;
+    const int64_t rate = t->soon->ask[LCTX__PACK] * block / (t->padded * LCTX_TILE);
+    int64_t i;
+    for (i = 0; i < LCTX_TILE; i += t->halves ? 2 * VL : VL)
+        if (t->halves) FN(pack_halves)(t, i, rate);
+        else FN(pack_words)(t, i, rate);
+}
+#endif
 
 LCTX__INLINE void FN(to_f32_of)(const int type, int64_t n, const void *src, float *out)
 {
@@ -8750,6 +8844,9 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_zip2
 #undef vf_zip1d
 #undef vf_zip2d
+#undef vf_zip1h
+#undef vf_zip2h
+#undef vf_stack
 #undef vf_lanes
 #undef vf_f16
 #undef vf_bf16
