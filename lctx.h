@@ -4211,16 +4211,28 @@ static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v,
         w->ops->to_f32(type, w->p->a.d_v, v + i * stride, w->v_tile + i * w->p->d_v);
 }
 
-/* The tile t.k as the kernel wants it: as it is for dot products and for a few rows; else unpacked
-   to f32 once for all rows. Returns whether it is. */
+/* The native tile at t.k, or t.v, as the kernel wants it: as it is for dot products and for a few
+   rows; else unpacked to f32 once for all rows. Returns whether it is as it was. */
+static int lctx__stays(const lctx__work *w, int type, int dots)
+{
+    return dots || type == LCTX_F32 || (w->t.rows <= LCTX__FEW_ROWS && type != LCTX_I4);
+}
 static int lctx__work_keys(lctx__work *w, int type)
 {
-    const int few = w->t.rows <= LCTX__FEW_ROWS && type != LCTX_I4;
     w->t.k_type = type, w->t.q_dot = lctx__work_dots(w, type);
-    if (w->t.q_dot || type == LCTX_F32 || few) return 0;
+    if (lctx__stays(w, type, w->t.q_dot != NULL)) return 1;
     w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
     w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
-    return 1;
+    return 0;
+}
+static int lctx__work_values(lctx__work *w, int type)
+{
+    w->t.v_type = type, w->t.v_dot = w->p->v_dots >> type & 1;
+    w->t.v_stride = lctx__row_bytes(type, w->p->d_v);
+    if (w->mass || lctx__stays(w, type, w->t.v_dot != 0)) return 1;
+    w->ops->values(type, w->p->d_v, w->t.v, w->v_tile);
+    w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
+    return 0;
 }
 
 /* Keys and values of a foreign span as the kernel wants them: keys packed; values as they stand
@@ -4258,13 +4270,14 @@ static void lctx__soon_piece(lctx__work *w, const char *at, int64_t rows, int64_
     lctx__piece *p = w->soon.piece++;
     p->at = at, p->rows = rows, p->bytes = bytes, p->stride = stride;
 }
-/* Begins with the first piece, `ahead` bytes from its beginning on. */
+/* Begins with the first piece, `ahead` bytes from its beginning on; if there is any. */
 static void lctx__soon_begin(lctx__work *w, int64_t ahead)
 {
     lctx__soon *soon = &w->soon;
+    if (soon->piece == soon->pieces) memset(soon->ask, 0, sizeof soon->ask);
     soon->piece->rows = 0, soon->piece = soon->pieces, soon->near = ahead > 0;
     soon->end = soon->piece->at + soon->piece->bytes;
-    soon->at = soon->piece->at + lctx__min(ahead, soon->piece->bytes - 1);
+    soon->at = soon->piece->at + lctx__min(ahead, lctx__max(soon->piece->bytes - 1, 0));
 }
 
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
@@ -4336,33 +4349,27 @@ static void lctx__soon_blocks(lctx__work *w, const lctx_span *s, const char *k, 
     if (more) lctx__soon_piece(w, k + s->k_token, 1, kb, 0);
     if (more && !direct) lctx__soon_piece(w, v + s->v_token, 1, vb, 0);
     ask[LCTX__SCORES] = direct ? vb : kb, ask[LCTX__VALUES] = direct ? kb : vb;
-    if (direct || more) lctx__soon_begin(w, 0);
-    else memset(ask, 0, sizeof w->soon.ask);
+    lctx__soon_begin(w, 0);
 }
 
-/* The same of a native tile: as it is for dot products and for a few rows; else unpacked to f32
-   once for all rows. */
+static const float *lctx__native_scale(const char *tile, int type, int64_t d)
+{
+    return type == LCTX_I8 ? (const float *)(const void *)(tile + LCTX_TILE * d) : NULL;
+}
+/* The same of a native tile. */
 static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
 {
-    const int64_t d_k = w->p->d_k, d_v = w->p->d_v;
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     const int more = i + 1 < lctx__span_tiles(s);
-    int few = w->t.rows <= LCTX__FEW_ROWS, unpack_k, unpack_v;
-    w->t.k = k;
-    w->t.v = v, w->t.v_type = s->v_type, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
-    w->t.v_stride = lctx__row_bytes(s->v_type, d_v);
-    w->t.k_scale = s->k_type == LCTX_I8 ? (const float *)(const void *)(k + LCTX_TILE * d_k) : NULL;
+    int keys, values;
+    w->t.k = k, w->t.v = v;
+    w->t.k_scale = lctx__native_scale(k, s->k_type, w->p->d_k);
+    w->t.v_scale = lctx__native_scale(v, s->v_type, w->p->d_v);
     if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
-    w->t.v_scale = s->v_type == LCTX_I8 ? (const float *)(const void *)(v + LCTX_TILE * d_v) : NULL;
-    unpack_k = lctx__work_keys(w, s->k_type);
-    unpack_v = !w->t.v_dot && s->v_type != LCTX_F32 && !w->mass && (!few || s->v_type == LCTX_I4);
-    if (w->t.rows <= LCTX__BLOCK_ROWS && !unpack_k && !unpack_v) lctx__soon_block(w, s, k, v, more);
-    else lctx__soon_blocks(w, s, k, v, more, !unpack_v && !w->mass && few);
-    if (unpack_v) {
-        w->ops->values(s->v_type, d_v, v, w->v_tile);
-        w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = d_v * 4;
-    }
+    keys = lctx__work_keys(w, s->k_type), values = lctx__work_values(w, s->v_type);
+    if (keys && values && w->t.rows <= LCTX__BLOCK_ROWS) lctx__soon_block(w, s, k, v, more);
+    else lctx__soon_blocks(w, s, k, v, more, values && !w->mass);
 }
 
 /* ---- the fold: leaves merged along the binary tree over their numbers. The stack holds finished
