@@ -7,13 +7,13 @@
 
 /* ============================================================================ element types */
 
-/* 2^e, from a table that is made at first use. */
+/* 2^e, -1022 <= e <= 1023, put together from a double's fields. */
 static double two_to(int e)
 {
-    static double table[601];
-    int i;
-    if (table[0] == 0) for (i = 600; i >= 0; i--) table[i] = ldexp(1, i - 300);
-    return table[e + 300];
+    uint64_t fields = (uint64_t)(e + 1023) << 52;
+    double x;
+    memcpy(&x, &fields, sizeof x);
+    return x;
 }
 
 /* sign, e exponent bits, m mantissa bits, as IEEE 754 reads them. */
@@ -22,7 +22,7 @@ static double value_of(unsigned bits, int e_bits, int m_bits)
     int bias = (1 << (e_bits - 1)) - 1;
     int e = (int)(bits >> m_bits) & ((1 << e_bits) - 1);
     int m = (int)bits & ((1 << m_bits) - 1);
-    double sign = bits >> (e_bits + m_bits) & 1 ? -1.0 : 1.0;
+    double sign = 1 - 2 * (double)(bits >> (e_bits + m_bits) & 1);
     if (e == (1 << e_bits) - 1) return m ? (double)NAN : sign * (double)INFINITY;
     if (e == 0) return sign * m * two_to(1 - bias - m_bits);
     return sign * ((1 << m_bits) + m) * two_to(e - bias - m_bits);
@@ -31,15 +31,20 @@ static double value_of(unsigned bits, int e_bits, int m_bits)
 static unsigned bits_of(float x, int e_bits, int m_bits)
 {
     int bias = (1 << (e_bits - 1)) - 1, e;
-    unsigned sign = signbit(x) ? 1u << (e_bits + m_bits) : 0;
+    unsigned sign = (unsigned)(signbit(x) != 0) << (e_bits + m_bits);
     unsigned infinite = ((1u << e_bits) - 1) << m_bits, bits;
-    double a = fabs((double)x);
+    double a = fabs((double)x), rest;
+    uint64_t fields;
     if (isnan(x)) return sign | infinite | 1u << (m_bits - 1);
     if (isinf(x)) return sign | infinite;
-    frexp(a, &e);                          /* a = f * 2^e, f in [1/2, 1) */
-    e = e - 1 < 1 - bias || a == 0 ? 1 - bias : e - 1;
-    bits = (unsigned)rint(a * two_to(m_bits - e));      /* to nearest, ties to even */
-    bits += (unsigned)(e + bias - 1) << m_bits;         /* where a carry goes on */
+    memcpy(&fields, &a, sizeof fields);
+    e = (int)(fields >> 52) - 1023;                     /* 2^e <= a < 2^(e + 1), or a = 0 */
+    if (e < 1 - bias) e = 1 - bias;
+    a *= two_to(m_bits - e);
+    bits = (unsigned)(int)a;
+    rest = a - (int)bits;
+    bits += (unsigned)(rest > 0.5) | ((unsigned)(rest == 0.5) & bits);  /* ties to even */
+    bits += (unsigned)(e + bias - 1) << m_bits;                         /* where a carry goes on */
     return sign | (bits < infinite ? bits : infinite);
 }
 
@@ -251,15 +256,15 @@ void oracle_rope_rotate(const oracle_rope *rope, int interleaved, int n_head, in
     for (i = 0; i < half; i++) {
         int a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
         const long double *freq = pos >= 0 && pos < rope->n_hat ? rope->plain : rope->freq;
-        long double angle = (long double)pos * freq[i];
-        long double c, s;
-        cos_sin(angle, &c, &s);
-        c *= rope->attn_factor;
-        s *= rope->attn_factor;
+        long double c_exact, s_exact;
+        double c, s;
+        cos_sin((long double)pos * freq[i], &c_exact, &s_exact);
+        c = (double)(c_exact * rope->attn_factor);
+        s = (double)(s_exact * rope->attn_factor);
         for (h = 0; h < n_head; h++) {
-            long double xa = x[h * head_dim + a], xb = x[h * head_dim + b];
-            out[h * head_dim + a] = (double)(xa * c - xb * s);
-            out[h * head_dim + b] = (double)(xa * s + xb * c);
+            double xa = x[h * head_dim + a], xb = x[h * head_dim + b];
+            out[h * head_dim + a] = xa * c - xb * s;
+            out[h * head_dim + b] = xa * s + xb * c;
         }
     }
 }
@@ -341,6 +346,17 @@ static double raw_product(const oracle_attn *a, int64_t t, int64_t j, const floa
     return sum;
 }
 
+/* Four sums do not wait for each other. */
+static double dot(int n, const float *x, const float *y)
+{
+    double s[4] = { 0 };
+    int i, k;
+    for (i = 0; i + 3 < n; i += 4)
+        for (k = 0; k < 4; k++) s[k] += (double)x[i + k] * (double)y[i + k];
+    for (; i < n; i++) s[0] += (double)x[i] * (double)y[i];
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
 /* The final logit of key j, -infinity where it is not visible. */
 static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
 {
@@ -348,16 +364,10 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     int64_t row = j * a->n_head_kv + g, k_pos = a->k_pos[g * a->k_pos_head + j];
     const float *q = (a->far && a->far[j] ? a->q_far : a->q) + (t * a->n_head + h) * a->d_k;
     const float *k = a->k + row * a->d_k;
-    double s = 0, odd = 0;                  /* two sums do not wait for each other */
-    int i;
+    double s;
     if (!oracle_sees(a, t, h, j)) return -(double)INFINITY;
-    for (i = 0; i + 1 < a->d_k && !a->rope; i += 2) {
-        s += (double)q[i] * (double)k[i];
-        odd += (double)q[i + 1] * (double)k[i + 1];
-    }
-    if (i < a->d_k && !a->rope) s += (double)q[i] * (double)k[i];
-    s += odd;
     if (a->rope) s = raw_product(a, t, j, a->q + (t * a->n_head + h) * a->d_k, k);
+    else s = dot(a->d_k, q, k);
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;
     if (a->softcap > 0) s = a->softcap * tanh(s / a->softcap);
