@@ -30,11 +30,6 @@ from functools import lru_cache
 from gen_rope import D, Schedule, digits, power, write
 
 
-class Turns(Schedule):
-    """A schedule that remembers what it worked out."""
-    turn = lru_cache(None)(Schedule.turn)
-
-
 def slopes(n):
     """As the ALiBi paper has them, where n is no power of two by its authors' interpolation."""
     near = 2 ** (n.bit_length() - 1)
@@ -57,7 +52,7 @@ class Attention:
             if name in self.defaults:
                 setattr(self, name, value)
         rope = {k: v for k, v in settings.items() if k not in self.defaults}
-        self.rope = Turns(**rope) if rope else None
+        self.rope = Schedule(**rope) if rope else None
         self.d_v = self.d_v or self.d_k
         self.scale = D(self.scale) or 1 / D(self.d_k).sqrt()
         if self.rope:
@@ -65,16 +60,15 @@ class Attention:
         self.slopes = slopes(self.n_head) if self.alibi else None
 
     def query(self, m, h):
-        return [(D((j + 37 + m + h) * j + 41 * m + 23 * h + 11) % 101 - 50) / 64 * self.gain
+        return [D(((j + 37 + m + h) * j + 41 * m + 23 * h + 11) % 101 - 50) / 64 * self.gain
                 for j in range(self.d_k)]
 
     def key(self, n, g):
-        return [(D((j + 53 + n + g) * j + 31 * n + 43 * g + 29) % 97 - 48) / 64
+        return [D(((j + 53 + n + g) * j + 31 * n + 43 * g + 29) % 97 - 48) / 64
                 for j in range(self.d_k)]
 
-    def value(self, n, g):
-        return [(D((j + 61 + n + g) * j + 19 * n + 71 * g + 7) % 89 - 44) / 64
-                for j in range(self.d_v)]
+    def value(self, n, g, j):
+        return D(((j + 61 + n + g) * j + 19 * n + 71 * g + 7) % 89 - 44) / 64
 
     def sees(self, m, n):
         return n <= m and (not self.window or m - n < self.window or n < self.n_sink)
@@ -110,14 +104,15 @@ class Attention:
             s = self.softcap * tanh(s / self.softcap)
         return s - self.slopes[h] * (m - n) if self.alibi else s
 
-    def row(self, m, h, keys):
-        """The log-sum-exp and the output."""
+    def row(self, m, h, keys, elements):
+        """The log-sum-exp and elements of the output."""
         weights = [(n, self.logit(m, h, n).exp()) for n in keys if self.sees(m, n)]
         total = sum(w for n, w in weights)
         if self.sink_logit:
             total += ((D(29 * h + 5) % 23 - 6) / 2).exp()
-        values = [(w, self.value(n, h // (self.n_head // self.n_head_kv))) for n, w in weights]
-        return total.ln(), [sum(w * v[i] for w, v in values) / total for i in range(self.d_v)]
+        g = h // (self.n_head // self.n_head_kv)
+        return total.ln(), {i: sum(w * self.value(n, g, i) for n, w in weights) / total
+                            for i in elements}
 
 
 def chosen(a, m, keys):
@@ -148,10 +143,9 @@ def text(title, settings, spans, queries, heads):
         for h in heads:
             lines += [f"logit {m} {h} {n} {digits(a.logit(m, h, n), 20)}" for n in some
                       if a.sees(m, n)]
-            lse, out = a.row(m, h, keys)
+            lse, out = a.row(m, h, keys, (0, a.d_v // 2 + h % 7, a.d_v - 1))
             lines += [f"lse {m} {h} {digits(lse, 20)}"]
-            lines += [f"out {m} {h} {i} {digits(out[i], 20)}" for i in (0, a.d_v // 2 + h % 7,
-                                                                       a.d_v - 1)]
+            lines += [f"out {m} {h} {i} {digits(x, 20)}" for i, x in out.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -21,6 +21,7 @@ Dimension j of the query is ((37 j + 11) mod 101 - 50) / 64, of the key ((53 j +
 """
 import sys
 from decimal import Decimal, getcontext, ROUND_CEILING, ROUND_FLOOR
+from functools import lru_cache
 from pathlib import Path
 
 getcontext().prec = 60
@@ -41,6 +42,7 @@ def arctan_inverse(n):
 PI = 4 * (4 * arctan_inverse(5) - arctan_inverse(239))      # Machin
 
 
+@lru_cache(None)
 def cos_sin(angle):
     angle -= 2 * PI * (angle / (2 * PI)).to_integral_value()
     total, term, k = [D(1), D(0)], D(1), 0
