@@ -202,8 +202,14 @@ $(eval $(call FUZZ_RULES,address,fuzzer-no-link$(,)address$(,)undefined,\
     fuzzer$(,)address$(,)undefined,$(FUZZ_PARTS),$(filter-out threads,$(FUZZERS))))
 $(eval $(call FUZZ_RULES,thread,thread,thread,$(FUZZ_PARTS) driver,threads))
 
-$(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(FUZZ_H) tests/fuzz/fuzz.c \
-    tests/fuzz/tiny.c $(B)/tests_oracle.o $(B)/shared.a $(B)/lctx.o
+REPLAY_SHARED = $(patsubst %,$(B)/fuzz_%.o,driver fuzz tiny)
+
+$(REPLAY_SHARED): $(B)/fuzz_%.o: tests/fuzz/%.c $(FUZZ_H) lctx.h $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(C99) -Itests -c $< -o $@
+
+$(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c $(FUZZ_H) $(REPLAY_SHARED) $(B)/tests_oracle.o \
+    $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
 	$(Q)$(C99) -Itests $(PTHREAD) $(LDFLAGS) $(filter %.c %.o %.a,$^) -o $@ $(LIBS)
 
