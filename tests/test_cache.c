@@ -3058,11 +3058,12 @@ static void wander(seq *s)
     s->seed = test_random();
 }
 
+/* Under each instruction set another walk. */
 static void test_wandering(lctx_policy policy, lctx_type type, int64_t window, int32_t block)
 {
     lctx_cache_desc d = desc_of(policy, policy ? window : 0, policy == LCTX_SINKS ? 4 : 0, type, type);
-    uint64_t state = (uint64_t)(policy * 1000 + window);
-    int i, ok = 0, steps = slow() && !full() ? 40 : 200;
+    uint64_t state = (uint64_t)(policy * 1000 + window) + (uint64_t)lctx_isa_get() * 10000;
+    int i, ok = 0, steps = full() ? 200 : slow() ? 40 : 100;
     seq s;
     d.block = block;
     s = seq_new(&d, 301, 0);

@@ -549,9 +549,9 @@ static void expect_select(const world *w, shadow *s, const lctx_select *x)
         }
         memset(stays, 0, sizeof stays);
         for (; keep > 0; keep--) {
-            int64_t best = -1;
+            int64_t best = 0;
             for (i = 0; i < n; i++)
-                if (!stays[i] && (best < 0 || rank[i] >= rank[best])) best = i;
+                if (!stays[i] && (stays[best] || rank[i] >= rank[best])) best = i;
             stays[best] = 1;
         }
         for (i = 0; i < n; i++)
