@@ -2190,71 +2190,89 @@ static void test_raw_far_out(void)
 static const float deviations[] = { 0.05f, 1, 4 };
 enum { DEVIATIONS = COUNT(deviations) };
 
-static double long_limit(const problem *p, int i)
+static double long_limit(int32_t type, int precise, int i)
 {
     static const double f32[] = { 1e-11, 1e-11, 2e-10 }, bf16[] = { 2e-5, 1e-4, 1e-3 };
     static const double int8[] = { 1e-6, 1e-3, 1e-2 }, int4[] = { 1e-8, 1e-6, 1e-4 };
-    if (p->precise || !dots(p->k_type)) return f32[i];
-    return p->k_type == LCTX_BF16 ? bf16[i] : p->k_type == LCTX_I8 ? int8[i] : int4[i];
+    if (precise || !dots(type)) return f32[i];
+    return type == LCTX_BF16 ? bf16[i] : type == LCTX_I8 ? int8[i] : int4[i];
 }
 
-/* One row on n_kv keys; its errors raise worst[i], and where[i] tells the length. */
-static void test_row(problem *p, int64_t n_kv, double *worst, int64_t *where)
+/* The worst error of a row, and on how many keys. */
+typedef struct long_error { double worst; int64_t n_kv; } long_error;
+
+/* One row as it now stands against the oracle's. */
+static void test_row(scene *s, const double *want, double want_lse, long_error *most, double deviation)
 {
     /* a score, and lse with it, is off by as much as it is great */
-    const double lse_most = p->precise || !dots(p->k_type) ? 1e-6 : 3e-2;
-    double lse_off;
-    scene *s;
+    const double lse_most = s->attn.precise || !dots(s->p.k_type) ? 1e-6 : 3e-2;
+    double off, nmse;
+    oracle_error e;
+    memset(&e, 0, sizeof e);
+    attend(&s->attn);
+    oracle_error_add(&e, s->p.d_v, want, s->out);
+    off = fabs((double)s->lse[0] - want_lse) / (1 + fabs(want_lse));
+    nmse = off < lse_most * (1 + deviation) ? oracle_error_nmse(&e) : (double)INFINITY;
+    if (!(nmse <= most->worst)) most->worst = nmse, most->n_kv = s->p.n_kv;
+}
+
+/* One scene's row at each deviation, as it is asked for and, where that differs, precise. */
+static void test_rows(const problem *p, long_error (*most)[DEVIATIONS])
+{
+    double want[64], lse;
+    scene *s = scene_new(p);
     int64_t i;
     int k;
-    p->n_kv = n_kv;
-    s = scene_new(p);
     for (k = 0; k < DEVIATIONS; k++) {
-        oracle_error e;
+        oracle_attn o = oracle_of(s);
         for (i = 0; i < p->d_k; i++) s->q[i] *= deviations[k] / (k ? deviations[k - 1] : 1);
-        attend(&s->attn);
-        compare(s, &e, &lse_off);
-        if (!(oracle_error_nmse(&e) <= worst[k]))
-            worst[k] = oracle_error_nmse(&e), where[k] = n_kv;
-        if (!(lse_off < lse_most * (1 + (double)deviations[k])))
-            worst[k] = (double)INFINITY, where[k] = n_kv;
+        lse = oracle_attn_row(&o, 0, 0, want);
+        for (s->attn.precise = 0; s->attn.precise <= dots(p->k_type); s->attn.precise++)
+            test_row(s, want, lse, &most[s->attn.precise][k], (double)deviations[k]);
     }
     scene_free(s);
 }
 
-static void test_long(int32_t type, int precise)
+static void tell_long(int32_t type, int precise, const long_error *most)
 {
-    static const int64_t keys[] = { 1, 2, 4, 16, 63, 257, 1024, 4096, 1 << 14, 1 << 17, 1 << 20 };
-    problem p = plain(1, 1, 64, 1, 1, (lctx_type)type);
-    double worst[DEVIATIONS] = { 0 };
-    int64_t where[DEVIATIONS] = { 0 }, seed;
-    size_t i, n = COUNT(keys) - !(full() && type < 2);
     int k;
-    p.store = TILES; p.precise = precise;
-    for (i = 0; i < n; i++)
-        for (seed = 0; seed == 0 || seed < (slow() ? 2048 : 1 << 16) / keys[i]; seed++) {
-            if (seed == 40) break;
-            test_row(&p, keys[i], worst, where);
-        }
     printf("  attention [%s]: %s%s, 1 to 2^17 keys: worst NMSE of a row",
            lctx_isa_name(lctx_isa_get()), type_names[type], precise ? ", precise" : "");
     for (k = 0; k < DEVIATIONS; k++)
-        printf("%s %.1e (%lld keys)", k ? "," : "", worst[k], (long long)where[k]);
+        printf("%s %.1e (%lld keys)", k ? "," : "", most[k].worst, (long long)most[k].n_kv);
     printf("\n");
     for (k = 0; k < DEVIATIONS; k++)
-        check(worst[k] < long_limit(&p, k),
+        check(most[k].worst < long_limit(type, precise, k),
               "rows of %s%s stay below NMSE %g, their lse near, scores of deviation %g",
-              type_names[type], precise ? ", precise," : "", long_limit(&p, k),
+              type_names[type], precise ? ", precise," : "", long_limit(type, precise, k),
               (double)deviations[k]);
+}
+
+static void test_long(int32_t type)
+{
+    static const int64_t keys[] = { 1, 2, 4, 16, 63, 257, 1024, 4096, 1 << 14, 1 << 17, 1 << 20 };
+    problem p = plain(1, 1, 64, 1, 1, (lctx_type)type);
+    long_error most[2][DEVIATIONS];
+    int64_t seed;
+    size_t i, n = COUNT(keys) - !(full() && type < 2);
+    int precise;
+    memset(most, 0, sizeof most);
+    p.store = TILES;
+    for (i = 0; i < n; i++) {
+        p.n_kv = keys[i];
+        for (seed = 0; seed == 0 || seed < (slow() ? 2048 : 1 << 16) / keys[i]; seed++) {
+            if (seed == 40) break;
+            test_rows(&p, most);
+        }
+    }
+    for (precise = 0; precise <= dots(type); precise++) tell_long(type, precise, most[precise]);
 }
 
 static void test_long_contexts(void)
 {
     int32_t type;
-    for (type = 0; type < LCTX_TYPE_COUNT; type++) {
-        if (full() || type < 2 || dots(type)) test_long(type, 0);
-        if (dots(type)) test_long(type, 1);
-    }
+    for (type = 0; type < LCTX_TYPE_COUNT; type++)
+        if (full() || type < 2 || dots(type)) test_long(type);
 }
 
 /* Keys, values, queries and outputs a gigabyte apart: offsets beyond 2^31 elements. Only the pages
