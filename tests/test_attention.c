@@ -2202,7 +2202,8 @@ static double long_limit(int32_t type, int precise, int i)
 typedef struct long_error { double worst; int64_t n_kv; } long_error;
 
 /* One row as it now stands against the oracle's. */
-static void test_row(scene *s, const double *want, double want_lse, long_error *most, double deviation)
+static void test_row(scene *s, const double *want, double want_lse, long_error *most,
+                     double deviation)
 {
     /* a score, and lse with it, is off by as much as it is great */
     const double lse_most = s->attn.precise || !dots(s->p.k_type) ? 1e-6 : 3e-2;

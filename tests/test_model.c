@@ -1730,8 +1730,8 @@ static void test_failed_feeds(lctx_policy policy, int type, uint64_t seed)
         back += st == LCTX_OK && to < before.n;
         dice = test_random();
     }
-    check(ok && failed > steps / 2 && back > 5, "%s, type %d: a session that failed %d times goes on,"
-          " and %d times back, as one that did not", policy_names[policy], type, (int)failed, (int)back);
+    check(ok && failed > steps / 2 && back > 5, "%s, type %d: a session that failed %d times goes"
+          " on, and %d times back, as one that did not", policy_names[policy], type, (int)failed, (int)back);
     for (k = 0; k < 2; k++) lctx_session_free(s[k]);
     for (k = 0; k < 2; k++) free(logits[k]);
     check(h.live == 0 && !h.wrong, "and all memory is given back");
