@@ -8414,7 +8414,7 @@ LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 #if VL == 1
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
-    static const char zero[4];
+    static const char zero[4] = { 0 };
     const size_t size = t->halves ? 2 : 4;
     int64_t i, c;
     for (i = 0; i < LCTX_TILE; i++)
