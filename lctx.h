@@ -1532,6 +1532,7 @@ static void *lctx__new(const lctx_allocator *a, int64_t n_bytes)
     if (p) memset(p, 0, (size_t)n_bytes);
     return p;
 }
+/* *a may stand in what it frees. */
 static void lctx__delete(const lctx_allocator *a, void *p, int64_t n_bytes)
 {
     if (p) a->free(a->user, p, (size_t)n_bytes);
@@ -1695,12 +1696,10 @@ LCTX_API lctx_status lctx_pool_trim(lctx_pool *pool)
 
 LCTX_API lctx_status lctx_pool_free(lctx_pool *pool)
 {
-    lctx_allocator alloc;
     if (!pool) return LCTX_OK;
     if (pool->n_used) return LCTX_E_IN_USE;
     (void)lctx_pool_trim(pool);
-    alloc = pool->alloc;
-    lctx__delete(&alloc, pool, (int64_t)sizeof *pool);
+    lctx__delete(&pool->alloc, pool, (int64_t)sizeof *pool);
     return LCTX_OK;
 }
 
@@ -1963,11 +1962,9 @@ LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_thr
 
 LCTX_API void lctx_threads_free(lctx_threads *threads)
 {
-    lctx_allocator alloc;
     if (!threads) return;
     lctx__threads_stop(threads);
-    alloc = threads->alloc;
-    lctx__delete(&alloc, threads, threads->bytes);
+    lctx__delete(&threads->alloc, threads, threads->bytes);
 }
 
 LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par)
@@ -2034,8 +2031,8 @@ static uint16_t lctx__to_bf16(float x)
 /* The range of 4-bit codes (see there): two bf16 in a word. */
 static float lctx__low(uint32_t range) { return lctx__float(range << 16); }
 static float lctx__step(uint32_t range) { return lctx__float(range & 0xffff0000u); }
-/* max |x| / 127, or NaN where a value is not finite: non-negative floats order as their bits do */
-static float lctx__i8_scale(int64_t n, const float *x)
+/* The bits of max |x|; 0x7f800000 or more where a value is not finite. They order as |x| does. */
+static uint32_t lctx__top_bits(int64_t n, const float *x)
 {
     uint32_t top = 0, b;
     int64_t i;
@@ -2043,6 +2040,12 @@ static float lctx__i8_scale(int64_t n, const float *x)
         b = lctx__bits(x[i]) & 0x7fffffffu;
         top = b > top ? b : top;
     }
+    return top;
+}
+/* max |x| / 127, or NaN */
+static float lctx__i8_scale(int64_t n, const float *x)
+{
+    const uint32_t top = lctx__top_bits(n, x);
     return top >= 0x7f800000u ? lctx__float(0x7fc00000u) : lctx__float(top) / 127.0f;
 }
 
@@ -2359,21 +2362,15 @@ static double lctx__clamp(double x, double lo, double hi) { return x < lo ? lo :
 /* How much of pair i keeps its plain frequency (1) rather than the interpolated one (0). */
 static double lctx__keep_share(const lctx_rope_desc *r, int32_t i, double f)
 {
-    double low, high, t;
-    switch (r->scheme) {
-    case LCTX_ROPE_BY_PARTS:
-        t = r->orig_ctx * f / (2 * lctx__pi);
-        return lctx__clamp((t - r->beta_slow) / (r->beta_fast - r->beta_slow), 0, 1);
-    case LCTX_ROPE_YARN:
-        low = lctx__turns_dim(r, r->beta_fast), high = lctx__turns_dim(r, r->beta_slow);
-        if (!r->no_truncate) low = floor(low), high = ceil(high);
-        low = lctx__clamp(low, 0, r->n_rot - 1), high = lctx__clamp(high, 0, r->n_rot - 1);
-        if (low == high) high += 0.001;
-        return 1 - lctx__clamp((i - low) / (high - low), 0, 1);
-    default:    /* LLAMA3 */
-        t = r->orig_ctx * f / (2 * lctx__pi);     /* L / wavelength */
-        return lctx__clamp((t - r->low_freq) / (r->high_freq - r->low_freq), 0, 1);
-    }
+    const int llama3 = r->scheme == LCTX_ROPE_LLAMA3;
+    double low = llama3 ? r->low_freq : r->beta_slow, high = llama3 ? r->high_freq : r->beta_fast;
+    if (r->scheme != LCTX_ROPE_YARN)      /* by L / wavelength */
+        return lctx__clamp((r->orig_ctx * f / (2 * lctx__pi) - low) / (high - low), 0, 1);
+    low = lctx__turns_dim(r, r->beta_fast), high = lctx__turns_dim(r, r->beta_slow);
+    if (!r->no_truncate) low = floor(low), high = ceil(high);
+    low = lctx__clamp(low, 0, r->n_rot - 1), high = lctx__clamp(high, 0, r->n_rot - 1);
+    if (low == high) high += 0.001;
+    return 1 - lctx__clamp((i - low) / (high - low), 0, 1);
 }
 
 static double lctx__plain(double b, int32_t i, double d) { return pow(b, -2.0 * i / d); }
@@ -2623,11 +2620,13 @@ LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float
     return LCTX_OK;
 }
 
-/* Pair i's factor at pos. */
-static double lctx__xpos(const lctx_rope *rope, int32_t side, int64_t pos, int32_t i)
+/* Pair i's factor at pos; 1 without xPos. */
+static double lctx__xpos(const lctx_rope *rope, int32_t side, int64_t pos, int64_t i)
 {
-    double power = (double)(pos - rope->xpos_center) / rope->xpos_base;
-    return pow((2.0 * i / rope->n_rot + 0.4) / 1.4, side == LCTX_ROPE_KEY ? -power : power);
+    double power;
+    if (rope->xpos_base == 0) return 1;
+    power = (double)(pos - rope->xpos_center) / rope->xpos_base;
+    return pow((2.0 * (double)i / rope->n_rot + 0.4) / 1.4, side == LCTX_ROPE_KEY ? -power : power);
 }
 
 LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, int64_t pos,
@@ -2640,7 +2639,7 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
     if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
     if ((st = lctx__pos_check(rope, pos)) != LCTX_OK) return st;
     for (i = 0; i < rope->n_rot / 2; i++)
-        growth[i] = rope->xpos_base != 0 ? (float)lctx__xpos(rope, (int32_t)side, pos, i) : 1.0f;
+        growth[i] = (float)lctx__xpos(rope, (int32_t)side, pos, i);
     return LCTX_OK;
 }
 
@@ -2990,10 +2989,22 @@ static uint32_t lctx__range(float least, float greatest)
     const float step = (greatest - lctx__float(low)) / 15;
     return (lctx__bf16_down(-step) & 0x7fff0000u) | low >> 16;
 }
-/* Numbers that a range may be made of. */
+/* Numbers that a range may be made of; that of those among n, *bad counting the others. */
 static int lctx__ranged(float x)
 {
     return (lctx__bits(x) & 0x7fffffffu) <= 0x7e967699u;      /* 1e38 */
+}
+static uint32_t lctx__range_of(int64_t n, const float *x, int64_t *bad)
+{
+    float least = FLT_MAX, greatest = -FLT_MAX;
+    int64_t i;
+    for (i = *bad = 0; i < n; i++) {
+        const int ranged = lctx__ranged(x[i]);
+        *bad += !ranged;
+        if (ranged && x[i] < least) least = x[i];
+        if (ranged && x[i] > greatest) greatest = x[i];
+    }
+    return least <= greatest ? lctx__range(least, greatest) : 0;
 }
 static uint32_t lctx__code(uint32_t range, float x)
 {
@@ -3028,16 +3039,9 @@ static float lctx__get_four(const lctx__place *p, int64_t i)
 /* A row of 4 bits with a range of its own: a token's values. */
 static void lctx__put_four(int64_t d, const float *src, const lctx__place *p)
 {
-    float least = FLT_MAX, greatest = -FLT_MAX;
-    uint32_t range;
-    int64_t i;
-    int bad = 0;
-    for (i = 0; i < d; i++) {
-        bad |= !lctx__ranged(src[i]);
-        least = src[i] < least ? src[i] : least;
-        greatest = src[i] > greatest ? src[i] : greatest;
-    }
-    range = bad ? LCTX__NO_RANGE : lctx__range(least, greatest);
+    int64_t i, bad;
+    uint32_t range = lctx__range_of(d, src, &bad);
+    if (bad) range = LCTX__NO_RANGE;
     memcpy(p->scale, &range, 4);
     for (i = 0; i < p->padded; i++)
         lctx__put_code(p, i, i < d && !bad ? lctx__code(range, src[i]) : 0);
@@ -3048,56 +3052,34 @@ static void lctx__put_four(int64_t d, const float *src, const lctx__place *p)
 static void lctx__put_channel(const lctx__place *tile, int64_t i, int64_t n, const float *x,
                               uint64_t *bad)
 {
-    float least = FLT_MAX, greatest = -FLT_MAX;
     lctx__place p = *tile;
-    uint32_t range = 0;
-    uint64_t own = 0;
-    int64_t j;
-    for (j = 0; j < n; j++)
-        if (!lctx__ranged(x[j])) own |= (uint64_t)1 << j;
-        else {
-            least = x[j] < least ? x[j] : least;
-            greatest = x[j] > greatest ? x[j] : greatest;
-        }
-    if (least <= greatest) range = lctx__range(least, greatest);
+    int64_t j, n_bad;
+    const uint32_t range = lctx__range_of(n, x, &n_bad);
     memcpy(p.scale + i * p.scale_step, &range, 4);
-    for (j = 0; j < n; j++, p.at += 4)
-        lctx__put_code(&p, i, own >> j & 1 ? 0 : lctx__code(range, x[j]));
-    *bad |= own;
+    for (j = 0; j < n; j++, p.at += 4) {
+        const int ranged = lctx__ranged(x[j]);
+        lctx__put_code(&p, i, ranged ? lctx__code(range, x[j]) : 0);
+        *bad |= (uint64_t)!ranged << j;
+    }
 }
-/* What stands beyond the last dimension of 4-bit keys, and their bad lanes. */
-static void lctx__put_channels_end(const lctx__place *tile, int64_t d, uint64_t bad)
-{
-    const uint32_t words[2] = { (uint32_t)bad, (uint32_t)(bad >> 32) };
-    memset(tile->scale + d * 4, 0, (size_t)(tile->padded - d) * 4);
-    memset(tile->bad, 0, LCTX__ALIGN);
-    memcpy(tile->bad, words, sizeof words);
-}
-/* A tile of n keys from rows. */
-static void lctx__put_tile(int64_t d, int64_t n, const char *rows, int64_t stride, char *tile)
+/* A tile of n keys, from f32 rows `stride` bytes apart or, where that is 0, from a tile of f16;
+   then what stands beyond the last dimension, and the bad lanes. */
+static void lctx__put_tile(int64_t d, int64_t n, const char *keys, int64_t stride, char *tile)
 {
     const lctx__place p = lctx__key_place(LCTX_I4, d, tile, 0);
     float x[LCTX_TILE];
+    uint32_t words[2];
     uint64_t bad = 0;
     int64_t i, j;
     for (i = 0; i < d; i++) {
-        for (j = 0; j < n; j++) memcpy(x + j, rows + j * stride + i * 4, 4);
+        if (!stride) lctx__use()->to_f32(LCTX_F16, n, keys + i * LCTX_TILE * 2, x);
+        for (j = 0; stride && j < n; j++) memcpy(x + j, keys + j * stride + i * 4, 4);
         lctx__put_channel(&p, i, n, x, &bad);
     }
-    lctx__put_channels_end(&p, d, bad);
-}
-/* From a full tile of f16 keys. */
-static void lctx__put_open(int64_t d, const char *open, char *tile)
-{
-    const lctx__place p = lctx__key_place(LCTX_I4, d, tile, 0);
-    float x[LCTX_TILE];
-    uint64_t bad = 0;
-    int64_t i;
-    for (i = 0; i < d; i++) {
-        lctx__use()->to_f32(LCTX_F16, LCTX_TILE, open + i * LCTX_TILE * 2, x);
-        lctx__put_channel(&p, i, LCTX_TILE, x, &bad);
-    }
-    lctx__put_channels_end(&p, d, bad);
+    words[0] = (uint32_t)bad, words[1] = (uint32_t)(bad >> 32);
+    memset(p.scale + d * 4, 0, (size_t)(p.padded - d) * 4);
+    memset(p.bad, 0, LCTX__ALIGN);
+    memcpy(p.bad, words, sizeof words);
 }
 
 /* One row, f32 to its place: converted a piece at a time, then scattered; zeros up to the padded
@@ -3830,8 +3812,7 @@ static void lctx__turns_make(lctx__plan *p, int which, double slower, int64_t gr
     for (x = 0; x < (step > 1 ? 2 : 1) * LCTX_TILE; x++) {
         const double *c = t->c + x / step * n, *s = t->s + x / step * n;
         for (i = 0; i < n; i++) {
-            double g = rope->xpos_base != 0
-                     ? lctx__xpos(rope, LCTX_ROPE_KEY, rope->xpos_center + x, (int32_t)i) : 1;
+            const double g = lctx__xpos(rope, LCTX_ROPE_KEY, rope->xpos_center + x, i);
             t->cos[i * 2 * LCTX_TILE + x] = (float)(c[i] * g);
             t->sin[i * 2 * LCTX_TILE + x] = (float)(s[i] * g);
         }
@@ -3887,7 +3868,7 @@ static void lctx__turn_copy(lctx__work *w, int64_t c)
         const double *freq = pos < rope->n_hat ? rope->plain : rope->freq;
         for (i = 0; i < rope->n_rot / 2; i++) {
             double g = rope->attn_factor * rope->attn_factor, angle = from * freq[i];
-            if (rope->xpos_base != 0) g *= lctx__xpos(rope, LCTX_ROPE_QUERY, pos, i);
+            g *= lctx__xpos(rope, LCTX_ROPE_QUERY, pos, i);
             co[i] = (float)(cos(angle) * g), si[i] = (float)(sin(angle) * g);
         }
         lctx__pair_tables(rope, co, si);
@@ -4143,16 +4124,16 @@ static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t lane0)
     w->t.bias = w->bias;
 }
 
-/* A token's scales in a foreign layout, gathered; lanes of no key get 0. */
-static void lctx__gather_scales(const float *base, int64_t token, int64_t head, int64_t first,
-                                int64_t n, float *out)
+/* n int8 tokens' scales in a foreign layout, gathered to out; lanes of no key get 0. Null for other
+   types. */
+static const float *lctx__gather_scales(int type, const float *base, int64_t token, int64_t at,
+                                        int64_t n, float *out)
 {
-    const char *p = (const char *)base + head + first * token;
     int64_t i;
-    for (i = 0; i < LCTX_TILE; i++) {
-        out[i] = 0;
-        if (i < n) memcpy(out + i, p + i * token, 4);
-    }
+    if (type != LCTX_I8) return NULL;
+    memset(out, 0, LCTX_TILE * sizeof *out);
+    for (i = 0; i < n; i++) memcpy(out + i, (const char *)base + at + i * token, 4);
+    return out;
 }
 
 /* The queries in hand, rounded for keys of a type; once for all tiles of a span. */
@@ -4242,27 +4223,24 @@ static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, in
 {
     lctx__pack_keys(w, s->k_type, n, k, s->k_token);
     lctx__work_keys(w, s->k_type);
-    w->t.k_scale = NULL;
-    if (s->k_type != LCTX_I8) return;
-    lctx__gather_scales(s->k_scale, s->k_scale_token, w->head * s->k_scale_head, first, n,
-                        w->k_scale);
-    w->t.k_scale = w->k_scale;
+    w->t.k_scale = lctx__gather_scales(s->k_type, s->k_scale, s->k_scale_token,
+                                       w->head * s->k_scale_head + first * s->k_scale_token, n,
+                                       w->k_scale);
 }
 static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, int64_t first,
                               int64_t n)
 {
     const int plain = s->v_type == LCTX_F32 || s->v_type == LCTX_F16;
-    w->t.v = w->v_tile, w->t.v_scale = NULL, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
+    w->t.v = w->v_tile, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_type = w->t.v_dot ? s->v_type : LCTX_F32;
     w->t.v_stride = w->p->d_v * lctx__esize(w->t.v_type);
     if (plain && w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS)
         w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
     else if (w->t.v_dot) lctx__weave_dots(w, s->v_type, n, v, s->v_token);
     else lctx__pack_values(w, s->v_type, n, v, s->v_token);
-    if (s->v_type != LCTX_I8) return;
-    lctx__gather_scales(s->v_scale, s->v_scale_token, w->head * s->v_scale_head, first, n,
-                        w->v_scale);
-    w->t.v_scale = w->v_scale;
+    w->t.v_scale = lctx__gather_scales(s->v_type, s->v_scale, s->v_scale_token,
+                                       w->head * s->v_scale_head + first * s->v_scale_token, n,
+                                       w->v_scale);
 }
 static void lctx__soon_piece(lctx__work *w, const char *at, int64_t rows, int64_t bytes,
                              int64_t stride)
@@ -4473,7 +4451,7 @@ static void lctx__turn_lanes(lctx__work *w, int which, const float *k, int64_t a
     for (i = 0; i < n; i++) {
         const double x = turns->c[one * n + i], y = turns->s[one * n + i];
         const double z = t < 0 ? -a->s[i] : a->s[i];
-        const double g = rope->xpos_base != 0 ? lctx__xpos(rope, LCTX_ROPE_KEY, at, (int32_t)i) : 1;
+        const double g = lctx__xpos(rope, LCTX_ROPE_KEY, at, i);
         c[i] = (float)((a->c[i] * x - z * y) * g), s[i] = (float)((z * x + a->c[i] * y) * g);
     }
     spin.n_rot = rope->n_rot, spin.pairing = rope->pairing, spin.d_k = w->p->d_k;
@@ -4839,7 +4817,9 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
 }
 
 /* ============================================================================ >>cache */
-typedef struct lctx__block { int64_t refs; } lctx__block;   /* its tiles stand LCTX__ALIGN behind */
+typedef struct lctx__block { int64_t refs, bytes; } lctx__block;   /* what it holds follows: */
+static char *lctx__contents(const lctx__block *b) { return (char *)(uintptr_t)b + LCTX__ALIGN; }
+
 /* The tokens from id * block on. 4-bit keys are made a tile at a time: until a tile is full, and a
    while longer, its keys are open, that is f16 tiles without values. */
 typedef struct lctx__slot {
@@ -4873,18 +4853,21 @@ static int64_t lctx__block_bytes(const lctx_cache *c)
 static lctx_tiles lctx__block_tiles(const lctx_cache *c, const lctx__block *b)
 {
     lctx_tiles t = c->tiles;
-    t.mem = (char *)(uintptr_t)b + LCTX__ALIGN;
+    t.mem = lctx__contents(b);
     return t;
 }
-static lctx__block *lctx__block_new(const lctx_cache *c, int64_t bytes)
+/* One of so many bytes, which begins with what another one holds, or is zero. */
+static lctx__block *lctx__block_new(const lctx_cache *c, int64_t bytes, const lctx__block *from)
 {
     lctx__block *b = (lctx__block *)lctx__new(&c->alloc, bytes);
-    if (b) b->refs = 1;
+    if (!b) return NULL;
+    if (from) memcpy(lctx__contents(b), lctx__contents(from), (size_t)(from->bytes - LCTX__ALIGN));
+    b->refs = 1, b->bytes = bytes;
     return b;
 }
-static void lctx__block_drop(const lctx_cache *c, lctx__block *b, int64_t bytes)
+static void lctx__block_drop(const lctx_cache *c, lctx__block *b)
 {
-    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, bytes);
+    if (b && lctx__count_down(&b->refs) == 0) lctx__delete(&c->alloc, b, b->bytes);
 }
 
 /* Are keys of 4 bits, and so open before? */
@@ -4897,12 +4880,12 @@ static int64_t lctx__open_bytes(const lctx_cache *c)
 /* The open tile that holds token `at` of the block, of head g. */
 static char *lctx__open_at(const lctx_cache *c, const lctx__block *open, int64_t g, int64_t at)
 {
-    return (char *)(uintptr_t)open + LCTX__ALIGN + (g * (c->tiles.cap / LCTX_TILE) + at / LCTX_TILE)
-                                                   * lctx__key_bytes(LCTX_F16, c->tiles.d_k);
+    const int64_t tile = g * (c->tiles.cap / LCTX_TILE) + at / LCTX_TILE;
+    return lctx__contents(open) + tile * lctx__key_bytes(LCTX_F16, c->tiles.d_k);
 }
 static void lctx__close(const lctx_cache *c, lctx__slot *s)
 {
-    lctx__block_drop(c, s->open, lctx__open_bytes(c));
+    lctx__block_drop(c, s->open);
     s->open = NULL;
 }
 static int64_t lctx__tile_of(int64_t token) { return token / LCTX_TILE * LCTX_TILE; }
@@ -4937,23 +4920,18 @@ static void lctx__summarise(const lctx_cache *c, lctx__block *b)
     }
 }
 
-/* What a selection of n tokens a head takes, and where its parts stand. It is never changed. */
-static lctx_tiles lctx__kept_shape(const lctx_cache *c, int64_t n)
-{
-    lctx_tiles t = c->tiles;
-    t.cap = lctx__round_up(n, LCTX_TILE);
-    if (lctx__opens(c)) t.k_type = LCTX_F16;      /* they have left their neighbours */
-    return t;
-}
+/* What a selection of n tokens a head takes, and where its parts stand in b, if that is there. It
+   is never changed. */
 static lctx_tiles lctx__kept_tiles(const lctx_cache *c, const lctx__block *b, int64_t n)
 {
-    lctx_tiles t = lctx__kept_shape(c, n);
-    t.mem = (char *)(uintptr_t)b + LCTX__ALIGN;
+    lctx_tiles t = c->tiles;
+    t.cap = lctx__round_up(n, LCTX_TILE), t.mem = b ? lctx__contents(b) : NULL;
+    if (lctx__opens(c)) t.k_type = LCTX_F16;      /* they have left their neighbours */
     return t;
 }
 static int64_t lctx__kept_bytes(const lctx_cache *c, int64_t n)
 {
-    lctx_tiles t = lctx__kept_shape(c, n);
+    lctx_tiles t = lctx__kept_tiles(c, NULL, n);
     return lctx__add(lctx__add(LCTX__ALIGN, lctx__tiles_bytes(&t)), lctx__mul(t.n_head_kv, n * 8));
 }
 static int64_t *lctx__kept_pos(const lctx_cache *c, const lctx__block *b, int64_t n)
@@ -4963,7 +4941,7 @@ static int64_t *lctx__kept_pos(const lctx_cache *c, const lctx__block *b, int64_
 }
 static void lctx__kept_drop(lctx_cache *c)
 {
-    lctx__block_drop(c, c->kept, lctx__kept_bytes(c, c->n_kept));
+    lctx__block_drop(c, c->kept);
     c->kept = NULL, c->n_kept = c->cut = 0;
 }
 
@@ -5042,7 +5020,7 @@ static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 {
     int64_t i;
     for (i = from; i < to; i++) {
-        lctx__block_drop(c, c->slot[i].block, lctx__block_bytes(c));
+        lctx__block_drop(c, c->slot[i].block);
         lctx__close(c, &c->slot[i]);
     }
     memmove(c->slot + from, c->slot + to, (size_t)(c->n_slot - to) * sizeof *c->slot);
@@ -5065,11 +5043,9 @@ static void lctx__contents_free(lctx_cache *c)
 
 LCTX_API void lctx_cache_free(lctx_cache *cache)
 {
-    lctx_allocator alloc;
     if (!cache) return;
-    alloc = cache->alloc;
     lctx__contents_free(cache);
-    lctx__delete(&alloc, cache, (int64_t)sizeof *cache);
+    lctx__delete(&cache->alloc, cache, (int64_t)sizeof *cache);
 }
 
 /* Room for n slots. */
@@ -5205,7 +5181,7 @@ static void lctx__keep_mass(lctx_cache *c, int64_t before, const int64_t *list, 
    list[n_head_kv][n]. On failure all is as before. */
 static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, int64_t n)
 {
-    lctx__block *kept = lctx__block_new(c, lctx__kept_bytes(c, n));
+    lctx__block *kept = lctx__block_new(c, lctx__kept_bytes(c, n), NULL);
     int64_t g, i, *pos;
     lctx_tiles t;
     if (!kept) return LCTX_E_MEMORY;
@@ -5291,17 +5267,14 @@ static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut
 static lctx_status lctx__select_check(const lctx_cache *cache, lctx_select *s)
 {
     const lctx__site at = LCTX__SITE(s, lctx_select);
-    const int64_t n = lctx__held(cache);
-    lctx__stride stride;
+    const int64_t n = lctx__held(cache), heads = cache->d.n_head_kv;
+    const lctx__stride strides[] = { LCTX__STRIDE(s, s, mass_head, n * 4, n * 4, heads) };
     LCTX__FROM(s, n_heavy, 0, WINDOW); LCTX__FROM(s, window, 0, WINDOW);
     LCTX__FROM(s, n_sink, 0, WINDOW); LCTX__FROM(s, pool, 0, WINDOW);
     if (!s->pool) s->pool = 1;
     LCTX__IS(pool, s->pool % 2, WINDOW);
-    if (!s->mass) s->mass = cache->mass, s->mass_head = cache->cap_mass * 4;
     LCTX__IS(mass, s->mass || !n, NULL);
-    stride.field = "mass_head", stride.given = s->mass_head, stride.to = &s->mass_head;
-    stride.packed = stride.least = n * 4, stride.n = cache->d.n_head_kv;
-    return lctx__strides(at, &stride, 1);
+    return lctx__strides(at, LCTX__ALL(strides));
 }
 
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select)
@@ -5311,6 +5284,7 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
     if (!select || lctx__begin(select->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
     if (lctx__windowed(cache)) return lctx__tell(select->refused, LCTX_E_POLICY, "cache");
     s = *select;
+    if (!s.mass) s.mass = cache->mass, s.mass_head = cache->cap_mass * 4;
     if ((st = lctx__select_check(cache, &s)) != LCTX_OK) return st;
     st = lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
     return lctx__tell(s.refused, st, NULL);
@@ -5350,7 +5324,7 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos)
     if (lctx__opens(cache) && pos % LCTX_TILE) return LCTX_E_POS;
     if (pos > lctx__room(cache)) return LCTX_E_FULL;
     if (!pos) return LCTX_OK;
-    cache->kept = lctx__block_new(cache, lctx__kept_bytes(cache, 0));
+    cache->kept = lctx__block_new(cache, lctx__kept_bytes(cache, 0), NULL);
     if (!cache->kept) return LCTX_E_MEMORY;
     cache->n = cache->cut = pos;
     return LCTX_OK;
@@ -5383,33 +5357,28 @@ static void lctx__evict(lctx_cache *c, int64_t pos)
     if (hi > lo) lctx__slots_drop(c, lo, hi);
 }
 
-/* A copy of a shared block, for oneself; null if it is not shared, or if there is no memory. */
-static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b, int64_t bytes)
+/* The block, or a copy for oneself where it is shared, or null if there is no memory. */
+static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b)
 {
-    lctx__block *own = lctx__count(&b->refs) > 1 ? lctx__block_new(c, bytes) : NULL;
-    if (own) memcpy((char *)own + LCTX__ALIGN, (char *)b + LCTX__ALIGN,
-                    (size_t)(bytes - LCTX__ALIGN));
-    return own;
+    return lctx__count(&b->refs) > 1 ? lctx__block_new(c, b->bytes, b) : b;
 }
 
 /* Blocks of one's own in place of shared ones, in the slot that token c->n goes to, and open for
    it. On failure all is as before. */
 static lctx_status lctx__own(lctx_cache *c, lctx__slot *s)
 {
-    const int64_t bytes = lctx__block_bytes(c), open_bytes = lctx__open_bytes(c);
-    lctx__block *block = lctx__block_own(c, s->block, bytes), *open = NULL;
-    int failed = !block && lctx__count(&s->block->refs) > 1;
-    if (!failed && lctx__opens(c)) {
-        open = s->open ? lctx__block_own(c, s->open, open_bytes) : lctx__block_new(c, open_bytes);
-        failed = !open && (!s->open || lctx__count(&s->open->refs) > 1);
-    }
-    if (failed) {
-        lctx__block_drop(c, block, bytes);
+    lctx__block *block = lctx__block_own(c, s->block), *open = NULL;
+    if (block && lctx__opens(c))
+        open = s->open ? lctx__block_own(c, s->open)
+                       : lctx__block_new(c, lctx__open_bytes(c), NULL);
+    if (!block || (lctx__opens(c) && !open)) {
+        if (block != s->block) lctx__block_drop(c, block);
         return LCTX_E_MEMORY;
     }
-    if (block) lctx__block_drop(c, s->block, bytes), s->block = block;
     if (open && !s->open) s->open_from = c->n;
-    if (open) lctx__block_drop(c, s->open, open_bytes), s->open = open;
+    if (block != s->block) lctx__block_drop(c, s->block);
+    if (open != s->open) lctx__block_drop(c, s->open);
+    s->block = block, s->open = open;
     return LCTX_OK;
 }
 
@@ -5418,9 +5387,9 @@ static lctx_status lctx__slot_new(lctx_cache *c, int64_t id)
 {
     lctx__slot s;
     s.id = id, s.open = NULL, s.open_from = id * c->d.block;
-    if (!(s.block = lctx__block_new(c, lctx__block_bytes(c)))) return LCTX_E_MEMORY;
-    if (lctx__opens(c) && !(s.open = lctx__block_new(c, lctx__open_bytes(c)))) {
-        lctx__block_drop(c, s.block, lctx__block_bytes(c));
+    if (!(s.block = lctx__block_new(c, lctx__block_bytes(c), NULL))) return LCTX_E_MEMORY;
+    if (lctx__opens(c) && !(s.open = lctx__block_new(c, lctx__open_bytes(c), NULL))) {
+        lctx__block_drop(c, s.block);
         return LCTX_E_MEMORY;
     }
     c->slot[c->n_slot++] = s;
@@ -5484,7 +5453,7 @@ static void lctx__open_rows(const lctx_cache *c, const lctx__slot *s, int64_t fi
             lctx__put(LCTX_F16, t.d_k, (const float *)(const void *)key,
                       lctx__key_place(LCTX_F16, t.d_k, open, lane));
             if (lane == LCTX_TILE - 1)
-                lctx__put_open(t.d_k, open, lctx__tile_at(&t, g, first + i));
+                lctx__put_tile(t.d_k, LCTX_TILE, open, 0, lctx__tile_at(&t, g, first + i));
         }
 }
 
@@ -5759,23 +5728,26 @@ static lctx_attn lctx__attn_queries(const lctx_attn *attn, int64_t t, int64_t n)
     return a;
 }
 
-/* Scratch for the greatest of these parts, over the same keys: as many queries need as much. */
-static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, size_t *bytes)
+/* `own` bytes and scratch for the greatest of these parts: over the same keys, as many queries need
+   as much. */
+static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, int64_t own,
+                                    size_t *bytes)
 {
     size_t part;
     lctx_status st = lctx_attend_size(attn, &part);      /* is all of it sound? */
-    int64_t t = 0, n, sized = -1, tile;
+    int64_t t = 0, n, sized = -1, tile, most = 0;
     lctx_attn a;
     if (st) return st;
-    *bytes = 0;
     do {
         n = lctx__query_run(c, attn, t, &tile);
         if (n == sized) continue;
         a = lctx__attn_queries(attn, t, n), sized = n;
         st = lctx_attend_size(&a, &part);
-        if (!st && part > *bytes) *bytes = part;
+        if (!st) most = lctx__max(most, (int64_t)part);
     } while (!st && (t += n) < attn->n_q);
-    return st;
+    if (st) return st;
+    own = lctx__add(own, most), *bytes = (size_t)own;
+    return lctx__fits(own) ? LCTX_OK : lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
 }
 
 /* Slots that are open: each may give a span more than counted. */
@@ -5834,7 +5806,7 @@ static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS])
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes)
 {
-    int64_t n_span, lse_at, own;
+    int64_t n_span, lse_at;
     lctx_span runs[LCTX__RUNS];
     lctx_attn a;
     lctx_status st;
@@ -5843,11 +5815,7 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
     lctx__cache_runs(cache, runs);
     a.spans = runs, a.n_spans = LCTX__RUNS;
-    if ((st = lctx__parts_size(cache, &a, bytes)) != LCTX_OK) return st;
-    own = lctx__add(lctx__spans_bytes(cache, &a, &n_span, &lse_at), (int64_t)*bytes);
-    if (!lctx__fits(own)) return lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
-    *bytes = (size_t)own;
-    return LCTX_OK;
+    return lctx__parts_size(cache, &a, lctx__spans_bytes(cache, &a, &n_span, &lse_at), bytes);
 }
 
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
@@ -5971,16 +5939,11 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     lctx__choice x;
     lctx_attn a;
     lctx_status st;
-    int64_t own;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
         return LCTX_E_NULL;
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     a = lctx__attn_head(&a, 0);
-    if ((st = lctx__parts_size(cache, &a, bytes)) != LCTX_OK) return st;
-    own = lctx__add(lctx__choice_carve(cache, NULL, &x), (int64_t)*bytes);
-    if (!lctx__fits(own)) return lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
-    *bytes = (size_t)own;
-    return LCTX_OK;
+    return lctx__parts_size(cache, &a, lctx__choice_carve(cache, NULL, &x), bytes);
 }
 
 /* A span in head g alone. */
@@ -6108,26 +6071,26 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
     return LCTX_OK;
 }
 
+static void lctx__add_bytes(lctx_cache_info *info, lctx__block *b)
+{
+    if (b) info->bytes += b->bytes;
+    if (b && lctx__count(&b->refs) > 1) info->bytes_shared += b->bytes;
+}
+
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info)
 {
-    int64_t i, kept;
+    int64_t i;
     if (!cache || !info) return LCTX_E_NULL;
     memset(info, 0, sizeof *info);
     info->n = cache->n;
     info->n_block = cache->n_slot;
     info->n_held = info->n_kept = cache->n_kept;
-    kept = cache->kept ? lctx__kept_bytes(cache, cache->n_kept) : 0;
-    info->bytes = cache->n_slot * lctx__block_bytes(cache) + kept;
-    if (kept && lctx__count(&cache->kept->refs) > 1) info->bytes_shared = kept;
+    lctx__add_bytes(info, cache->kept);
     for (i = 0; i < cache->n_slot; i++) {
         int64_t from = cache->slot[i].id * cache->d.block, end = from + cache->d.block;
         info->n_held += lctx__min(end, cache->n) - lctx__max(from, cache->cut);
-        if (lctx__count(&cache->slot[i].block->refs) > 1)
-            info->bytes_shared += lctx__block_bytes(cache);
-        if (!cache->slot[i].open) continue;
-        info->bytes += lctx__open_bytes(cache);
-        if (lctx__count(&cache->slot[i].open->refs) > 1)
-            info->bytes_shared += lctx__open_bytes(cache);
+        lctx__add_bytes(info, cache->slot[i].block);
+        lctx__add_bytes(info, cache->slot[i].open);
     }
     info->n_dropped = cache->n - info->n_held;
     info->rewind_min = lctx__rewind_min(cache);
@@ -6192,10 +6155,10 @@ enum { LCTX__HEAD_WORDS = 17, LCTX__PIECE = 65536 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
-    int64_t h[LCTX__HEAD_WORDS] = { LCTX__MAGIC, 4 };
-    h[2] = d->n_head_kv, h[3] = d->d_k, h[4] = d->d_v, h[5] = d->k_type, h[6] = d->v_type;
-    h[7] = d->policy, h[8] = d->n_sink, h[9] = d->window, h[10] = d->n_heavy, h[11] = d->block;
-    h[12] = c->n, h[13] = c->n_slot, h[14] = c->cut, h[15] = c->n_kept, h[16] = c->n_before;
+    const int64_t h[LCTX__HEAD_WORDS] = {
+        LCTX__MAGIC, 4, d->n_head_kv, d->d_k, d->d_v, d->k_type, d->v_type, d->policy, d->n_sink,
+        d->window, d->n_heavy, d->block, c->n, c->n_slot, c->cut, c->n_kept, c->n_before
+    };
     memcpy(head, h, sizeof h);
 }
 
@@ -6225,12 +6188,16 @@ static lctx_status lctx__carry_mass(const lctx_cache *c, lctx__stream *s)
     return st;
 }
 
+static lctx_status lctx__carry_block(lctx__stream *s, lctx__block *b)
+{
+    return b ? lctx__carry(s, lctx__contents(b), b->bytes - LCTX__ALIGN) : LCTX_OK;
+}
+/* Of a slot all but its summaries. */
 static lctx_status lctx__carry_slot(const lctx_cache *c, lctx__stream *s, const lctx__slot *slot)
 {
-    lctx_status st = lctx__carry(s, (char *)slot->block + LCTX__ALIGN,
-                                 lctx__tiles_bytes(&c->tiles));
-    if (st || !slot->open) return st;
-    return lctx__carry(s, (char *)slot->open + LCTX__ALIGN, lctx__open_bytes(c) - LCTX__ALIGN);
+    const lctx_status st = lctx__carry(s, lctx__contents(slot->block),
+                                       lctx__tiles_bytes(&c->tiles));
+    return st ? st : lctx__carry_block(s, slot->open);
 }
 
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
@@ -6241,8 +6208,7 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
     if (!cache || !write) return LCTX_E_NULL;
     lctx__cache_head(cache, head);
     st = lctx__carry_head(&s, head, head, LCTX__HEAD_WORDS, 0);
-    if (!st && cache->kept) st = lctx__carry(&s, (char *)cache->kept + LCTX__ALIGN,
-                                            lctx__kept_bytes(cache, cache->n_kept) - LCTX__ALIGN);
+    if (!st) st = lctx__carry_block(&s, cache->kept);
     for (i = 0; !st && i < cache->n_slot; i++) {
         const lctx__slot *slot = &cache->slot[i];
         int64_t words[2] = { slot->id, slot->open ? slot->open_from : -1 };
@@ -6257,18 +6223,15 @@ LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, 
 static lctx_status lctx__load_block(const lctx_cache *c, lctx__stream *s, int64_t bytes,
                                     lctx__block **block)
 {
-    lctx__block *b = lctx__block_new(c, LCTX__ALIGN), *grown;
+    lctx__block *b = lctx__block_new(c, LCTX__ALIGN, NULL), *grown;
     lctx_status st = b ? LCTX_OK : LCTX_E_MEMORY;
-    int64_t have = LCTX__ALIGN, cap;
-    for (; !st && have < bytes; have = cap, b = grown) {
-        cap = lctx__min(bytes, have + lctx__max(have, LCTX__PIECE));
-        if ((grown = lctx__block_new(c, cap)) == NULL) st = LCTX_E_MEMORY;
-        else memcpy((char *)grown + LCTX__ALIGN, (char *)b + LCTX__ALIGN,
-                    (size_t)(have - LCTX__ALIGN));
-        lctx__block_drop(c, b, have);
-        if (!st) st = lctx__carry(s, (char *)grown + have, cap - have);
+    for (; !st && b->bytes < bytes; b = grown) {
+        const int64_t have = b->bytes, cap = lctx__min(bytes, have + lctx__max(have, LCTX__PIECE));
+        grown = lctx__block_new(c, cap, b);
+        st = grown ? lctx__carry(s, (char *)grown + have, cap - have) : LCTX_E_MEMORY;
+        lctx__block_drop(c, b);
     }
-    if (st) lctx__block_drop(c, b, have);
+    if (st) lctx__block_drop(c, b);
     else *block = b;
     return st;
 }
@@ -6517,37 +6480,50 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     return r.used;
 }
 
-LCTX_API void lctx_session_free(lctx_session *session)
+static void lctx__caches_free(const lctx_session *s, lctx_cache **caches)
 {
-    lctx_allocator alloc;
     int32_t i;
-    if (!session) return;
-    alloc = session->alloc;
-    for (i = 0; session->cache && i < session->m.n_layer; i++) lctx_cache_free(session->cache[i]);
-    lctx__delete(&alloc, session->cache, session->m.n_layer * (int64_t)sizeof(lctx_cache *));
-    lctx__delete(&alloc, session->work, session->work_bytes);
-    lctx__delete(&alloc, session->scratch, session->scratch_bytes);
-    lctx__delete(&alloc, session, (int64_t)sizeof *session);
+    for (i = 0; caches && i < s->m.n_layer; i++) lctx_cache_free(caches[i]);
+    lctx__delete(&s->alloc, caches, s->m.n_layer * (int64_t)sizeof *caches);
+}
+/* Forks of the session's caches, or places for them if it has none yet; null without memory. */
+static lctx_cache **lctx__caches_fork(const lctx_session *s)
+{
+    const int64_t bytes = s->m.n_layer * (int64_t)sizeof *s->cache;
+    lctx_cache **forks = (lctx_cache **)lctx__new(&s->alloc, bytes);
+    int32_t i;
+    for (i = 0; forks && s->cache && i < s->m.n_layer; i++)
+        if (lctx_cache_fork(s->cache[i], &forks[i])) {
+            lctx__caches_free(s, forks);
+            return NULL;
+        }
+    return forks;
 }
 
-/* A session like `like` without contents: its own activations, no caches yet. */
-static lctx_status lctx__session_new(const lctx_session *like, lctx_session **out)
+LCTX_API void lctx_session_free(lctx_session *session)
+{
+    if (!session) return;
+    lctx__caches_free(session, session->cache);
+    lctx__delete(&session->alloc, session->work, session->work_bytes);
+    lctx__delete(&session->alloc, session->scratch, session->scratch_bytes);
+    lctx__delete(&session->alloc, session, (int64_t)sizeof *session);
+}
+
+/* A session like `like`, with activations of its own; null without memory. */
+static lctx_session *lctx__session_new(const lctx_session *like)
 {
     lctx_session *s = (lctx_session *)lctx__new(&like->alloc, (int64_t)sizeof *s);
     lctx__acts acts;
-    if (!s) return LCTX_E_MEMORY;
+    if (!s) return NULL;
     *s = *like;
     (void)lctx__begin(&s->refused, NULL);
     s->work = s->scratch = NULL, s->scratch_bytes = 0;
     s->work_bytes = lctx__acts_carve(s, NULL, &acts);
-    s->cache = (lctx_cache **)lctx__new(&s->alloc, s->m.n_layer * (int64_t)sizeof *s->cache);
+    s->cache = lctx__caches_fork(like);
     if (s->cache) s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
-    if (!s->work) {
-        lctx_session_free(s);
-        return LCTX_E_MEMORY;
-    }
-    *out = s;
-    return LCTX_OK;
+    if (s->work) return s;
+    lctx_session_free(s);
+    return NULL;
 }
 
 /* What raw keys are asked for, checked against every layer's schedule. */
@@ -6605,7 +6581,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
         if (rope && rope->n_hat > lctx__max(desc->n_sink, 0))
             return lctx__refuse(lctx__layer_rope_site(at.to, model, i), LCTX_E_N_HAT, "n_hat");
     }
-    if ((st = lctx__session_new(&like, &s)) != LCTX_OK) return lctx__tell(at.to, st, NULL);
+    if (!(s = lctx__session_new(&like))) return lctx__tell(at.to, LCTX_E_MEMORY, NULL);
     for (i = 0; !st && i < s->m.n_layer; i++) {
         const lctx_pattern *p = s->m.layers[i].pattern;
         lctx_cache_desc c = lctx__layer_cache(s, i);
@@ -6811,14 +6787,9 @@ static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_
 
 static int lctx__rows_finite(const float *x, int64_t n_row, int64_t n, int64_t ld)
 {
-    uint32_t top = 0, b;
-    int64_t t, i;
-    for (t = 0; t < n_row; t++)
-        for (i = 0; i < n; i++) {
-            b = lctx__bits(x[t * ld + i]) & 0x7fffffffu;
-            top = b > top ? b : top;
-        }
-    return top < 0x7f800000u;
+    int64_t t = 0;
+    while (t < n_row && lctx__top_bits(n, x + t * ld) < 0x7f800000u) t++;
+    return t == n_row;
 }
 
 /* Logits of rows from .. n-1 of the chunk. */
@@ -6880,20 +6851,6 @@ static lctx_status lctx__feed(lctx_session *s, const int32_t *tokens, int64_t n,
     return lctx__rows_finite(logits, b, v, v) ? LCTX_OK : LCTX_E_NAN;
 }
 
-/* Forks of all caches of `from` into the empty places of `to`; all or none. */
-static lctx_status lctx__fork_caches(const lctx_session *from, lctx_cache **to)
-{
-    lctx_status st = LCTX_OK;
-    int32_t i;
-    for (i = 0; !st && i < from->m.n_layer; i++) st = lctx_cache_fork(from->cache[i], &to[i]);
-    if (!st) return LCTX_OK;
-    for (i = 0; i < from->m.n_layer; i++) {
-        lctx_cache_free(to[i]);
-        to[i] = NULL;
-    }
-    return st;
-}
-
 static lctx_status lctx__feed_check(lctx_session *s, const int32_t *tokens, int64_t n,
                                     lctx_logits which, const float *logits)
 {
@@ -6917,28 +6874,20 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
                                        lctx_logits which, float *logits)
 {
     lctx_session *s = session;
-    lctx_cache **before = NULL;
-    lctx_status st = LCTX_OK;
-    int64_t i, n0, bytes;
+    lctx_cache **before = NULL, **fed;
+    lctx_status st;
+    int64_t i, n0;
     if (!s) return LCTX_E_NULL;
     if ((st = lctx__feed_check(s, tokens, n, which, logits)) != LCTX_OK) return st;
-    n0 = s->n, bytes = s->m.n_layer * (int64_t)sizeof *before;
-    if (n > s->d.chunk) {
-        before = (lctx_cache **)lctx__new(&s->alloc, bytes);
-        st = before ? lctx__fork_caches(s, before) : LCTX_E_MEMORY;
-    }
-    if (!st) {
-        st = lctx__feed(s, tokens, n, which, logits);
-        for (i = 0; i < s->m.n_layer; i++) {
-            if (st && !before) lctx__undo(s->cache[i], n0);
-            if (!before) continue;
-            lctx_cache_free(st ? s->cache[i] : before[i]);
-            if (st) s->cache[i] = before[i];
-        }
-        if (st) s->n = n0;
-        else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
-    }
-    lctx__delete(&s->alloc, before, bytes);
+    n0 = s->n, fed = s->cache;
+    if (n > s->d.chunk && !(before = lctx__caches_fork(s)))
+        return lctx__tell(&s->refused, LCTX_E_MEMORY, NULL);
+    st = lctx__feed(s, tokens, n, which, logits);
+    if (st && before) s->cache = before, before = fed;
+    else for (i = 0; st && i < s->m.n_layer; i++) lctx__undo(s->cache[i], n0);
+    lctx__caches_free(s, before);
+    if (st) s->n = n0;
+    else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
     return lctx__tell(&s->refused, st, NULL);
 }
 
@@ -6959,12 +6908,10 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork)
 {
     lctx_session *s;
-    lctx_status st;
     if (!session || !fork) return LCTX_E_NULL;
-    if ((st = lctx__session_new(session, &s)) != LCTX_OK) return st;
-    if ((st = lctx__fork_caches(session, s->cache)) != LCTX_OK) lctx_session_free(s);
-    else *fork = s;
-    return st;
+    if (!(s = lctx__session_new(session))) return LCTX_E_MEMORY;
+    *fork = s;
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info)
@@ -6988,9 +6935,10 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
 enum { LCTX__SESSION_WORDS = 9 };
 static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION_WORDS])
 {
-    int64_t h[LCTX__SESSION_WORDS] = { LCTX__MAGIC + 1, 3 };
-    h[2] = s->m.n_layer, h[3] = s->m.n_head, h[4] = s->m.d_model, h[5] = s->m.d_ff;
-    h[6] = s->m.n_vocab, h[7] = s->raw, h[8] = s->n;
+    const int64_t h[LCTX__SESSION_WORDS] = {
+        LCTX__MAGIC + 1, 3, s->m.n_layer, s->m.n_head, s->m.d_model, s->m.d_ff, s->m.n_vocab,
+        s->raw, s->n
+    };
     memcpy(head, h, sizeof h);
 }
 
@@ -7015,20 +6963,16 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     lctx_cache **old = session ? session->cache : NULL, **fresh;
     lctx_status st;
     int32_t i;
-    int64_t bytes;
     if (!session || !read) return LCTX_E_NULL;
     lctx__session_head(session, mine);
     if ((st = lctx__carry_head(&s, head, mine, LCTX__SESSION_WORDS, 8)) != LCTX_OK) return st;
-    bytes = session->m.n_layer * (int64_t)sizeof *fresh;
-    fresh = (lctx_cache **)lctx__new(&session->alloc, bytes);
-    st = fresh ? lctx__fork_caches(session, fresh) : LCTX_E_MEMORY;
+    if (!(fresh = lctx__caches_fork(session))) return LCTX_E_MEMORY;
     for (i = 0; !st && i < session->m.n_layer; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
         if (!st && fresh[i]->n != head[8]) st = LCTX_E_FORMAT;
     }
     if (!st) session->cache = fresh, session->n = head[8], fresh = old;
-    for (i = 0; fresh && i < session->m.n_layer; i++) lctx_cache_free(fresh[i]);
-    lctx__delete(&session->alloc, fresh, bytes);
+    lctx__caches_free(session, fresh);
     return st;
 }
 #endif /* LCTX_NO_MODEL */
