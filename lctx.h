@@ -108,7 +108,7 @@
        d.alloc = &mem;                    // of every cache or session; forks share their prefix
        lctx_status st = lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits);
    LCTX_E_MEMORY says that the bound is reached, and s is as before: free or rewind another sequence
-   (or save it first), and feed again. What one sequence gives back serves the next.
+   (or save it first), and feed again.
 
    RAW KEYS: WHEN
        A cached key is rotated for good: its schedule stays, its distances are as they are. Where
@@ -124,12 +124,11 @@
        Same bits   The same keys give the same bits for any thread count, any split of the work and
                    any chunking of the prompt, on one instruction set. (Under LCTX_HEAVY the keys
                    that stay depend on what had attended when they were chosen, and so on the
-                   chunks.) Every score is one chain of
-                   multiply-adds over the dimensions, every output one chain over the keys of a
-                   leaf, and leaves are merged along a binary tree fixed by the keys' indices. What
-                   is masked or evicted is the identity of that merge, so windows do not disturb
-                   it. (Cuts between spans keep the bits too where they fall between tiles.) The
-                   model step keeps them from tokens to logits.
+                   chunks.) Every score is one chain of multiply-adds over the dimensions, every
+                   output one chain over the keys of a leaf, and leaves are merged along a binary
+                   tree fixed by the keys' indices. What is masked or evicted is the identity of
+                   that merge, so windows do not disturb it. (Cuts between spans keep the bits too
+                   where they fall between tiles.) The model step keeps them from tokens to logits.
        f32         Scores and values are accumulated in f32, whatever the stored type; sums of
                    int8 products exactly, a tile at a time, then in f32 (see ARITHMETIC).
        Angles      position * frequency, cos and sin are computed in double: right to float rounding
@@ -201,17 +200,15 @@
        measured. Lend an allocator that maps them, and make blocks of 2 MiB or more.
 
    THREADS
-       Parallel loops go through one hook, lctx_parallel, a field `par` of whatever computes: null
-       is OpenMP when compiled with it, else serial. Lend threads of your engine through it, or let
-       the library start some:
+       Parallel loops go through one hook, lctx_parallel, a field `par` of whatever computes. Lend
+       threads of your engine through it, or let the library start some:
            lctx_threads_desc d = {0};         // as many as there are processors
            lctx_threads *threads; lctx_threads_create(&d, &threads);
            lctx_parallel par; lctx_threads_parallel(threads, &par);
            attn.par = &par;                   // or job.par, session_desc.par, ...
-       They take part in a loop as they come, wait awake for a moment between loops, then sleep; a
-       loop waits for nobody who has not come. So they keep their speed where other work shares the
-       cores. OpenMP's, which spin while they wait (libgomp's default), lose most of it there unless
-       the environment says OMP_WAIT_POLICY=passive.
+       A loop waits for none of them that has not come, so they keep their speed where other work
+       shares the cores. OpenMP's, which spin while they wait (libgomp's default), lose most of it
+       there unless the environment says OMP_WAIT_POLICY=passive.
        Functions are reentrant; an object (cache, session) is for one thread at a time. Forks share
        blocks by atomic counts, so forks may live on different threads, and so may objects that
        share a pool. A model is read only: any number of sessions may use it at once.
@@ -229,8 +226,7 @@
        LCTX_BF16_DOTS        nonzero: dot products of bf16 are used where there are any; 0: nowhere;
                              by default where they are faster
        LCTX_PTHREADS         lctx_threads are threads of libc (POSIX; mingw-w64 has them too). Wants
-                             gcc or clang, and -pthread. Not defined: OpenMP's when compiled with
-                             it, else the caller alone
+                             gcc or clang, and -pthread
        LCTX_NO_OPENMP        never use OpenMP, even if compiled with it
        LCTX_ASSERT(x)        inner invariants; empty by default
        LCTX_FILE             name by which the header includes itself, default "lctx.h"
@@ -241,11 +237,8 @@
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
        below about 2^-24 of a key's mass are lost in it.
-       Keys that are cached rotated have one schedule for good; where frequencies change
-       mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
        is still open; and selecting or dropping tokens turns what is kept into f16.
-       What a big-endian machine saves only such a machine restores; others refuse it, as _FORMAT.
        SIMD needs gcc or clang; WebAssembly's also -msimd128, since a module cannot ask for it at
        run time; gcc for Windows, unless mended (its bug 54412), -Wa,-muse-unaligned-vector-move.
        Where floats are computed wider (x87), the same bits want -std=c99 or -std=c11: gcc's own
@@ -275,8 +268,8 @@ extern "C" {
 /* ============================================================================ >>api
    Every descriptor is valid when zeroed: 0 means the default that its comment names. Pointers in
    descriptors are borrowed for the call unless said otherwise. Sizes of arrays are in brackets,
-   outermost first; strides are in bytes, and 0 means packed. All
-   functions may be called from any thread (see THREADS); callbacks run with no lock held. */
+   outermost first; strides are in bytes, and 0 means packed. All functions may be called from any
+   thread (see THREADS); callbacks run with no lock held. */
 
 /* ---------------------------------------------------------------------------- >>api-ground */
 #define LCTX_VERSION 0x000100u             /* 0xMMmmpp */
@@ -348,15 +341,12 @@ typedef struct lctx_refusal {
     int32_t status;           /* lctx_status */
     int32_t reserved;
     const char *type;         /* "lctx_span": the struct; null = the call itself */
-    const char *field;        /* "k_pos": its field, or the call's argument; null = none, as where
-                                 memory fails */
-    int64_t index;            /* of the struct where it is one of an array's, or a layer's: span 3,
-                                 layer 7; else -1 */
+    const char *field;        /* "k_pos": its field, or the call's argument; null = none */
+    int64_t index;            /* of the struct in an array, or of its layer: span 3; else -1 */
     int64_t element;          /* of the field where it is an array: position 5; else -1 */
 } lctx_refusal;
 
-/* Element types. int8 values come with f32 scales: value = int8 * scale. LCTX_I4 is for keys and
-   values in native tiles alone, since keys share a scale with their neighbours (see MEMORY). */
+/* Element types (see MEMORY). LCTX_I4 is for keys and values in native tiles alone. */
 typedef enum lctx_type {
     LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_I4, LCTX_TYPE_COUNT
 } lctx_type;
@@ -386,8 +376,7 @@ typedef struct lctx_allocator {
    freed stays, spare, and serves requests of its size: the blocks of caches of one shape are of one
    size, so that any spare one will do. Where a request would pass the bound, and where the other
    allocator has no more, spare memory of other sizes is given back to that one first. Only where
-   that is not enough there is no memory: the call ends with LCTX_E_MEMORY, its object is as before,
-   and once another object was freed or rewound the call may be repeated.
+   that is not enough the call ends with LCTX_E_MEMORY.
    Objects of one pool may live on several threads, if the other allocator is thread-safe (which
    malloc is) and the compiler gcc or clang. The other allocator is called with no lock held. */
 typedef struct lctx_pool_desc {
@@ -414,8 +403,7 @@ LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **po
    LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then. */
 LCTX_API lctx_status lctx_pool_free(lctx_pool *pool);
 
-/* The allocator to hand to objects, for which the pool must outlive them; your own data may use it
-   as well. Errors: LCTX_E_NULL. */
+/* The allocator for objects, which the pool must outlive, and your own data. Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc);
 
 /* Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL. */
@@ -464,9 +452,8 @@ LCTX_API void lctx_threads_free(lctx_threads *threads);
    many there are, and may be lowered. Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par);
 
-/* Called now and then during a long call and at its end, by one thread at a time (number 0 of the
-   loop); done rises to total, in units of that call. Return nonzero to cancel: the call ends with
-   LCTX_E_CANCELLED. */
+/* Called now and then during a long call and at its end, by thread 0 of the loop; done rises to
+   total, in units of that call. Return nonzero to end the call with LCTX_E_CANCELLED. */
 typedef int (*lctx_progress)(void *user, int64_t done, int64_t total);
 
 /* Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure. */
@@ -566,9 +553,8 @@ typedef struct lctx_rope_desc {
     int32_t no_truncate;     /* YARN: nonzero = no floor and ceil of the ramp (HF truncate: false,
                                 gpt-oss). ggml always floors and ceils: 0 */
     double  theta;           /* base; 0 = 10000 */
-    double  factor;          /* s >= 1; 0 = 1. Taken as it is: HF's ctx / orig_ctx, which replaces
-                                a factor where a config gives the original context, is yours to
-                                compute */
+    double  factor;          /* s >= 1; 0 = 1. HF's ctx / orig_ctx, which replaces a factor where
+                                a config gives the original context, is yours to compute */
     double  orig_ctx;        /* L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3,
                                 LONGROPE (there above 1) */
     double  ctx;             /* DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx.
@@ -638,12 +624,12 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
                                     float *growth);
 
 /* Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
-   may not overlap it otherwise. Strides in bytes; 0: packed. Token t stands at position pos[t], or
-   pos0 + t where pos is null; positions may come in any order. Dimensions n_rot .. head_dim-1
-   are copied. With tables of your own (several axes, learned angles), cos and sin [n_tok][n_rot/2],
-   those turn token t just as they are: of the schedule only n_rot and pairing are read, of the job
-   no position. Allocates nothing. Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW,
-   _POS, _XPOS_FAR, _THREADS, a schedule's; nothing is written then. */
+   may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
+   positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
+   own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
+   are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
+   Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+   schedule's; nothing is written then. */
 typedef struct lctx_rope_job {
     int64_t        n_tok;
     int32_t        n_head, head_dim;
@@ -727,13 +713,11 @@ typedef struct lctx_span {
     int64_t n;                           /* keys; 0 is allowed */
     int64_t pos;                         /* position of the first key; the next follow by one. 0 is
                                             position 0 in every span, not "after the span before":
-                                            contexts side by side begin again, blocks come in any
-                                            order */
+                                            contexts side by side begin again */
     int64_t index;                       /* number of the first key in the sequence, which fixes its
                                             leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
-    int32_t group;                       /* 0: seen by all queries; else by those of this group and
-                                            of group 0 */
+    int32_t group;                       /* seen by queries of this group and of 0; 0: by all */
     int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: k_token and v_token from
                                                    tile to tile; 0 = packed, of tiles that hold keys
                                                    and values, and v_head as k_head */
@@ -783,9 +767,8 @@ typedef struct lctx_pattern {
 } lctx_pattern;
 
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
-   they are read; one schedule holds for all of them, whatever held when the keys were stored. So
-   frequencies may change mid-sequence (DYNAMIC, LONGROPE: a schedule for each length), and so may
-   distances: a rule says at which distance a pair counts whose own, m - n, is `window` or more:
+   they are read; one schedule holds for all of them, whatever held when the keys were stored. A
+   rule says at which distance a pair counts whose own, m - n, is `window` or more:
        window + g(m) - g(window) - g(n)
        CLAMP   g(x) = 0              min(m - n, window): ReRoPE (Su, kexue.fm 9708); with a window
                                      and sinks LM-Infinite's cap (2308.16137)
@@ -836,8 +819,7 @@ typedef struct lctx_attn {
     const float *alibi;            /* [n_head] slopes or null */
     const float *sink_logit;       /* [n_head] or null */
     const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks, and tiles all masked
-                                      are not read. n_kv counts the keys of all spans in order.
-                                      Or null */
+                                      are not read; or null. n_kv: keys of all spans in order */
     int64_t bias_head, bias_query; /* strides, bytes; 0 = packed, -1 = the same for all */
     int32_t precise;               /* nonzero: f32 arithmetic for all types (ARITHMETIC) */
     int32_t reserved;
@@ -845,8 +827,7 @@ typedef struct lctx_attn {
     int64_t mass_head;             /* stride, bytes; 0 = packed */
     int64_t mass_queries;          /* only the last so many queries count, <= n_q; 0 = all */
     const lctx_parallel *par;      /* null = default */
-    lctx_progress progress;        /* null = none; on cancelling, out, lse and mass are
-                                      unspecified */
+    lctx_progress progress;        /* or null; on cancelling out, lse and mass are unspecified */
     void   *progress_user;
     lctx_refusal *refused;
 } lctx_attn;
@@ -894,8 +875,7 @@ typedef struct lctx_tiles {
     lctx_refusal *refused;
 } lctx_tiles;
 
-/* Rows to be written into or read from a store or a cache, f32: keys [n][n_head_kv][d_k], values
-   [n][n_head_kv][d_v]. Strides in bytes, 0 = packed. */
+/* Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]. */
 typedef struct lctx_rows {
     int64_t n;
     const float *k, *v;
@@ -995,8 +975,7 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes);
 
-/* The position inside the cache of a query at pos: min(pos, n_sink + window - 1) under LCTX_SINKS,
-   else pos. Rotate q_far to it. */
+/* Where q_far is rotated to: min(pos, n_sink + window - 1) under LCTX_SINKS, else pos. */
 LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
 
 /* The spans that attention of the next token sees, in order; *n gets their number (at most that
@@ -1059,8 +1038,7 @@ typedef struct lctx_retrieve {
     int64_t  window;          /* >= 1 */
     int32_t  n_sink;          /* >= 0 */
     int32_t  reserved;
-    uint8_t *read;            /* [n_head_kv][info.n_block]: set to 1 where a block was read, else
-                                 to 0; or null */
+    uint8_t *read;            /* [n_head_kv][info.n_block]: 1 where read, else 0; or null */
     lctx_refusal *refused;
 } lctx_retrieve;
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
@@ -1200,8 +1178,7 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
    lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-   keys under LCTX_HEAVY), _GLOBAL (a pattern's global positions in a layer that evicts). free takes
-   null too. */
+   keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -1289,7 +1266,11 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #endif
 #if defined(_OPENMP) && !defined(LCTX_NO_OPENMP)
 #  define LCTX__OMP 1
+#  define LCTX__OMP_THREADS omp_get_max_threads()
 #  include <omp.h>
+#else
+#  define LCTX__OMP 0
+#  define LCTX__OMP_THREADS 1
 #endif
 #if defined(LCTX_PTHREADS) && defined(__GNUC__)
 #  define LCTX__PTHREADS 1
@@ -1365,8 +1346,7 @@ LCTX_API const char *lctx_status_text(lctx_status status)
 
 /* ---- refusals */
 
-/* Where a check stands: whom it tells (null: nobody), the struct that it looks at, and that one's
-   place in an array, or -1. */
+/* Where a check stands: whom it tells (or null), the struct that it looks at, its place or -1. */
 typedef struct lctx__site { lctx_refusal *to; const char *type; int64_t index; } lctx__site;
 #define LCTX__SITE(s, type) lctx__site_of((s)->refused, #type, -1)
 
@@ -1454,9 +1434,8 @@ LCTX_API size_t lctx_sizeof(const char *name)
 #define LCTX__SIZEOF(type) { #type, sizeof(type) },
         LCTX__SIZEOF(lctx_refusal) LCTX__SIZEOF(lctx_allocator) LCTX__SIZEOF(lctx_pool_desc)
         LCTX__SIZEOF(lctx_pool_info) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_threads_desc)
-        LCTX__SIZEOF(lctx_rope_desc)
-        LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job) LCTX__SIZEOF(lctx_span)
-        LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
+        LCTX__SIZEOF(lctx_rope_desc) LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job)
+        LCTX__SIZEOF(lctx_span) LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
         LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
@@ -1540,22 +1519,22 @@ static void lctx__delete(const lctx_allocator *a, void *p, int64_t n_bytes)
 
 /* ---- shared counts, flags and locks; a lock is held for a few steps only, so waiting spins */
 #ifdef __GNUC__
+#  define LCTX__LOAD(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#  define LCTX__STORE(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
 static void    lctx__count_up(int64_t *c) { __atomic_add_fetch(c, 1, __ATOMIC_RELAXED); }
 static int64_t lctx__count_down(int64_t *c) { return __atomic_sub_fetch(c, 1, __ATOMIC_ACQ_REL); }
 static int64_t lctx__count(int64_t *c) { return __atomic_load_n(c, __ATOMIC_ACQUIRE); }
-static void    lctx__flag_set(int *f) { __atomic_store_n(f, 1, __ATOMIC_RELAXED); }
-static int     lctx__flag(int *f) { return __atomic_load_n(f, __ATOMIC_RELAXED); }
 static void    lctx__unlock(int *l) { __atomic_store_n(l, 0, __ATOMIC_RELEASE); }
 static void    lctx__lock(int *l)
 {
-    while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE)) while (lctx__flag(l)) {}
+    while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE)) while (LCTX__LOAD(l)) {}
 }
 #else
+#  define LCTX__LOAD(p)     (*(p))
+#  define LCTX__STORE(p, x) (*(p) = (x))
 static void    lctx__count_up(int64_t *c) { ++*c; }
 static int64_t lctx__count_down(int64_t *c) { return --*c; }
 static int64_t lctx__count(int64_t *c) { return *c; }
-static void    lctx__flag_set(int *f) { *(volatile int *)f = 1; }
-static int     lctx__flag(int *f) { return *(volatile int *)f; }
 static void    lctx__unlock(int *l) { (void)l; }
 static void    lctx__lock(int *l) { (void)l; }
 #endif
@@ -1724,18 +1703,14 @@ LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info)
 /* ---- parallel loops */
 static lctx_status lctx__parallel_check(lctx_refusal *to, const lctx_parallel *par)
 {
-    const int bad = par && (par->n_threads < 0 || par->n_threads > LCTX_MAX_THREADS);
-    if (!bad) return LCTX_OK;
-    return lctx__refuse(lctx__site_of(to, "lctx_parallel", -1), LCTX_E_THREADS, "n_threads");
+    const lctx__site at = lctx__site_of(to, "lctx_parallel", -1);
+    if (par) LCTX__IN(par, n_threads, 0, LCTX_MAX_THREADS, THREADS);
+    return LCTX_OK;
 }
 static int32_t lctx__threads(const lctx_parallel *par)
 {
     if (par && par->n_threads > 0) return par->n_threads;
-#ifdef LCTX__OMP
-    return (int32_t)lctx__min(omp_get_max_threads(), LCTX_MAX_THREADS);
-#else
-    return 1;
-#endif
+    return (int32_t)lctx__min(LCTX__OMP_THREADS, LCTX_MAX_THREADS);
 }
 static void lctx__serial(int64_t n, lctx_task task, void *arg)
 {
@@ -1745,7 +1720,7 @@ static void lctx__serial(int64_t n, lctx_task task, void *arg)
 /* The hook where none is given. */
 static void lctx__default_run(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg)
 {
-#ifdef LCTX__OMP
+#if LCTX__OMP
     int64_t i;
     (void)user;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
@@ -1874,7 +1849,7 @@ static void *lctx__worker(void *user)
     int seen = 0, seat;
     for (;;) {
         seen = lctx__await(t, &t->loops, seen, 0);
-        if (lctx__flag(&t->stop)) return NULL;
+        if (LCTX__LOAD(&t->stop)) return NULL;
         seat = __atomic_fetch_sub(&t->seats, 1, __ATOMIC_ACQUIRE);
         if (seat < 1) continue;
         lctx__take_tasks(t, seat);
@@ -1916,7 +1891,7 @@ static void lctx__threads_start(lctx_threads *t, int32_t n, int32_t spin)
 static void lctx__threads_stop(lctx_threads *t)
 {
     int32_t i;
-    lctx__flag_set(&t->stop);
+    LCTX__STORE(&t->stop, 1);
     lctx__announce(t, t->par.n_threads);
     for (i = 1; i < t->par.n_threads; i++) (void)pthread_join(t->workers[i - 1], NULL);
     (void)pthread_cond_destroy(&t->gone.ring);
@@ -1928,12 +1903,7 @@ static int32_t lctx__processors(void) { return lctx__threads(NULL); }
 static void lctx__threads_start(lctx_threads *t, int32_t n, int32_t spin)
 {
     (void)spin;
-    t->par.run = lctx__default_run, t->par.n_threads = 1;
-#ifdef LCTX__OMP
-    t->par.n_threads = n;
-#else
-    (void)n;
-#endif
+    t->par.run = lctx__default_run, t->par.n_threads = LCTX__OMP ? n : 1;
 }
 static void lctx__threads_stop(lctx_threads *t) { (void)t; }
 #endif
@@ -1942,12 +1912,11 @@ LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_thr
 {
     lctx_allocator alloc;
     lctx_threads *t;
+    lctx__site at;
     int64_t n, bytes;
     if (!desc || lctx__begin(desc->refused, threads ? NULL : "threads")) return LCTX_E_NULL;
-    if (desc->n_threads < 0 || desc->n_threads > LCTX_MAX_THREADS)
-        return lctx__refuse(LCTX__SITE(desc, lctx_threads_desc), LCTX_E_THREADS, "n_threads");
-    if (desc->spin < -1)
-        return lctx__refuse(LCTX__SITE(desc, lctx_threads_desc), LCTX_E_COUNT, "spin");
+    at = LCTX__SITE(desc, lctx_threads_desc);
+    LCTX__IN(desc, n_threads, 0, LCTX_MAX_THREADS, THREADS); LCTX__FROM(desc, spin, -1, COUNT);
     n = desc->n_threads ? desc->n_threads : lctx__processors();
     n = lctx__min(lctx__max(n, 1), LCTX_MAX_THREADS);
     alloc = lctx__allocator(desc->alloc);
@@ -2118,8 +2087,7 @@ typedef struct lctx__tile {
     float *w_low;                    /* [rows] weights times lows */
     float *w_scale, *share;          /* of integers: [rows] what a whole weight of 1 is worth;
                                         [LCTX_TILE] what a weight of 1 is as a whole number */
-    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: the running softmax; for mass,
-                                        m is the rows' lse */
+    float *m, *l, *acc;              /* [rows], [rows], [rows][d_v]: softmax; for mass m is lse */
     float *mass;                     /* [LCTX_TILE] what mass adds to */
 } lctx__tile;
 
@@ -2251,14 +2219,6 @@ static int lctx__has(int isa)
     return lctx__set(isa) != NULL;
 #endif
 }
-
-#ifdef __GNUC__
-#  define LCTX__LOAD(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
-#  define LCTX__STORE(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
-#else
-#  define LCTX__LOAD(p)     (*(p))
-#  define LCTX__STORE(p, x) (*(p) = (x))
-#endif
 
 static const lctx__ops *lctx__use(void)      /* idempotent, so a race is harmless */
 {
@@ -2644,8 +2604,7 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
 }
 
 #define LCTX__ALL(table) (table), sizeof(table) / sizeof *(table)
-/* Strides of f32: as given, if they are as long as what they step over, even, and n of them within
-   memory; or packed. */
+/* Strides of f32, packed or as given: as long as what they step over, even, n of them in memory. */
 typedef struct lctx__stride {
     const char *field;
     int64_t given, *to, packed, least, n;
@@ -2972,9 +2931,9 @@ static char *lctx__place_at(const lctx__place *p, int64_t i)
     return p->at + i / p->group * p->step + i % p->group * p->size;
 }
 
-/* ---- 4 bits: codes 0 .. 15 over a range, value = low + step * code. low and step are bf16, in the
-   halves of one word; low is rounded down and step up, so that the range holds what it was made of.
-   The value is rounded once: a product of 8 and 4 bits is exact. */
+/* ---- 4 bits: value = low + step * code. low and step are bf16, in the halves of one word; low is
+   rounded down and step up, so that the range holds what it was made of. The value is rounded once:
+   a product of 8 and 4 bits is exact. */
 #define LCTX__NO_RANGE 0x7fc07fc0u      /* of NaN */
 
 /* The bf16 at or below x, as the upper half of a word. */
@@ -3082,8 +3041,7 @@ static void lctx__put_tile(int64_t d, int64_t n, const char *keys, int64_t strid
     memcpy(p.bad, words, sizeof words);
 }
 
-/* One row, f32 to its place: converted a piece at a time, then scattered; zeros up to the padded
-   dimension. */
+/* One row, f32 to its place: converted a piece at a time, then scattered; zeros as padding. */
 static void lctx__put(int type, int64_t d, const float *src, lctx__place p)
 {
     float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f, piece[64];
@@ -3131,8 +3089,7 @@ static void lctx__move_row(int type, const lctx__place *from, const lctx__place 
         else memcpy(lctx__place_at(to, i), lctx__place_at(from, i), (size_t)from->size);
     if (type == LCTX_I8 || type == LCTX_I4) memcpy(to->scale, from->scale, 4);
 }
-/* One token's key and value from lane to lane of two tiles of a head. 4-bit keys leave their
-   neighbours, and so become f16. */
+/* One token's key and value from tile to tile. 4-bit keys leave their neighbours: f16 from then. */
 static void lctx__move_key(int type, int64_t d, char *from, int64_t lane, char *to, int64_t to_lane)
 {
     const int to_type = type == LCTX_I4 ? LCTX_F16 : type;
@@ -3173,8 +3130,7 @@ static lctx_status lctx__rows_check(const lctx_rows *r, int64_t h, int64_t d_k, 
     return lctx__strides(at, LCTX__ALL(strides));
 }
 
-/* Rows at .. at+n-1 of `r` become tokens first .. of the store, but for 4-bit keys; everything
-   checked before. */
+/* Rows at .. at+n-1 of `r`, checked, become tokens first .. of the store, but for 4-bit keys. */
 static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows *r, int64_t at,
                              int64_t n)
 {
@@ -3194,16 +3150,6 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
         }
     }
 }
-/* The keys of whole tiles, of 4 bits. */
-static void lctx__write_tiles(const lctx_tiles *t, int64_t first, const lctx_rows *r)
-{
-    int64_t i, g;
-    for (g = 0; g < t->n_head_kv; g++)
-        for (i = 0; i < r->n; i += LCTX_TILE)
-            lctx__put_tile(t->d_k, lctx__min(r->n - i, LCTX_TILE),
-                           (const char *)r->k + g * r->k_head + i * r->k_token, r->k_token,
-                           lctx__tile_at(t, g, first + i));
-}
 
 /* Is first .. first+n-1 a range of the store? */
 static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t n)
@@ -3221,6 +3167,7 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
 {
     lctx_rows full;
     lctx_status st;
+    int64_t i, g;
     if (rows) (void)lctx__begin(rows->refused, tiles ? NULL : "tiles");
     if (!tiles || lctx__begin(tiles->refused, rows ? NULL : "rows")) return LCTX_E_NULL;
     if ((st = lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap")) != LCTX_OK) return st;
@@ -3229,7 +3176,11 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     if (tiles->k_type == LCTX_I4 && first % LCTX_TILE)
         return lctx__tell(tiles->refused, LCTX_E_SPAN, "first");
     lctx__write_rows(tiles, first, &full, 0, rows->n);
-    if (tiles->k_type == LCTX_I4) lctx__write_tiles(tiles, first, &full);
+    for (g = 0; tiles->k_type == LCTX_I4 && g < tiles->n_head_kv; g++)
+        for (i = 0; i < rows->n; i += LCTX_TILE)
+            lctx__put_tile(tiles->d_k, lctx__min(rows->n - i, LCTX_TILE),
+                           (const char *)full.k + g * full.k_head + i * full.k_token, full.k_token,
+                           lctx__tile_at(tiles, g, first + i));
     return LCTX_OK;
 }
 
@@ -3469,16 +3420,13 @@ static lctx_status lctx__pattern_check(lctx_refusal *to, const lctx_pattern *p, 
 {
     const lctx__site at = lctx__site_of(to, "lctx_pattern", index);
     const int64_t top = LCTX__MAX_POS;
-    const int64_t local = p->kind == LCTX_PATTERN_STRIDED ? p->local : 0;
-    const int64_t summary = p->kind == LCTX_PATTERN_FIXED ? p->summary : 0;
-    const int64_t back = p->kind == LCTX_PATTERN_BLOCKS ? p->back : 0;
     int64_t i;
     LCTX__IN(p, kind, 0, LCTX_PATTERN_COUNT - 1, ENUM);
     if (p->kind != LCTX_PATTERN_ALL) LCTX__IN(p, length, 1, top, LENGTH);
     if (p->kind == LCTX_PATTERN_DILATED) LCTX__IN(p, dilation, 1, p->length, DILATION);
-    LCTX__IS(local, local >= 0 && local <= top, LOCAL);
-    LCTX__IS(summary, summary >= 0 && (!summary || summary <= p->length), LOCAL);
-    LCTX__IS(back, back >= 0 && back <= top, LOCAL);
+    if (p->kind == LCTX_PATTERN_STRIDED) LCTX__IN(p, local, 0, top, LOCAL);
+    if (p->kind == LCTX_PATTERN_FIXED) LCTX__IN(p, summary, 0, p->length, LOCAL);
+    if (p->kind == LCTX_PATTERN_BLOCKS) LCTX__IN(p, back, 0, top, LOCAL);
     LCTX__IN(p, n_global, 0, top, GLOBAL);
     if (!p->global) LCTX__IN(p, global0, 0, top - p->n_global, GLOBAL);
     for (i = 0; p->global && i < p->n_global; i++)
@@ -3552,8 +3500,7 @@ static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
     return lctx__strides(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
 }
 
-/* In how many sets does leaf >> shift cut the spans' leaves? *nth, if given, gets the number of set
-   n in their order. */
+/* In how many sets does leaf >> shift cut the spans' leaves? *nth, or null, gets that of set n. */
 static int64_t lctx__parts(const lctx__plan *p, int shift, int64_t n, int64_t *nth)
 {
     int64_t i, next = 0, last = -1, count = 0;
@@ -3640,8 +3587,7 @@ static void lctx__turns_carve(lctx__plan *p, lctx__carver *r)
 }
 
 /* What a task is at: one KV head or all, one block of queries, one set of leaves. Rows are in the
-   order of KV head, query, head in the group. Of the block those queries are in hand that may see
-   the span in hand. */
+   order of KV head, query, head in the group. In hand are the queries that may see the span. */
 typedef struct lctx__work {
     const lctx__plan *p;
     const lctx__ops *ops;
@@ -4020,12 +3966,6 @@ static uint64_t lctx__visible(const lctx_attn *a, int64_t head, int64_t pos, int
     return see & live;
 }
 
-/* Does a query at pos see every key up to position last? */
-static int lctx__sees_all(const lctx_attn *a, int64_t pos, int64_t last)
-{
-    return !a->pattern && (a->mask == LCTX_MASK_NONE || last <= pos) && a->window > pos;
-}
-
 /* The positions of a span's keys in a head, if they are listed. */
 static const int64_t *lctx__list(const lctx_span *s, int64_t head)
 {
@@ -4039,9 +3979,10 @@ static uint64_t lctx__visible_keys(const lctx_attn *a, const lctx_span *s, int64
                                    int64_t pos, int64_t lane0, uint64_t live)
 {
     const int64_t *list = lctx__list(s, head), last = lctx__min(lane0 + LCTX_TILE, s->n);
+    const int64_t top = list ? list[last - 1] : s->pos + last - 1;
     int64_t j = lctx__max(lane0, 0), end;
     uint64_t see = 0;
-    if (lctx__sees_all(a, pos, list ? list[last - 1] : s->pos + last - 1)) return live;
+    if (!a->pattern && (a->mask == LCTX_MASK_NONE || top <= pos) && a->window > pos) return live;
     if (!list) return lctx__visible(a, h, pos, s->pos + lane0, live);
     for (; j < last; j = end) {
         for (end = j + 1; end < last && list[end] == list[end - 1] + 1; end++) {}
@@ -4052,8 +3993,7 @@ static uint64_t lctx__visible_keys(const lctx_attn *a, const lctx_span *s, int64
 }
 
 /* The dense bias of a query and a head on the tile whose lane 0 is the span's key lane0, as words,
-   0 where no key stands. What comes two tiles later is fetched: so many rows in step are more than
-   the hardware foresees. */
+   0 where no key stands. It fetches two tiles ahead: the hardware does not foresee so many rows. */
 static void lctx__bias_words(const lctx__work *w, const lctx_span *s, int64_t lane0, int64_t t,
                              int64_t h, uint32_t *x)
 {
@@ -4078,8 +4018,7 @@ static uint64_t lctx__unhidden(const uint32_t *x)
     return see;
 }
 
-/* Masks of the rows in hand. Returns 0 where no row sees anything; t.see is null where all rows see
-   all keys. */
+/* Masks of the rows in hand; t.see is null where they see all keys. Returns 0 if they see none. */
 static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, uint64_t live)
 {
     const lctx_attn *a = &w->p->a;
@@ -4124,8 +4063,7 @@ static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t lane0)
     w->t.bias = w->bias;
 }
 
-/* n int8 tokens' scales in a foreign layout, gathered to out; lanes of no key get 0. Null for other
-   types. */
+/* n int8 tokens' scales in a foreign layout, gathered, 0 in lanes of no key; null: another type. */
 static const float *lctx__gather_scales(int type, const float *base, int64_t token, int64_t at,
                                         int64_t n, float *out)
 {
@@ -4354,43 +4292,33 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
    subtrees from left to right; its top two are merged as soon as the next leaf lies outside of the
    smallest subtree that holds both. Which leaves meet in which order is so a matter of their
    numbers alone, whoever computes them; what sees nothing is not there, and is the identity. */
-static void lctx__fold_top(lctx__work *w)
-{
-    w->top--;
-    w->ops->fold(w->all, w->p->d_v, w->stack[w->top - 1].mla, w->stack[w->top].mla);
-}
 static void lctx__fold_before(lctx__work *w, int64_t leaf)
 {
-    while (w->top >= 2) {
-        uint64_t ab = (uint64_t)(w->stack[w->top - 2].leaf ^ w->stack[w->top - 1].leaf);
-        uint64_t bc = (uint64_t)(w->stack[w->top - 1].leaf ^ leaf);
+    for (; w->top >= 2; w->top--) {
+        const lctx__part *a = &w->stack[w->top - 2], *b = a + 1;
+        const uint64_t ab = (uint64_t)(a->leaf ^ b->leaf), bc = (uint64_t)(b->leaf ^ leaf);
         if (!(ab < bc && ab < (ab ^ bc))) break;    /* highest bit: a, b meet above b and leaf */
-        lctx__fold_top(w);
+        w->ops->fold(w->all, w->p->d_v, a->mla, b->mla);
     }
 }
 
-/* What saw nothing; the first weights of a row find zeros where they are added. */
-static void lctx__part_empty(const lctx__part *part, int64_t rows)
-{
-    int64_t i;
-    for (i = 0; i < rows; i++) part->mla[0][i] = -FLT_MAX, part->mla[1][i] = 0;
-}
-
-/* Makes the top of the stack the part of `leaf`. */
+/* Makes the top of the stack the part of `leaf`; a new one saw nothing yet. The first weights of a
+   row find zeros where they are added. */
 static void lctx__work_leaf(lctx__work *w, int64_t leaf)
 {
-    if (!w->top || w->stack[w->top - 1].leaf != leaf) {
-        lctx__fold_before(w, leaf);
-        LCTX_ASSERT(w->top < w->p->depth);
-        w->stack[w->top].leaf = leaf;
-        lctx__part_empty(&w->stack[w->top++], w->all);
-    }
+    lctx__part *part;
+    int64_t i;
+    if (w->top && w->stack[w->top - 1].leaf == leaf) return;
+    lctx__fold_before(w, leaf);
+    LCTX_ASSERT(w->top < w->p->depth);
+    part = &w->stack[w->top++], part->leaf = leaf;
+    for (i = 0; i < w->all; i++) part->mla[0][i] = -FLT_MAX, part->mla[1][i] = 0;
 }
 
 static void lctx__fold_all(lctx__work *w)
 {
     if (!w->top) lctx__work_leaf(w, 0);            /* nothing seen at all */
-    while (w->top >= 2) lctx__fold_top(w);
+    lctx__fold_before(w, -1);                      /* lies outside of all subtrees */
 }
 
 /* Points the kernel's tile at the rows of the KV head in hand and their part. */
@@ -4549,8 +4477,7 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i)
     }
 }
 
-/* The first tile at or after i that any row of the task sees, or n. Later queries see the most, and
-   are asked first. */
+/* The first tile at or after i that any row of the task sees, or n. Later queries see the most. */
 static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
 {
     const lctx_attn *a = &w->p->a;
@@ -4642,14 +4569,6 @@ static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t th
     w->t.dist = w->dist, w->t.soon = &w->soon;
 }
 
-/* Number, as leaf >> shift, of set n of the plan's leaves. */
-static int64_t lctx__nth_part(const lctx__plan *p, int64_t n)
-{
-    int64_t part = 0;
-    (void)lctx__parts(p, p->shift, n, &part);
-    return part;
-}
-
 static float *lctx__kept(const lctx__plan *p, int64_t i)
 {
     return (float *)(void *)(p->scratch + p->threads * p->thread_bytes) + i * p->part_floats;
@@ -4659,17 +4578,17 @@ static float *lctx__kept(const lctx__plan *p, int64_t i)
 static void lctx__report(lctx__plan *p)
 {
     if (p->a.progress && p->a.progress(p->a.progress_user, lctx__count(&p->begun), p->n_all))
-        lctx__flag_set(&p->cancelled);
+        LCTX__STORE(&p->cancelled, 1);
 }
 
 /* Counts a task that goes through the spans, and begins it; 0 if it shall not be done. */
 static int lctx__task_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t thread)
 {
-    if (lctx__flag(&p->cancelled)) return 0;
+    if (LCTX__LOAD(&p->cancelled)) return 0;
     lctx__count_up(&p->begun);
     if (thread == 0) lctx__report(p);
     lctx__work_begin(w, p, i, thread);
-    if (p->n_part > 1) w->part = lctx__nth_part(p, w->part);
+    if (p->n_part > 1) (void)lctx__parts(p, p->shift, w->part, &w->part);
     return 1;
 }
 
@@ -4699,11 +4618,12 @@ static void lctx__join_task(void *arg, int64_t i, int32_t thread)
 {
     lctx__plan *p = (lctx__plan *)arg;
     lctx__work w;
-    int64_t n;
-    if (lctx__flag(&p->cancelled)) return;
+    int64_t n, part = 0;
+    if (LCTX__LOAD(&p->cancelled)) return;
     lctx__work_begin(&w, p, i * p->n_part, thread);
     for (n = 0; n < p->n_part; n++) {
-        lctx__work_leaf(&w, lctx__nth_part(p, n));
+        (void)lctx__parts(p, p->shift, n, &part);
+        lctx__work_leaf(&w, part);
         lctx__part_place(&w.stack[w.top - 1], lctx__kept(p, i * p->n_part + n), w.all);
     }
     lctx__fold_all(&w);
@@ -4720,7 +4640,7 @@ static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
     int64_t q0, row, t, h;
     if (!lctx__task_begin(&w, p, i, thread)) return;
     w.mass = 1, w.top = 1;
-    for (q0 = a->n_q - a->mass_queries; q0 < a->n_q && !lctx__flag(&p->cancelled);
+    for (q0 = a->n_q - a->mass_queries; q0 < a->n_q && !LCTX__LOAD(&p->cancelled);
          q0 += p->q_block) {
         lctx__work_queries(&w, q0);
         for (row = 0; row < w.all; row++) {
@@ -4820,8 +4740,7 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
 typedef struct lctx__block { int64_t refs, bytes; } lctx__block;   /* what it holds follows: */
 static char *lctx__contents(const lctx__block *b) { return (char *)(uintptr_t)b + LCTX__ALIGN; }
 
-/* The tokens from id * block on. 4-bit keys are made a tile at a time: until a tile is full, and a
-   while longer, its keys are open, that is f16 tiles without values. */
+/* The tokens from id * block on. Open keys (see MEMORY) are f16 tiles without values. */
 typedef struct lctx__slot {
     int64_t      id;
     lctx__block *block;
@@ -4920,8 +4839,7 @@ static void lctx__summarise(const lctx_cache *c, lctx__block *b)
     }
 }
 
-/* What a selection of n tokens a head takes, and where its parts stand in b, if that is there. It
-   is never changed. */
+/* A selection of n tokens a head, which is never changed: its tiles, in b if that is there. */
 static lctx_tiles lctx__kept_tiles(const lctx_cache *c, const lctx__block *b, int64_t n)
 {
     lctx_tiles t = c->tiles;
@@ -5091,10 +5009,6 @@ static int64_t lctx__open_min(const lctx_cache *c)
         if (from > c->slot[i - 1].id * c->d.block) break;
     }
     return from;
-}
-static int64_t lctx__rewind_min(const lctx_cache *c)
-{
-    return lctx__max(lctx__window_min(c), lctx__open_min(c));
 }
 /* Of the window of a query at pos, are all keys before `end` held? */
 static int lctx__window_held(const lctx_cache *c, int64_t pos, int64_t end)
@@ -5426,8 +5340,7 @@ static lctx_status lctx__mass_reserve(lctx_cache *c, int64_t n)
     c->mass = mass, c->cap_mass = cap;
     return LCTX_OK;
 }
-/* Opens accounts for tokens c->n .. n-1; what the others hold is remembered, should the append be
-   undone. */
+/* Opens accounts for tokens c->n .. n-1, and remembers the others, should that be undone. */
 static void lctx__mass_begin(lctx_cache *c, int64_t n)
 {
     const int64_t held = lctx__held(c), one = c->d.n_head_kv * c->cap_mass;
@@ -5617,13 +5530,14 @@ static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int
     return n;
 }
 
-/* All spans in order: what was kept, then the blocks. Returns their number; writes up to cap. */
-static int64_t lctx__cache_spans(const lctx_cache *c, int64_t tile, lctx_span *spans, int64_t cap)
+/* All spans: what was kept, n_slot blocks, listed or first. Returns how many; writes up to cap. */
+static int64_t lctx__cache_spans(const lctx_cache *c, const int64_t *list, int64_t n_slot,
+                                 int64_t tile, lctx_span *spans, int64_t cap)
 {
     int64_t i, n = c->n_kept > 0;
     if (n && cap > 0) spans[0] = lctx__kept_span(c);
-    for (i = 0; i < c->n_slot; i++)
-        n += lctx__slot_spans(c, &c->slot[i], tile, n < cap ? spans + n : NULL,
+    for (i = 0; i < n_slot; i++)
+        n += lctx__slot_spans(c, &c->slot[list ? list[i] : i], tile, n < cap ? spans + n : NULL,
                               lctx__max(cap - n, 0));
     return n;
 }
@@ -5633,7 +5547,7 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
 {
     if (!cache || !n || (cap > 0 && !spans)) return LCTX_E_NULL;
     if (cap < 0) return LCTX_E_COUNT;
-    *n = lctx__cache_spans(cache, lctx__tile_of(cache->n), spans, cap);
+    *n = lctx__cache_spans(cache, NULL, cache->n_slot, lctx__tile_of(cache->n), spans, cap);
     return LCTX_OK;
 }
 
@@ -5679,8 +5593,7 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     return lctx__attn_check(out);
 }
 
-/* ---- Which of its keys are open depends on the query's tile alone, and not on what else is there:
-   so the bits are the same for any chunking. Queries are attended tile by tile then. */
+/* ---- open keys: which they are depends on a query's tile; these are attended one by one */
 
 /* The tile of a query; beyond the end that of the next token, for no tile after it is full. */
 static int64_t lctx__query_tile(const lctx_cache *c, const lctx_attn *a, int64_t t)
@@ -5728,8 +5641,7 @@ static lctx_attn lctx__attn_queries(const lctx_attn *attn, int64_t t, int64_t n)
     return a;
 }
 
-/* `own` bytes and scratch for the greatest of these parts: over the same keys, as many queries need
-   as much. */
+/* `own` bytes and scratch for the greatest of these parts; as many queries need as much. */
 static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, int64_t own,
                                     size_t *bytes)
 {
@@ -5750,30 +5662,67 @@ static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, 
     return lctx__fits(own) ? LCTX_OK : lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
 }
 
-/* Slots that are open: each may give a span more than counted. */
-static int64_t lctx__n_open(const lctx_cache *c)
-{
-    int64_t i, n = 0;
-    for (i = 0; i < c->n_slot; i++) n += c->slot[i].open != NULL;
-    return n;
-}
-
 /* Bytes of the cache's own account of mass, where this attention adds to it. */
 static int64_t lctx__account_bytes(const lctx_cache *c, const lctx_attn *a)
 {
     return c->mass && a->mass == c->mass ? lctx__mass_bytes(c, c->cap_mass) / 3 : 0;
 }
 
-/* Scratch: first the spans, then the account of mass as it was, then lse if mass needs it and
-   nobody else, then attention's own. */
-static int64_t lctx__spans_bytes(const lctx_cache *c, const lctx_attn *a, int64_t *n_span,
-                                 int64_t *lse_at)
+/* A span in head g alone. */
+static lctx_span lctx__span_head(lctx_span s, int64_t g)
 {
-    const int64_t lse = a->mass && !a->lse ? lctx__mul(a->n_head * (int64_t)4, a->n_q) : 0;
-    *n_span = lctx__cache_spans(c, c->n, NULL, 0) + lctx__n_open(c);
-    *lse_at = lctx__round_up(*n_span * (int64_t)sizeof(lctx_span) + lctx__account_bytes(c, a),
-                             LCTX__ALIGN);
-    return lctx__add(LCTX__ALIGN + *lse_at, lctx__round_up(lse, LCTX__ALIGN));
+    s.k = (const char *)s.k + g * s.k_head;
+    s.v = (const char *)s.v + g * (s.v_head ? s.v_head : s.k_head);
+    if (s.k_pos) s.k_pos += g * s.n;
+    return s;
+}
+
+/* What is read: all blocks, or some in one KV head. It precedes attention's own scratch. */
+typedef struct lctx__reading {
+    float     *bound;      /* [n_slot] of a choice, as the next two */
+    uint32_t  *rank;
+    int64_t   *list;       /* [n] the blocks; null: all */
+    int64_t    n, head;
+    lctx_span *spans;      /* [cap] theirs */
+    int64_t    cap;
+    float     *account;    /* of mass, as it was */
+    float     *lse;        /* if mass needs it and nobody else */
+} lctx__reading;
+static int64_t lctx__reading_carve(const lctx_cache *c, const lctx_attn *a, int choice, void *at,
+                                   lctx__reading *x)
+{
+    lctx__carver r = lctx__carver_of(at);
+    int64_t i;
+    x->n = c->n_slot, x->head = 0;
+    x->cap = lctx__cache_spans(c, NULL, c->n_slot, c->n, NULL, 0);
+    for (i = 0; i < c->n_slot; i++) x->cap += c->slot[i].open != NULL;    /* may give two */
+    x->bound = choice ? (float *)lctx__carve(&r, x->n, 4) : NULL;
+    x->rank = choice ? (uint32_t *)lctx__carve(&r, x->n, 4) : NULL;
+    x->list = choice ? (int64_t *)lctx__carve(&r, x->n, 8) : NULL;
+    x->spans = (lctx_span *)lctx__carve(&r, x->cap, (int64_t)sizeof *x->spans);
+    x->account = (float *)lctx__carve(&r, lctx__account_bytes(c, a), 1);
+    x->lse = a->mass && !a->lse ? (float *)lctx__carve(&r, a->n_q, a->n_head * (int64_t)4) : NULL;
+    return lctx__add(r.used, LCTX__ALIGN);
+}
+
+/* Attention over it, by parts of the queries that see the same spans. */
+static lctx_status lctx__attend_parts(const lctx_cache *c, const lctx__reading *x, lctx_attn *a,
+                                      char *scratch, size_t bytes)
+{
+    int64_t t = 0, n, i, tile;
+    lctx_attn part;
+    lctx_status st;
+    do {
+        n = lctx__query_run(c, a, t, &tile), a->spans = x->spans;
+        a->n_spans = lctx__cache_spans(c, x->list, x->n, tile, x->spans, x->cap);
+        for (i = 0; x->list && i < a->n_spans; i++)
+            x->spans[i] = lctx__span_head(x->spans[i], x->head);
+        part = lctx__attn_queries(a, t, n);
+        st = lctx_attend(&part, scratch, bytes);
+        if (!st && n < a->n_q && a->progress && a->progress(a->progress_user, t + n, a->n_q))
+            st = lctx__tell(a->refused, LCTX_E_CANCELLED, NULL);
+    } while (!st && (t += n) < a->n_q);
+    return st;
 }
 
 /* A span without memory over tokens from .. to-1: for asking how much scratch they need. */
@@ -5806,8 +5755,8 @@ static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS])
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes)
 {
-    int64_t n_span, lse_at;
     lctx_span runs[LCTX__RUNS];
+    lctx__reading x;
     lctx_attn a;
     lctx_status st;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
@@ -5815,37 +5764,30 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
     lctx__cache_runs(cache, runs);
     a.spans = runs, a.n_spans = LCTX__RUNS;
-    return lctx__parts_size(cache, &a, lctx__spans_bytes(cache, &a, &n_span, &lse_at), bytes);
+    return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 0, NULL, &x), bytes);
 }
 
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes)
 {
-    int64_t n_span, bytes, lse_at, t, n, tile;
-    lctx_attn a, part;
-    lctx_span *spans;
+    lctx__reading x;
+    lctx_attn a;
     lctx_status st;
+    int64_t bytes;
     size_t account;
     if (!attn || lctx__begin(attn->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
     if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
-    bytes = lctx__spans_bytes(cache, &a, &n_span, &lse_at);
+    bytes = lctx__reading_carve(cache, &a, 0, NULL, &x);
     if (!lctx__fits(bytes)) return lctx__tell(a.refused, LCTX_E_OVERFLOW, NULL);
     if (!scratch || scratch_bytes < (size_t)bytes)
         return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
-    spans = (lctx_span *)(void *)lctx__aligned(scratch);
-    if (a.mass && !a.lse) a.lse = (float *)(void *)((char *)spans + lse_at), a.lse_token = 0;
+    (void)lctx__reading_carve(cache, &a, 0, lctx__aligned(scratch), &x);
+    if (x.lse) a.lse = x.lse, a.lse_token = 0;
     if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
-    t = 0, account = (size_t)lctx__account_bytes(cache, &a);
-    if (account) memcpy(spans + n_span, cache->mass, account);
-    do {
-        n = lctx__query_run(cache, &a, t, &tile);
-        a.spans = spans, a.n_spans = lctx__cache_spans(cache, tile, spans, n_span);
-        part = lctx__attn_queries(&a, t, n);
-        st = lctx_attend(&part, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
-        if (!st && n < a.n_q && a.progress && a.progress(a.progress_user, t + n, a.n_q))
-            st = lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
-    } while (!st && (t += n) < a.n_q);
-    if (st && account) memcpy(cache->mass, spans + n_span, account);
+    account = (size_t)lctx__account_bytes(cache, &a);
+    if (account) memcpy(x.account, cache->mass, account);
+    st = lctx__attend_parts(cache, &x, &a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
+    if (st && account) memcpy(cache->mass, x.account, account);
     return st;
 }
 
@@ -5914,49 +5856,23 @@ LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn 
     return LCTX_OK;
 }
 
-/* Work of a retrieval, for one KV head at a time; n places each. */
-typedef struct lctx__choice {
-    float     *bound;
-    uint32_t  *rank;
-    int64_t   *list;
-    lctx_span *spans;      /* one more, and one for each open slot */
-} lctx__choice;
-static int64_t lctx__choice_carve(const lctx_cache *c, void *at, lctx__choice *x)
-{
-    const int64_t n = c->n_slot;
-    lctx__carver r = lctx__carver_of(at);
-    x->bound = (float *)lctx__carve(&r, n, 4);
-    x->rank = (uint32_t *)lctx__carve(&r, n, 4);
-    x->list = (int64_t *)lctx__carve(&r, n, 8);
-    x->spans = (lctx_span *)lctx__carve(&r, n + lctx__n_open(c) + 1, (int64_t)sizeof(lctx_span));
-    return lctx__add(r.used, LCTX__ALIGN);
-}
-
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
                                               size_t *bytes)
 {
     lctx_span runs[LCTX__RUNS];
-    lctx__choice x;
+    lctx__reading x;
     lctx_attn a;
     lctx_status st;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
         return LCTX_E_NULL;
     if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
     a = lctx__attn_head(&a, 0);
-    return lctx__parts_size(cache, &a, lctx__choice_carve(cache, NULL, &x), bytes);
+    return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 1, NULL, &x), bytes);
 }
 
-/* A span in head g alone. */
-static lctx_span lctx__span_head(lctx_span s, int64_t g)
-{
-    s.k = (const char *)s.k + g * s.k_head;
-    s.v = (const char *)s.v + g * (s.v_head ? s.v_head : s.k_head);
-    if (s.k_pos) s.k_pos += g * s.n;
-    return s;
-}
-/* Which blocks head g reads; returns how many. */
-static int64_t lctx__retrieve_choose(const lctx_cache *c, const lctx_attn *a,
-                                     const lctx_retrieve *r, int64_t g, lctx__choice *x)
+/* Which blocks head g reads. */
+static void lctx__retrieve_choose(const lctx_cache *c, const lctx_attn *a, const lctx_retrieve *r,
+                                  int64_t g, lctx__reading *x)
 {
     const int64_t recent = c->n - lctx__min(r->window, c->n);
     int64_t i, must = 0;
@@ -5968,21 +5884,9 @@ static int64_t lctx__retrieve_choose(const lctx_cache *c, const lctx_attn *a,
         else x->rank[i] = lctx__order(x->bound[i]);
         if (r->read) r->read[g * c->n_slot + i] = 0;
     }
-    must += lctx__min(r->n_top, c->n_slot - must);
-    lctx__choose(x->rank, c->n_slot, must, x->list);
-    for (i = 0; r->read && i < must; i++) r->read[g * c->n_slot + x->list[i]] = 1;
-    return must;
-}
-/* Their spans, as queries in a tile see them; returns how many. */
-static int64_t lctx__retrieve_spans(const lctx_cache *c, int64_t g, int64_t n_chosen, int64_t tile,
-                                    lctx__choice *x)
-{
-    int64_t i, n = 0;
-    if (c->n_kept) x->spans[n++] = lctx__kept_span(c);
-    for (i = 0; i < n_chosen; i++)
-        n += lctx__slot_spans(c, &c->slot[x->list[i]], tile, x->spans + n, 3);
-    for (i = 0; i < n; i++) x->spans[i] = lctx__span_head(x->spans[i], g);
-    return n;
+    x->n = must + lctx__min(r->n_top, c->n_slot - must), x->head = g;
+    lctx__choose(x->rank, c->n_slot, x->n, x->list);
+    for (i = 0; r->read && i < x->n; i++) r->read[g * c->n_slot + x->list[i]] = 1;
 }
 
 static lctx_status lctx__retrieve_check(const lctx_retrieve *r)
@@ -5998,11 +5902,11 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
                                          size_t scratch_bytes)
 {
     lctx_span runs[LCTX__RUNS];
-    lctx__choice x;
-    lctx_attn a, head, part;
+    lctx__reading x;
+    lctx_attn a, head;
     lctx_status st;
     size_t bytes;
-    int64_t g, t, n, tile, own, n_chosen;
+    int64_t g, own;
     if (retrieve) (void)lctx__begin(retrieve->refused, attn ? NULL : "attn");
     if (!attn || lctx__begin(attn->refused, retrieve ? NULL : "retrieve")) return LCTX_E_NULL;
     if ((st = lctx_cache_retrieve_size(cache, attn, &bytes)) != LCTX_OK) return st;
@@ -6013,17 +5917,12 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     if (!scratch || scratch_bytes < bytes)
         return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
-    own = lctx__choice_carve(cache, lctx__aligned(scratch), &x);
+    own = lctx__reading_carve(cache, &a, 1, lctx__aligned(scratch), &x);
     for (g = 0; g < a.n_head_kv; g++) {
         head = lctx__attn_head(&a, g);
-        n_chosen = lctx__retrieve_choose(cache, &a, retrieve, g, &x), t = 0;
-        do {
-            n = lctx__query_run(cache, &head, t, &tile);
-            head.spans = x.spans;
-            head.n_spans = lctx__retrieve_spans(cache, g, n_chosen, tile, &x);
-            part = lctx__attn_queries(&head, t, n);
-            st = lctx_attend(&part, (char *)scratch + own, scratch_bytes - (size_t)own);
-        } while (!st && (t += n) < head.n_q);
+        lctx__retrieve_choose(cache, &a, retrieve, g, &x);
+        st = lctx__attend_parts(cache, &x, &head, (char *)scratch + own,
+                                scratch_bytes - (size_t)own);
         if (st) return st;
         if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv))
             return lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
@@ -6093,13 +5992,13 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
         lctx__add_bytes(info, cache->slot[i].open);
     }
     info->n_dropped = cache->n - info->n_held;
-    info->rewind_min = lctx__rewind_min(cache);
+    info->rewind_min = lctx__max(lctx__window_min(cache), lctx__open_min(cache));
     return LCTX_OK;
 }
 
 /* ---- save and restore: 64-bit words and raw blocks, with a running checksum
    (FNV-1a over words), which ends the stream. */
-#define LCTX__MAGIC   0x3148434158544cll          /* "LTXACH1" */
+#define LCTX__MAGIC 0x3148434158544cll          /* "LTXACH1" */
 
 typedef struct lctx__stream {
     lctx_write write;
@@ -6115,23 +6014,18 @@ static lctx__stream lctx__stream_of(lctx_write write, lctx_read read, void *user
     return s;
 }
 
-/* n is a multiple of 8 everywhere. */
-static void lctx__checksum(lctx__stream *s, const void *data, size_t n)
+/* Writes or reads n bytes, a multiple of 8 everywhere, whichever way the stream goes. */
+static lctx_status lctx__carry(lctx__stream *s, void *data, int64_t n)
 {
-    size_t i;
-    for (i = 0; i + 8 <= n; i += 8) {
-        uint64_t word;
+    uint64_t word;
+    int64_t i;
+    if (n && (s->write ? s->write(s->user, data, (size_t)n) : s->read(s->user, data, (size_t)n)))
+        return LCTX_E_IO;
+    for (i = 0; i < n; i += 8) {
         memcpy(&word, (const char *)data + i, 8);
         s->sum = (s->sum ^ word) * 0x100000001b3u;
         s->sum ^= s->sum >> 29;      /* so that high bits reach low ones */
     }
-}
-/* Writes or reads n bytes, whichever way the stream goes. */
-static lctx_status lctx__carry(lctx__stream *s, void *data, int64_t n)
-{
-    if (n && (s->write ? s->write(s->user, data, (size_t)n) : s->read(s->user, data, (size_t)n)))
-        return LCTX_E_IO;
-    lctx__checksum(s, data, (size_t)n);
     return LCTX_OK;
 }
 static lctx_status lctx__carry_sum(lctx__stream *s)
@@ -6650,8 +6544,7 @@ static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, in
     return lctx_rope_apply(rope, &j);      /* which xPos refuses far from its centre */
 }
 
-/* Attention of tokens at .. at+n-1 of the chunk over the layer's cache; the scratch grows when it
-   must. */
+/* Attention of tokens at .. at+n-1 of the chunk over the layer's cache; scratch grows as needed. */
 static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer,
                                       int64_t at, int64_t n, const lctx_rope *rope,
                                       const float *far)
@@ -6806,18 +6699,17 @@ static void lctx__logits_of(lctx_session *s, const lctx__acts *a, int64_t from, 
         lctx__use()->tanh(m->n_vocab, m->logit_softcap, logits + t * m->n_vocab);
 }
 
-static lctx_status lctx__feed_chunk(lctx_session *s, const int32_t *tokens, int64_t n)
+static lctx_status lctx__feed_chunk(lctx_session *s, const lctx__acts *a, const int32_t *tokens,
+                                    int64_t n)
 {
-    lctx__acts a;
     lctx_status st;
     int32_t i;
-    lctx__acts_carve(s, s->work, &a);
-    lctx__embed(s, &a, tokens, n);
+    lctx__embed(s, a, tokens, n);
     for (i = 0; i < s->m.n_layer; i++) {
-        if ((st = lctx__layer_attention(s, &a, i, n)) != LCTX_OK) return st;
-        lctx__layer_ffn(s, &a, i, n);
+        if ((st = lctx__layer_attention(s, a, i, n)) != LCTX_OK) return st;
+        lctx__layer_ffn(s, a, i, n);
     }
-    return lctx__rows_finite(a.x, n, s->m.d_model, a.ld_x) ? LCTX_OK : LCTX_E_NAN;
+    return lctx__rows_finite(a->x, n, s->m.d_model, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
 }
 
 /* Drops what no query at or after pos can see, in all layers. */
@@ -6836,11 +6728,11 @@ static lctx_status lctx__feed(lctx_session *s, const int32_t *tokens, int64_t n,
     lctx_status st;
     lctx__acts a;
     int64_t at, b;
+    lctx__acts_carve(s, s->work, &a);
     for (at = 0; at < n; at += b) {
         b = lctx__min(n - at, s->d.chunk);
         if (at) lctx__evict_all(s, s->n);
-        if ((st = lctx__feed_chunk(s, tokens + at, b)) != LCTX_OK) return st;
-        lctx__acts_carve(s, s->work, &a);
+        if ((st = lctx__feed_chunk(s, &a, tokens + at, b)) != LCTX_OK) return st;
         if (which == LCTX_LOGITS_ALL) lctx__logits_of(s, &a, 0, b, logits + at * v);
         else if (which == LCTX_LOGITS_LAST && at + b == n) lctx__logits_of(s, &a, b - 1, b, logits);
         s->n += b;
