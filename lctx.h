@@ -84,10 +84,8 @@
    window's differences are right already, and only the sinks are too far away.
 
    WHAT STAYS IN THE CACHE, AND WHAT OF IT IS READ (floor 3)
-       everything            LCTX_FULL
-       the last tokens       LCTX_WINDOW; LCTX_SINKS with the first ones (StreamingLLM)
-       heavy hitters         LCTX_HEAVY: what received the most attention so far, by KV head (H2O);
-                             past the trained length with a scaling, since distances stay
+       by lctx_policy        everything, the last tokens, these and the first (StreamingLLM), heavy
+                             hitters (H2O; past the trained length with a scaling: distances stay)
        a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
                              then once lctx_cache_select (SnapKV)
        everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest);
@@ -117,8 +115,7 @@
        projection gives them, and attention turns each tile as it reads it (lctx_attn.rope,
        far_rule; in a session raw_keys). On f16 keys of 128 dimensions decoding then took 1.6 times
        as long with four query heads a KV head, 2.8 times with one, a prompt 1 to 1.25 times, and
-       every call 30 to 70 us more; keys beyond a clamp's window cost nothing. Sinks need no second
-       copy of the query. Where nothing changes, rotated keys are faster.
+       every call 30 to 70 us more. Where nothing changes, rotated keys are faster.
 
    PROMISES (each has a test that can fail)
        Same bits   The same keys give the same bits for any thread count, any split of the work and
@@ -395,15 +392,14 @@ typedef struct lctx_pool_info {
     int64_t n_used;           /* pieces in use */
 } lctx_pool_info;
 
-/* Creates an empty pool; what it needs for itself does not count. Errors: LCTX_E_NULL, _COUNT,
-   _MEMORY. */
+/* Creates an empty pool, not counting itself. Errors: LCTX_E_NULL, _COUNT, _MEMORY. */
 LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **pool);
 
 /* Frees a pool and gives its memory back; null is fine. No other call may use it meanwhile. Errors:
    LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then. */
 LCTX_API lctx_status lctx_pool_free(lctx_pool *pool);
 
-/* The allocator for objects, which the pool must outlive, and your own data. Errors: LCTX_E_NULL. */
+/* The allocator for objects and data of yours, which it must outlive. Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc);
 
 /* Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL. */
@@ -414,8 +410,7 @@ LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info);
 
 /* Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
    0 .. n_threads-1 and never the same thread number twice at a time, and return when all are done.
-   run null: OpenMP if compiled with it, else serial. n_threads 0: what OpenMP says, else 1;
-   at most LCTX_MAX_THREADS. */
+   run null: OpenMP if compiled with it, else serial. n_threads 0: what OpenMP says, else 1. */
 #define LCTX_MAX_THREADS 1024
 typedef void (*lctx_task)(void *arg, int64_t i, int32_t thread);
 typedef struct lctx_parallel {
@@ -486,8 +481,7 @@ LCTX_API const char *lctx_type_name(lctx_type type);
 /* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
    NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
    by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
-   infinity gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE (of
-   LCTX_I4 too). */
+   infinity gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale);
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
@@ -550,8 +544,7 @@ typedef struct lctx_rope_desc {
     int32_t scheme;          /* lctx_rope_scheme */
     int32_t pairing;         /* lctx_rope_pairing */
     int32_t n_rot;           /* dimensions that turn, even; the rest of the head passes through */
-    int32_t no_truncate;     /* YARN: nonzero = no floor and ceil of the ramp (HF truncate: false,
-                                gpt-oss). ggml always floors and ceils: 0 */
+    int32_t no_truncate;     /* YARN: nonzero = no floor and ceil (HF truncate: false); ggml: 0 */
     double  theta;           /* base; 0 = 10000 */
     double  factor;          /* s >= 1; 0 = 1. HF's ctx / orig_ctx, which replaces a factor where
                                 a config gives the original context, is yours to compute */
@@ -955,9 +948,8 @@ LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
 /* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
    every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
-   info.n can see are dropped. (Under LCTX_HEAVY, that takes memory for what is kept; where there is
-   none, it is left to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY;
-   the cache is as before then. */
+   info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
+   to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
@@ -968,8 +960,7 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
    cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
    raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
-   of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED; the
-   account is as before then. */
+   of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
@@ -990,7 +981,7 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
    tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
    end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
    SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
-   _OVERFLOW, _MEMORY; the cache is as before then. */
+   _OVERFLOW, _MEMORY. */
 typedef struct lctx_select {
     const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
                                  gives it; a NaN of either sign counts more than any number.
@@ -998,8 +989,8 @@ typedef struct lctx_select {
     int64_t mass_head;        /* stride, bytes; 0 = packed */
     int64_t n_heavy, window;  /* >= 0 */
     int32_t n_sink;           /* >= 0 */
-    int32_t pool;             /* odd: a token counts with the greatest mass of so many neighbours
-                                 around it, itself included; 0 = 1. SnapKV: 7 */
+    int32_t pool;             /* odd: tokens count with the greatest mass of so many around them,
+                                 themselves included; 0 = 1. SnapKV: 7 */
     lctx_refusal *refused;
 } lctx_select;
 LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *select);
@@ -1008,7 +999,7 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
    bits. Those before the range are compacted, so it takes time by their number, and afterwards one
    can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
    Errors: LCTX_E_NULL, _POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
-   than others), _MEMORY; the cache is as before then. */
+   than others), _MEMORY. */
 LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
 
 /* Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
@@ -1021,7 +1012,7 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
    computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
    4-bit keys are joined between tiles (else _POS).
    Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
-   the other), _FULL, _MEMORY; the cache is as before then. */
+   the other), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
 
 /* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
@@ -1069,8 +1060,7 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
 
 /* Writes the cache to a stream, and reads it back into a cache of the same description. The format
    is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-   restore replaces the contents; on any error they stay as they were. Errors: LCTX_E_NULL, _IO,
-   _FORMAT, _MISMATCH, _FULL, _MEMORY. */
+   restore replaces the contents. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
 
@@ -1107,8 +1097,7 @@ typedef struct lctx_layer {
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
     int32_t     reserved;
     const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
-    const float *sink_logit;      /* [n_head] learned logits in the softmax denominator, as in
-                                     lctx_attn (gpt-oss); null = none */
+    const float *sink_logit;      /* [n_head], as in lctx_attn (gpt-oss); null = none */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -1131,8 +1120,7 @@ typedef struct lctx_model {
        rope      in place of the model's schedule (not of those that layers have of their own): the
                  query at position m turns, with all keys that it sees, by the schedule for ctx =
                  m + 1, whatever the keys before it were scored by. So DYNAMIC and LONGROPE follow
-                 the text exactly, in any chunking: keys are turned anew for each token, while the
-                 hidden states that gave them stay as their own schedules made them.
+                 the text exactly, in any chunking; the hidden states that gave the keys stay.
                  Past orig_ctx DYNAMIC has a schedule for each token: prompts run at decode's pace.
        far_rule  how far pairs count their distance */
 typedef struct lctx_session_desc {
@@ -1185,8 +1173,7 @@ LCTX_API void        lctx_session_free(lctx_session *session);
 
 /* Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
    LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
-   _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; the session is as before then, logits
-   unspecified. */
+   _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; logits are unspecified then. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
 
@@ -1195,16 +1182,14 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
 LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
 
 /* A second session with the same contents over the same model; cached blocks are shared until one
-   side writes into them. It has its own scratch and may live on another thread.
-   Errors: LCTX_E_NULL, _MEMORY. */
+   side writes into them. It has its own scratch. Errors: LCTX_E_NULL, _MEMORY. */
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork);
 
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
 
 /* Writes what the session has cached to a stream (no weights), and reads it back into a session
    over a model of the same shape with the same cache settings: it then goes on with the same bits.
-   On any error the session stays as it was. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL,
-   _MEMORY. */
+   Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user);
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user);
 
@@ -1961,7 +1946,7 @@ static float lctx__float(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
 /* These hold under -ffast-math, where the library's may not. */
 #define LCTX__MINUS_INF 0xff800000u      /* its bits */
 static float lctx__minus_inf(void) { return lctx__float(LCTX__MINUS_INF); }
-static int lctx__finite_d(double x)
+static int lctx__finite(double x)
 {
     uint64_t u;
     memcpy(&u, &x, 8);
@@ -2383,8 +2368,8 @@ static double lctx__scale_mul(const lctx_rope_desc *r)
     return r->scheme == LCTX_ROPE_YARN ? m * m : 1;
 }
 
-static int lctx__above(double x, double least) { return lctx__finite_d(x) && x > least; }
-static int lctx__at_least(double x, double least) { return lctx__finite_d(x) && x >= least; }
+static int lctx__above(double x, double least) { return lctx__finite(x) && x > least; }
+static int lctx__at_least(double x, double least) { return lctx__finite(x) && x >= least; }
 
 static lctx_status lctx__n_rot_check(int32_t n_rot)
 {
@@ -2404,7 +2389,7 @@ static lctx_status lctx__list_check(lctx__site at, const char *field, const doub
     int32_t i;
     if (!list) return lctx__refuse(at, LCTX_E_TABLE, field);
     for (i = 0; i < n_rot / 2; i++)
-        if (!lctx__finite_d(list[i]) || (positive && !(list[i] >= DBL_MIN)))
+        if (!lctx__finite(list[i]) || (positive && !(list[i] >= DBL_MIN)))
             return lctx__refuse_element(at, LCTX_E_TABLE, field, i);
     return LCTX_OK;
 }
@@ -2443,7 +2428,7 @@ static lctx_status lctx__rope_check(lctx_rope_desc *r)
     LCTX__IS(factor, lctx__at_least(r->factor, 1), FACTOR);
     LCTX__IS(orig_ctx, !trained || lctx__above(r->orig_ctx, two_lists), ORIG_CTX);    /* ln L */
     LCTX__IS(ctx, !one_length || lctx__above(r->ctx, 0), CTX);
-    LCTX__IS(factor, lctx__finite_d(lctx__base(r)), FACTOR);
+    LCTX__IS(factor, lctx__finite(lctx__base(r)), FACTOR);
     LCTX__IS(beta_slow, !parts || lctx__above(r->beta_slow, 0), BETA);
     LCTX__IS(beta_fast, !parts || lctx__above(r->beta_fast, r->beta_slow), BETA);
     LCTX__IS(low_freq, !llama3 || lctx__above(r->low_freq, 0), FREQ_FACTOR);
@@ -2464,8 +2449,7 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     int32_t i;
     if (!desc || lctx__begin(desc->refused, rope ? NULL : "rope")) return LCTX_E_NULL;
     r = *desc;
-    st = lctx__rope_check(&r);
-    if (st) return st;
+    if ((st = lctx__rope_check(&r)) != LCTX_OK) return st;
     memset(rope, 0, sizeof *rope);
     rope->n_rot = r.n_rot, rope->pairing = r.pairing;
     rope->attn_factor = lctx__attn_factor(&r);
@@ -2926,6 +2910,16 @@ static lctx__place lctx__value_place(int type, int64_t d, char *tile, int64_t la
     p.step = word, p.group = 1;
     return p;
 }
+/* The places of a store's token, in head g. */
+static lctx__place lctx__key_at(const lctx_tiles *t, int64_t g, int64_t i)
+{
+    return lctx__key_place(t->k_type, t->d_k, lctx__tile_at(t, g, i), i % LCTX_TILE);
+}
+static lctx__place lctx__value_at(const lctx_tiles *t, int64_t g, int64_t i)
+{
+    char *values = lctx__tile_at(t, g, i) + lctx__key_bytes(t->k_type, t->d_k);
+    return lctx__value_place(t->v_type, lctx__d_v(t), values, i % LCTX_TILE);
+}
 static char *lctx__place_at(const lctx__place *p, int64_t i)
 {
     return p->at + i / p->group * p->step + i % p->group * p->size;
@@ -3006,8 +3000,7 @@ static void lctx__put_four(int64_t d, const float *src, const lctx__place *p)
         lctx__put_code(p, i, i < d && !bad ? lctx__code(range, src[i]) : 0);
 }
 
-/* A dimension of n keys side by side, with a range of its own. Lanes of what is not ranged are
-   added to *bad, and count for nothing. */
+/* A dimension of n keys, with a range of its own; lanes that are not ranged only join *bad. */
 static void lctx__put_channel(const lctx__place *tile, int64_t i, int64_t n, const float *x,
                               uint64_t *bad)
 {
@@ -3089,29 +3082,19 @@ static void lctx__move_row(int type, const lctx__place *from, const lctx__place 
         else memcpy(lctx__place_at(to, i), lctx__place_at(from, i), (size_t)from->size);
     if (type == LCTX_I8 || type == LCTX_I4) memcpy(to->scale, from->scale, 4);
 }
-/* One token's key and value from tile to tile. 4-bit keys leave their neighbours: f16 from then. */
-static void lctx__move_key(int type, int64_t d, char *from, int64_t lane, char *to, int64_t to_lane)
+/* A key that leaves its neighbours: of 4 bits it becomes f16. */
+static void lctx__move_key(int type, const lctx__place *from, const lctx__place *to)
 {
-    const int to_type = type == LCTX_I4 ? LCTX_F16 : type;
-    lctx__place a = lctx__key_place(type, d, from, lane);
-    lctx__place b = lctx__key_place(to_type, d, to, to_lane);
     float x[64];
     uint16_t half[64];
     int64_t i, j, n;
-    if (type == to_type) lctx__move_row(type, &a, &b);
-    for (i = 0; type != to_type && i < b.padded; i += n) {
-        n = lctx__min(b.padded - i, 64);
-        lctx__get_part(type, &a, i, n, x);
+    if (type != LCTX_I4) lctx__move_row(type, from, to);
+    for (i = 0; type == LCTX_I4 && i < to->padded; i += n) {
+        n = lctx__min(to->padded - i, 64);
+        lctx__get_part(type, from, i, n, x);
         lctx__use()->to_f16(n, x, half);
-        for (j = 0; j < n; j++) memcpy(lctx__place_at(&b, i + j), half + j, 2);
+        for (j = 0; j < n; j++) memcpy(lctx__place_at(to, i + j), half + j, 2);
     }
-}
-static void lctx__move_value(int type, int64_t d, char *from, int64_t lane, char *to,
-                             int64_t to_lane)
-{
-    lctx__place a = lctx__value_place(type, d, from, lane);
-    lctx__place b = lctx__value_place(type, d, to, to_lane);
-    lctx__move_row(type, &a, &b);
 }
 
 static lctx_status lctx__rows_check(const lctx_rows *r, int64_t h, int64_t d_k, int64_t d_v,
@@ -3138,15 +3121,11 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
     for (g = 0; g < t->n_head_kv; g++) {
         const char *k = (const char *)r->k + g * r->k_head, *v = (const char *)r->v + g * r->v_head;
         for (i = 0; i < n; i++) {
-            char *tile = lctx__tile_at(t, g, first + i);
-            int64_t lane = (first + i) % LCTX_TILE;
             const void *key = k + (at + i) * r->k_token, *value = v + (at + i) * r->v_token;
             if (t->k_type != LCTX_I4)
-                lctx__put(t->k_type, t->d_k, (const float *)key,
-                          lctx__key_place(t->k_type, t->d_k, tile, lane));
-            tile += lctx__key_bytes(t->k_type, t->d_k);
+                lctx__put(t->k_type, t->d_k, (const float *)key, lctx__key_at(t, g, first + i));
             lctx__put(t->v_type, lctx__d_v(t), (const float *)value,
-                      lctx__value_place(t->v_type, lctx__d_v(t), tile, lane));
+                      lctx__value_at(t, g, first + i));
         }
     }
 }
@@ -3194,13 +3173,9 @@ LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int
     d_k = tiles->d_k, d_v = lctx__d_v(tiles);
     for (i = 0; i < n; i++)
         for (g = 0; g < tiles->n_head_kv; g++) {
-            char *tile = lctx__tile_at(tiles, g, first + i);
-            char *vals = tile + lctx__key_bytes(tiles->k_type, d_k);
-            int64_t lane = (first + i) % LCTX_TILE, row = i * tiles->n_head_kv + g;
-            if (k) lctx__get(tiles->k_type, d_k, lctx__key_place(tiles->k_type, d_k, tile, lane),
-                             k + row * d_k);
-            if (v) lctx__get(tiles->v_type, d_v, lctx__value_place(tiles->v_type, d_v, vals, lane),
-                             v + row * d_v);
+            const int64_t row = i * tiles->n_head_kv + g, at = first + i;
+            if (k) lctx__get(tiles->k_type, d_k, lctx__key_at(tiles, g, at), k + row * d_k);
+            if (v) lctx__get(tiles->v_type, d_v, lctx__value_at(tiles, g, at), v + row * d_v);
         }
     return LCTX_OK;
 }
@@ -3952,8 +3927,7 @@ static uint64_t lctx__below(int64_t n)
     return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* The keys of a tile that a head of a query at pos sees; at is the position of lane 0, live the
-   lanes that hold keys of the span. */
+/* Of a tile's live lanes, with lane 0 at position `at`, those that a head of a query at pos sees. */
 static uint64_t lctx__visible(const lctx_attn *a, int64_t head, int64_t pos, int64_t at,
                               uint64_t live)
 {
@@ -4041,8 +4015,7 @@ static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, ui
     return any != 0;
 }
 
-/* What is added to the scores of the tile whose lane 0 is the span's key lane0: the dense bias, 0
-   where it masks, and ALiBi of listed positions. */
+/* What is added to a tile's scores: the dense bias, 0 where it masks; ALiBi of listed positions. */
 static void lctx__work_bias(lctx__work *w, const lctx_span *s, int64_t lane0)
 {
     const lctx_attn *a = &w->p->a;
@@ -4802,6 +4775,11 @@ static char *lctx__open_at(const lctx_cache *c, const lctx__block *open, int64_t
     const int64_t tile = g * (c->tiles.cap / LCTX_TILE) + at / LCTX_TILE;
     return lctx__contents(open) + tile * lctx__key_bytes(LCTX_F16, c->tiles.d_k);
 }
+static lctx__place lctx__open_key(const lctx_cache *c, const lctx__block *open, int64_t g,
+                                  int64_t at)
+{
+    return lctx__key_place(LCTX_F16, c->tiles.d_k, lctx__open_at(c, open, g, at), at % LCTX_TILE);
+}
 static void lctx__close(const lctx_cache *c, lctx__slot *s)
 {
     lctx__block_drop(c, s->open);
@@ -4827,8 +4805,7 @@ static void lctx__summarise(const lctx_cache *c, lctx__block *b)
         for (d = 0; d < t.d_k; d++) lo[d] = FLT_MAX, hi[d] = -FLT_MAX;
         for (i = 0; i < t.cap; i++)
             for (d = 0; d < t.d_k; d += n) {
-                const lctx__place p = lctx__key_place(t.k_type, t.d_k, lctx__tile_at(&t, g, i),
-                                                      i % LCTX_TILE);
+                const lctx__place p = lctx__key_at(&t, g, i);
                 n = lctx__min(t.d_k - d, 64);
                 lctx__get_part(t.k_type, &p, d, n, x);
                 for (e = 0; e < n; e++) {
@@ -5048,35 +5025,32 @@ static int lctx__can_rewind(const lctx_cache *c, int64_t n)
 
 /* ---- selection: what was held before a cut gives way to some of it. All heads hold equally many
    tokens, numbered in the order of the spans. */
-typedef struct lctx__token {
-    char   *key, *value;         /* its tiles */
-    int     k_type;
-    int64_t lane, pos;
-} lctx__token;
+typedef struct lctx__token { lctx__place key, value; int k_type; int64_t pos; } lctx__token;
 
 static int64_t lctx__held(const lctx_cache *c)      /* if not windowed */
 {
     return c->n_kept + c->n - c->cut;
 }
+static int64_t lctx__pos_at(const lctx_cache *c, int64_t g, int64_t i)
+{
+    if (i >= c->n_kept) return c->cut + i - c->n_kept;
+    return lctx__kept_pos(c, c->kept, c->n_kept)[g * c->n_kept + i];
+}
 static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
 {
     const lctx__slot *slot = NULL;
     lctx__token token;
-    lctx_tiles t;
+    lctx_tiles t = lctx__kept_tiles(c, c->kept, c->n_kept);
     int64_t at = i;
-    if (i < c->n_kept) {
-        t = lctx__kept_tiles(c, c->kept, c->n_kept);
-        token.pos = lctx__kept_pos(c, c->kept, c->n_kept)[g * c->n_kept + i];
-    } else {
-        token.pos = c->cut + i - c->n_kept;
+    token.pos = lctx__pos_at(c, g, i);
+    if (i >= c->n_kept) {
         slot = &c->slot[token.pos / c->d.block - c->slot[0].id];
-        t = lctx__block_tiles(c, slot->block);
-        at = token.pos % c->d.block;
+        t = lctx__block_tiles(c, slot->block), at = token.pos % c->d.block;
     }
-    token.key = lctx__tile_at(&t, g, at), token.lane = at % LCTX_TILE, token.k_type = t.k_type;
-    token.value = token.key + lctx__key_bytes(t.k_type, t.d_k);
+    token.key = lctx__key_at(&t, g, at), token.value = lctx__value_at(&t, g, at);
+    token.k_type = t.k_type;
     if (t.k_type == LCTX_I4 && token.pos >= lctx__tile_of(c->n))
-        token.key = lctx__open_at(c, slot->open, g, at), token.k_type = LCTX_F16;
+        token.key = lctx__open_key(c, slot->open, g, at), token.k_type = LCTX_F16;
     return token;
 }
 
@@ -5102,11 +5076,10 @@ static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, i
     t = lctx__kept_tiles(c, kept, n), pos = lctx__kept_pos(c, kept, n);
     for (g = 0; g < t.n_head_kv; g++)
         for (i = 0; i < n; i++) {
-            lctx__token from = lctx__token_at(c, g, list[g * n + i]);
-            char *tile = lctx__tile_at(&t, g, i);
-            lctx__move_key(from.k_type, t.d_k, from.key, from.lane, tile, i % LCTX_TILE);
-            lctx__move_value(t.v_type, t.d_v, from.value, from.lane,
-                             tile + lctx__key_bytes(t.k_type, t.d_k), i % LCTX_TILE);
+            const lctx__token from = lctx__token_at(c, g, list[g * n + i]);
+            const lctx__place key = lctx__key_at(&t, g, i), value = lctx__value_at(&t, g, i);
+            lctx__move_key(from.k_type, &from.key, &key);
+            lctx__move_row(t.v_type, &from.value, &value);
             pos[g * n + i] = from.pos;
         }
     lctx__keep_mass(c, c->n_kept + cut - c->cut, list, n);
@@ -5132,7 +5105,7 @@ static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int
     const char *mass = (const char *)s->mass + g * s->mass_head;
     int64_t i, j, end;
     for (i = 0; i < n; i++) {
-        rank[i] = lctx__token_at(c, g, i).pos < s->n_sink ? UINT32_MAX : 0;
+        rank[i] = lctx__pos_at(c, g, i) < s->n_sink ? UINT32_MAX : 0;
         end = lctx__min(i + s->pool / 2 + 1, n);
         for (j = lctx__max(i - s->pool / 2, 0); j < end; j++) {
             uint32_t worth = lctx__order(*(const float *)(const void *)(mass + j * 4));
@@ -5220,7 +5193,7 @@ LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to
         const int64_t before = left;
         int64_t *at = list + g * before;
         for (i = left = 0; i < n; i++) {
-            const int64_t pos = lctx__token_at(cache, g, i).pos;
+            const int64_t pos = lctx__pos_at(cache, g, i);
             if (pos < from || pos >= to) at[left++] = i;
         }
         if (g && left != before) st = LCTX_E_EVICTED;
@@ -5277,8 +5250,7 @@ static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b)
     return lctx__count(&b->refs) > 1 ? lctx__block_new(c, b->bytes, b) : b;
 }
 
-/* Blocks of one's own in place of shared ones, in the slot that token c->n goes to, and open for
-   it. On failure all is as before. */
+/* Makes the slot that token c->n goes to one's own, and open for it; or all is as before. */
 static lctx_status lctx__own(lctx_cache *c, lctx__slot *s)
 {
     lctx__block *block = lctx__block_own(c, s->block), *open = NULL;
@@ -5360,13 +5332,12 @@ static void lctx__open_rows(const lctx_cache *c, const lctx__slot *s, int64_t fi
     int64_t g, i;
     for (g = 0; g < t.n_head_kv; g++)
         for (i = 0; i < n; i++) {
-            const int64_t lane = (first + i) % LCTX_TILE;
             const char *key = (const char *)r->k + g * r->k_head + (at + i) * r->k_token;
-            char *open = lctx__open_at(c, s->open, g, first + i);
             lctx__put(LCTX_F16, t.d_k, (const float *)(const void *)key,
-                      lctx__key_place(LCTX_F16, t.d_k, open, lane));
-            if (lane == LCTX_TILE - 1)
-                lctx__put_tile(t.d_k, LCTX_TILE, open, 0, lctx__tile_at(&t, g, first + i));
+                      lctx__open_key(c, s->open, g, first + i));
+            if ((first + i) % LCTX_TILE == LCTX_TILE - 1)
+                lctx__put_tile(t.d_k, LCTX_TILE, lctx__open_at(c, s->open, g, first + i), 0,
+                               lctx__tile_at(&t, g, first + i));
         }
 }
 
@@ -5439,17 +5410,19 @@ static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
     const lctx_tiles a = lctx__block_tiles(c, to->block), b = lctx__block_tiles(o, from->block);
     const int64_t end = lctx__min(o->n, (from->id + 1) * c->d.block), first = c->n % c->d.block;
     const size_t key_bytes = (size_t)lctx__key_bytes(a.k_type, a.d_k);
+    lctx__place in, out;
     int64_t g, i;
     for (g = 0; g < a.n_head_kv; g++)
         for (i = first; i < first + end - c->n; i++) {
-            char *in = lctx__tile_at(&b, g, i), *out = lctx__tile_at(&a, g, i);
-            const int64_t lane = i % LCTX_TILE;
-            if (a.k_type != LCTX_I4) lctx__move_key(a.k_type, a.d_k, in, lane, out, lane);
-            else if (lane == 0) memcpy(out, in, key_bytes);
-            lctx__move_value(a.v_type, a.d_v, in + key_bytes, lane, out + key_bytes, lane);
-            if (from->open)
-                lctx__move_key(LCTX_F16, a.d_k, lctx__open_at(o, from->open, g, i), lane,
-                               lctx__open_at(c, to->open, g, i), lane);
+            in = lctx__key_at(&b, g, i), out = lctx__key_at(&a, g, i);
+            if (a.k_type != LCTX_I4) lctx__move_row(a.k_type, &in, &out);
+            else if (i % LCTX_TILE == 0)
+                memcpy(lctx__tile_at(&a, g, i), lctx__tile_at(&b, g, i), key_bytes);
+            in = lctx__value_at(&b, g, i), out = lctx__value_at(&a, g, i);
+            lctx__move_row(a.v_type, &in, &out);
+            if (!from->open) continue;
+            in = lctx__open_key(o, from->open, g, i), out = lctx__open_key(c, to->open, g, i);
+            lctx__move_row(LCTX_F16, &in, &out);
         }
     if (!from->open) lctx__close(c, to);
     else if (from->open_from > c->n) to->open_from = from->open_from;
@@ -5530,7 +5503,7 @@ static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int
     return n;
 }
 
-/* All spans: what was kept, n_slot blocks, listed or first. Returns how many; writes up to cap. */
+/* All spans: what was kept, n_slot blocks, listed or not. Returns how many; writes up to cap. */
 static int64_t lctx__cache_spans(const lctx_cache *c, const int64_t *list, int64_t n_slot,
                                  int64_t tile, lctx_span *spans, int64_t cap)
 {
@@ -5593,7 +5566,7 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
     return lctx__attn_check(out);
 }
 
-/* ---- open keys: which they are depends on a query's tile; these are attended one by one */
+/* ---- open keys: a query's tile decides which they are; its queries are attended together */
 
 /* The tile of a query; beyond the end that of the next token, for no tile after it is full. */
 static int64_t lctx__query_tile(const lctx_cache *c, const lctx_attn *a, int64_t t)
@@ -5996,8 +5969,7 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
     return LCTX_OK;
 }
 
-/* ---- save and restore: 64-bit words and raw blocks, with a running checksum
-   (FNV-1a over words), which ends the stream. */
+/* ---- save and restore: 64-bit words, raw blocks, and their checksum (FNV-1a over words) */
 #define LCTX__MAGIC 0x3148434158544cll          /* "LTXACH1" */
 
 typedef struct lctx__stream {
@@ -6212,7 +6184,6 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
 
 #ifndef LCTX_NO_MODEL
 /* ============================================================================ >>model */
-static int lctx__finite(float x) { return (lctx__bits(x) & 0x7f800000u) != 0x7f800000u; }
 /* What a feed that fails does in the caches that it got to: all is as before their append. */
 static void lctx__undo(lctx_cache *c, int64_t n)
 {
