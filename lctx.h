@@ -2462,22 +2462,26 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     return LCTX_OK;
 }
 
-/* Is it a schedule as lctx_rope_init makes them, for heads of that size? */
-static lctx_status lctx__rope_fits(lctx__site at, const lctx_rope *rope, int64_t head_dim)
+/* Is it a schedule as lctx_rope_init makes them, for heads of that size? Beside tables of one's own
+   only the pairs are read. */
+static lctx_status lctx__rope_fits(lctx__site at, const lctx_rope *rope, int64_t head_dim,
+                                   int tables)
 {
     lctx_status st;
     LCTX__PAIRS(rope);
-    if ((st = lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0)) != LCTX_OK) return st;
-    if ((st = lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0)) != LCTX_OK) return st;
-    LCTX__IS(attn_factor, lctx__above(rope->attn_factor, 0), MSCALE);
-    LCTX__IS(scale_mul, lctx__above(rope->scale_mul, 0), MSCALE);
-    LCTX__PLACES(rope);
+    if (!tables) {
+        if ((st = lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0)) != LCTX_OK) return st;
+        if ((st = lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0)) != LCTX_OK) return st;
+        LCTX__IS(attn_factor, lctx__above(rope->attn_factor, 0), MSCALE);
+        LCTX__IS(scale_mul, lctx__above(rope->scale_mul, 0), MSCALE);
+        LCTX__PLACES(rope);
+    }
     LCTX__IS(n_rot, rope->n_rot <= head_dim, N_ROT);
     return LCTX_OK;
 }
 static lctx_status lctx__rope_valid(const lctx_rope *rope)
 {
-    return lctx__rope_fits(lctx__site_of(NULL, NULL, -1), rope, LCTX_MAX_ROT);
+    return lctx__rope_fits(lctx__site_of(NULL, NULL, -1), rope, LCTX_MAX_ROT, 0);
 }
 
 /* May this position be rotated to? */
@@ -2675,23 +2679,14 @@ static lctx_status lctx__job_positions(lctx__site at, const lctx_rope *rope, con
     return st ? lctx__refuse(at, st, "pos0") : LCTX_OK;
 }
 
-/* By tables of one's own of a schedule only the pairs are read. */
-static lctx_status lctx__job_pairs_check(lctx__site at, const lctx_rope *rope, int64_t head_dim)
-{
-    LCTX__PAIRS(rope);
-    LCTX__IS(n_rot, rope->n_rot <= head_dim, N_ROT);
-    return LCTX_OK;
-}
 static lctx_status lctx__job_check(lctx__site at, const lctx_rope *rope, const lctx_rope_job *j)
 {
-    const lctx__site rope_at = LCTX__SITE(j, lctx_rope);
     lctx_status st;
     LCTX__IS(x, j->n_tok <= 0 || j->x, NULL); LCTX__IS(out, j->n_tok <= 0 || j->out, NULL);
     LCTX__IS(cos, j->cos || !j->sin, NULL); LCTX__IS(sin, j->sin || !j->cos, NULL);
     LCTX__FROM(j, n_tok, 0, COUNT); LCTX__FROM(j, n_head, 1, COUNT);
     LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM);
-    st = j->cos ? lctx__job_pairs_check(rope_at, rope, j->head_dim)
-                : lctx__rope_fits(rope_at, rope, j->head_dim);
+    st = lctx__rope_fits(LCTX__SITE(j, lctx_rope), rope, j->head_dim, j->cos != NULL);
     return st ? st : lctx__parallel_check(at.to, j->par);
 }
 static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
@@ -3431,7 +3426,7 @@ static lctx_status lctx__raw_check(const lctx_attn *a)
     lctx_status st;
     LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL);
     if (!a->rope) return LCTX_OK;
-    if ((st = lctx__rope_fits(rope_at, a->rope, a->d_k)) != LCTX_OK) return st;
+    if ((st = lctx__rope_fits(rope_at, a->rope, a->d_k, 0)) != LCTX_OK) return st;
     LCTX__FROM(a, far_pos, 0, POS);
     return a->far_rule ? lctx__far_check(a->far_rule, a->rope, rope_at) : LCTX_OK;
 }
@@ -3927,7 +3922,7 @@ static uint64_t lctx__below(int64_t n)
     return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* Of a tile's live lanes, with lane 0 at position `at`, those that a head of a query at pos sees. */
+/* Of a tile's live lanes, lane 0 at position `at`, those that a head of a query at pos sees. */
 static uint64_t lctx__visible(const lctx_attn *a, int64_t head, int64_t pos, int64_t at,
                               uint64_t live)
 {
@@ -4086,8 +4081,7 @@ static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, 
 {
     const int64_t d = w->p->a.d_v;
     int64_t i = 0, e;
-    if (n < LCTX_TILE || d != w->p->d_v)
-        memset(w->v_tile, 0, (size_t)(lctx__value_bytes(type, d)));
+    if (n < LCTX_TILE || d != w->p->d_v) memset(w->v_tile, 0, (size_t)lctx__value_bytes(type, d));
     if (d == w->p->d_v) i = n / 4 * 4, w->ops->weave(type, i, d, v, stride, w->v_tile);
     for (; i < n; i++) {
         lctx__place p = lctx__value_place(type, d, (char *)w->v_tile, i);
@@ -4654,8 +4648,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     if (p.a.rope) lctx__turns_begin(&p);
     lctx__report(&p);
     lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__attend_task, &p);
-    if (p.n_part > 1)
-        lctx__for(p.a.par, 0, p.n_task / p.n_part, lctx__join_task, &p);
+    if (p.n_part > 1) lctx__for(p.a.par, 0, p.n_task / p.n_part, lctx__join_task, &p);
     if (p.a.mass) {
         lctx__plan_split(&p, p.head_tasks);
         lctx__for(p.a.par, p.threads > 1 ? LCTX__HUGE : 0, p.n_task, lctx__mass_task, &p);
@@ -5503,7 +5496,7 @@ static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int
     return n;
 }
 
-/* All spans: what was kept, n_slot blocks, listed or not. Returns how many; writes up to cap. */
+/* All spans: what was kept, then the listed blocks, or all. Returns how many; writes up to cap. */
 static int64_t lctx__cache_spans(const lctx_cache *c, const int64_t *list, int64_t n_slot,
                                  int64_t tile, lctx_span *spans, int64_t cap)
 {
@@ -5970,6 +5963,7 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
 }
 
 /* ---- save and restore: 64-bit words, raw blocks, and their checksum (FNV-1a over words) */
+#define LCTX__FNV   0xcbf29ce484222325u            /* what sums begin with */
 #define LCTX__MAGIC 0x3148434158544cll          /* "LTXACH1" */
 
 typedef struct lctx__stream {
@@ -5978,13 +5972,6 @@ typedef struct lctx__stream {
     void      *user;
     uint64_t   sum;
 } lctx__stream;
-
-static lctx__stream lctx__stream_of(lctx_write write, lctx_read read, void *user)
-{
-    lctx__stream s;
-    s.write = write, s.read = read, s.user = user, s.sum = 0xcbf29ce484222325u;
-    return s;
-}
 
 /* Writes or reads n bytes, a multiple of 8 everywhere, whichever way the stream goes. */
 static lctx_status lctx__carry(lctx__stream *s, void *data, int64_t n)
@@ -6068,7 +6055,7 @@ static lctx_status lctx__carry_slot(const lctx_cache *c, lctx__stream *s, const 
 
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
 {
-    lctx__stream s = lctx__stream_of(write, NULL, user);
+    lctx__stream s = { write, NULL, user, LCTX__FNV };
     int64_t head[LCTX__HEAD_WORDS], i;
     lctx_status st;
     if (!cache || !write) return LCTX_E_NULL;
@@ -6158,7 +6145,7 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
 
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user)
 {
-    lctx__stream s = lctx__stream_of(NULL, read, user);
+    lctx__stream s = { NULL, read, user, LCTX__FNV };
     int64_t head[LCTX__HEAD_WORDS], mine[LCTX__HEAD_WORDS];
     lctx_cache fresh, old;
     lctx_status st;
@@ -6257,7 +6244,7 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     LCTX__FROM(l, window, 0, WINDOW);
     if (l->pattern && (st = lctx__pattern_check(m->refused, l->pattern, i)) != LCTX_OK) return st;
     if (!rope) return LCTX_OK;
-    return lctx__rope_fits(lctx__layer_rope_site(m->refused, m, i), rope, m->head_dim);
+    return lctx__rope_fits(lctx__layer_rope_site(m->refused, m, i), rope, m->head_dim, 0);
 }
 
 static lctx_model lctx__model(const lctx_model *model)
@@ -6746,8 +6733,8 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
     if (n > s->d.chunk && !(before = lctx__caches_fork(s)))
         return lctx__tell(&s->refused, LCTX_E_MEMORY, NULL);
     st = lctx__feed(s, tokens, n, which, logits);
+    for (i = 0; st && !before && i < s->m.n_layer; i++) lctx__undo(s->cache[i], n0);
     if (st && before) s->cache = before, before = fed;
-    else for (i = 0; st && i < s->m.n_layer; i++) lctx__undo(s->cache[i], n0);
     lctx__caches_free(s, before);
     if (st) s->n = n0;
     else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
@@ -6807,7 +6794,7 @@ static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION
 
 LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user)
 {
-    lctx__stream s = lctx__stream_of(write, NULL, user);
+    lctx__stream s = { write, NULL, user, LCTX__FNV };
     int64_t head[LCTX__SESSION_WORDS];
     lctx_status st;
     int32_t i;
@@ -6821,7 +6808,7 @@ LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write w
 
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user)
 {
-    lctx__stream s = lctx__stream_of(NULL, read, user);
+    lctx__stream s = { NULL, read, user, LCTX__FNV };
     int64_t head[LCTX__SESSION_WORDS], mine[LCTX__SESSION_WORDS];
     lctx_cache **old = session ? session->cache : NULL, **fresh;
     lctx_status st;
