@@ -392,14 +392,14 @@ typedef struct lctx_pool_info {
     int64_t n_used;           /* pieces in use */
 } lctx_pool_info;
 
-/* Creates an empty pool, not counting itself. Errors: LCTX_E_NULL, _COUNT, _MEMORY. */
+/* Creates an empty pool; its own bytes do not count. Errors: LCTX_E_NULL, _COUNT, _MEMORY. */
 LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **pool);
 
 /* Frees a pool and gives its memory back; null is fine. No other call may use it meanwhile. Errors:
    LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then. */
 LCTX_API lctx_status lctx_pool_free(lctx_pool *pool);
 
-/* The allocator for objects and data of yours, which it must outlive. Errors: LCTX_E_NULL. */
+/* The allocator for objects and data of yours; the pool must outlive them. Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc);
 
 /* Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL. */
@@ -411,7 +411,7 @@ LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info);
 /* Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
    0 .. n_threads-1 and never the same thread number twice at a time, and return when all are done.
    run null: OpenMP if compiled with it, else serial. n_threads 0: what OpenMP says, else 1. */
-#define LCTX_MAX_THREADS 1024
+#define LCTX_MAX_THREADS 1024    /* n_threads at most */
 typedef void (*lctx_task)(void *arg, int64_t i, int32_t thread);
 typedef struct lctx_parallel {
     void   (*run)(void *user, int32_t n_threads, int64_t n, lctx_task task, void *arg);
@@ -879,8 +879,7 @@ typedef struct lctx_rows {
 /* Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes);
 /* Packs rows as tokens first .. first+n-1; others are untouched. LCTX_I4 keys go by whole tiles:
-   first is a multiple of LCTX_TILE, and what a last tile held beyond the rows is lost. Errors: as
-   size, _NULL, _SPAN, _STRIDE. */
+   first % LCTX_TILE = 0, and what the last held beyond is lost. Errors: as size, _SPAN, _STRIDE. */
 LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first,
                                       const lctx_rows *rows);
 /* Unpacks n tokens into k[n][n_head_kv][d_k] and v[n][n_head_kv][d_v], either may be null. */
@@ -1182,7 +1181,7 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
 LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
 
 /* A second session with the same contents over the same model; cached blocks are shared until one
-   side writes into them. It has its own scratch. Errors: LCTX_E_NULL, _MEMORY. */
+   side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY. */
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork);
 
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
@@ -2937,7 +2936,7 @@ static uint32_t lctx__range(float least, float greatest)
     const float step = (greatest - lctx__float(low)) / 15;
     return (lctx__bf16_down(-step) & 0x7fff0000u) | low >> 16;
 }
-/* Numbers that a range may be made of; that of those among n, *bad counting the others. */
+/* Numbers that a range may be made of; and the range of n numbers but for *bad others. */
 static int lctx__ranged(float x)
 {
     return (lctx__bits(x) & 0x7fffffffu) <= 0x7e967699u;      /* 1e38 */
@@ -5477,15 +5476,15 @@ static lctx_span lctx__slot_span(const lctx_cache *c, const lctx__slot *slot, in
 
 /* A slot's spans in order, as a query in the tile from token `tile` on sees them: its own tile and
    what follows open, as far as it is. Tokens below n_sink are apart from the rest, for they are
-   scored with the far copy of the query. Returns their number, 3 at most; writes up to cap. */
+   scored with the far copy of the query. They go to number n and on, below cap; returns the end. */
 static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int64_t tile,
-                                lctx_span *spans, int64_t cap)
+                                lctx_span *spans, int64_t cap, int64_t n)
 {
     const int64_t n_far = c->d.policy == LCTX_SINKS ? c->d.n_sink : 0;
     const int64_t begin = lctx__max(slot->id * c->d.block, c->cut);
     const int64_t end = lctx__min((slot->id + 1) * c->d.block, c->n);
     const int64_t edge = slot->open ? lctx__max(tile, slot->open_from) : end;
-    int64_t at, to, n = 0;
+    int64_t at, to;
     for (at = begin; at < end; at = to, n++) {
         to = at < edge ? lctx__min(edge, end) : end;
         if (at < n_far) to = lctx__min(to, n_far);
@@ -5503,8 +5502,7 @@ static int64_t lctx__cache_spans(const lctx_cache *c, const int64_t *list, int64
     int64_t i, n = c->n_kept > 0;
     if (n && cap > 0) spans[0] = lctx__kept_span(c);
     for (i = 0; i < n_slot; i++)
-        n += lctx__slot_spans(c, &c->slot[list ? list[i] : i], tile, n < cap ? spans + n : NULL,
-                              lctx__max(cap - n, 0));
+        n = lctx__slot_spans(c, &c->slot[list ? list[i] : i], tile, spans, cap, n);
     return n;
 }
 
@@ -5963,8 +5961,8 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
 }
 
 /* ---- save and restore: 64-bit words, raw blocks, and their checksum (FNV-1a over words) */
-#define LCTX__FNV   0xcbf29ce484222325u            /* what sums begin with */
-#define LCTX__MAGIC 0x3148434158544cll          /* "LTXACH1" */
+#define LCTX__FNV   0xcbf29ce484222325u       /* what sums begin with */
+#define LCTX__MAGIC 0x3148434158544cll        /* "LTXACH1" */
 
 typedef struct lctx__stream {
     lctx_write write;
