@@ -553,7 +553,7 @@ static limit limit_of(const problem *p)
 {
     const limit f32 = { 1e-10, 2e-5, 1e-5 };
     const limit weights = { p->v_type == LCTX_I4 ? 2e-7 : 1e-7, 5e-4, 1e-5 };
-    const limit bf16 = { 1e-5, 1e-2, 3e-3 }, queries = { 1e-6, 1e-3, 1e-3 };
+    const limit bf16 = { 1e-5, 1e-2, 3e-3 }, queries = { 1e-6, 2e-3, 1e-3 };
     if (p->precise || !(dots(p->v_type) || (dots(p->k_type) && p->k_type == LCTX_I4))) return f32;
     if (p->k_type == LCTX_I4 && p->v_type != LCTX_BF16 && !p->n_rot) return queries;
     return p->v_type == LCTX_BF16 ? bf16 : weights;
