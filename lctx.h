@@ -4156,10 +4156,13 @@ static void lctx__soon_piece(lctx__work *w, const char *at, int64_t rows, int64_
 static void lctx__soon_begin(lctx__work *w, int64_t ahead)
 {
     lctx__soon *soon = &w->soon;
-    if (soon->piece == soon->pieces) memset(soon->ask, 0, sizeof soon->ask);
+    if (soon->piece == soon->pieces) {
+        memset(soon->ask, 0, sizeof soon->ask);
+        return;
+    }
     soon->piece->rows = 0, soon->piece = soon->pieces, soon->near = ahead > 0;
     soon->end = soon->piece->at + soon->piece->bytes;
-    soon->at = soon->piece->at + lctx__min(ahead, lctx__max(soon->piece->bytes - 1, 0));
+    soon->at = soon->piece->at + lctx__min(ahead, soon->piece->bytes - 1);
 }
 
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
