@@ -6845,10 +6845,11 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
        vf_even/odd(p)      VL pairs of bf16 at p: the first, the second of each
        vf_quad(p, e)       VL quads of int8 at p: number e of each
        vf_four(p, n, s, b) VL words of eight 4-bit codes at p: number n of each, as code * s + b
-       vf_swap(x)          neighbours exchanged (not used with VL 1)
-       vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs
-       vf_zip1h/zip2h(a, b) the same of halves (these two and the next not with VL 1)
-       vf_stack(r, at)     16 bytes at `at` from rows r[0], r[8] and so on
+       These not with VL 1:
+       vf_swap(x)          neighbours exchanged
+       vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs of
+                           words, zip1h/zip2h halves
+       vf_stack(r, at)     16 bytes at `at` of each of the rows r[0], r[8] and so on
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
        W_R, W_N            rows (by fours) and tokens (a divisor of 12) of a product's register tile
@@ -7528,6 +7529,8 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 /* ---- dot products. Queries are rounded to the keys' type once; a weight to bf16, or, for int8
    values, to a whole number of 2 WEIGHT_BITS bits (see FN(shares)), in two parts. Sums of int8
    products are exact. */
+
+/* Words of keys or values; of 4 bits the even nibbles or the odd ones. */
 LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
 {
     vw x = vw_load(p);
