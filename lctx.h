@@ -5925,12 +5925,12 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
     *c = *cache;
     c->slot = NULL, c->n_slot = c->cap_slot = 0;
     if (c->kept) lctx__count_up(&c->kept->refs);
-    if (c->mass) c->mass = (float *)lctx__new(&c->alloc, bytes);
+    if (cache->mass && (c->mass = (float *)lctx__new(&c->alloc, bytes)) != NULL)
+        memcpy(c->mass, cache->mass, (size_t)bytes);
     if (!c->mass != !cache->mass || lctx__slots_reserve(c, cache->n_slot)) {
         lctx_cache_free(c);
         return LCTX_E_MEMORY;
     }
-    if (c->mass) memcpy(c->mass, cache->mass, (size_t)bytes);
     for (i = 0; i < cache->n_slot; i++) c->slot[i] = lctx__slot_share(&cache->slot[i]);
     c->n_slot = cache->n_slot;
     *fork = c;
@@ -6774,7 +6774,7 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
     info->scratch_bytes = session->work_bytes + session->scratch_bytes;
     for (i = 0; i < session->m.n_layer; i++) {
         lctx_cache_info c;
-        (void)lctx_cache_get_info(session->cache[i], &c);
+        if (lctx_cache_get_info(session->cache[i], &c)) continue;
         info->n_dropped = lctx__max(info->n_dropped, c.n_dropped);
         info->rewind_min = lctx__max(info->rewind_min, c.rewind_min);
         info->cache_bytes += c.bytes;
