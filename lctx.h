@@ -234,8 +234,11 @@
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
        below about 2^-24 of a key's mass are lost in it.
+       Keys that are cached rotated have one schedule for good; where frequencies change
+       mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
        is still open; and selecting or dropping tokens turns what is kept into f16.
+       What a big-endian machine saves only such a machine restores; others refuse it, as _FORMAT.
        SIMD needs gcc or clang; WebAssembly's also -msimd128, since a module cannot ask for it at
        run time; gcc for Windows, unless mended (its bug 54412), -Wa,-muse-unaligned-vector-move.
        Where floats are computed wider (x87), the same bits want -std=c99 or -std=c11: gcc's own
@@ -4215,7 +4218,8 @@ static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, c
     const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
     int64_t *ask = w->soon.ask;
     ask[LCTX__SOFTMAX] = w->mass ? 0 : lctx__min(LCTX__SPARE, kb / 8);
-    ask[LCTX__AGAIN] = w->t.v_dot && w->t.rows > 1 ? lctx__min(LCTX__SPARE, vb / 8) : 0;
+    if (w->t.v_dot && s->v_type == LCTX_I8 && w->t.rows > 1)      /* which go row by row */
+        ask[LCTX__AGAIN] = lctx__min(LCTX__SPARE, vb / 8);
     ask[LCTX__SCORES] = kb - ask[LCTX__SOFTMAX], ask[LCTX__VALUES] = vb - ask[LCTX__AGAIN];
     lctx__soon_piece(w, k, 1, LCTX_TILE * row_k, 0);
     if (!w->mass) lctx__soon_tile(w, v, row_v, vb);
