@@ -569,9 +569,9 @@ typedef struct lctx_rope_desc {
                                 versions of HF, exllamav3), ignore scale_mul */
     double  low_freq;        /* LLAMA3 low_freq_factor; 0 = 1 */
     double  high_freq;       /* LLAMA3 high_freq_factor; 0 = 4 */
-    const double *freq;      /* RAW: [n_rot/2] radians per position, finite */
-    const double *short_factor;      /* LONGROPE: [n_rot/2] divisors up to orig_ctx, positive */
-    const double *long_factor;       /* LONGROPE: [n_rot/2] divisors beyond it, positive */
+    const double *freq;      /* RAW: [n_rot/2] radians per position, at most 2^512 in size */
+    const double *short_factor;      /* LONGROPE: [n_rot/2] divisors up to orig_ctx, from 2^-512 */
+    const double *long_factor;       /* LONGROPE: [n_rot/2] divisors beyond it, from 2^-512 */
     int32_t n_freq, n_short, n_long; /* lengths of these lists where you have them from, checked to
                                         be n_rot/2; 0 = not checked */
     int32_t reserved;
@@ -2378,7 +2378,7 @@ static lctx_status lctx__n_rot_check(int32_t n_rot)
     return n_rot < 2 || n_rot > LCTX_MAX_ROT || n_rot % 2 ? LCTX_E_N_ROT : LCTX_OK;
 }
 /* What descriptions and schedules have in common: pairs, positions that are not like others, and
-   lists of n_rot/2 finite values, where `positive` by which one may divide. */
+   lists of n_rot/2 values whose size, or 1/value where `divisors`, times a position is finite. */
 #define LCTX__PAIRS(r) \
     LCTX__IN(r, pairing, 0, LCTX_ROPE_PAIRING_COUNT - 1, ENUM); \
     LCTX__IS(n_rot, !lctx__n_rot_check((r)->n_rot), N_ROT)
@@ -2386,12 +2386,13 @@ static lctx_status lctx__n_rot_check(int32_t n_rot)
     LCTX__IN(r, n_hat, 0, LCTX__MAX_POS, N_HAT); LCTX__REAL(r, xpos_base, XPOS); \
     LCTX__IN(r, xpos_center, 0, LCTX__MAX_POS - 1, XPOS)
 static lctx_status lctx__list_check(lctx__site at, const char *field, const double *list,
-                                    int32_t n_rot, int positive)
+                                    int32_t n_rot, int divisors)
 {
+    const double most = ldexp(1, 512);
     int32_t i;
     if (!list) return lctx__refuse(at, LCTX_E_TABLE, field);
     for (i = 0; i < n_rot / 2; i++)
-        if (!lctx__finite(list[i]) || (positive && !(list[i] >= DBL_MIN)))
+        if (!lctx__finite(list[i]) || (divisors ? list[i] < 1 / most : fabs(list[i]) > most))
             return lctx__refuse_element(at, LCTX_E_TABLE, field, i);
     return LCTX_OK;
 }

@@ -472,6 +472,9 @@ static void test_bad_descs(void)
     holes[7] = 1; holes[0] = inf;
     REFUSED(LCTX_E_TABLE, "infinity in the raw table",
             d.scheme = LCTX_ROPE_RAW; d.n_rot = 16; d.freq = holes);
+    holes[0] = -1e300;
+    REFUSED(LCTX_E_TABLE, "a raw frequency that gives infinite angles",
+            d.scheme = LCTX_ROPE_RAW; d.n_rot = 16; d.freq = holes);
 #undef REFUSED
 #define REFUSED(status, why, change) \
     do { d = *config_named("LongRoPE"); change; refuse_desc(&d, status, why); } while (0)
@@ -485,6 +488,8 @@ static void test_bad_descs(void)
     REFUSED(LCTX_E_TABLE, "zero in the long list", d.long_factor = holes);
     holes[0] = 1e-310;
     REFUSED(LCTX_E_TABLE, "a divisor that gives infinite frequencies", d.long_factor = holes);
+    holes[0] = 1e-300;
+    REFUSED(LCTX_E_TABLE, "a divisor that gives infinite angles", d.long_factor = holes);
     holes[0] = -1;
     REFUSED(LCTX_E_TABLE, "a negative divisor in the list that is not used",
             d.short_factor = holes; d.ctx = 8192);
@@ -549,6 +554,30 @@ static void test_angles(void)
     }
     if (LDBL_MANT_DIG == DBL_MANT_DIG)
         printf("  SKIPPED: angles at 2^47 (long double is double here)\n");
+}
+
+/* The largest frequencies that are taken turn to an angle even at the last position. */
+static void test_largest_frequencies(void)
+{
+    double list[8];
+    float c[8], s[8];
+    lctx_rope_desc d;
+    lctx_rope rope;
+    int i, k, numbers = 0;
+    for (i = 0; i < 8; i++) list[i] = ldexp(i & 1 ? 1 : -1, 512);
+    for (k = 0; k < 2; k++) {
+        memset(&d, 0, sizeof d);
+        d.scheme = k ? LCTX_ROPE_LONGROPE : LCTX_ROPE_RAW, d.n_rot = 16, d.orig_ctx = 4096;
+        d.freq = d.short_factor = d.long_factor = list;
+        if (lctx_rope_init(&rope, &d) != LCTX_OK ||
+            lctx_rope_cos_sin(&rope, ((int64_t)1 << 48) - 1, c, s) != LCTX_OK) break;
+        for (i = 0; i < 8; i++) {
+            numbers += fabs(c[i]) <= 1 && fabs(s[i]) <= 1;
+            list[i] = ldexp(1, -512);
+        }
+    }
+    check(numbers == 16, "the largest frequencies taken have angles at position 2^48 - 1"
+          " (%d of 16)", numbers);
 }
 
 static void test_bad_angles(void)
@@ -1407,6 +1436,7 @@ int main(void)
     test_one_length();
     test_bad_descs();
     test_angles();
+    test_largest_frequencies();
     test_bad_angles();
     test_vectors();
     test_rotations();
