@@ -1070,11 +1070,34 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
    One step of a Llama-family transformer over weights that you own:
        x = tok_embd[token] * embd_scale
        per layer:  h = rmsnorm(x) * attn_norm;  q, k, v = wq h + bq, wk h + bk, wv h + bv
-                   q, k = rmsnorm per head * q_norm, k_norm (if given), then RoPE
-                   x += wo attention(q, cache)
-                   h = rmsnorm(x) * ffn_norm;  x += w_down (silu(w_gate h) * (w_up h))
-       logits = output rmsnorm(x) * output_norm      (output null: tok_embd, tied)
-   Llama, Mistral, Qwen2 (bq, bk, bv), Qwen3 (q_norm, k_norm, head_dim free of d_model). */
+                   q, k = rmsnorm per head * q_norm, k_norm;  q *= its scale by position;  RoPE
+                   x += post(wo attention(q, cache) + bo, attn_post_norm)
+                   h = rmsnorm(x) * ffn_norm;  x += post(ffn(h), ffn_post_norm)
+       ffn(h)    = w_down act(w_gate h + b_gate, w_up h + b_up) + b_down
+       with experts, sum over the chosen e: weight_e ffn_e(h), and shared_ffn(h)
+       logits    = output rmsnorm(x) * output_norm      (output null: tok_embd, tied)
+   post(y, norm) = rmsnorm(y) * norm where that norm is given, else y. What is zero is left out. So
+   Llama, Mistral; Qwen 2 (bq, bk, bv); Qwen 3 (q_norm, k_norm, head_dim free of d_model); Gemma 2
+   and 3 (norms after, GELU, softcaps, windows); Phi 3; Mixtral and Qwen 3 MoE (experts); gpt-oss
+   (biases, capped SWIGLU, sink logits); Llama 4 (sigmoid routing, a shared expert, layers without
+   rotation whose queries are scaled by position, chunks as a pattern of BLOCKS). */
+
+/* act(g, u), element by element */
+typedef enum lctx_activation {
+    LCTX_SILU,                /* g / (1 + e^-g) u */
+    LCTX_GELU,                /* g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u */
+    LCTX_SWIGLU_CAPPED,       /* g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7 */
+    LCTX_ACTIVATION_COUNT
+} lctx_activation;
+
+/* The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
+   last of equals */
+typedef enum lctx_routing {
+    LCTX_ROUTE_TOP_SOFTMAX,   /* softmax over the chosen: as over all, made to sum to 1 */
+    LCTX_ROUTE_SOFTMAX,       /* softmax over all */
+    LCTX_ROUTE_SIGMOID,       /* 1 / (1 + e^-r), multiplied into the expert's h (Llama 4) */
+    LCTX_ROUTING_COUNT
+} lctx_routing;
 
 /* A weight. [rows][cols] row-major as named beside each; a matrix computes y[rows] = W x[cols]. */
 typedef struct lctx_tensor {
@@ -1090,10 +1113,22 @@ typedef struct lctx_layer {
     lctx_tensor wk, wv;       /* [n_head_kv*head_dim][d_model] */
     lctx_tensor wo;           /* [d_model][n_head*head_dim] */
     lctx_tensor bq, bk, bv;   /* [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none */
+    lctx_tensor bo;           /* [d_model]; data null = none */
     lctx_tensor q_norm, k_norm;   /* [head_dim]; data null = none */
     lctx_tensor ffn_norm;     /* [d_model] */
-    lctx_tensor w_gate, w_up; /* [d_ff][d_model] */
-    lctx_tensor w_down;       /* [d_model][d_ff] */
+    lctx_tensor w_gate, w_up; /* [d_ff][d_model]; with experts [n_expert][d_ff][d_model] */
+    lctx_tensor w_down;       /* [d_model][d_ff]; with experts [n_expert][d_model][d_ff] */
+    lctx_tensor b_gate, b_up, b_down;    /* likewise without their last dimension; or null */
+    lctx_tensor attn_post_norm, ffn_post_norm;     /* [d_model]; data null = none */
+    lctx_tensor router, b_router;        /* with experts: [n_expert][d_model], [n_expert] or null */
+    lctx_tensor shared_gate, shared_up;  /* [d_ff_shared][d_model]; data null = none */
+    lctx_tensor shared_down;             /* [d_model][d_ff_shared] */
+    int32_t     n_expert, n_expert_used; /* 0 = no experts */
+    int32_t     routing, activation;     /* lctx_routing, lctx_activation */
+    int32_t     d_ff, d_ff_shared;       /* d_ff 0 = the model's */
+    float       q_scale, q_scale_offset; /* q *= 1 + q_scale ln(1 + floor((position + q_scale_offset)
+                                            / q_scale_length)); length 0 = none */
+    int64_t     q_scale_length;
     const lctx_rope *rope;    /* null = the model's */
     int64_t     window;       /* this layer's sliding window; 0 = none */
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
@@ -2107,7 +2142,11 @@ typedef struct lctx__product {
     float *y;
     int64_t n, cols, ldx, ldy, row0, row1, step;     /* step: rows a task */
     int type, add;                   /* add: y += W x */
+    const struct lctx__group *groups;
 } lctx__product;
+
+/* Rows at .. at+n-1 of x, and of y, go through matrix number `which` of those behind w. */
+typedef struct lctx__group { int64_t which, at, n; } lctx__group;
 
 typedef struct lctx__ops {
     void (*tile)(const lctx__tile *);
@@ -2129,7 +2168,7 @@ typedef struct lctx__ops {
     void (*spin)(const lctx__spin *);
 #ifndef LCTX_NO_MODEL
     void (*rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out);
-    void (*silu)(int64_t n, const float *gate, const float *up, float *out);
+    void (*activate)(int kind, int64_t n, const float *gate, const float *up, float *out);
     void (*tanh)(int64_t n, float cap, float *x);                     /* x = cap tanh(x / cap) */
     void (*product)(const lctx__product *);
 #endif
@@ -6206,11 +6245,17 @@ struct lctx_session {
 
 /* Activations of one chunk; rows are padded to 16 floats, the padding zero. */
 typedef struct lctx__acts {
-    int64_t ld_x, ld_q, ld_k, ld_f;      /* floats a row: d_model, heads, KV heads, d_ff */
+    int64_t ld_x, ld_q, ld_k;            /* floats a row: d_model, heads, KV heads */
+    int64_t ld_f, ld_e;                  /* the widest layer's d_ff, experts */
     float *x, *h;                /* [chunk][ld_x] */
     float *q, *far, *att;        /* [chunk][ld_q] */
     float *k, *v;                /* [chunk][ld_k] */
+    float *sum;                  /* [chunk][ld_x] what is normed before it is added to x */
     float *gate, *up;            /* [LCTX__FFN_TOKENS][ld_f]: the FFN goes in smaller blocks */
+    float *route;                /* [chunk][ld_e] the experts' logits, then weights */
+    uint32_t *rank;              /* [ld_e] */
+    int64_t *chosen;             /* [ld_e] */
+    float *in, *out;             /* [LCTX__FFN_TOKENS][ld_x] of experts */
     float *vec;                  /* [widest] a norm or bias that is not stored as f32 */
     int64_t *pos;                /* [chunk] far positions */
 } lctx__acts;
@@ -6236,6 +6281,43 @@ static lctx__site lctx__layer_rope_site(lctx_refusal *to, const lctx_model *m, i
     return lctx__site_of(to, "lctx_rope", m->layers[i].rope ? i : -1);
 }
 
+/* The widest FFN and the most experts of a model's layers. */
+static int32_t lctx__layer_ff(const lctx_layer *l, const lctx_model *m)
+{
+    return l->d_ff ? l->d_ff : m->d_ff;
+}
+static void lctx__widest(const lctx_model *m, int64_t *d_ff, int64_t *n_expert)
+{
+    int32_t i;
+    for (*d_ff = *n_expert = i = 0; i < m->n_layer; i++) {
+        const lctx_layer *l = &m->layers[i];
+        *d_ff = lctx__max(*d_ff, lctx__max(lctx__layer_ff(l, m), l->d_ff_shared));
+        *n_expert = lctx__max(*n_expert, l->n_expert);
+    }
+}
+
+static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
+{
+    const lctx_layer *l = &m->layers[i];
+    const lctx__site at = lctx__site_of(m->refused, "lctx_layer", i);
+    const int shared = l->d_ff_shared != 0;
+    lctx_status st;
+    LCTX__IN(l, activation, 0, LCTX_ACTIVATION_COUNT - 1, ENUM);
+    LCTX__IN(l, routing, 0, LCTX_ROUTING_COUNT - 1, ENUM);
+    LCTX__FROM(l, d_ff, 0, SHAPE); LCTX__FROM(l, d_ff_shared, 0, SHAPE);
+    LCTX__FROM(l, n_expert, 0, SHAPE);
+    LCTX__IN(l, n_expert_used, l->n_expert > 0, l->n_expert, SHAPE);
+    LCTX__IS(n_expert, lctx__mul(l->n_expert, lctx__max(m->d_model, lctx__layer_ff(l, m)))
+                       <= INT32_MAX, SHAPE);
+    LCTX__WEIGHT(l, ffn_norm, 1, 0); LCTX__WEIGHT(l, ffn_post_norm, 0, 0);
+    LCTX__WEIGHT(l, w_gate, 1, 1); LCTX__WEIGHT(l, w_up, 1, 1); LCTX__WEIGHT(l, w_down, 1, 1);
+    LCTX__WEIGHT(l, b_gate, 0, 0); LCTX__WEIGHT(l, b_up, 0, 0); LCTX__WEIGHT(l, b_down, 0, 0);
+    LCTX__WEIGHT(l, router, l->n_expert > 0, 1); LCTX__WEIGHT(l, b_router, 0, 0);
+    LCTX__WEIGHT(l, shared_gate, shared, 1); LCTX__WEIGHT(l, shared_up, shared, 1);
+    LCTX__WEIGHT(l, shared_down, shared, 1);
+    return LCTX_OK;
+}
+
 static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
 {
     const lctx_layer *l = &m->layers[i];
@@ -6244,10 +6326,13 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     lctx_status st;
     LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, wq, 1, 1); LCTX__WEIGHT(l, wk, 1, 1);
     LCTX__WEIGHT(l, wv, 1, 1); LCTX__WEIGHT(l, wo, 1, 1); LCTX__WEIGHT(l, bq, 0, 0);
-    LCTX__WEIGHT(l, bk, 0, 0); LCTX__WEIGHT(l, bv, 0, 0); LCTX__WEIGHT(l, q_norm, 0, 0);
-    LCTX__WEIGHT(l, k_norm, 0, 0); LCTX__WEIGHT(l, ffn_norm, 1, 0); LCTX__WEIGHT(l, w_gate, 1, 1);
-    LCTX__WEIGHT(l, w_up, 1, 1); LCTX__WEIGHT(l, w_down, 1, 1);
+    LCTX__WEIGHT(l, bk, 0, 0); LCTX__WEIGHT(l, bv, 0, 0); LCTX__WEIGHT(l, bo, 0, 0);
+    LCTX__WEIGHT(l, q_norm, 0, 0); LCTX__WEIGHT(l, k_norm, 0, 0);
+    LCTX__WEIGHT(l, attn_post_norm, 0, 0);
     LCTX__FROM(l, window, 0, WINDOW);
+    LCTX__FROM(l, q_scale_length, 0, SHAPE); LCTX__REAL(l, q_scale, SHAPE);
+    LCTX__REAL(l, q_scale_offset, SHAPE);
+    if ((st = lctx__ffn_check(m, i)) != LCTX_OK) return st;
     if (l->pattern && (st = lctx__pattern_check(m->refused, l->pattern, i)) != LCTX_OK) return st;
     if (!rope) return LCTX_OK;
     return lctx__rope_fits(lctx__layer_rope_site(m->refused, m, i), rope, m->head_dim, 0);
@@ -6320,8 +6405,11 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
     const int64_t n = s->d.chunk;
+    int64_t d_ff, n_expert, pairs;
     lctx__carver r = lctx__carver_of(at);
-    a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(m->d_ff, 16);
+    lctx__widest(m, &d_ff, &n_expert), pairs = n_expert ? LCTX__FFN_TOKENS : 0;
+    a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(d_ff, 16);
+    a->ld_e = lctx__round_up(n_expert, 16);
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
     a->x = (float *)lctx__carve(&r, n, a->ld_x * 4);
@@ -6331,9 +6419,16 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     a->att = (float *)lctx__carve(&r, n, a->ld_q * 4);
     a->k = (float *)lctx__carve(&r, n, a->ld_k * 4);
     a->v = (float *)lctx__carve(&r, n, a->ld_k * 4);
+    a->sum = (float *)lctx__carve(&r, n, a->ld_x * 4);
     a->gate = (float *)lctx__carve(&r, LCTX__FFN_TOKENS, a->ld_f * 4);
     a->up = (float *)lctx__carve(&r, LCTX__FFN_TOKENS, a->ld_f * 4);
-    a->vec = (float *)lctx__carve(&r, lctx__max(a->ld_x, a->ld_q), 4);
+    a->route = (float *)lctx__carve(&r, n, a->ld_e * 4);
+    a->rank = (uint32_t *)lctx__carve(&r, a->ld_e, 4);
+    a->chosen = (int64_t *)lctx__carve(&r, a->ld_e, 8);
+    a->in = (float *)lctx__carve(&r, pairs, a->ld_x * 4);
+    a->out = (float *)lctx__carve(&r, pairs, a->ld_x * 4);
+    a->vec = (float *)lctx__carve(&r, lctx__max(1, n_expert),
+                                  4 * lctx__max(a->ld_f, lctx__max(a->ld_x, a->ld_q)));
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
     return r.used;
 }
@@ -6465,25 +6560,41 @@ static const float *lctx__vector(const lctx_tensor *t, int64_t n, float *buf)
 static void lctx__product_task(void *arg, int64_t i, int32_t thread)
 {
     lctx__product p = *(const lctx__product *)arg;
+    const int64_t rows = p.row1, blocks = (rows + p.step - 1) / p.step;
+    const lctx__group *g = &p.groups[i / blocks];
+    const int64_t before = g->which * rows;
     (void)thread;
-    p.row0 = i * p.step, p.row1 = lctx__min(p.row0 + p.step, p.row1);
+    p.w = (const char *)p.w + before * lctx__row_bytes(p.type, p.cols);
+    if (p.w_scale) p.w_scale += before;
+    if (p.bias) p.bias += before;
+    p.n = g->n, p.x += g->at * p.ldx, p.y += g->at * p.ldy;
+    p.row0 = i % blocks * p.step, p.row1 = lctx__min(p.row0 + p.step, rows);
     lctx__use()->product(&p);
 }
 
-/* y[n][ldy] = W x (+ bias), or y += W x. Rows of W are cut into tasks; with many tokens a task
-   takes more of them, since each goes through all of x. */
+/* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Rows of W are
+   cut into tasks; with many tokens a task takes more of them, since each goes through all of x. */
+static void lctx__matmul_groups(const lctx_session *s, const lctx_tensor *w, int64_t rows,
+                                int64_t cols, const lctx__group *groups, int64_t n_group, int64_t n,
+                                const float *x, int64_t ldx, const float *bias, int add, float *y,
+                                int64_t ldy)
+{
+    lctx__product p;
+    p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
+    p.bias = bias, p.x = x, p.y = y, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
+    p.row0 = 0, p.row1 = rows, p.add = add, p.groups = groups;
+    p.step = n < LCTX__TOKENS ? 32 : lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, 128);
+    p.step = lctx__max(p.step, 32);
+    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)),
+              n_group * ((rows + p.step - 1) / p.step), lctx__product_task, &p);
+}
 static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t rows, int64_t cols,
                          int64_t n, const float *x, int64_t ldx, const float *bias, int add,
                          float *y, int64_t ldy)
 {
-    lctx__product p;
-    p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
-    p.bias = bias, p.x = x, p.y = y, p.n = n, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
-    p.row0 = 0, p.row1 = rows, p.add = add;
-    p.step = n < LCTX__TOKENS ? 32 : lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, 128);
-    p.step = lctx__max(p.step, 32);
-    lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)), (rows + p.step - 1) / p.step,
-              lctx__product_task, &p);
+    lctx__group all;
+    all.which = all.at = 0, all.n = n;
+    lctx__matmul_groups(s, w, rows, cols, &all, 1, n, x, ldx, bias, add, y, ldy);
 }
 
 /* out rows = rmsnorm of x rows; n_row rows of n floats. */
@@ -6562,32 +6673,66 @@ static lctx_status lctx__attend_live(lctx_session *s, const lctx__acts *a, int32
     return st;
 }
 
-/* h = norm(x); q, k, v; rotation; append; att = attention */
+/* Where the results of a part of a layer are added up: in x, or apart where they are normed first;
+   from there they join x. */
+static float *lctx__sum_begin(const lctx__acts *a, const lctx_tensor *norm, int64_t n)
+{
+    if (!norm->data) return a->x;
+    memset(a->sum, 0, (size_t)(n * a->ld_x) * sizeof *a->sum);
+    return a->sum;
+}
+static void lctx__sum_end(const lctx_session *s, const lctx__acts *a, const lctx_tensor *norm,
+                          int64_t n)
+{
+    if (!norm->data) return;
+    lctx__norm_rows(s, norm, n, s->m.d_model, a->sum, a->ld_x, a->sum, a->vec);
+    lctx__use()->blend(n * a->ld_x, 1, a->sum, a->x);
+}
+
+/* One of q, k and v: the projection, and a norm of each head. */
+static void lctx__heads(const lctx_session *s, const lctx__acts *a, int64_t n, int32_t n_head,
+                        const lctx_tensor *w, const lctx_tensor *bias, const lctx_tensor *norm,
+                        float *out, int64_t ld)
+{
+    const int64_t d = s->m.head_dim, rows = n_head * d;
+    int64_t t;
+    lctx__matmul(s, w, rows, s->m.d_model, n, a->h, a->ld_x, lctx__vector(bias, rows, a->vec), 0,
+                 out, ld);
+    for (t = 0; norm && norm->data && t < n; t++)
+        lctx__norm_rows(s, norm, n_head, d, out + t * ld, d, out + t * ld, a->vec);
+}
+
+/* h = norm(x); q, k, v of tokens from the session's end on */
+static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx_layer *l, int64_t n)
+{
+    const lctx_model *m = &s->m;
+    int64_t t, i;
+    lctx__norm_rows(s, &l->attn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
+    lctx__heads(s, a, n, m->n_head, &l->wq, &l->bq, &l->q_norm, a->q, a->ld_q);
+    lctx__heads(s, a, n, m->n_head_kv, &l->wk, &l->bk, &l->k_norm, a->k, a->ld_k);
+    lctx__heads(s, a, n, m->n_head_kv, &l->wv, &l->bv, NULL, a->v, a->ld_k);
+    for (t = 0; l->q_scale_length && t < n; t++) {
+        const double periods = floor(((double)(s->n + t) + (double)l->q_scale_offset)
+                                     / (double)l->q_scale_length);
+        const float scale = (float)(1 + (double)l->q_scale * log(1 + periods));
+        for (i = 0; i < a->ld_q; i++) a->q[t * a->ld_q + i] *= scale;
+    }
+}
+
+/* q, k, v; rotation; append; attention */
 static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
 {
     const lctx_model *m = &s->m;
     const lctx_layer *l = &m->layers[i];
     const lctx_rope *rope = lctx__layer_rope(l, m);
-    const int64_t nq = (int64_t)m->n_head * m->head_dim, nk = (int64_t)m->n_head_kv * m->head_dim;
+    const int64_t nq = (int64_t)m->n_head * m->head_dim;
     const int live = s->live && !l->no_rope && !l->rope;
     const int raw = s->raw && (rope || live), sinks = s->d.policy == LCTX_SINKS && !raw;
     const float *far = sinks ? a->q : NULL;
     lctx_rows rows;
     lctx_status st;
     int64_t t;
-    lctx__norm_rows(s, &l->attn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
-    lctx__matmul(s, &l->wq, nq, m->d_model, n, a->h, a->ld_x, lctx__vector(&l->bq, nq, a->vec), 0,
-                 a->q, a->ld_q);
-    lctx__matmul(s, &l->wk, nk, m->d_model, n, a->h, a->ld_x, lctx__vector(&l->bk, nk, a->vec), 0,
-                 a->k, a->ld_k);
-    lctx__matmul(s, &l->wv, nk, m->d_model, n, a->h, a->ld_x, lctx__vector(&l->bv, nk, a->vec), 0,
-                 a->v, a->ld_k);
-    for (t = 0; l->q_norm.data && t < n; t++)
-        lctx__norm_rows(s, &l->q_norm, m->n_head, m->head_dim, a->q + t * a->ld_q, m->head_dim,
-                        a->q + t * a->ld_q, a->vec);
-    for (t = 0; l->k_norm.data && t < n; t++)
-        lctx__norm_rows(s, &l->k_norm, m->n_head_kv, m->head_dim, a->k + t * a->ld_k, m->head_dim,
-                        a->k + t * a->ld_k, a->vec);
+    lctx__project(s, a, l, n);
     if (rope && !raw) {
         for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
         st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
@@ -6605,26 +6750,134 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     if ((st = lctx__append(s->cache[i], &rows)) != LCTX_OK) return st;
     st = live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
     if (st) return st;
-    lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q, NULL, 1, a->x, a->ld_x);
+    lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q,
+                 lctx__vector(&l->bo, m->d_model, a->vec), 1,
+                 lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
+    lctx__sum_end(s, a, &l->attn_post_norm, n);
     return LCTX_OK;
 }
 
-/* x += w_down (silu(w_gate h) * (w_up h)), a block of tokens at a time */
+/* The weights of a layer's FFN, or of the one that all tokens share beside the experts. */
+typedef struct lctx__ffn {
+    const lctx_tensor *gate, *up, *down, *b_gate, *b_up, *b_down;    /* biases or null */
+    int64_t d_ff, n_matrix;
+    int activation;
+} lctx__ffn;
+
+static const float *lctx__ffn_bias(const lctx__ffn *f, const lctx_tensor *bias, int64_t rows,
+                                   float *buf)
+{
+    return bias ? lctx__vector(bias, f->n_matrix * rows, buf) : NULL;
+}
+
+/* y = ffn(x), or y += ffn(x), of n rows in groups; at most LCTX__FFN_TOKENS. */
+static void lctx__ffn_rows(const lctx_session *s, const lctx__acts *a, const lctx__ffn *f,
+                           const lctx__group *groups, int64_t n_group, int64_t n, const float *x,
+                           int add, float *y)
+{
+    const int64_t d = s->m.d_model;
+    lctx__matmul_groups(s, f->gate, f->d_ff, d, groups, n_group, n, x, a->ld_x,
+                        lctx__ffn_bias(f, f->b_gate, f->d_ff, a->vec), 0, a->gate, a->ld_f);
+    lctx__matmul_groups(s, f->up, f->d_ff, d, groups, n_group, n, x, a->ld_x,
+                        lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
+    lctx__use()->activate(f->activation, n * a->ld_f, a->gate, a->up, a->gate);
+    lctx__matmul_groups(s, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
+                        lctx__ffn_bias(f, f->b_down, d, a->vec), add, y, a->ld_x);
+}
+
+/* sum += ffn(h) of n tokens, a block of them at a time */
+static void lctx__ffn_all(const lctx_session *s, const lctx__acts *a, const lctx__ffn *f, int64_t n,
+                          float *sum)
+{
+    lctx__group all;
+    int64_t t;
+    for (t = 0; t < n; t += all.n) {
+        all.which = all.at = 0, all.n = lctx__min(n - t, LCTX__FFN_TOKENS);
+        lctx__ffn_rows(s, a, f, &all, 1, all.n, a->h + t * a->ld_x, 1, sum + t * a->ld_x);
+    }
+}
+
+/* Turns a token's logits r [n_expert] into weights, 0 for experts that are not chosen. A NaN among
+   the logits is chosen, and shows. */
+static void lctx__route(const lctx__acts *a, const lctx_layer *l, float *r)
+{
+    const int all = l->routing == LCTX_ROUTE_SOFTMAX, sigmoid = l->routing == LCTX_ROUTE_SIGMOID;
+    double sum = 0, top = -(double)INFINITY;
+    int64_t e, i;
+    for (e = 0; e < l->n_expert; e++) a->rank[e] = lctx__order(r[e]);
+    lctx__choose(a->rank, l->n_expert, l->n_expert_used, a->chosen);
+    for (i = 0; i < l->n_expert_used; i++) top = fmax(top, (double)r[a->chosen[i]]);
+    for (e = i = 0; e < l->n_expert; e++) {
+        const int chosen = i < l->n_expert_used && a->chosen[i] == e;
+        const double w = exp((double)r[e] - top);
+        if (chosen || all) sum += w;
+        r[e] = !chosen ? 0 : sigmoid ? (float)(1 / (1 + exp(-(double)r[e]))) : (float)w;
+        i += chosen;
+    }
+    for (e = 0; !sigmoid && e < l->n_expert; e++) r[e] = (float)((double)r[e] / sum);
+}
+
+/* The next pairs of an expert and a token that chose it, by experts, after (*expert, *token): the
+   rows of h to a->in, the tokens to `of`, the groups to `groups`. Returns how many pairs. */
+static int64_t lctx__gather(const lctx__acts *a, const lctx_layer *l, int64_t d, int64_t n,
+                            int32_t *expert, int64_t *token, int64_t *of, lctx__group *groups,
+                            int64_t *n_group)
+{
+    const int inside = l->routing == LCTX_ROUTE_SIGMOID;
+    int64_t got = 0, i;
+    for (*n_group = 0; *expert < l->n_expert; ++*expert, *token = 0)
+        for (; *token < n; ++*token) {
+            const float w = a->route[*token * a->ld_e + *expert];
+            const float *h = a->h + *token * a->ld_x;
+            float *in = a->in + got * a->ld_x;
+            if (w == 0) continue;
+            if (got == LCTX__FFN_TOKENS) return got;
+            for (i = 0; i < d; i++) in[i] = inside ? h[i] * w : h[i];
+            if (!*n_group || groups[*n_group - 1].which != *expert) {
+                lctx__group *g = &groups[(*n_group)++];
+                g->which = *expert, g->at = got, g->n = 0;
+            }
+            groups[*n_group - 1].n++;
+            of[got++] = *token;
+        }
+    return got;
+}
+
+/* sum += the chosen experts' ffn(h), each token's in the order of the experts */
+static void lctx__experts(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
+                          const lctx__ffn *f, int64_t n, float *sum)
+{
+    const int inside = l->routing == LCTX_ROUTE_SIGMOID;
+    lctx__group groups[LCTX__FFN_TOKENS];
+    int64_t of[LCTX__FFN_TOKENS], token = 0, got, n_group, i, g;
+    int32_t expert = 0;
+    lctx__matmul(s, &l->router, l->n_expert, s->m.d_model, n, a->h, a->ld_x,
+                 lctx__vector(&l->b_router, l->n_expert, a->vec), 0, a->route, a->ld_e);
+    for (i = 0; i < n; i++) lctx__route(a, l, a->route + i * a->ld_e);
+    while ((got = lctx__gather(a, l, s->m.d_model, n, &expert, &token, of, groups, &n_group)) > 0) {
+        lctx__ffn_rows(s, a, f, groups, n_group, got, a->in, 0, a->out);
+        for (g = 0; g < n_group; g++)
+            for (i = groups[g].at; i < groups[g].at + groups[g].n; i++) {
+                const float w = inside ? 1 : a->route[of[i] * a->ld_e + groups[g].which];
+                lctx__use()->blend(s->m.d_model, w, a->out + i * a->ld_x, sum + of[i] * a->ld_x);
+            }
+    }
+}
+
 static void lctx__layer_ffn(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
 {
-    const lctx_model *m = &s->m;
-    const lctx_layer *l = &m->layers[i];
-    int64_t t, b;
-    lctx__norm_rows(s, &l->ffn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
-    for (t = 0; t < n; t += b) {
-        const float *h = a->h + t * a->ld_x;
-        b = lctx__min(n - t, LCTX__FFN_TOKENS);
-        lctx__matmul(s, &l->w_gate, m->d_ff, m->d_model, b, h, a->ld_x, NULL, 0, a->gate, a->ld_f);
-        lctx__matmul(s, &l->w_up, m->d_ff, m->d_model, b, h, a->ld_x, NULL, 0, a->up, a->ld_f);
-        lctx__use()->silu(b * a->ld_f, a->gate, a->up, a->gate);
-        lctx__matmul(s, &l->w_down, m->d_model, m->d_ff, b, a->gate, a->ld_f, NULL, 1,
-                     a->x + t * a->ld_x, a->ld_x);
-    }
+    const lctx_layer *l = &s->m.layers[i];
+    const lctx__ffn own = { &l->w_gate, &l->w_up, &l->w_down, &l->b_gate, &l->b_up, &l->b_down,
+                            lctx__layer_ff(l, &s->m), lctx__max(1, l->n_expert), l->activation };
+    const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, NULL, NULL, NULL,
+                               l->d_ff_shared, 1, l->activation };
+    float *sum;
+    lctx__norm_rows(s, &l->ffn_norm, n, s->m.d_model, a->x, a->ld_x, a->h, a->vec);
+    sum = lctx__sum_begin(a, &l->ffn_post_norm, n);
+    if (l->n_expert) lctx__experts(s, a, l, &own, n, sum);
+    else lctx__ffn_all(s, a, &own, n, sum);
+    if (l->d_ff_shared) lctx__ffn_all(s, a, &shared, n, sum);
+    lctx__sum_end(s, a, &l->ffn_post_norm, n);
 }
 
 static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_t *tokens,
@@ -6635,7 +6888,7 @@ static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_
     int64_t t, i;
     for (t = 0; t < n; t++) {
         float *x = a->x + t * a->ld_x, mul = s->m.embd_scale;
-        const char *row = (const char *)e->data + tokens[t] * d * lctx__esize(e->type);
+        const char *row = (const char *)e->data + tokens[t] * lctx__row_bytes(e->type, d);
         lctx__use()->to_f32(e->type, d, row, x);
         if (e->type == LCTX_I8) mul *= e->scale[tokens[t]];
         for (i = 0; mul != 1 && i < d; i++) x[i] *= mul;
@@ -8462,13 +8715,22 @@ LCTX__ENTRY void FN(rmsnorm)(int64_t n, const float *x, const float *w, float ep
     for (; i < n; i++) out[i] = x[i] * vf_first(r) * w[i];
 }
 
-/* out = gate / (1 + e^-gate) * up; all padded to a multiple of 16 */
-LCTX__ENTRY void FN(silu)(int64_t n, const float *gate, const float *up, float *out)
+/* out = gate / (1 + e^-a) * up, as lctx_activation has it: (1 + tanh x) / 2 is 1 / (1 + e^-2x). All
+   padded to a multiple of 16. */
+LCTX__ENTRY void FN(activate)(int kind, int64_t n, const float *gate, const float *up, float *out)
 {
+    const vf zero = vf_set1(0.0f), one = vf_set1(1.0f), hi = vf_set1(7.0f), lo = vf_sub(zero, hi);
     int64_t i;
     for (i = 0; i < n; i += VL) {
-        vf g = vf_load(gate + i), e = FN(exp)(vf_sub(vf_set1(0.0f), g));
-        vf_store(out + i, vf_mul(vf_div(g, vf_add(e, vf_set1(1.0f))), vf_load(up + i)));
+        vf g = vf_load(gate + i), u = vf_load(up + i), a = g;
+        if (kind == LCTX_GELU)
+            a = vf_mul(vf_mul(g, vf_set1(1.5957691216f)),
+                       vf_fma(vf_mul(g, g), vf_set1(0.044715f), one));
+        if (kind == LCTX_SWIGLU_CAPPED) {
+            g = vf_lt(hi, g, hi, g), a = vf_mul(g, vf_set1(1.702f));
+            u = vf_lt(hi, u, hi, u), u = vf_add(vf_lt(u, lo, lo, u), one);
+        }
+        vf_store(out + i, vf_mul(vf_div(g, vf_add(FN(exp)(vf_sub(zero, a)), one)), u));
     }
 }
 
@@ -8608,7 +8870,7 @@ static const lctx__ops FN(ops) = {
     PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
     PLAIN(turn), PLAIN(spin),
 #ifndef LCTX_NO_MODEL
-    PLAIN(rmsnorm), PLAIN(silu), PLAIN(tanh), PLAIN(product)
+    PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product)
 #endif
 };
 static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);

@@ -170,30 +170,101 @@ static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, d
     int64_t t;
     int i;
     for (t = 0; t < n; t++) {
+        double scale = 1;
+        if (l->q_scale_length > 0)
+            scale += l->q_scale * log(1 + floor(((double)t + l->q_scale_offset)
+                                                / l->q_scale_length));
         rms_norm(m->d_model, x + t * m->d_model, l->attn_norm, m->norm_eps, h);
         heads_of(m, m->n_head, l->wq, l->bq, l->q_norm, h, q + t * nq);
+        for (i = 0; i < nq; i++) q[t * nq + i] *= scale;
         heads_of(m, m->n_head_kv, l->wk, l->bk, l->k_norm, h, k + t * nk);
         heads_of(m, m->n_head_kv, l->wv, l->bv, NULL, h, v + t * nk);
     }
     for (t = 0; t < n; t++) {
         attend_token(m, l, t, q + t * nq, k, v, out);
-        product(m->d_model, nq, l->wo, out, NULL, h);
+        product(m->d_model, nq, l->wo, out, l->bo, h);
+        if (l->attn_post_norm) rms_norm(m->d_model, h, l->attn_post_norm, m->norm_eps, h);
         for (i = 0; i < m->d_model; i++) x[t * m->d_model + i] += h[i];
     }
     free(h); free(q); free(k); free(v); free(out);
 }
 
+static double activated(int kind, double g, double u)
+{
+    if (kind == ORACLE_GELU)
+        return 0.5 * g * (1 + tanh(sqrt(2 / acos(-1)) * (g + 0.044715 * g * g * g))) * u;
+    if (kind == ORACLE_SILU) return g / (1 + exp(-g)) * u;
+    g = g > 7 ? 7 : g;
+    u = u > 7 ? 7 : u < -7 ? -7 : u;
+    return g / (1 + exp(-1.702 * g)) * (u + 1);
+}
+
+/* out += weight * the FFN of h */
+static void ffn(int d_model, int d_ff, int kind, const double *w_gate, const double *w_up,
+                const double *w_down, const double *b_gate, const double *b_up,
+                const double *b_down, const double *h, double weight, double *out)
+{
+    double *gate = doubles(d_ff), *up = doubles(d_ff), *y = doubles(d_model);
+    int i;
+    product(d_ff, d_model, w_gate, h, b_gate, gate);
+    product(d_ff, d_model, w_up, h, b_up, up);
+    for (i = 0; i < d_ff; i++) gate[i] = activated(kind, gate[i], up[i]);
+    product(d_model, d_ff, w_down, gate, b_down, y);
+    for (i = 0; i < d_model; i++) out[i] += weight * y[i];
+    free(gate); free(up); free(y);
+}
+
+/* Weights of all experts, 0 of those not chosen: an expert is chosen if fewer than n_expert_used
+   are before it. */
+static void route(const oracle_model *m, const oracle_layer *l, const double *h, double *weight)
+{
+    double *r = doubles(l->n_expert), sum = 0;
+    int e, i, before;
+    product(l->n_expert, m->d_model, l->router, h, l->b_router, r);
+    for (e = 0; e < l->n_expert; e++) {
+        for (before = i = 0; i < l->n_expert; i++)
+            before += r[i] > r[e] || (r[i] == r[e] && i > e);
+        weight[e] = before < l->n_expert_used ? 1 : 0;
+        if (weight[e] > 0 || l->routing == ORACLE_SOFTMAX) sum += exp(r[e]);
+    }
+    for (e = 0; e < l->n_expert; e++)
+        weight[e] *= l->routing == ORACLE_SIGMOID ? 1 / (1 + exp(-r[e])) : exp(r[e]) / sum;
+    free(r);
+}
+
+static void experts(const oracle_model *m, const oracle_layer *l, const double *h, double *out)
+{
+    const int d = m->d_model, f = l->d_ff;
+    double *weight = doubles(l->n_expert), *scaled = doubles(d);
+    int e, i;
+    route(m, l, h, weight);
+    for (e = 0; e < l->n_expert; e++) {
+        const int inside = l->routing == ORACLE_SIGMOID;
+        const int64_t at = (int64_t)e * f * d;
+        if (weight[e] == 0) continue;
+        for (i = 0; i < d; i++) scaled[i] = inside ? weight[e] * h[i] : h[i];
+        ffn(d, f, l->activation, l->w_gate + at, l->w_up + at, l->w_down + at,
+            l->b_gate ? l->b_gate + e * f : NULL, l->b_up ? l->b_up + e * f : NULL,
+            l->b_down ? l->b_down + e * d : NULL, scaled, inside ? 1 : weight[e], out);
+    }
+    free(weight); free(scaled);
+}
+
 static void feed_forward(const oracle_model *m, const oracle_layer *l, double *x)
 {
-    double *h = doubles(m->d_model), *gate = doubles(m->d_ff), *up = doubles(m->d_ff);
+    const int d = m->d_model;
+    double *h = doubles(d), *out = doubles(d);
     int i;
-    rms_norm(m->d_model, x, l->ffn_norm, m->norm_eps, h);
-    product(m->d_ff, m->d_model, l->w_gate, h, NULL, gate);
-    product(m->d_ff, m->d_model, l->w_up, h, NULL, up);
-    for (i = 0; i < m->d_ff; i++) gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
-    product(m->d_model, m->d_ff, l->w_down, gate, NULL, h);
-    for (i = 0; i < m->d_model; i++) x[i] += h[i];
-    free(h); free(gate); free(up);
+    rms_norm(d, x, l->ffn_norm, m->norm_eps, h);
+    if (l->n_expert) experts(m, l, h, out);
+    else ffn(d, l->d_ff, l->activation, l->w_gate, l->w_up, l->w_down, l->b_gate, l->b_up,
+             l->b_down, h, 1, out);
+    if (l->d_ff_shared)
+        ffn(d, l->d_ff_shared, l->activation, l->shared_gate, l->shared_up, l->shared_down, NULL,
+            NULL, NULL, h, 1, out);
+    if (l->ffn_post_norm) rms_norm(d, out, l->ffn_post_norm, m->norm_eps, out);
+    for (i = 0; i < d; i++) x[i] += out[i];
+    free(h); free(out);
 }
 
 void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens, double *logits)

@@ -10,10 +10,19 @@ typedef struct oracle_layer {
     const double *wq, *wk, *wv;          /* [heads*head_dim][d_model] */
     const double *wo;                    /* [d_model][n_head*head_dim] */
     const double *bq, *bk, *bv;          /* [heads*head_dim] or null */
+    const double *bo;                    /* [d_model] or null */
     const double *q_norm, *k_norm;       /* [head_dim] or null */
     const double *ffn_norm;              /* [d_model] */
-    const double *w_gate, *w_up;         /* [d_ff][d_model] */
-    const double *w_down;                /* [d_model][d_ff] */
+    const double *w_gate, *w_up;         /* [d_ff][d_model], one after the other of each expert */
+    const double *w_down;                /* [d_model][d_ff], likewise */
+    const double *b_gate, *b_up, *b_down;          /* [d_ff], [d_ff], [d_model], or null */
+    const double *attn_post_norm, *ffn_post_norm;  /* [d_model] or null */
+    const double *router, *b_router;     /* [n_expert][d_model], [n_expert] or null */
+    const double *shared_gate, *shared_up, *shared_down;
+    int n_expert, n_expert_used, d_ff, d_ff_shared;      /* no expert: one FFN, for all */
+    enum { ORACLE_TOP_SOFTMAX, ORACLE_SOFTMAX, ORACLE_SIGMOID } routing;
+    enum { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED } activation;
+    double q_scale, q_scale_offset, q_scale_length;      /* length 0: none */
     const oracle_rope *rope;             /* or null */
     int interleaved;
     int64_t window;                      /* the layer's own; 0 = none */
@@ -22,7 +31,7 @@ typedef struct oracle_layer {
 } oracle_layer;
 
 typedef struct oracle_model {
-    int n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab;
+    int n_layer, n_head, n_head_kv, head_dim, d_model, n_vocab;
     double norm_eps, embd_scale, attn_scale;   /* as they stand */
     double softcap, logit_softcap;             /* 0 = none */
     const double *tok_embd;              /* [n_vocab][d_model] */

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MAX_LAYER = 3, MAX_KEPT = 256 };
+enum { MAX_LAYER = 4, MAX_KEPT = 512 };
 
 static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size); }
 static int full(void) { return getenv("TEST_FULL") != NULL; }
@@ -22,6 +22,15 @@ static int slow(void) { return quick() || sampled(); }
 
 /* ---------------------------------------------------------------------------- random models */
 
+/* What differs from Llama beyond a shape's numbers. */
+typedef struct family {
+    int     post_norms, all_biases, activation, routing, sinks;
+    int     n_expert, n_used, d_ff, d_ff_shared;
+    int     dense;               /* the layer without experts, from 1 */
+    double  q_scale, q_scale_offset;
+    int64_t q_scale_length, chunk;    /* chunk: of a pattern of blocks, in layers with a window */
+} family;
+
 typedef struct shape {
     const char *name;
     int32_t n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab;
@@ -32,6 +41,7 @@ typedef struct shape {
     float   embd_scale, attn_scale, softcap, logit_softcap, norm_eps;
     int64_t window;              /* of odd layers */
     int     own_rope, no_rope;   /* the layer with its own schedule, the one without, from 1 */
+    const family *family;
 } shape;
 
 /* A model twice: as lctx has it, and as the oracle has it. */
@@ -42,6 +52,10 @@ typedef struct world {
     oracle_model o;
     oracle_layer o_layers[MAX_LAYER];
     oracle_rope  o_rope[2];
+    lctx_pattern chunks;
+    oracle_pattern o_chunks;
+    float        sinks[8];
+    double       o_sinks[8];
     void        *kept[MAX_KEPT];
     int          n_kept;
 } world;
@@ -89,6 +103,63 @@ static const double *norm(world *w, const shape *s, int64_t n, lctx_tensor *t)
     return weight(w, s->vec_type, 1, n, 1, 0.2, t);
 }
 
+/* All experts' matrices, or the one. */
+static void world_ffn(world *w, const shape *s, int i, int64_t d_ff)
+{
+    lctx_layer *l = &w->layers[i];
+    oracle_layer *o = &w->o_layers[i];
+    const int64_t d = s->d_model, n = l->n_expert ? l->n_expert : 1;
+    o->d_ff = (int)d_ff;
+    o->w_gate = weight(w, s->type, n * d_ff, d, 0, 1 / sqrt((double)d), &l->w_gate);
+    o->w_up = weight(w, s->type, n * d_ff, d, 0, 1 / sqrt((double)d), &l->w_up);
+    o->w_down = weight(w, s->type, n * d, d_ff, 0, 1 / sqrt((double)d_ff), &l->w_down);
+    if (!s->family || !s->family->all_biases) return;
+    o->b_gate = weight(w, s->vec_type, 1, n * d_ff, 0, 0.3, &l->b_gate);
+    o->b_up = weight(w, s->vec_type, 1, n * d_ff, 0, 0.3, &l->b_up);
+    o->b_down = weight(w, s->vec_type, 1, n * d, 0, 0.3, &l->b_down);
+}
+
+static void world_family(world *w, const shape *s, int i)
+{
+    const family *f = s->family;
+    lctx_layer *l = &w->layers[i];
+    oracle_layer *o = &w->o_layers[i];
+    const int64_t d = s->d_model;
+    int h;
+    if (f->n_expert && f->dense != i + 1) {
+        o->n_expert = l->n_expert = f->n_expert, o->n_expert_used = l->n_expert_used = f->n_used;
+        o->routing = l->routing = f->routing;
+        o->router = weight(w, s->type, f->n_expert, d, 0, 2 / sqrt((double)d), &l->router);
+        if (f->all_biases) o->b_router = weight(w, s->vec_type, 1, f->n_expert, 0, 1, &l->b_router);
+    }
+    world_ffn(w, s, i, o->n_expert && f->d_ff ? f->d_ff : s->d_ff);
+    if (o->n_expert) l->d_ff = f->d_ff;
+    if (o->n_expert && f->d_ff_shared) {
+        o->d_ff_shared = l->d_ff_shared = f->d_ff_shared;
+        o->shared_gate = matrix(w, s, f->d_ff_shared, d, &l->shared_gate);
+        o->shared_up = matrix(w, s, f->d_ff_shared, d, &l->shared_up);
+        o->shared_down = matrix(w, s, d, f->d_ff_shared, &l->shared_down);
+    }
+    if (f->all_biases) o->bo = weight(w, s->vec_type, 1, d, 0, 0.3, &l->bo);
+    if (f->post_norms) {
+        o->attn_post_norm = norm(w, s, d, &l->attn_post_norm);
+        o->ffn_post_norm = norm(w, s, d, &l->ffn_post_norm);
+    }
+    for (h = 0; f->sinks && h < s->n_head; h++)
+        w->o_sinks[h] = (double)(w->sinks[h] = test_normal());
+    if (f->sinks) l->sink_logit = w->sinks, o->sink_logit = w->o_sinks;
+    if (f->chunk && i % 2) {
+        w->chunks.kind = LCTX_PATTERN_BLOCKS, w->o_chunks.kind = ORACLE_BLOCKS;
+        w->chunks.length = w->o_chunks.length = f->chunk;
+        l->pattern = &w->chunks, o->pattern = &w->o_chunks;
+    }
+    if (s->no_rope && s->no_rope != i + 1) return;
+    l->q_scale = (float)f->q_scale, l->q_scale_offset = (float)f->q_scale_offset;
+    l->q_scale_length = f->q_scale_length;
+    o->q_scale = (double)l->q_scale, o->q_scale_offset = f->q_scale_offset;
+    o->q_scale_length = (double)f->q_scale_length;
+}
+
 static void world_layer(world *w, const shape *s, int i)
 {
     lctx_layer *l = &w->layers[i];
@@ -109,9 +180,9 @@ static void world_layer(world *w, const shape *s, int i)
         o->k_norm = norm(w, s, w->o.head_dim, &l->k_norm);
     }
     o->ffn_norm = norm(w, s, d, &l->ffn_norm);
-    o->w_gate = matrix(w, s, s->d_ff, d, &l->w_gate);
-    o->w_up = matrix(w, s, s->d_ff, d, &l->w_up);
-    o->w_down = matrix(w, s, d, s->d_ff, &l->w_down);
+    o->activation = l->activation = s->family ? s->family->activation : LCTX_SILU;
+    if (s->family) world_family(w, s, i);
+    else world_ffn(w, s, i, s->d_ff);
     o->window = l->window = i % 2 ? s->window : 0;
     o->interleaved = s->pairing == LCTX_ROPE_INTERLEAVED;
     o->rope = s->n_rot && s->no_rope != i + 1 ? &w->o_rope[s->own_rope == i + 1] : NULL;
@@ -154,7 +225,7 @@ static world *world_new(const shape *s)
     m->n_layer = o->n_layer = s->n_layer; m->n_head = o->n_head = s->n_head;
     m->n_head_kv = o->n_head_kv = s->n_head_kv; m->head_dim = o->head_dim = s->head_dim;
     if (!s->head_dim) o->head_dim = s->d_model / s->n_head;
-    m->d_model = o->d_model = s->d_model; m->d_ff = o->d_ff = s->d_ff;
+    m->d_model = o->d_model = s->d_model; m->d_ff = s->d_ff;
     m->n_vocab = o->n_vocab = s->n_vocab;
     m->norm_eps = s->norm_eps; o->norm_eps = given_or(s->norm_eps, (double)1e-5f);
     m->embd_scale = s->embd_scale; o->embd_scale = given_or(s->embd_scale, 1);
@@ -253,28 +324,51 @@ static int same_info(const lctx_session *s, const lctx_session_info *before)
 
 /* ---------------------------------------------------------------------------- against the oracle */
 
+static const family
+    gemma = { .post_norms = 1, .activation = LCTX_GELU },
+    mixtral = { .n_expert = 8, .n_used = 2 },
+    qwen3moe = { .n_expert = 100, .n_used = 8, .d_ff = 12 },
+    experts_biased = { .n_expert = 5, .n_used = 5, .d_ff = 33, .all_biases = 1, .post_norms = 1 },
+    gpt_oss = { .n_expert = 32, .n_used = 4, .d_ff = 48, .all_biases = 1, .sinks = 1,
+                .activation = LCTX_SWIGLU_CAPPED },
+    llama4 = { .n_expert = 16, .n_used = 1, .d_ff = 40, .d_ff_shared = 40, .dense = 2,
+               .routing = LCTX_ROUTE_SIGMOID, .q_scale = 0.1, .q_scale_offset = 1,
+               .q_scale_length = 8, .chunk = 24 },
+    ministral = { .q_scale = 0.1, .q_scale_length = 16 },
+    all_softmax = { .n_expert = 9, .n_used = 3, .d_ff_shared = 7,
+                    .routing = LCTX_ROUTE_SOFTMAX };
+
 static const shape shapes[] = {
   /* name                       L  H Hkv hd  dm  ff   voc rot */
-  { "Llama, tied",              2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "Llama, own output",        2, 4, 2, 12, 48, 100, 259, 12, 1, 0, 0, 0, 0, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "Llama, f16 weights",       2, 6, 2, 12, 72, 100, 259, 12, 1, 0, 1, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "Llama, bf16 weights",      2, 6, 3, 12, 72, 100,  37, 12, 0, 0, 2, 2, 0, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "Llama, int8 weights",      2, 6, 1, 12, 72, 100, 259, 12, 1, 0, 3, 1, 0, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "Llama, int8, tied",        1, 4, 4, 12, 48,  33,  37, 12, 1, 0, 3, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "Qwen2: biases",            2, 6, 2,  0, 72, 100, 259, 12, 0, 0, 0, 0, 1, 1, 0, 0,0,0,0, 1e-6f, 0, 0, 0 },
-  { "Qwen2, f16 biases",        2, 4, 1,  0, 48, 100,  37, 12, 0, 0, 1, 1, 0, 1, 0, 0,0,0,0, 1e-6f, 0, 0, 0 },
-  { "Qwen3: norms of q and k",  2, 4, 2, 32, 48, 100,  37, 32, 0, 0, 0, 0, 1, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0 },
-  { "Qwen3, bf16, odd heads",   2, 3, 1, 40, 72, 100, 259, 40, 0, 0, 2, 1, 1, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0 },
-  { "no rotation",              2, 4, 2, 12, 48, 100,  37,  0, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "a quarter turns",          2, 4, 2, 32, 48, 100,  37,  8, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "a quarter turns, in pairs",2, 4, 2, 32, 48, 100,  37,  8, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "windows of odd layers",    3, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 9, 0, 0 },
-  { "a layer's own rotation",   3, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 2, 0 },
-  { "a layer without rotation", 3, 4, 2, 12, 48, 100,  37, 12, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 2, 3 },
-  { "softcaps and scales",      2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 6.9282f, 0.4f, 2.0f, 3.0f, 1e-3f, 0, 0, 0 },
-  { "YaRN with mscale",         2, 4, 2, 32, 48, 100,  37, 32, 0, LCTX_ROPE_YARN, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0 },
-  { "YaRN in pairs, partial",   2, 4, 2, 32, 48, 100,  37, 16, 1, LCTX_ROPE_YARN, 1, 0, 1, 0, 0, 0,0,0,0,0, 9, 0, 1 },
-  { "one head of 7, odd sizes", 2, 1, 1,  7, 13,   5,   3,  6, 0, 0, 0, 0, 1, 1, 1, 0,0,0,0,0, 0, 0, 0 }
+  { "Llama, tied",              2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Llama, own output",        2, 4, 2, 12, 48, 100, 259, 12, 1, 0, 0, 0, 0, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Llama, f16 weights",       2, 6, 2, 12, 72, 100, 259, 12, 1, 0, 1, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Llama, bf16 weights",      2, 6, 3, 12, 72, 100,  37, 12, 0, 0, 2, 2, 0, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Llama, int8 weights",      2, 6, 1, 12, 72, 100, 259, 12, 1, 0, 3, 1, 0, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Llama, int8, tied",        1, 4, 4, 12, 48,  33,  37, 12, 1, 0, 3, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Qwen2: biases",            2, 6, 2,  0, 72, 100, 259, 12, 0, 0, 0, 0, 1, 1, 0, 0,0,0,0, 1e-6f, 0, 0, 0, NULL },
+  { "Qwen2, f16 biases",        2, 4, 1,  0, 48, 100,  37, 12, 0, 0, 1, 1, 0, 1, 0, 0,0,0,0, 1e-6f, 0, 0, 0, NULL },
+  { "Qwen3: norms of q and k",  2, 4, 2, 32, 48, 100,  37, 32, 0, 0, 0, 0, 1, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0, NULL },
+  { "Qwen3, bf16, odd heads",   2, 3, 1, 40, 72, 100, 259, 40, 0, 0, 2, 1, 1, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0, NULL },
+  { "no rotation",              2, 4, 2, 12, 48, 100,  37,  0, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "a quarter turns",          2, 4, 2, 32, 48, 100,  37,  8, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "a quarter turns, in pairs",2, 4, 2, 32, 48, 100,  37,  8, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "windows of odd layers",    3, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 9, 0, 0, NULL },
+  { "a layer's own rotation",   3, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 2, 0, NULL },
+  { "a layer without rotation", 3, 4, 2, 12, 48, 100,  37, 12, 0, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 2, 3, NULL },
+  { "softcaps and scales",      2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 6.9282f, 0.4f, 2.0f, 3.0f, 1e-3f, 0, 0, 0, NULL },
+  { "YaRN with mscale",         2, 4, 2, 32, 48, 100,  37, 32, 0, LCTX_ROPE_YARN, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "YaRN in pairs, partial",   2, 4, 2, 32, 48, 100,  37, 16, 1, LCTX_ROPE_YARN, 1, 0, 1, 0, 0, 0,0,0,0,0, 9, 0, 1, NULL },
+  { "one head of 7, odd sizes", 2, 1, 1,  7, 13,   5,   3,  6, 0, 0, 0, 0, 1, 1, 1, 0,0,0,0,0, 0, 0, 0, NULL },
+  { "Gemma 2",                  4, 4, 2, 12, 48, 100,  37, 12, 0, 0, 0, 0, 1, 0, 0, 6.9282f, 0.4f, 2.0f, 3.0f, 1e-6f, 9, 0, 0, &gemma },
+  { "Gemma 3, f16 weights",     3, 4, 1, 32, 48, 100,  37, 32, 0, 0, 1, 0, 1, 0, 1, 6.9282f, 0,0,0, 1e-6f, 9, 3, 0, &gemma },
+  { "Mixtral",                  2, 4, 2, 12, 48,  40, 259, 12, 1, 0, 0, 0, 0, 0, 0, 0,0,0,0,0, 0, 0, 0, &mixtral },
+  { "Qwen 3 with experts",      2, 4, 2, 32, 48, 100,  37, 32, 0, 0, 2, 0, 0, 0, 1, 0,0,0,0, 1e-6f, 0, 0, 0, &qwen3moe },
+  { "experts, int8 weights",    2, 4, 2, 12, 48, 100,  37, 12, 0, 0, 3, 1, 0, 1, 0, 0,0,0,0,0, 0, 0, 0, &experts_biased },
+  { "gpt-oss",                  2, 8, 2, 16, 48, 100,  37, 16, 0, LCTX_ROPE_YARN, 0, 0, 0, 1, 0, 0,0,0,0,0, 9, 0, 0, &gpt_oss },
+  { "Llama 4",                  4, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 0, 0, 1, 0,0,0,0,0, 0, 0, 3, &llama4 },
+  { "Ministral 3",              2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, &ministral },
+  { "softmax over all experts", 2, 4, 2, 12, 48, 100,  37, 12, 1, 0, 0, 0, 1, 0, 0, 0,0,0,0,0, 0, 0, 0, &all_softmax },
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -352,7 +446,7 @@ static void test_policies(void)
 /* What a schedule does beside its frequencies: xPos on both sides, and first positions of their
    own, which sinks may hold. */
 static const shape rope_shape = {
-    "for ropes", 2, 4, 2, 12, 48, 60, 61, 8, 1, LCTX_ROPE_YARN, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
+    "for ropes", 2, 4, 2, 12, 48, 60, 61, 8, 1, LCTX_ROPE_YARN, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, NULL
 };
 
 static void test_rope(lctx_policy policy, double xpos_base, int64_t n_hat)
@@ -441,7 +535,7 @@ static void test_layer_patterns(void)
 /* As gpt-oss has them: windows in every other layer, biases, and in all layers a logit a head. */
 static const shape sink_shape = {
     "gpt-oss's attention", 3, 6, 2, 12, 72, 100, 61, 12, 0, LCTX_ROPE_YARN, 0, 0, 0, 1, 0,
-    0, 0, 0, 0, 0, 9, 0, 0
+    0, 0, 0, 0, 0, 9, 0, 0, NULL
 };
 
 static world *sink_world(void)
@@ -641,7 +735,7 @@ static void test_raw_keys(void)
         { "Self-Extend", -1, { LCTX_FAR_GROUP, 4, 17, 0 }, LCTX_WINDOW }
     };
     static const shape odd = {
-        "for raw keys", 2, 4, 2, 32, 48, 60, 37, 12, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        "for raw keys", 2, 4, 2, 32, 48, 60, 37, 12, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL
     };
     size_t i;
     for (i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -652,16 +746,16 @@ static void test_raw_keys(void)
 
 /* Large enough for its products to be cut over threads. */
 static const shape bits_shape = {
-    "for bits", 2, 6, 2, 12, 72, 100, 61, 12, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0
+    "for bits", 2, 6, 2, 12, 72, 100, 61, 12, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, NULL
 };
 static const char *const policy_names[] = { "full", "window", "sinks", "heavy" };
 
-static void test_chunkings(lctx_policy policy, int type)
+static void test_chunkings(const shape *s, lctx_policy policy, int type)
 {
     static const int32_t chunks[] = { 1, 7, 64, 256, 256, 256, 7, 64 };
     static const int64_t pieces[] = { 0, 0,  0,   0,   1,  -1, 10, -1 };
     const int64_t n = full() ? 1500 : quick() ? 100 : 260;
-    world *w = world_new(&bits_shape);
+    world *w = world_new(s);
     int32_t *tokens = random_tokens(w, n, 5);
     lctx_session_desc d = policy_desc(policy, 77, 4);
     float *want;
@@ -674,8 +768,8 @@ static void test_chunkings(lctx_policy policy, int type)
         float *got;
         d.chunk = chunks[i];
         got = fresh_logits(w, &d, tokens, n, pieces[i]);
-        check(same(w, want, got, n), "%s, type %d: chunks of %d, fed in pieces of %d: equal bits",
-              policy_names[policy], type, (int)chunks[i], (int)pieces[i]);
+        check(same(w, want, got, n), "%s, %s, type %d: chunks of %d, fed in pieces of %d: equal bits",
+              s->name, policy_names[policy], type, (int)chunks[i], (int)pieces[i]);
         free(got);
     }
     free(want);
@@ -706,10 +800,10 @@ static void test_which_logits(void)
     world_free(w);
 }
 
-static void test_threads(lctx_policy policy)
+static void test_threads(const shape *s, lctx_policy policy)
 {
     static const int32_t threads[] = { 1, 2, 3, 7 };
-    world *w = world_new(&bits_shape);
+    world *w = world_new(s);
     int32_t *tokens = random_tokens(w, 200, 6);
     lctx_session_desc d = policy_desc(policy, 77, 4);
     lctx_parallel par;
@@ -724,19 +818,32 @@ static void test_threads(lctx_policy policy)
             par = hook_parallel(&h, (hook_kind)kind, threads[i]);
             got = fresh_logits(w, &d, tokens, 200, -1);
             if (!want) { want = got; continue; }
-            check(same(w, want, got, 200), "%s: %d threads of the host's, %s: equal bits",
-                  policy_names[policy], (int)threads[i], kind == HOOK_POOL ? "a pool" : "shuffled");
+            check(same(w, want, got, 200), "%s, %s: %d threads of the host's, %s: equal bits",
+                  s->name, policy_names[policy], (int)threads[i], kind == HOOK_POOL ? "a pool" : "shuffled");
             check(threads[i] == 1 || h.calls > 0, "the host's threads were asked for");
             free(got);
         }
     }
     d.par = NULL;
     got = fresh_logits(w, &d, tokens, 200, 0);
-    check(same(w, want, got, 200), "%s: the default threads: equal bits", policy_names[policy]);
+    check(same(w, want, got, 200), "%s, %s: the default threads: equal bits", s->name,
+          policy_names[policy]);
     free(got);
     free(want);
     free(tokens);
     world_free(w);
+}
+
+/* Experts' rows are gathered from what is fed at once: bits may not tell. */
+static void test_family_bits(void)
+{
+    int i;
+    for (i = 0; i < N_SHAPES; i++) {
+        const family *f = shapes[i].family;
+        if (!f || (slow() && f->n_expert != 32)) continue;
+        test_chunkings(&shapes[i], f->n_expert ? LCTX_FULL : LCTX_SINKS, LCTX_F16);
+        test_threads(&shapes[i], LCTX_FULL);
+    }
 }
 
 typedef struct player {
@@ -983,7 +1090,7 @@ static lctx_status restore(lctx_session *s, stream *from, size_t limit)
 
 /* A model of one small layer, so that its saved streams are short. */
 static const shape small_shape = {
-    "small", 1, 2, 1, 8, 24, 33, 37, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    "small", 1, 2, 1, 8, 24, 33, 37, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL
 };
 
 static void test_round_trip(lctx_policy policy, int type, int64_t n)
@@ -1314,10 +1421,39 @@ static void test_out_of_reach(void)
     world_free(w);
 }
 
+/* A router that gives no number must not pass for one that chose nobody. */
+static void test_bad_router(void)
+{
+    int i, routing;
+    for (routing = 0; routing < LCTX_ROUTING_COUNT; routing++) {
+        family f = { .n_expert = 4, .n_used = 2, .all_biases = 1 };
+        shape sh = small_shape;
+        world *w;
+        lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+        lctx_session *s;
+        int32_t token = 3;
+        f.routing = routing, sh.family = &f, w = world_new(&sh), s = session_new(w, &d);
+        for (i = 0; i < f.n_expert; i++) {
+            float *bias = (float *)(uintptr_t)w->layers[0].b_router.data + i, was = *bias;
+            *bias = (float)NAN;
+            check(lctx_session_feed(s, &token, 1, LCTX_LOGITS_NONE, NULL) == LCTX_E_NAN,
+                  "routing %d: a NaN of expert %d's is found", routing, i);
+            *bias = was;
+        }
+        check(lctx_session_feed(s, &token, 1, LCTX_LOGITS_NONE, NULL) == LCTX_OK,
+              "routing %d: and without one the session goes on", routing);
+        lctx_session_free(s);
+        world_free(w);
+    }
+}
+
 /* ---------------------------------------------------------------------------- bad models */
 
+static const family bad_family = { .n_expert = 3, .n_used = 2, .d_ff_shared = 20, .all_biases = 1,
+                                   .post_norms = 1 };
 static const shape bad_shape = {
-    "to be spoilt", 2, 4, 2, 12, 48, 100, 37, 12, 1, 0, 3, 0, 0, 1, 1, 0, 0, 0, 0, 0, 9, 0, 0
+    "to be spoilt", 2, 4, 2, 12, 48, 100, 37, 12, 1, 0, 3, 0, 0, 1, 1, 0, 0, 0, 0, 0, 9, 0, 0,
+    &bad_family
 };
 
 /* The model as it now stands must be refused by the check and by the creation alike. */
@@ -1393,6 +1529,19 @@ static void test_bad_parts(world *w)
     SPOILT(int32_t, w->rope[1].pairing, 2, LCTX_E_ENUM);
     SPOILT(double, w->rope[1].attn_factor, 0, LCTX_E_MSCALE);
     l->rope = NULL;
+    SPOILT(int32_t, l->activation, LCTX_ACTIVATION_COUNT, LCTX_E_ENUM);
+    SPOILT(int32_t, l->activation, -1, LCTX_E_ENUM);
+    SPOILT(int32_t, l->routing, LCTX_ROUTING_COUNT, LCTX_E_ENUM);
+    SPOILT(int32_t, l->d_ff, -1, LCTX_E_SHAPE);
+    SPOILT(int32_t, l->d_ff_shared, -1, LCTX_E_SHAPE);
+    SPOILT(int32_t, l->n_expert, -1, LCTX_E_SHAPE);
+    SPOILT(int32_t, l->n_expert, 1, LCTX_E_SHAPE);                 /* and two are used */
+    SPOILT(int32_t, l->n_expert, INT32_MAX, LCTX_E_SHAPE);
+    SPOILT(int32_t, l->n_expert_used, 0, LCTX_E_SHAPE);
+    SPOILT(int32_t, l->n_expert_used, 4, LCTX_E_SHAPE);
+    SPOILT(int64_t, l->q_scale_length, -1, LCTX_E_SHAPE);
+    SPOILT(float, l->q_scale, -1, LCTX_E_SHAPE);
+    SPOILT(float, l->q_scale_offset, (float)NAN, LCTX_E_SHAPE);
 }
 
 static void test_bad_tensors(world *w)
@@ -1403,7 +1552,12 @@ static void test_bad_tensors(world *w)
         { &w->m.output, 0, 1, "output" }, { &l->attn_norm, 1, 0, "attn_norm" },
         { &l->wq, 1, 1, "wq" }, { &l->wk, 1, 1, "wk" }, { &l->wv, 1, 1, "wv" },
         { &l->wo, 1, 1, "wo" }, { &l->bq, 0, 0, "bq" }, { &l->bk, 0, 0, "bk" },
-        { &l->bv, 0, 0, "bv" }, { &l->q_norm, 0, 0, "q_norm" }, { &l->k_norm, 0, 0, "k_norm" },
+        { &l->bv, 0, 0, "bv" }, { &l->bo, 0, 0, "bo" }, { &l->b_gate, 0, 0, "b_gate" },
+        { &l->b_up, 0, 0, "b_up" }, { &l->b_down, 0, 0, "b_down" },
+        { &l->b_router, 0, 0, "b_router" }, { &l->attn_post_norm, 0, 0, "attn_post_norm" },
+        { &l->ffn_post_norm, 0, 0, "ffn_post_norm" }, { &l->router, 1, 1, "router" },
+        { &l->shared_gate, 1, 1, "shared_gate" }, { &l->shared_up, 1, 1, "shared_up" },
+        { &l->shared_down, 1, 1, "shared_down" }, { &l->q_norm, 0, 0, "q_norm" }, { &l->k_norm, 0, 0, "k_norm" },
         { &l->ffn_norm, 1, 0, "ffn_norm" }, { &l->w_gate, 1, 1, "w_gate" },
         { &l->w_up, 1, 1, "w_up" }, { &l->w_down, 1, 1, "w_down" }
     };
@@ -1966,14 +2120,17 @@ int main(void)
     test_raw_keys();
     test_which_logits();
     test_wide_rows();
+    test_family_bits();
+    test_bad_router();
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
         lctx_policy p = (lctx_policy)policy;
-        for (type = 0; type < 5; type++) if (!slow() || type % 3 == policy) test_chunkings(p, type);
+        for (type = 0; type < 5; type++)
+            if (!slow() || type % 3 == policy) test_chunkings(&bits_shape, p, type);
         if (quick()) continue;
         for (type = 0; type < 5; type++)
             if (!slow() || (policy + type) % 2 == 0) test_round_trip(p, type, type * 100);
-        test_threads(p);
+        test_threads(&bits_shape, p);
         if (!sampled() || p != LCTX_WINDOW) test_fork(p, 100);
         if (!sampled() || p == LCTX_WINDOW) test_fork(p, 128);
         if (threads) test_forks_on_threads(p);

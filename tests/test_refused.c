@@ -745,6 +745,21 @@ static void test_models(void)
     WEIGHT(attn_norm, 1); WEIGHT(wq, 1); WEIGHT(wk, 1); WEIGHT(wv, 1); WEIGHT(wo, 1);
     WEIGHT(bq, 0); WEIGHT(bk, 0); WEIGHT(bv, 0); WEIGHT(q_norm, 0); WEIGHT(k_norm, 0);
     WEIGHT(ffn_norm, 1); WEIGHT(w_gate, 1); WEIGHT(w_up, 1); WEIGHT(w_down, 1);
+    WEIGHT(bo, 0); WEIGHT(b_gate, 0); WEIGHT(b_up, 0); WEIGHT(b_down, 0); WEIGHT(b_router, 0);
+    WEIGHT(attn_post_norm, 0); WEIGHT(ffn_post_norm, 0);
+    FIELD((l->n_expert = l->n_expert_used = 2), E_WEIGHT, "router");
+    FIELD(l->d_ff_shared = 2, E_WEIGHT, "shared_gate");
+    FIELD((l->d_ff_shared = 2, l->shared_gate = l->w_up), E_WEIGHT, "shared_up");
+    FIELD((l->d_ff_shared = 2, l->shared_gate = l->shared_up = l->w_up), E_WEIGHT, "shared_down");
+    FIELD(l->n_expert = -1, E_SHAPE, "n_expert");
+    FIELD(l->n_expert_used = 1, E_SHAPE, "n_expert_used");
+    FIELD(l->routing = 3, E_ENUM, "routing");
+    FIELD(l->activation = -1, E_ENUM, "activation");
+    FIELD(l->d_ff = -1, E_SHAPE, "d_ff");
+    FIELD(l->d_ff_shared = -1, E_SHAPE, "d_ff_shared");
+    FIELD(l->q_scale = NAN, E_SHAPE, "q_scale");
+    FIELD(l->q_scale_offset = -1, E_SHAPE, "q_scale_offset");
+    FIELD(l->q_scale_length = -1, E_SHAPE, "q_scale_length");
     FIELD(l->wq.type = LCTX_I8, E_SCALE, "wq");
     FIELD(l->window = -1, E_WINDOW, "window");
 #undef WEIGHT

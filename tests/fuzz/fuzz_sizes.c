@@ -215,7 +215,7 @@ static void try_model(world *w)
     lctx_session_desc d;
     lctx_session *s = NULL;
     lctx_pattern pattern;
-    lctx_tensor *all[14];
+    lctx_tensor *all[18];
     lctx_status st;
     int i;
     memset(&layer, 0, sizeof layer);
@@ -226,8 +226,10 @@ static void try_model(world *w)
     all[4] = &layer.wv, all[5] = &layer.wo, all[6] = &layer.w_gate, all[7] = &layer.w_up;
     all[8] = &layer.w_down, all[9] = &layer.bq, all[10] = &layer.q_norm, all[11] = &m.tok_embd;
     all[12] = &m.output_norm, all[13] = &m.output;
-    for (i = 0; i < 14; i++) all[i]->data = weights;
-    i = (int)bytes_in(&w->b, 0, 13);
+    all[14] = &layer.router, all[15] = &layer.shared_gate, all[16] = &layer.shared_up;
+    all[17] = &layer.shared_down;
+    for (i = 0; i < 18; i++) all[i]->data = weights;
+    i = (int)bytes_in(&w->b, 0, 17);
     if (bytes_rarely(&w->b, 4)) all[i]->data = NULL;
     if (bytes_rarely(&w->b, 4)) all[i]->type = bytes_int32(&w->b);
     if (bytes_rarely(&w->b, 4)) all[i]->scale = weights;
@@ -238,6 +240,11 @@ static void try_model(world *w)
     m.attn_scale = (float)real(&w->b, 0), m.softcap = (float)real(&w->b, 0);
     m.logit_softcap = (float)real(&w->b, 0);
     layer.window = many(&w->b, 9);
+    layer.n_expert = some(&w->b, 0, 9), layer.n_expert_used = some(&w->b, 0, 2);
+    layer.d_ff = some(&w->b, 0, 64), layer.d_ff_shared = some(&w->b, 0, 64);
+    layer.routing = some(&w->b, 0, 2), layer.activation = some(&w->b, 0, 2);
+    layer.q_scale = (float)real(&w->b, 0), layer.q_scale_offset = (float)real(&w->b, 0);
+    layer.q_scale_length = many(&w->b, 9);
     if (bytes_rarely(&w->b, 4)) layer.pattern = &pattern;
     pattern.kind = some(&w->b, 0, 4), pattern.length = many(&w->b, 99);
     pattern.dilation = some(&w->b, 1, 9), pattern.n_global = many(&w->b, 3);

@@ -18,6 +18,32 @@ static lctx_tensor weight(tiny *t, int n, float middle, float size)
     return x;
 }
 
+/* What other families have. */
+static void family(tiny *t, bytes *b, lctx_layer *l)
+{
+    const int options = (int)bytes_take(b, 1), ff = TINY_FF, d = TINY_MODEL;
+    int n = 1;
+    l->activation = options % LCTX_ACTIVATION_COUNT;
+    if (options & 4) l->attn_post_norm = weight(t, d, 1, 0.2f);
+    if (options & 8) l->ffn_post_norm = weight(t, d, 1, 0.2f);
+    if (options & 16) l->q_scale = 0.1f, l->q_scale_length = bytes_in(b, 1, 20);
+    if (options & 32) {
+        n = l->n_expert = 1 + (int)bytes_in(b, 0, 3), l->n_expert_used = 1 + (int)bytes_in(b, 0, 3);
+        if (l->n_expert_used > n) l->n_expert_used = n;
+        l->routing = (int)bytes_in(b, 0, LCTX_ROUTING_COUNT - 1), l->router = weight(t, n * d, 0, 1);
+    }
+    if (options & 64) {
+        l->d_ff_shared = 4, l->shared_gate = weight(t, 4 * d, 0, 1);
+        l->shared_up = weight(t, 4 * d, 0, 1), l->shared_down = weight(t, 4 * d, 0, 0.5f);
+    }
+    if (options & 128) {
+        l->bo = weight(t, d, 0, 1), l->b_gate = weight(t, n * ff, 0, 1);
+        l->b_up = weight(t, n * ff, 0, 1), l->b_down = weight(t, n * d, 0, 1);
+    }
+    l->w_gate = weight(t, n * ff * d, 0, 1), l->w_up = weight(t, n * ff * d, 0, 1);
+    l->w_down = weight(t, n * ff * d, 0, 0.5f);
+}
+
 static void layer(tiny *t, bytes *b, lctx_layer *l)
 {
     static const float sinks[TINY_HEADS] = { 0.5f, -0.25f };
@@ -26,9 +52,7 @@ static void layer(tiny *t, bytes *b, lctx_layer *l)
     l->attn_norm = weight(t, TINY_MODEL, 1, 0.2f), l->ffn_norm = weight(t, TINY_MODEL, 1, 0.2f);
     l->wq = weight(t, q * TINY_MODEL, 0, 1), l->wk = weight(t, kv * TINY_MODEL, 0, 1);
     l->wv = weight(t, kv * TINY_MODEL, 0, 1), l->wo = weight(t, q * TINY_MODEL, 0, 0.5f);
-    l->w_gate = weight(t, TINY_FF * TINY_MODEL, 0, 1);
-    l->w_up = weight(t, TINY_FF * TINY_MODEL, 0, 1);
-    l->w_down = weight(t, TINY_FF * TINY_MODEL, 0, 0.5f);
+    family(t, b, l);
     if (options & 1) l->bq = weight(t, q, 0, 1), l->bk = weight(t, kv, 0, 1);
     if (options & 2) l->q_norm = weight(t, TINY_HEAD, 1, 0.2f);
     if (options & 2) l->k_norm = weight(t, TINY_HEAD, 1, 0.2f);
