@@ -14,6 +14,12 @@
 #  define TEST_PAGES 0
 #endif
 
+#ifdef __GNUC__
+#  define TEST_UNUSED __attribute__((unused))
+#else
+#  define TEST_UNUSED
+#endif
+
 static int test_passed, test_failed;
 
 #ifdef __GNUC__
@@ -33,7 +39,7 @@ static void check(int ok, const char *proves, ...)
 }
 
 /* The last line of every suite: "suite [isa]: N passed, N failed". Returns main's exit code. */
-static int test_report(const char *suite, const char *isa)
+TEST_UNUSED static int test_report(const char *suite, const char *isa)
 {
     printf("%s [%s]: %d passed, %d failed\n", suite, isa, test_passed, test_failed);
     return test_failed != 0;
@@ -48,9 +54,9 @@ static uint64_t test_random(void)
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
 }
-static double test_uniform(void) { return (double)(test_random() >> 11) / 9007199254740992.0; }
+TEST_UNUSED static double test_uniform(void) { return (double)(test_random() >> 11) / 9007199254740992.0; }
 /* About normal: the sum of 13 uniforms, 12 of them of 16 bits, mean 0, variance 1. */
-static float test_normal(void)
+TEST_UNUSED static float test_normal(void)
 {
     int sum = 0, i;
     for (i = 0; i < 3; i++) {

@@ -482,18 +482,15 @@ static void test_tensors(void)
 /* What a file holds is used, or known not to matter, or refused by its name. */
 static void test_unknown(void)
 {
-    static const char *const tensors[] = { "blk.0.attn_output.bias", "blk.0.ffn_gate.bias",
-        "blk.0.ffn_up.bias", "blk.0.ffn_down.bias", "blk.0.attn_norm.bias", "output_norm.bias",
-        "output.bias", "blk.1.attn_norm.weight", "blk.0.ffn_gate_inp.weight",
+    static const char *const tensors[] = { "blk.0.attn_norm.bias", "output_norm.bias", "output.bias", "blk.1.attn_norm.weight", "blk.0.ffn_gate_inp.weight",
         "blk.0.attn_sinks.weight", "blk.0.post_attention_norm.weight", "token_embd_norm.weight",
-        "rope_factors_long.weight", "blk.0.attn_q.scale" };
+        "rope_factors_short.weight", "blk.0.attn_q.scale", "blk.0.post_ffw_norm.weight",
+        "blk.0.ffn_gate_exps.weight", "blk.0.ffn_gate_shexp.weight", "blk.0.attn_qkv.weight" };
     static const struct { const char *name; uint32_t type; uint64_t neutral, other; } keys[] = {
         { "llama.attention.clamp_kqv", GGUF_F32, 0, 0x41000000u },
         { "llama.attention.max_alibi_bias", GGUF_F32, 0, 0x41000000u },
         { "llama.attention.causal", GGUF_BOOL, 1, 0 },
         { "llama.use_parallel_residual", GGUF_BOOL, 0, 1 },
-        { "llama.expert_count", GGUF_U32, 0, 8 },
-        { "llama.expert_used_count", GGUF_U32, 0, 2 },
         { "llama.logit_scale", GGUF_F32, 0x3f800000u, 0x40000000u },
         { "llama.residual_scale", GGUF_F32, 0x3f800000u, 0x40000000u },
         { "llama.attention.temperature_length", GGUF_U32, 0, 8192 },
@@ -507,6 +504,15 @@ static void test_unknown(void)
         GIVES(GGUF_E_UNSUPPORTED, keys[i].name, keys[i].name, s_.more_key = keys[i].name,
               s_.more_type = keys[i].type, s_.more_value = keys[i].other);
     }
+    GIVES(GGUF_E_NO_TENSOR, "blk.0.ffn_gate_inp.weight", "experts without a router",
+          s_.more_key = "llama.expert_count", s_.more_type = GGUF_U32, s_.more_value = 8);
+    GIVES(GGUF_E_VALUE, "expert_used_count", "experts of none",
+          s_.more_key = "llama.expert_used_count", s_.more_type = GGUF_U32, s_.more_value = 2);
+    GIVES(GGUF_E_SHAPE, "blk.0.ffn_gate.bias", "a bias of another length",
+          s_.more_tensor = "blk.0.ffn_gate.bias");
+    GIVES(GGUF_OK, "", "a bias of attention's output", s_.more_tensor = "blk.0.attn_output.bias");
+    GIVES(GGUF_E_ROPE, "rope_factors_short.weight", "long divisors without short ones",
+          s_.more_tensor = "rope_factors_long.weight");
     GIVES(GGUF_E_UNSUPPORTED, "llama.magic", "an unknown key", s_.more_key = "llama.magic",
           s_.more_type = GGUF_U32);
     GIVES(GGUF_OK, "", "keys of other kinds are no matter", s_.more_key = "general.quality",

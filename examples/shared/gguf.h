@@ -31,7 +31,7 @@
     X(GGUF_E_NO_KEY,       "a key is missing")                                        \
     X(GGUF_E_VALUE,        "a key's value is out of range")                           \
     X(GGUF_E_NO_TENSOR,    "a tensor is missing")                                     \
-    X(GGUF_E_ARCHITECTURE, "only the architectures llama, qwen2 and qwen3 are known") \
+    X(GGUF_E_ARCHITECTURE, "the architecture is not known")                           \
     X(GGUF_E_ROPE,         "the RoPE settings are not supported")                     \
     X(GGUF_E_MODEL,        "the model cannot be run")                                 \
     X(GGUF_E_UNSUPPORTED,  "the file asks for what is not supported")                 \

@@ -4,14 +4,48 @@
 #include <string.h>
 
 /* -------------------------------------------------------------------------------- metadata */
-enum { LLAMA = 1, QWEN2 = 2, QWEN3 = 4, ALL = 7 };
+/* What an architecture has beyond Llama, and of a layer: which FFN. */
+enum {
+    BIASES = 1,           /* of q, k and v */
+    HEAD_NORMS = 2,       /* of q and k */
+    POST_NORMS = 4,       /* of what attention and FFN add */
+    SCALED = 8,           /* embeddings times the root of d_model */
+    FUSED = 16,           /* q, k and v in one tensor, gate and up in one */
+    OSS = 32,             /* biases everywhere, sinks, a norm of another name */
+    SHARED = 64,          /* an expert for all tokens beside those chosen */
+    /* what a layer has otherwise */
+    DENSE = 128, EXPERTS = 256,           /* its FFN, not fused */
+    APART = 512,          /* q, k and v, not fused */
+    FFN_NORM = 1024,      /* by that name */
+    ALWAYS = 2048
+};
+
+static const struct architecture {
+    const char *name;
+    int pairing, activation, has;
+    int full;             /* every so manyth layer is without the window; 0 = none is */
+    int large;            /* so many layers: the scale of scores is by d_model / n_head */
+} architectures[] = {
+    { "llama",    LCTX_ROPE_INTERLEAVED, LCTX_SILU, 0,                                0, 0 },
+    { "qwen2",    LCTX_ROPE_HALF,        LCTX_SILU, BIASES,                           0, 0 },
+    { "qwen3",    LCTX_ROPE_HALF,        LCTX_SILU, HEAD_NORMS,                       0, 0 },
+    { "qwen3moe", LCTX_ROPE_HALF,        LCTX_SILU, HEAD_NORMS,                       0, 0 },
+    { "gemma2",   LCTX_ROPE_HALF,        LCTX_GELU, POST_NORMS | SCALED,              2, 46 },
+    { "gemma3",   LCTX_ROPE_HALF,        LCTX_GELU, POST_NORMS | SCALED | HEAD_NORMS, 6, 62 },
+    { "phi3",     LCTX_ROPE_HALF,        LCTX_SILU, FUSED,                            0, 0 },
+    { "gpt-oss",  LCTX_ROPE_HALF,        LCTX_SWIGLU_CAPPED, BIASES | OSS,            2, 0 },
+    { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED,                           4, 0 } };
 
 /* Keys are read one after another; the first failure stays in `status` and ends the loading. */
 typedef struct loader {
     gguf       *g;
     gguf_status status;
-    int         arch;
-    char        prefix[16];
+    const struct architecture *arch;
+    const char *prefix;
+    int32_t     n_expert, n_expert_used, d_ff_expert;      /* 0 = none */
+    int32_t     expert_step;      /* every so manyth layer has them */
+    int32_t     full;             /* as in the architecture, or as the file has it */
+    int         routing;
 } loader;
 
 static void key_name(const loader *l, const char *suffix, char name[80])
@@ -47,19 +81,38 @@ static double key_real(loader *l, const char *suffix, double fallback)
 
 static void read_architecture(loader *l)
 {
-    static const char *const names[] = { "llama", "qwen2", "qwen3" };
     gguf_string arch;
     char text[64];
-    int i;
+    size_t i;
     note(l, gguf_get_string(l->g, "general.architecture", &arch));
-    for (i = 0; i < 3 && l->status == GGUF_OK; i++) {
-        if (!gguf_string_is(arch, names[i])) continue;
-        strcpy(l->prefix, names[i]);
-        l->arch = 1 << i;
+    for (i = 0; i < sizeof architectures / sizeof *architectures && l->status == GGUF_OK; i++) {
+        if (!gguf_string_is(arch, architectures[i].name)) continue;
+        l->arch = &architectures[i];
+        l->prefix = l->arch->name;
         return;
     }
     if (l->status == GGUF_OK)
         note(l, gguf_fail(l->g, GGUF_E_ARCHITECTURE, "this is %s", gguf_show(arch, text)));
+}
+
+static int has(const loader *l, int what) { return (l->arch->has & what) != 0; }
+
+static void read_experts(loader *l, const model *m)
+{
+    char name[80];
+    int normed = 1;
+    l->n_expert = key_count(l, "expert_count", 0);
+    l->n_expert_used = key_count(l, "expert_used_count", 0);
+    l->d_ff_expert = key_count(l, "expert_feed_forward_length", m->lctx.d_ff);
+    l->expert_step = key_count(l, "interleave_moe_layer_step", 1);
+    key_name(l, "expert_weights_norm", name);
+    if (l->status == GGUF_OK && gguf_find(l->g, name))
+        note(l, gguf_get_bool(l->g, name, &normed));
+    l->routing = has(l, SHARED) ? LCTX_ROUTE_SIGMOID : normed ? LCTX_ROUTE_TOP_SOFTMAX
+               : LCTX_ROUTE_SOFTMAX;
+    if (l->status == GGUF_OK && l->n_expert_used > l->n_expert)
+        note(l, gguf_fail(l->g, GGUF_E_VALUE, "\"%s.expert_used_count\" is %d of %d", l->prefix,
+                          (int)l->n_expert_used, (int)l->n_expert));
 }
 
 static void read_shape(loader *l, model *m)
@@ -76,11 +129,13 @@ static void read_shape(loader *l, model *m)
     x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
     d_v = key_count(l, "attention.value_length", x->head_dim);
     x->norm_eps = (float)key_real(l, "attention.layer_norm_rms_epsilon", 1e-5);
-    x->embd_scale = (float)key_real(l, "embedding_scale", 0);
-    x->attn_scale = (float)key_real(l, "attention.scale", 0);
+    x->embd_scale = (float)key_real(l, "embedding_scale", has(l, SCALED) ? sqrt(x->d_model) : 0);
+    x->attn_scale = (float)key_real(l, "attention.scale", x->n_layer != l->arch->large ? 0
+                                    : 1 / sqrt((double)x->d_model / x->n_head));
     x->softcap = (float)key_real(l, "attn_logit_softcapping", 0);
     x->logit_softcap = (float)key_real(l, "final_logit_softcapping", 0);
     m->trained = key_count(l, "context_length", -1);
+    if (l->status == GGUF_OK) read_experts(l, m);
     if (l->status == GGUF_OK && d_v != x->head_dim)
         note(l, gguf_fail(l->g, GGUF_E_MODEL, "keys and values differ in length"));
     if (l->status == GGUF_OK && (size_t)x->n_layer > l->g->n_tensors)     /* bounds the layers */
@@ -107,6 +162,31 @@ static void read_rope_table(loader *l, model *m, const gguf_tensor *t)
     d->freq = m->freq;
 }
 
+/* Phi 3's divisors for short and for long texts. */
+static void read_longrope(loader *l, model *m)
+{
+    static const char *const names[] = { "rope_factors_short.weight", "rope_factors_long.weight" };
+    lctx_rope_desc *d = &m->rope_desc;
+    const int32_t n = d->n_rot / 2;
+    int32_t which, i;
+    for (which = 0; which < 2 && l->status == GGUF_OK; which++) {
+        const gguf_tensor *t = gguf_find_tensor(l->g, names[which]);
+        if (!t || t->type != GGUF_TENSOR_F32 || t->dims[0] != (uint64_t)n || n > LCTX_MAX_ROT / 2
+            || t->dims[1] * t->dims[2] * t->dims[3] != 1) {
+            note(l, gguf_fail(l->g, GGUF_E_ROPE, "tensor \"%s\"", names[which]));
+            return;
+        }
+        for (i = 0; i < n; i++) m->factor[which][i] = (double)((const float *)t->data)[i];
+    }
+    d->scheme = LCTX_ROPE_LONGROPE;
+    d->short_factor = m->factor[0], d->long_factor = m->factor[1];
+    d->orig_ctx = key_count(l, "rope.scaling.original_context_length", m->trained);
+    d->ctx = d->orig_ctx;
+    d->factor = fmax(1, (double)m->trained / d->orig_ctx);
+    d->attn_factor = key_real(l, "rope.scaling.attn_factor", 0);
+    m->trained = (int64_t)d->orig_ctx;
+}
+
 /* YaRN's own numbers. GGUF's factor comes on top of 0.1 ln s + 1; lctx's stands in its place. */
 static void read_yarn(loader *l, lctx_rope_desc *d)
 {
@@ -117,6 +197,7 @@ static void read_yarn(loader *l, lctx_rope_desc *d)
     if (d->scheme != LCTX_ROPE_YARN) return;
     d->beta_fast = beta_fast;
     d->beta_slow = beta_slow;
+    d->no_truncate = has(l, OSS);
     d->attn_factor = d->factor > 1 ? attn_factor * (0.1 * log(d->factor) + 1) : attn_factor;
 }
 
@@ -143,90 +224,222 @@ static void read_scaling(loader *l, model *m)
     read_yarn(l, d);
 }
 
-static void read_rope(loader *l, model *m)
+static void make_rope(loader *l, lctx_rope *rope, const lctx_rope_desc *d)
 {
-    lctx_rope_desc *d = &m->rope_desc;
-    const gguf_tensor *table = gguf_find_tensor(l->g, "rope_freqs.weight");
-    lctx_status status;
-    d->pairing = l->arch == LLAMA ? LCTX_ROPE_INTERLEAVED : LCTX_ROPE_HALF;
-    d->n_rot = key_count(l, "rope.dimension_count", m->lctx.head_dim);
-    d->theta = key_real(l, "rope.freq_base", 10000);
-    if (l->status == GGUF_OK) read_scaling(l, m);
-    d->orig_ctx = (double)m->trained;
-    if (l->status == GGUF_OK && table) read_rope_table(l, m, table);
-    if (l->status != GGUF_OK) return;
-    status = lctx_rope_init(&m->rope, d);
+    lctx_status status = lctx_rope_init(rope, d);
     if (status != LCTX_OK) note(l, gguf_fail(l->g, GGUF_E_ROPE, "%s", lctx_status_text(status)));
 }
 
-/* -------------------------------------------------------------------------------- tensors */
-/* Finds a weight and checks its shape; cols first, as GGUF has it. */
-static void read_tensor(loader *l, const char *name, int64_t rows, int64_t cols, int needed,
-                        lctx_tensor *out)
+/* Gemma 3's windowed layers turn by a schedule of their own. */
+static void read_rope(loader *l, model *m)
 {
-    const gguf_tensor *t = gguf_find_tensor(l->g, name);
-    if (l->status != GGUF_OK) return;
-    if (!t) {
-        if (needed) note(l, gguf_fail(l->g, GGUF_E_NO_TENSOR, "\"%s\"", name));
-    } else if (t->dims[0] != (uint64_t)cols || t->dims[1] != (uint64_t)rows
-               || t->dims[2] != 1 || t->dims[3] != 1) {
-        note(l, gguf_fail(l->g, GGUF_E_SHAPE, "tensor \"%s\" is %llu x %llu, not %lld x %lld", name,
-                          (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
-                          (long long)cols, (long long)rows));
-    } else {
-        out->data = t->data;
-        out->type = t->type == GGUF_TENSOR_F32 ? LCTX_F32
-                  : t->type == GGUF_TENSOR_F16 ? LCTX_F16 : LCTX_BF16;
+    lctx_rope_desc *d = &m->rope_desc, local;
+    const gguf_tensor *table = gguf_find_tensor(l->g, "rope_freqs.weight");
+    memset(&local, 0, sizeof local);
+    local.pairing = d->pairing = l->arch->pairing;
+    local.n_rot = d->n_rot = key_count(l, "rope.dimension_count", m->lctx.head_dim);
+    d->theta = key_real(l, "rope.freq_base", 10000);
+    local.theta = key_real(l, "rope.freq_base_swa", 10000);
+    if (l->status == GGUF_OK && gguf_find_tensor(l->g, "rope_factors_long.weight"))
+        read_longrope(l, m);
+    else if (l->status == GGUF_OK) {
+        read_scaling(l, m);
+        d->orig_ctx = (double)m->trained;
     }
+    if (l->status == GGUF_OK && table) read_rope_table(l, m, table);
+    if (l->status == GGUF_OK) make_rope(l, &m->rope, d);
+    if (l->status == GGUF_OK) make_rope(l, &m->local_rope, &local);
 }
 
-enum { ONE, MODEL, QUERY, KEY, FF, HEAD, N_DIM };      /* dimensions of the weights of a layer */
+/* -------------------------------------------------------------------------------- tensors */
+static lctx_tensor weight(const gguf_tensor *t)
+{
+    lctx_tensor w = {0};
+    w.data = t->data;
+    w.type = t->type == GGUF_TENSOR_F32 ? LCTX_F32 : t->type == GGUF_TENSOR_F16 ? LCTX_F16
+           : LCTX_BF16;
+    return w;
+}
 
+/* Finds a weight and checks its shape; cols first, as GGUF has it. */
+static const gguf_tensor *find_weight(loader *l, const char *name, int64_t cols, int64_t rows,
+                                      int64_t count, int needed)
+{
+    const gguf_tensor *t = gguf_find_tensor(l->g, name);
+    if (l->status != GGUF_OK) return NULL;
+    if (!t) {
+        if (needed) note(l, gguf_fail(l->g, GGUF_E_NO_TENSOR, "\"%s\"", name));
+        return NULL;
+    }
+    if (t->dims[0] == (uint64_t)cols && t->dims[1] == (uint64_t)rows
+        && t->dims[2] == (uint64_t)count && t->dims[3] == 1) return t;
+    note(l, gguf_fail(l->g, GGUF_E_SHAPE, "tensor \"%s\" is %llu x %llu x %llu, not %lld x %lld x "
+                      "%lld", name, (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
+                      (unsigned long long)t->dims[2], (long long)cols, (long long)rows,
+                      (long long)count));
+    return NULL;
+}
+static void read_tensor(loader *l, const char *name, int64_t cols, int64_t rows, int64_t count,
+                        int needed, lctx_tensor *out)
+{
+    const gguf_tensor *t = find_weight(l, name, cols, rows, count, needed);
+    if (t) *out = weight(t);
+}
+
+/* Dimensions of the weights of a layer. */
+enum { ONE, MODEL, QUERY, KEY, QKV, HEAD, HEADS, FF, FF2, EXPERT, N_DIM };
+
+/* `in`: of which layers, `needed`: by which; all others of the first may have it. A field stands
+   twice where its tensor has two names. */
+#define FIELD(name) offsetof(lctx_layer, name)
 static const struct layer_weight {
     const char *name;
     size_t      field;
-    int         rows, cols;
-    int         needed;       /* by which architectures; the others take it if it is there */
+    int         cols, rows, count, in, needed;
 } layer_weights[] = {
-    { "attn_norm.weight",   offsetof(lctx_layer, attn_norm), ONE,   MODEL, ALL   },
-    { "attn_q.weight",      offsetof(lctx_layer, wq),        QUERY, MODEL, ALL   },
-    { "attn_k.weight",      offsetof(lctx_layer, wk),        KEY,   MODEL, ALL   },
-    { "attn_v.weight",      offsetof(lctx_layer, wv),        KEY,   MODEL, ALL   },
-    { "attn_output.weight", offsetof(lctx_layer, wo),        MODEL, QUERY, ALL   },
-    { "attn_q.bias",        offsetof(lctx_layer, bq),        ONE,   QUERY, QWEN2 },
-    { "attn_k.bias",        offsetof(lctx_layer, bk),        ONE,   KEY,   QWEN2 },
-    { "attn_v.bias",        offsetof(lctx_layer, bv),        ONE,   KEY,   QWEN2 },
-    { "attn_q_norm.weight", offsetof(lctx_layer, q_norm),    ONE,   HEAD,  QWEN3 },
-    { "attn_k_norm.weight", offsetof(lctx_layer, k_norm),    ONE,   HEAD,  QWEN3 },
-    { "ffn_norm.weight",    offsetof(lctx_layer, ffn_norm),  ONE,   MODEL, ALL   },
-    { "ffn_gate.weight",    offsetof(lctx_layer, w_gate),    FF,    MODEL, ALL   },
-    { "ffn_up.weight",      offsetof(lctx_layer, w_up),      FF,    MODEL, ALL   },
-    { "ffn_down.weight",    offsetof(lctx_layer, w_down),    MODEL, FF,    ALL   },
-};
+    { "attn_norm.weight",   FIELD(attn_norm), MODEL, ONE,   ONE, ALWAYS,     ALWAYS },
+    { "attn_q.weight",      FIELD(wq),        MODEL, QUERY, ONE, APART,      APART },
+    { "attn_k.weight",      FIELD(wk),        MODEL, KEY,   ONE, APART,      APART },
+    { "attn_v.weight",      FIELD(wv),        MODEL, KEY,   ONE, APART,      APART },
+    { "attn_output.weight", FIELD(wo),        QUERY, MODEL, ONE, ALWAYS,     ALWAYS },
+    { "attn_q.bias",        FIELD(bq),        QUERY, ONE,   ONE, APART,      BIASES },
+    { "attn_k.bias",        FIELD(bk),        KEY,   ONE,   ONE, APART,      BIASES },
+    { "attn_v.bias",        FIELD(bv),        KEY,   ONE,   ONE, APART,      BIASES },
+    { "attn_output.bias",   FIELD(bo),        MODEL, ONE,   ONE, ALWAYS,     OSS },
+    { "attn_q_norm.weight", FIELD(q_norm),    HEAD,  ONE,   ONE, ALWAYS,     HEAD_NORMS },
+    { "attn_k_norm.weight", FIELD(k_norm),    HEAD,  ONE,   ONE, ALWAYS,     HEAD_NORMS },
+    { "ffn_norm.weight",    FIELD(ffn_norm),  MODEL, ONE,   ONE, FFN_NORM,   FFN_NORM },
+    { "post_attention_norm.weight", FIELD(ffn_norm), MODEL, ONE, ONE, OSS,   OSS },
+    { "post_attention_norm.weight", FIELD(attn_post_norm), MODEL, ONE, ONE, POST_NORMS, POST_NORMS },
+    { "post_ffw_norm.weight", FIELD(ffn_post_norm), MODEL, ONE, ONE, POST_NORMS, POST_NORMS },
+    { "ffn_gate.weight",    FIELD(w_gate),    MODEL, FF,    ONE, DENSE,      DENSE },
+    { "ffn_up.weight",      FIELD(w_up),      MODEL, FF,    ONE, DENSE,      DENSE },
+    { "ffn_down.weight",    FIELD(w_down),    FF,    MODEL, ONE, DENSE | FUSED, DENSE | FUSED },
+    { "ffn_gate.bias",      FIELD(b_gate),    FF,    ONE,   ONE, DENSE,      0 },
+    { "ffn_up.bias",        FIELD(b_up),      FF,    ONE,   ONE, DENSE,      0 },
+    { "ffn_down.bias",      FIELD(b_down),    MODEL, ONE,   ONE, DENSE | FUSED, 0 },
+    { "ffn_gate_inp.weight", FIELD(router),   MODEL, EXPERT, ONE, EXPERTS,   EXPERTS },
+    { "ffn_gate_exps.weight", FIELD(w_gate),  MODEL, FF, EXPERT, EXPERTS,    EXPERTS },
+    { "ffn_up_exps.weight", FIELD(w_up),      MODEL, FF, EXPERT, EXPERTS,    EXPERTS },
+    { "ffn_down_exps.weight", FIELD(w_down),  FF, MODEL, EXPERT, EXPERTS,    EXPERTS },
+    { "ffn_gate_inp.bias",  FIELD(b_router),  EXPERT, ONE,  ONE, EXPERTS,    OSS },
+    { "ffn_gate_exps.bias", FIELD(b_gate),    FF,    EXPERT, ONE, EXPERTS,   OSS },
+    { "ffn_up_exps.bias",   FIELD(b_up),      FF,    EXPERT, ONE, EXPERTS,   OSS },
+    { "ffn_down_exps.bias", FIELD(b_down),    MODEL, EXPERT, ONE, EXPERTS,   OSS },
+    { "ffn_gate_shexp.weight", FIELD(shared_gate), MODEL, FF, ONE, SHARED,   SHARED },
+    { "ffn_up_shexp.weight", FIELD(shared_up), MODEL, FF,   ONE, SHARED,     SHARED },
+    { "ffn_down_shexp.weight", FIELD(shared_down), FF, MODEL, ONE, SHARED,   SHARED } };
+#undef FIELD
+
+static const char *layer_name(int32_t i, const char *suffix, char name[80])
+{
+    snprintf(name, 80, "blk.%d.%s", (int)i, suffix);
+    return name;
+}
+
+/* Rows from a tensor that holds those of several weights. */
+static lctx_tensor rows_of(const gguf_tensor *t, int64_t from)
+{
+    lctx_tensor w = weight(t);
+    w.data = (const char *)t->data + (size_t)from * t->dims[0] * lctx_type_size((lctx_type)w.type);
+    return w;
+}
+static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_layer *x)
+{
+    char name[80];
+    const gguf_tensor *t = find_weight(l, layer_name(i, "attn_qkv.weight", name), dim[MODEL],
+                                       dim[QKV], 1, 1);
+    if (t) {
+        x->wq = rows_of(t, 0), x->wk = rows_of(t, dim[QUERY]);
+        x->wv = rows_of(t, dim[QUERY] + dim[KEY]);
+    }
+    t = find_weight(l, layer_name(i, "ffn_up.weight", name), dim[MODEL], dim[FF2], 1, 1);
+    if (t) x->w_gate = rows_of(t, 0), x->w_up = rows_of(t, dim[FF]);
+}
+
+/* What layer i has. */
+static int kind_of(const loader *l, int32_t i)
+{
+    int kind = l->arch->has | ALWAYS;
+    const int experts = l->n_expert && (i + 1) % l->expert_step == 0;
+    if (!experts) kind &= ~SHARED;
+    if (!has(l, FUSED)) kind |= APART | (experts ? EXPERTS : DENSE);
+    if (!has(l, OSS)) kind |= FFN_NORM;
+    return kind;
+}
+
+static void read_layer(loader *l, model *m, int32_t i, int64_t dim[N_DIM])
+{
+    lctx_layer *x = &m->layers[i];
+    const int kind = kind_of(l, i), experts = (kind & EXPERTS) != 0;
+    char name[80];
+    size_t w;
+    x->activation = l->arch->activation;
+    dim[FF] = experts ? l->d_ff_expert : m->lctx.d_ff, dim[FF2] = 2 * dim[FF];
+    if (experts) {
+        x->n_expert = l->n_expert, x->n_expert_used = l->n_expert_used;
+        x->routing = l->routing, x->d_ff = l->d_ff_expert;
+        if (kind & SHARED) x->d_ff_shared = l->d_ff_expert;
+    }
+    for (w = 0; w < sizeof layer_weights / sizeof *layer_weights; w++) {
+        const struct layer_weight *lw = &layer_weights[w];
+        if (!(lw->in & kind)) continue;
+        read_tensor(l, layer_name(i, lw->name, name), dim[lw->cols], dim[lw->rows], dim[lw->count],
+                    (lw->needed & kind) != 0, (lctx_tensor *)(void *)((char *)x + lw->field));
+    }
+    if (has(l, FUSED)) read_fused(l, i, dim, x);
+    if (has(l, OSS)) {
+        const gguf_tensor *t = find_weight(l, layer_name(i, "attn_sinks.weight", name), dim[HEADS],
+                                           1, 1, 1);
+        if (t && t->type != GGUF_TENSOR_F32)
+            note(l, gguf_fail(l->g, GGUF_E_TENSOR_TYPE, "tensor \"%s\"", name));
+        else if (t) x->sink_logit = t->data;
+    }
+}
+
+/* Llama 4 sees chunks but for every fourth layer, which sees all, does not turn, and scales its
+   queries by their position; the heads of the others are normed without weights. */
+static void read_chunks(loader *l, model *m, int64_t chunk)
+{
+    const int normed = l->n_expert != 128;
+    int32_t i;
+    m->chunks.kind = LCTX_PATTERN_BLOCKS, m->chunks.length = chunk;
+    m->ones = malloc(sizeof *m->ones * (size_t)m->lctx.head_dim);
+    if (!m->ones) note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%d heads", (int)m->lctx.head_dim));
+    for (i = 0; m->ones && i < m->lctx.head_dim; i++) m->ones[i] = 1;
+    for (i = 0; i < m->lctx.n_layer; i++) {
+        lctx_layer *x = &m->layers[i];
+        if (x->window) x->pattern = &m->chunks;
+        x->no_rope = (i + 1) % 4 == 0;
+        if (x->no_rope) x->q_scale = 0.1f, x->q_scale_offset = 1, x->q_scale_length = chunk;
+        else if (normed) x->q_norm.data = x->k_norm.data = m->ones;
+    }
+}
 
 static void read_layers(loader *l, model *m)
 {
     const lctx_model *x = &m->lctx;
+    const int chunked = has(l, SHARED);
     int64_t dim[N_DIM];
     int64_t window = key_count(l, "attention.sliding_window", 0);
     int32_t i;
-    size_t w;
-    char name[80];
+    l->full = key_count(l, "attention.sliding_window_pattern", l->arch->full);
+    if (chunked) window = 8192;
     dim[ONE] = 1;
     dim[MODEL] = x->d_model;
     dim[QUERY] = (int64_t)x->n_head * x->head_dim;
     dim[KEY] = (int64_t)x->n_head_kv * x->head_dim;
-    dim[FF] = x->d_ff;
-    dim[HEAD] = x->head_dim;
+    dim[QKV] = dim[QUERY] + 2 * dim[KEY];
+    dim[HEAD] = x->head_dim, dim[HEADS] = x->n_head;
+    dim[EXPERT] = l->n_expert;
     for (i = 0; i < x->n_layer; i++) {
-        m->layers[i].window = window;
-        for (w = 0; w < sizeof layer_weights / sizeof *layer_weights; w++) {
-            const struct layer_weight *lw = &layer_weights[w];
-            snprintf(name, sizeof name, "blk.%d.%s", (int)i, lw->name);
-            read_tensor(l, name, dim[lw->rows], dim[lw->cols], lw->needed & l->arch,
-                        (lctx_tensor *)(void *)((char *)&m->layers[i] + lw->field));
+        if (!l->full || (i + 1) % l->full) {
+            m->layers[i].window = window;
+            if (has(l, POST_NORMS) && has(l, HEAD_NORMS)) m->layers[i].rope = &m->local_rope;
         }
+        read_layer(l, m, i, dim);
     }
+    if (chunked && l->status == GGUF_OK) read_chunks(l, m, window);
 }
 
 static void read_tensors(loader *l, model *m)
@@ -234,9 +447,9 @@ static void read_tensors(loader *l, model *m)
     lctx_model *x = &m->lctx;
     const gguf_tensor *embd = gguf_find_tensor(l->g, "token_embd.weight");
     if (embd && embd->dims[1] <= INT32_MAX) x->n_vocab = (int32_t)embd->dims[1];
-    read_tensor(l, "token_embd.weight", x->n_vocab, x->d_model, 1, &x->tok_embd);
-    read_tensor(l, "output_norm.weight", 1, x->d_model, 1, &x->output_norm);
-    read_tensor(l, "output.weight", x->n_vocab, x->d_model, 0, &x->output);
+    read_tensor(l, "token_embd.weight", x->d_model, x->n_vocab, 1, 1, &x->tok_embd);
+    read_tensor(l, "output_norm.weight", x->d_model, 1, 1, 1, &x->output_norm);
+    read_tensor(l, "output.weight", x->d_model, x->n_vocab, 1, 0, &x->output);
     m->layers = calloc((size_t)x->n_layer, sizeof *m->layers);
     if (!m->layers) note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%d layers", (int)x->n_layer));
     else read_layers(l, m);
@@ -248,7 +461,6 @@ static void read_tensors(loader *l, model *m)
 static const struct { const char *suffix; double neutral; } other_keys[] = {
     { "attention.causal", 1 },          { "attention.clamp_kqv", 0 },
     { "attention.max_alibi_bias", 0 },  { "attention.temperature_length", 0 },
-    { "expert_count", 0 },              { "expert_used_count", 0 },
     { "logit_scale", 1 },               { "pooling_type", -1 },
     { "residual_scale", 1 },            { "rope.scaling.finetuned", -1 },
     { "rope.scaling.yarn_ext_factor", 1 }, { "tensor_data_layout", -1 },
@@ -317,6 +529,7 @@ gguf_status model_open_memory(model *m, const void *data, size_t size)
 void model_close(model *m)
 {
     free(m->layers);
-    m->layers = NULL;
+    free(m->ones);
+    m->layers = NULL, m->ones = NULL;
     gguf_close(&m->file);
 }

@@ -1,8 +1,9 @@
-/* model.h - a GGUF file of architecture llama, qwen2 or qwen3 as an lctx_model.
+/* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral), qwen2,
+   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss or llama4 (its text part) as an lctx_model.
 
    Weights stay where they are in the file, F32, F16 or BF16. Scaling of RoPE follows the file's
-   metadata: none, linear (a factor without a type is linear), yarn, and Llama 3's table
-   rope_freqs.weight. A tensor without a use here, and a key of the architecture that is unknown or
+   metadata: none, linear (a factor without a type is linear), yarn, Llama 3's table
+   rope_freqs.weight, and Phi 3's two lists (LongRoPE, whose ctx a user sets by the length). A tensor without a use here, and a key of the architecture that is unknown or
    would change the result, are refused by name. */
 #ifndef MODEL_H
 #define MODEL_H
@@ -15,7 +16,11 @@ typedef struct model {
     lctx_layer    *layers;
     lctx_rope      rope;          /* the schedule of rope_desc; an example may replace it */
     lctx_rope_desc rope_desc;     /* as the metadata has it */
+    lctx_rope      local_rope;    /* Gemma 3: of windowed layers */
+    lctx_pattern   chunks;        /* Llama 4 */
+    float         *ones;          /* Llama 4: a norm without weights */
     double         freq[LCTX_MAX_ROT / 2];      /* with rope_freqs.weight */
+    double         factor[2][LCTX_MAX_ROT / 2]; /* LongRoPE: short, long */
     int64_t        trained;       /* context length it was trained for, before any scaling */
 } model;
 

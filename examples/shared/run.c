@@ -143,7 +143,8 @@ static lctx_rope_desc set_rope(run *r, int64_t n_tokens)
     if (based && d.factor > 1)
         run_check(lctx_rope_advise(d.n_rot, d.theta, d.orig_ctx, d.factor * d.orig_ctx, &d.theta,
                                    NULL, NULL), "base");
-    if (d.scheme == LCTX_ROPE_DYNAMIC) d.ctx = (double)(r->ctx ? r->ctx : n_tokens);
+    if (d.scheme == LCTX_ROPE_DYNAMIC || d.scheme == LCTX_ROPE_LONGROPE)
+        d.ctx = (double)(r->ctx ? r->ctx : n_tokens);
     if (d.factor <= 0 || (d.scheme == LCTX_ROPE_PLAIN && !based)) d.factor = 1;
     r->used_factor = d.factor;
     r->used_rope = d;
@@ -238,10 +239,15 @@ void run_check_options(const run *r)
 /* How far apart tokens are that attention sees, n_tokens in all. */
 static int64_t reach(const run *r, int64_t n_tokens)
 {
-    const int64_t layers = r->model.layers[0].window;
+    int64_t widest = 0;
     lctx_session_desc d = {0};
+    int32_t i;
     set_policy(r, &d);
-    if (layers && layers < n_tokens) n_tokens = layers;
+    for (i = 0; i < r->model.lctx.n_layer; i++) {
+        const int64_t window = r->model.layers[i].window ? r->model.layers[i].window : n_tokens;
+        if (window > widest) widest = window;
+    }
+    if (widest < n_tokens) n_tokens = widest;
     if (r->policy != LCTX_WINDOW && r->policy != LCTX_SINKS) return n_tokens;
     return d.window + d.n_sink < n_tokens ? d.window + d.n_sink : n_tokens;
 }

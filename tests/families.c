@@ -1,0 +1,357 @@
+/* families.c - see families.h. */
+#include "families.h"
+#include "test.h"
+
+#include <math.h>
+
+/* ---------------------------------------------------------------------------- what there is */
+typedef struct family {
+    const char *name, *arch;
+    int interleaved, activation, routing;
+    int qkv_bias, all_biases, head_norms, post_norms, fused, sinks, shared;
+    int n_expert, n_used, d_ff_expert, every;      /* every: so manyth layer has experts */
+    int window, full;         /* every `full`th layer is without the window; 0: none is */
+    int no_rope;              /* every so manyth layer does not turn, and scales its queries */
+    int tied, scaled;         /* embeddings by the root of d_model */
+    int local;                /* windowed layers turn by theta 10000 */
+    double softcap, logit_softcap, theta, factor;      /* factor: linear */
+    int divisors;             /* of the frequencies: 1 Llama 3's, 2 Phi 3's lists */
+} family;
+
+static const family families[] = {
+    { .name = "llama", .arch = "llama", .interleaved = 1 },
+    { .name = "llama3", .arch = "llama", .interleaved = 1, .tied = 1, .theta = 500000,
+      .divisors = 1 },
+    { .name = "mixtral", .arch = "llama", .interleaved = 1, .n_expert = 8, .n_used = 2 },
+    { .name = "qwen2", .arch = "qwen2", .qkv_bias = 1, .tied = 1, .theta = 1000000 },
+    { .name = "qwen3", .arch = "qwen3", .head_norms = 1, .tied = 1, .theta = 1000000 },
+    { .name = "qwen3moe", .arch = "qwen3moe", .head_norms = 1, .n_expert = 16, .n_used = 4,
+      .d_ff_expert = 96, .theta = 1000000 },
+    { .name = "gemma2", .arch = "gemma2", .activation = ORACLE_GELU, .post_norms = 1, .window = 9,
+      .full = 2, .tied = 1, .scaled = 1, .softcap = 50, .logit_softcap = 30 },
+    { .name = "gemma3", .arch = "gemma3", .activation = ORACLE_GELU, .post_norms = 1, .window = 9,
+      .full = 6, .tied = 1, .scaled = 1, .head_norms = 1, .local = 1, .theta = 1000000,
+      .factor = 8 },
+    { .name = "phi3", .arch = "phi3", .fused = 1 },
+    { .name = "phi3-long", .arch = "phi3", .fused = 1, .divisors = 2 },
+    { .name = "gpt-oss", .arch = "gpt-oss", .activation = ORACLE_CAPPED, .qkv_bias = 1,
+      .all_biases = 1, .sinks = 1, .n_expert = 8, .n_used = 4, .d_ff_expert = 64, .window = 9,
+      .full = 2, .theta = 150000 },
+    { .name = "llama4", .arch = "llama4", .interleaved = 1, .routing = ORACLE_SIGMOID, .shared = 1,
+      .n_expert = 16, .n_used = 1, .d_ff_expert = 96, .every = 2, .no_rope = 4, .head_norms = 2,
+      .theta = 500000 }
+};
+const int n_families = (int)(sizeof families / sizeof *families);
+const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
+    "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4" };
+
+enum { HEADS = 4, KV = 2, HEAD = 16, MODEL = 64, FF = 160, QUERY = HEADS * HEAD, KEY = KV * HEAD,
+       TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
+
+const family_type family_types[] = { { "f32", F32 }, { "f16", F16 }, { "bf16", BF16 } };
+const int n_family_types = (int)(sizeof family_types / sizeof *family_types);
+
+/* ---------------------------------------------------------------------------- writing */
+typedef struct bytes { unsigned char *data; size_t n, cap; } bytes;
+typedef struct writer {
+    family_file *file;
+    const family *f;
+    int type;                 /* of matrices, a GGUF number */
+    bytes keys, infos, data;
+    uint64_t n_keys, n_tensors;
+} writer;
+
+static void put(bytes *b, const void *data, size_t n)
+{
+    while (b->n + n > b->cap) {
+        b->cap = 2 * b->cap + 4096;
+        b->data = (unsigned char *)realloc(b->data, b->cap);
+    }
+    memcpy(b->data + b->n, data, n);
+    b->n += n;
+}
+static void put_int(bytes *b, uint64_t x, int n)
+{
+    unsigned char le[8];
+    int i;
+    for (i = 0; i < 8; i++) le[i] = (unsigned char)(x >> 8 * i);
+    put(b, le, (size_t)n);
+}
+static void put_real(bytes *b, double x)
+{
+    const float y = (float)x;
+    uint32_t u;
+    memcpy(&u, &y, sizeof u);
+    put_int(b, u, 4);
+}
+static void put_text(bytes *b, const char *text)
+{
+    put_int(b, strlen(text), 8);
+    put(b, text, strlen(text));
+}
+
+/* A key of the family's architecture, or with a dot before its name, any. */
+static void key(writer *w, const char *name, uint32_t type)
+{
+    char full[96];
+    snprintf(full, sizeof full, "%s.%s", w->f->arch, name);
+    put_text(&w->keys, *name == '.' ? name + 1 : full);
+    put_int(&w->keys, type, 4);
+    w->n_keys++;
+}
+static void key_int(writer *w, const char *name, int x) { key(w, name, 4), put_int(&w->keys, (uint64_t)x, 4); }
+static void key_real(writer *w, const char *name, double x) { key(w, name, 6), put_real(&w->keys, x); }
+static void key_text(writer *w, const char *name, const char *x) { key(w, name, 8), put_text(&w->keys, x); }
+
+static void *keep(family_file *file, size_t n, size_t size)
+{
+    return file->kept[file->n_kept++] = calloc(n + 1, size);
+}
+
+/* Values of mean `about` as the file stores them, in a tensor of that shape. */
+static const double *tensor(writer *w, int layer, const char *name, int cols, int rows, int count,
+                            double about, double spread)
+{
+    const size_t n = (size_t)cols * (size_t)rows * (size_t)count;
+    double *values = (double *)keep(w->file, n, sizeof *values);
+    const int matrix = cols > 1 && rows > 1 && !strstr(name, ".bias");
+    const int type = matrix ? w->type : F32, dims[3] = { cols, rows, count };
+    const uint32_t n_dims = count > 1 ? 3 : rows > 1 ? 2 : 1;
+    char full[80];
+    size_t i;
+    snprintf(full, sizeof full, layer < 0 ? "%s%s" : "blk.%s%s", "", name);
+    if (layer >= 0) snprintf(full, sizeof full, "blk.%d.%s", layer, name);
+    put_text(&w->infos, full);
+    put_int(&w->infos, n_dims, 4);
+    for (i = 0; i < n_dims; i++) put_int(&w->infos, (uint64_t)dims[i], 8);
+    put_int(&w->infos, (uint64_t)type, 4);
+    put_int(&w->infos, w->data.n, 8);
+    w->n_tensors++;
+    for (i = 0; i < n; i++) {
+        const float x = (float)(about + spread * (double)test_normal());
+        float back;
+        oracle_store(type == F16 ? ORACLE_F16 : type == BF16 ? ORACLE_BF16 : ORACLE_F32, 1, &x, NULL,
+                     &back);
+        values[i] = (double)back;
+        if (type == F32) put_real(&w->data, (double)back);
+        else put_int(&w->data, type == F16 ? oracle_f16_bits(x) : oracle_bf16_bits(x), 2);
+    }
+    while (w->data.n % 32) put_int(&w->data, 0, 1);
+    return values;
+}
+static const double *matrix(writer *w, int layer, const char *name, int cols, int rows, int count)
+{
+    return tensor(w, layer, name, cols, rows, count, 0, 1 / sqrt((double)cols));
+}
+static const double *norm(writer *w, int layer, const char *name, int n)
+{
+    return tensor(w, layer, name, n, 1, 1, 1, 0.2);
+}
+static const double *bias(writer *w, int layer, const char *name, int n, int count)
+{
+    return tensor(w, layer, name, n, count, 1, 0, 0.3);
+}
+
+/* ---------------------------------------------------------------------------- the parts */
+static void attention(writer *w, int i, oracle_layer *o)
+{
+    const family *f = w->f;
+    o->attn_norm = norm(w, i, "attn_norm.weight", MODEL);
+    if (f->fused) {
+        o->wq = matrix(w, i, "attn_qkv.weight", MODEL, QUERY + 2 * KEY, 1);
+        o->wk = o->wq + QUERY * MODEL, o->wv = o->wk + KEY * MODEL;
+    } else {
+        o->wq = matrix(w, i, "attn_q.weight", MODEL, QUERY, 1);
+        o->wk = matrix(w, i, "attn_k.weight", MODEL, KEY, 1);
+        o->wv = matrix(w, i, "attn_v.weight", MODEL, KEY, 1);
+    }
+    o->wo = matrix(w, i, "attn_output.weight", QUERY, MODEL, 1);
+    if (f->qkv_bias) {
+        o->bq = bias(w, i, "attn_q.bias", QUERY, 1);
+        o->bk = bias(w, i, "attn_k.bias", KEY, 1);
+        o->bv = bias(w, i, "attn_v.bias", KEY, 1);
+    }
+    if (f->all_biases) o->bo = bias(w, i, "attn_output.bias", MODEL, 1);
+    if (f->head_norms == 1) {
+        o->q_norm = norm(w, i, "attn_q_norm.weight", HEAD);
+        o->k_norm = norm(w, i, "attn_k_norm.weight", HEAD);
+    }
+    if (f->sinks) o->sink_logit = tensor(w, i, "attn_sinks.weight", HEADS, 1, 1, 0, 1);
+    if (f->post_norms) o->attn_post_norm = norm(w, i, "post_attention_norm.weight", MODEL);
+}
+
+static void feed_forward(writer *w, int i, oracle_layer *o)
+{
+    const family *f = w->f;
+    const int experts = f->n_expert && (!f->every || (i + 1) % f->every == 0);
+    const int d_ff = experts && f->d_ff_expert ? f->d_ff_expert : FF, n = experts ? f->n_expert : 1;
+    o->ffn_norm = norm(w, i, f->all_biases ? "post_attention_norm.weight" : "ffn_norm.weight", MODEL);
+    o->activation = f->activation, o->d_ff = d_ff;
+    if (f->fused) {
+        o->w_gate = matrix(w, i, "ffn_up.weight", MODEL, 2 * FF, 1);
+        o->w_up = o->w_gate + FF * MODEL;
+    } else {
+        o->w_gate = matrix(w, i, experts ? "ffn_gate_exps.weight" : "ffn_gate.weight", MODEL, d_ff, n);
+        o->w_up = matrix(w, i, experts ? "ffn_up_exps.weight" : "ffn_up.weight", MODEL, d_ff, n);
+    }
+    o->w_down = matrix(w, i, experts ? "ffn_down_exps.weight" : "ffn_down.weight", d_ff, MODEL, n);
+    if (f->post_norms) o->ffn_post_norm = norm(w, i, "post_ffw_norm.weight", MODEL);
+    if (!experts) return;
+    o->n_expert = f->n_expert, o->n_expert_used = f->n_used, o->routing = f->routing;
+    o->router = matrix(w, i, "ffn_gate_inp.weight", MODEL, f->n_expert, 1);
+    if (f->all_biases) {
+        o->b_router = bias(w, i, "ffn_gate_inp.bias", n, 1);
+        o->b_gate = bias(w, i, "ffn_gate_exps.bias", d_ff, n);
+        o->b_up = bias(w, i, "ffn_up_exps.bias", d_ff, n);
+        o->b_down = bias(w, i, "ffn_down_exps.bias", MODEL, n);
+    }
+    if (!f->shared) return;
+    o->d_ff_shared = d_ff;
+    o->shared_gate = matrix(w, i, "ffn_gate_shexp.weight", MODEL, d_ff, 1);
+    o->shared_up = matrix(w, i, "ffn_up_shexp.weight", MODEL, d_ff, 1);
+    o->shared_down = matrix(w, i, "ffn_down_shexp.weight", d_ff, MODEL, 1);
+}
+
+/* The frequencies, and the tensors that change them. */
+static void rope(writer *w)
+{
+    const family *f = w->f;
+    oracle_rope_desc d;
+    const double *divisor;
+    int i;
+    memset(&d, 0, sizeof d);
+    d.n_rot = HEAD, d.theta = f->theta > 0 ? f->theta : 10000;
+    d.factor = f->factor > 0 ? f->factor : 1;
+    d.scheme = f->factor > 0 ? ORACLE_LINEAR : ORACLE_PLAIN;
+    oracle_rope_schedule(&d, &w->file->rope);
+    d.scheme = ORACLE_PLAIN, d.theta = 10000;
+    oracle_rope_schedule(&d, &w->file->local);
+    if (!f->divisors) return;
+    divisor = f->divisors == 1 ? tensor(w, -1, "rope_freqs.weight", HEAD / 2, 1, 1, 4, 0.5)
+            : tensor(w, -1, "rope_factors_short.weight", HEAD / 2, 1, 1, 1.5, 0.1);
+    for (i = 0; i < HEAD / 2; i++) w->file->rope.freq[i] /= (long double)divisor[i];
+    if (f->divisors == 1) return;
+    tensor(w, -1, "rope_factors_long.weight", HEAD / 2, 1, 1, 8, 0.5);
+    w->file->rope.attn_factor = 1.25;
+}
+
+static void layer(writer *w, int i)
+{
+    const family *f = w->f;
+    oracle_layer *o = &w->file->layers[i];
+    attention(w, i, o);
+    feed_forward(w, i, o);
+    o->interleaved = f->interleaved, o->rope = &w->file->rope;
+    if (f->window && (!f->full || (i + 1) % f->full)) {
+        o->window = f->window;
+        if (f->local) o->rope = &w->file->local;
+    }
+    if (f->head_norms == 2) {           /* norms without weights, where heads turn */
+        double *ones = (double *)keep(w->file, HEAD, sizeof *ones);
+        int k;
+        for (k = 0; k < HEAD; k++) ones[k] = 1;
+        o->q_norm = o->k_norm = ones;
+    }
+    if (!f->no_rope || (i + 1) % f->no_rope) return;
+    o->rope = NULL, o->q_norm = o->k_norm = NULL;
+    o->q_scale = 0.1, o->q_scale_offset = 1, o->q_scale_length = 8192;
+}
+
+static void model(writer *w)
+{
+    const family *f = w->f;
+    oracle_model *o = &w->file->model;
+    int i;
+    o->n_layer = FAMILY_LAYERS, o->n_head = HEADS, o->n_head_kv = KV, o->head_dim = HEAD;
+    o->d_model = MODEL, o->n_vocab = FAMILY_VOCAB, o->norm_eps = (double)1e-5f;
+    o->embd_scale = f->scaled ? sqrt(MODEL) : 1, o->attn_scale = 1 / sqrt((double)HEAD);
+    o->softcap = f->softcap, o->logit_softcap = f->logit_softcap;
+    o->tok_embd = o->output = tensor(w, -1, "token_embd.weight", MODEL, FAMILY_VOCAB, 1, 0,
+                                     f->tied ? 0.2 : 1);
+    o->output_norm = norm(w, -1, "output_norm.weight", MODEL);
+    if (!f->tied) o->output = matrix(w, -1, "output.weight", MODEL, FAMILY_VOCAB, 1);
+    rope(w);
+    for (i = 0; i < FAMILY_LAYERS; i++) layer(w, i);
+    o->layers = w->file->layers;
+}
+
+/* Unknown, begin and end of text, the bytes, and the piece for spaces. */
+static void vocabulary(writer *w)
+{
+    static const char *const first[] = { "<unk>", "<s>", "</s>" };
+    char piece[16];
+    int i;
+    key_text(w, ".tokenizer.ggml.model", "llama");
+    key(w, ".tokenizer.ggml.tokens", 9);
+    put_int(&w->keys, 8, 4), put_int(&w->keys, FAMILY_VOCAB, 8);
+    for (i = 0; i < FAMILY_VOCAB; i++) {
+        snprintf(piece, sizeof piece, "<0x%02X>", (unsigned)(i - 3) & 255u);
+        put_text(&w->keys, i < 3 ? first[i] : i < 259 ? piece : i == 259 ? "\xE2\x96\x81" : "<pad>");
+    }
+    key(w, ".tokenizer.ggml.scores", 9);
+    put_int(&w->keys, 6, 4), put_int(&w->keys, FAMILY_VOCAB, 8);
+    for (i = 0; i < FAMILY_VOCAB; i++) put_real(&w->keys, 0);
+    key(w, ".tokenizer.ggml.token_type", 9);
+    put_int(&w->keys, 5, 4), put_int(&w->keys, FAMILY_VOCAB, 8);
+    for (i = 0; i < FAMILY_VOCAB; i++)
+        put_int(&w->keys, i == 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : i == 259 ? 1 : 3, 4);
+    key_int(w, ".tokenizer.ggml.bos_token_id", 1);
+    key_int(w, ".tokenizer.ggml.eos_token_id", 2);
+    key_int(w, ".tokenizer.ggml.unknown_token_id", 0);
+}
+
+static void keys(writer *w)
+{
+    const family *f = w->f;
+    key_text(w, ".general.architecture", f->arch);
+    key_int(w, "block_count", FAMILY_LAYERS), key_int(w, "embedding_length", MODEL);
+    key_int(w, "feed_forward_length", FF), key_int(w, "attention.head_count", HEADS);
+    key_int(w, "attention.head_count_kv", KV), key_int(w, "attention.key_length", HEAD);
+    key_int(w, "attention.value_length", HEAD), key_int(w, "rope.dimension_count", HEAD);
+    key_int(w, "context_length", f->divisors == 2 ? 8 * TRAINED : TRAINED);
+    key_int(w, "vocab_size", FAMILY_VOCAB);
+    key_real(w, "attention.layer_norm_rms_epsilon", 1e-5);
+    key_real(w, "rope.freq_base", f->theta > 0 ? f->theta : 10000);
+    if (f->factor > 0) {
+        key_text(w, "rope.scaling.type", "linear");
+        key_real(w, "rope.scaling.factor", f->factor);
+    }
+    if (f->divisors == 2) {
+        key_int(w, "rope.scaling.original_context_length", TRAINED);
+        key_real(w, "rope.scaling.attn_factor", 1.25);
+    }
+    if (f->n_expert) key_int(w, "expert_count", f->n_expert);
+    if (f->n_expert) key_int(w, "expert_used_count", f->n_used);
+    if (f->d_ff_expert) key_int(w, "expert_feed_forward_length", f->d_ff_expert);
+    if (f->every) key_int(w, "interleave_moe_layer_step", f->every);
+    if (f->window) key_int(w, "attention.sliding_window", f->window);
+    if (f->softcap > 0) key_real(w, "attn_logit_softcapping", f->softcap);
+    if (f->logit_softcap > 0) key_real(w, "final_logit_softcapping", f->logit_softcap);
+    vocabulary(w);
+}
+
+void family_make(family_file *file, int which, int type)
+{
+    writer w;
+    bytes all;
+    memset(file, 0, sizeof *file);
+    memset(&w, 0, sizeof w);
+    memset(&all, 0, sizeof all);
+    w.file = file, w.f = &families[which], w.type = family_types[type].id;
+    test_state = 1000 + (uint64_t)which;
+    keys(&w);
+    model(&w);
+    put_int(&all, 0x46554747u, 4), put_int(&all, 3, 4);
+    put_int(&all, w.n_tensors, 8), put_int(&all, w.n_keys, 8);
+    put(&all, w.keys.data, w.keys.n), put(&all, w.infos.data, w.infos.n);
+    while (all.n % 32) put_int(&all, 0, 1);
+    put(&all, w.data.data, w.data.n);
+    free(w.keys.data), free(w.infos.data), free(w.data.data);
+    file->data = all.data, file->n = all.n;
+}
+
+void family_free(family_file *file)
+{
+    while (file->n_kept) free(file->kept[--file->n_kept]);
+    free(file->data);
+}

@@ -1,0 +1,133 @@
+/* test_families.c - the families that the examples load: of each a tiny random file gives the
+   oracle's logits. With a folder as argument, the files are written there, each with the tokens that
+   were fed and the logits that came, for other engines to compare. */
+#include "lctx.h"
+#include "families.h"
+#include "model.h"
+#include "test.h"
+
+#include <math.h>
+
+enum { N = 40 };
+
+static void make_tokens(int32_t *tokens)
+{
+    int i;
+    test_state = 77;
+    for (i = 0; i < N; i++) tokens[i] = i ? 3 + (int32_t)(test_random() % 256) : 1;
+}
+
+/* The logits of all tokens; a status's text if there are none. */
+static const char *run(const family_file *file, const int32_t *tokens, float *logits)
+{
+    lctx_session_desc d;
+    lctx_session *s = NULL;
+    lctx_status st;
+    static char text[240];
+    model m;
+    memset(&d, 0, sizeof d);
+    d.k_type = d.v_type = LCTX_F32, d.precise = 1;
+    if (model_open_memory(&m, file->data, file->n) != GGUF_OK) {
+        snprintf(text, sizeof text, "%s", m.file.error);
+        model_close(&m);
+        return text;
+    }
+    st = lctx_session_create(&m.lctx, &d, &s);
+    if (!st) st = lctx_session_feed(s, tokens, N, LCTX_LOGITS_ALL, logits);
+    lctx_session_free(s);
+    model_close(&m);
+    return st ? lctx_status_text(st) : NULL;
+}
+
+static void test_family(int family, int type)
+{
+    const size_t n = (size_t)N * FAMILY_VOCAB;
+    float *got = (float *)calloc(n, sizeof *got);
+    double *want = (double *)calloc(n, sizeof *want);
+    int32_t tokens[N];
+    family_file file;
+    oracle_error e;
+    const char *failed;
+    make_tokens(tokens);
+    family_make(&file, family, type);
+    failed = run(&file, tokens, got);
+    memset(&e, 0, sizeof e);
+    oracle_model_logits(&file.model, N, tokens, want);
+    oracle_error_add(&e, (int64_t)n, want, got);
+    check(!failed && e.worst < 2e-4, "%s, %s weights: the oracle's logits (%s, %.1e)",
+          family_names[family], family_types[type].name, failed ? failed : "ok", e.worst);
+    family_free(&file);
+    free(got);
+    free(want);
+}
+
+/* A file of every family, cut after any multiple of a prime, is refused in one line. */
+static void test_cut(int family)
+{
+    family_file file;
+    int refused = 0, tried = 0;
+    size_t n;
+    family_make(&file, family, 0);
+    for (n = file.n - 1; n > 1013; n -= 1013 + n / 40) {
+        unsigned char *copy = (unsigned char *)malloc(n);
+        model m;
+        memcpy(copy, file.data, n);
+        tried++;
+        refused += model_open_memory(&m, copy, n) != GGUF_OK && !strchr(m.file.error, '\n');
+        model_close(&m);
+        free(copy);
+    }
+    check(refused == tried, "%s: a file that ends early is refused (%d of %d)",
+          family_names[family], refused, tried);
+    family_free(&file);
+}
+
+static int write_file(const char *folder, const char *name, const char *end, const void *data,
+                      size_t n)
+{
+    char path[512];
+    FILE *file;
+    int bad;
+    snprintf(path, sizeof path, "%s/%s%s", folder, name, end);
+    file = fopen(path, "wb");
+    bad = !file || fwrite(data, 1, n, file) != n;
+    if (file) bad |= fclose(file) != 0;
+    if (bad) fprintf(stderr, "test_families: %s cannot be written\n", path);
+    return bad;
+}
+
+/* NAME.gguf; NAME.tokens, int32; NAME.logits, float32: [N] and [N][vocabulary], as the machine has
+   them. */
+static int write_all(const char *folder)
+{
+    const size_t n = (size_t)N * FAMILY_VOCAB;
+    float *logits = (float *)calloc(n, sizeof *logits);
+    int32_t tokens[N];
+    int family, type, bad = 0;
+    make_tokens(tokens);
+    for (family = 0; family < n_families; family++)
+        for (type = 0; type < n_family_types; type++) {
+            family_file file;
+            char name[80];
+            snprintf(name, sizeof name, "%s-%s", family_names[family], family_types[type].name);
+            family_make(&file, family, type);
+            bad |= run(&file, tokens, logits) != NULL;
+            bad |= write_file(folder, name, ".gguf", file.data, file.n);
+            bad |= write_file(folder, name, ".tokens", tokens, sizeof tokens);
+            bad |= write_file(folder, name, ".logits", logits, n * sizeof *logits);
+            family_free(&file);
+        }
+    free(logits);
+    return bad;
+}
+
+int main(int argc, char **argv)
+{
+    int family, type;
+    if (argc > 1) return write_all(argv[1]);
+    for (family = 0; family < n_families; family++) {
+        for (type = 0; type < n_family_types; type++) test_family(family, type);
+        test_cut(family);
+    }
+    return test_report("families", lctx_isa_name(lctx_isa_get()));
+}
