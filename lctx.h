@@ -243,7 +243,8 @@
        run time; gcc for Windows, unless mended (its bug 54412), -Wa,-muse-unaligned-vector-move.
        Where floats are computed wider (x87), the same bits want -std=c99 or -std=c11: gcc's own
        dialects round when they like.
-       Weights are f32, f16, bf16 or int8 with one scale a row; no k-quants.
+       Weights are f32, f16, bf16, int8 with one scale a row, and of GGUF's types of blocks Q8_0,
+       Q4_0, Q4_K, Q5_K, Q6_K and MXFP4.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
        and an int8 that lies between two whole numbers be rounded to either.
 */
@@ -346,9 +347,12 @@ typedef struct lctx_refusal {
     int64_t element;          /* of the field where it is an array: position 5; else -1 */
 } lctx_refusal;
 
-/* Element types (see MEMORY). LCTX_I4 is for keys and values in native tiles alone. */
+/* Element types (see MEMORY). LCTX_I4 is for keys and values in native tiles alone; what follows it
+   for matrices of weights alone, in blocks of 32 or (_K) 256 neighbours of a row, byte by byte as
+   GGUF files have them, on machines of either order of bytes. */
 typedef enum lctx_type {
-    LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_I4, LCTX_TYPE_COUNT
+    LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8, LCTX_I4,
+    LCTX_Q8_0, LCTX_Q4_0, LCTX_Q4_K, LCTX_Q5_K, LCTX_Q6_K, LCTX_MXFP4, LCTX_TYPE_COUNT
 } lctx_type;
 
 typedef enum lctx_isa {
@@ -476,15 +480,17 @@ LCTX_API lctx_isa    lctx_isa_get(void);
 LCTX_API lctx_status lctx_isa_set(lctx_isa isa);
 LCTX_API const char *lctx_isa_name(lctx_isa isa);
 
-/* Bytes of one element; 0 for an unknown type and for LCTX_I4, of which two make a byte. */
+/* Bytes of one element; 0 for an unknown type, for LCTX_I4, of which two make a byte, and for types
+   of blocks. */
 LCTX_API size_t lctx_type_size(lctx_type type);
-/* "f32", "f16", "bf16", "int8", "int4"; null for an unknown type. */
+/* "f32", "f16", "bf16", "int8", "int4", "q8_0", "q4_0", "q4_k", ...; null for an unknown type. */
 LCTX_API const char *lctx_type_name(lctx_type type);
 
 /* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
    NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
    by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
-   infinity gets a NaN scale. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
+   infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
+   blocks. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale);
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
@@ -1346,6 +1352,7 @@ enum {
                                        a page, so that the hardware follows */
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
+    LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
@@ -1968,12 +1975,14 @@ LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel 
 /* ---- element types, one at a time; rows at a time in the kernel pass */
 LCTX_API size_t lctx_type_size(lctx_type type)
 {
-    static const size_t size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
+    static const size_t size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
     return (unsigned)type < LCTX_TYPE_COUNT ? size[type] : 0;
 }
 LCTX_API const char *lctx_type_name(lctx_type type)
 {
-    static const char *const name[LCTX_TYPE_COUNT] = { "f32", "f16", "bf16", "int8", "int4" };
+    static const char *const name[LCTX_TYPE_COUNT] = {
+        "f32", "f16", "bf16", "int8", "int4", "q8_0", "q4_0", "q4_k", "q5_k", "q6_k", "mxfp4"
+    };
     return (unsigned)type < LCTX_TYPE_COUNT ? name[type] : NULL;
 }
 /* Is it a type of rows and weights, of whole bytes? */
@@ -2033,11 +2042,91 @@ static uint32_t lctx__top_bits(int64_t n, const float *x)
     }
     return top;
 }
+/* Types of blocks: weights and bytes of one. */
+static int lctx__in_blocks(int type) { return type > LCTX_I4 && type < LCTX_TYPE_COUNT; }
+static const struct { int16_t n, bytes; } lctx__blocks[] = {
+    { 32, 34 }, { 32, 18 }, { 256, 144 }, { 256, 176 }, { 256, 210 }, { 32, 17 }
+};
+static int64_t lctx__block_of(int type)
+{
+    return lctx__in_blocks(type) ? lctx__blocks[type - LCTX_Q8_0].n : 1;
+}
+/* d elements of a row, without scales. */
+static int64_t lctx__row_bytes(int type, int64_t d)
+{
+    if (lctx__in_blocks(type))
+        return d / lctx__block_of(type) * lctx__blocks[type - LCTX_Q8_0].bytes;
+    return type == LCTX_I4 ? d / 2 : d * (int64_t)lctx_type_size((lctx_type)type);
+}
 /* max |x| / 127, or NaN */
 static float lctx__i8_scale(int64_t n, const float *x)
 {
     const uint32_t top = lctx__top_bits(n, x);
     return top >= 0x7f800000u ? lctx__float(0x7fc00000u) : lctx__float(top) / 127.0f;
+}
+
+/* ---- weights in blocks: two runs of 16 neighbours, each weight = code * by + plus, exactly */
+typedef struct lctx__codes {
+    int8_t code[32];
+    float  by[2], plus[2];
+} lctx__codes;
+
+static float lctx__half_at(const uint8_t *p)
+{
+    return lctx__from_f16((uint16_t)(p[0] | p[1] << 8));
+}
+/* 2^(e - 128), for codes that are twice the number */
+static float lctx__half_power(uint32_t e)
+{
+    return lctx__float(e < 2 ? 0x200000u << e : (e - 1) << 23);
+}
+static const int8_t lctx__e2m1[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
+
+/* A block of 32. */
+static void lctx__codes_32(int type, const uint8_t *b, lctx__codes *c)
+{
+    const uint8_t *q = b + (type == LCTX_MXFP4 ? 1 : 2);
+    int i;
+    c->by[0] = c->by[1] = type == LCTX_MXFP4 ? lctx__half_power(*b) : lctx__half_at(b);
+    c->plus[0] = c->plus[1] = 0;
+    if (type == LCTX_Q8_0) memcpy(c->code, q, 32);
+    for (i = 0; type == LCTX_Q4_0 && i < 32; i++)
+        c->code[i] = (int8_t)((q[i % 16] >> i / 16 * 4 & 15) - 8);
+    for (i = 0; type == LCTX_MXFP4 && i < 32; i++)
+        c->code[i] = lctx__e2m1[q[i % 16] >> i / 16 * 4 & 15];
+}
+/* Run r of the eight of 32 in a block of 4 or 5 bits a weight. */
+static void lctx__codes_k(int type, const uint8_t *b, int r, lctx__codes *c)
+{
+    const uint8_t *s = b + 4 + r % 4, *high = b + 16, *q = high + (type == LCTX_Q5_K ? 32 : 0);
+    const int by = r < 4 ? s[0] & 63 : (s[8] & 15) | s[0] >> 6 << 4;
+    const int less = r < 4 ? s[4] & 63 : s[8] >> 4 | s[4] >> 6 << 4;
+    int i;
+    c->by[0] = c->by[1] = lctx__half_at(b) * (float)by;
+    c->plus[0] = c->plus[1] = -lctx__half_at(b + 2) * (float)less;
+    for (i = 0; i < 32; i++) c->code[i] = (int8_t)(q[r / 2 * 32 + i] >> r % 2 * 4 & 15);
+    for (i = 0; type == LCTX_Q5_K && i < 32; i++)
+        c->code[i] = (int8_t)(c->code[i] | (high[i] >> r & 1) << 4);
+}
+/* The same of 6 bits. */
+static void lctx__codes_6(const uint8_t *b, int r, lctx__codes *c)
+{
+    const uint8_t *q = b + r / 4 * 64 + r % 2 * 32, *high = b + 128 + r / 4 * 32;
+    const int8_t *by = (const int8_t *)b + 192 + 2 * r;
+    const int low = r % 4 / 2 * 4, bits = r % 4 * 2;
+    int i;
+    for (i = 0; i < 2; i++) c->by[i] = lctx__half_at(b + 208) * (float)by[i], c->plus[i] = 0;
+    for (i = 0; i < 32; i++)
+        c->code[i] = (int8_t)(((q[i] >> low & 15) | (high[i] >> bits & 3) << 4) - 32);
+}
+/* Those of the 32 weights of a row from number i on. */
+static void lctx__codes_at(int type, const void *row, int64_t i, lctx__codes *c)
+{
+    const int64_t n = lctx__block_of(type);
+    const uint8_t *b = (const uint8_t *)row + lctx__row_bytes(type, i / n * n);
+    if (n == 32) lctx__codes_32(type, b, c);
+    else if (type == LCTX_Q6_K) lctx__codes_6(b, (int)(i % n / 32), c);
+    else lctx__codes_k(type, b, (int)(i % n / 32), c);
 }
 
 /* ---- what the kernel pass provides, per instruction set */
@@ -2134,7 +2223,8 @@ typedef struct lctx__turn {
     int64_t x_head, out_head;        /* bytes */
 } lctx__turn;
 
-/* y[n][ldy] rows row0 .. row1-1 of W x. x is [n][ldx], ldx a multiple of 16, zero beyond cols. */
+/* y[n][ldy] rows row0 .. row1-1 of W x. x is [n][ldx], ldx a multiple of 16, zero beyond cols. Rows
+   of W are packed. */
 typedef struct lctx__product {
     const void *w;
     const float *w_scale, *bias;     /* [rows] or null */
@@ -2303,11 +2393,11 @@ static void lctx__from_row(int type, int64_t n, const float *src, float scale, v
     }
 }
 
-static lctx_status lctx__convert_check(lctx_type type, int64_t n, const void *a, const void *b,
-                                       const float *scale)
+static lctx_status lctx__convert_check(lctx_type type, int blocks, int64_t n, const void *a,
+                                       const void *b, const float *scale)
 {
-    if (!lctx__type_ok((int)type)) return LCTX_E_TYPE;
-    if (n < 0) return LCTX_E_COUNT;
+    if (!lctx__type_ok((int)type) && !(blocks && lctx__in_blocks((int)type))) return LCTX_E_TYPE;
+    if (n < 0 || n % lctx__block_of((int)type)) return LCTX_E_COUNT;
     if (!a || !b || (type == LCTX_I8 && !scale)) return LCTX_E_NULL;
     return LCTX_OK;
 }
@@ -2315,7 +2405,7 @@ static lctx_status lctx__convert_check(lctx_type type, int64_t n, const void *a,
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale)
 {
-    lctx_status st = lctx__convert_check(type, n, src, dst, scale);
+    lctx_status st = lctx__convert_check(type, 0, n, src, dst, scale);
     if (st) return st;
     if (type == LCTX_I8) *scale = lctx__i8_scale(n, src);
     lctx__from_row((int)type, n, src, type == LCTX_I8 ? *scale : 1.0f, dst);
@@ -2325,7 +2415,7 @@ LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, 
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
                                  float *dst)
 {
-    lctx_status st = lctx__convert_check(type, n, src, dst, scale);
+    lctx_status st = lctx__convert_check(type, 1, n, src, dst, scale);
     int64_t i;
     if (st) return st;
     lctx__use()->to_f32((int)type, n, src, dst);
@@ -2848,11 +2938,6 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
 static int64_t lctx__pad_k(int64_t d) { return lctx__round_up(d, 4); }
 static int64_t lctx__pad_v(int64_t d) { return lctx__round_up(d, 16); }
 static int64_t lctx__esize(int type) { return (int64_t)lctx_type_size((lctx_type)type); }
-/* One token's d elements in a tile, without scales. */
-static int64_t lctx__row_bytes(int type, int64_t d)
-{
-    return type == LCTX_I4 ? d / 2 : d * lctx__esize(type);
-}
 /* One tile's keys, with what belongs to them: int8's scales; of 4 bits a word a dimension (see
    lctx__range) and one line for the lanes that are not numbers. */
 static int64_t lctx__key_bytes(int type, int64_t d)
@@ -6262,14 +6347,17 @@ typedef struct lctx__acts {
 enum { LCTX__FFN_TOKENS = 64 };
 
 /* ---- checks */
-static lctx_status lctx__weight(const lctx_tensor *t, int needed, int matrix)
+/* Of a matrix of so many columns, or, 0, of a norm or bias. */
+static lctx_status lctx__weight(const lctx_tensor *t, int needed, int64_t cols)
 {
+    const int rows = cols && lctx__in_blocks(t->type);
     if (!t->data) return needed ? LCTX_E_WEIGHT : LCTX_OK;
-    if (!lctx__type_ok(t->type) || (!matrix && t->type == LCTX_I8)) return LCTX_E_TYPE;
+    if (!(rows || lctx__type_ok(t->type)) || (!cols && t->type == LCTX_I8)) return LCTX_E_TYPE;
+    if (rows && cols % lctx__block_of(t->type)) return LCTX_E_SHAPE;
     return t->type == LCTX_I8 && !t->scale ? LCTX_E_SCALE : LCTX_OK;
 }
-#define LCTX__WEIGHT(s, field, needed, matrix) \
-    LCTX__NOT((st = lctx__weight(&(s)->field, needed, matrix)) != LCTX_OK, #field, st)
+#define LCTX__WEIGHT(s, field, needed, cols) \
+    LCTX__NOT((st = lctx__weight(&(s)->field, needed, cols)) != LCTX_OK, #field, st)
 
 static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
 {
@@ -6301,20 +6389,21 @@ static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
     const lctx_layer *l = &m->layers[i];
     const lctx__site at = lctx__site_of(m->refused, "lctx_layer", i);
     const int shared = l->d_ff_shared != 0;
+    const int64_t d = m->d_model, ff = lctx__layer_ff(l, m);
+    const int64_t ff_shared = lctx__max(1, l->d_ff_shared);
     lctx_status st;
     LCTX__IN(l, activation, 0, LCTX_ACTIVATION_COUNT - 1, ENUM);
     LCTX__IN(l, routing, 0, LCTX_ROUTING_COUNT - 1, ENUM);
     LCTX__FROM(l, d_ff, 0, SHAPE); LCTX__FROM(l, d_ff_shared, 0, SHAPE);
     LCTX__FROM(l, n_expert, 0, SHAPE);
     LCTX__IN(l, n_expert_used, l->n_expert > 0, l->n_expert, SHAPE);
-    LCTX__IS(n_expert, lctx__mul(l->n_expert, lctx__max(m->d_model, lctx__layer_ff(l, m)))
-                       <= INT32_MAX, SHAPE);
+    LCTX__IS(n_expert, lctx__mul(l->n_expert, lctx__max(d, ff)) <= INT32_MAX, SHAPE);
     LCTX__WEIGHT(l, ffn_norm, 1, 0); LCTX__WEIGHT(l, ffn_post_norm, 0, 0);
-    LCTX__WEIGHT(l, w_gate, 1, 1); LCTX__WEIGHT(l, w_up, 1, 1); LCTX__WEIGHT(l, w_down, 1, 1);
+    LCTX__WEIGHT(l, w_gate, 1, d); LCTX__WEIGHT(l, w_up, 1, d); LCTX__WEIGHT(l, w_down, 1, ff);
     LCTX__WEIGHT(l, b_gate, 0, 0); LCTX__WEIGHT(l, b_up, 0, 0); LCTX__WEIGHT(l, b_down, 0, 0);
-    LCTX__WEIGHT(l, router, l->n_expert > 0, 1); LCTX__WEIGHT(l, b_router, 0, 0);
-    LCTX__WEIGHT(l, shared_gate, shared, 1); LCTX__WEIGHT(l, shared_up, shared, 1);
-    LCTX__WEIGHT(l, shared_down, shared, 1);
+    LCTX__WEIGHT(l, router, l->n_expert > 0, d); LCTX__WEIGHT(l, b_router, 0, 0);
+    LCTX__WEIGHT(l, shared_gate, shared, d); LCTX__WEIGHT(l, shared_up, shared, d);
+    LCTX__WEIGHT(l, shared_down, shared, ff_shared);
     return LCTX_OK;
 }
 
@@ -6323,9 +6412,10 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     const lctx_layer *l = &m->layers[i];
     const lctx__site at = lctx__site_of(m->refused, "lctx_layer", i);
     const lctx_rope *rope = lctx__layer_rope(l, m);
+    const int64_t d = m->d_model, nq = (int64_t)m->n_head * m->head_dim;
     lctx_status st;
-    LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, wq, 1, 1); LCTX__WEIGHT(l, wk, 1, 1);
-    LCTX__WEIGHT(l, wv, 1, 1); LCTX__WEIGHT(l, wo, 1, 1); LCTX__WEIGHT(l, bq, 0, 0);
+    LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, wq, 1, d); LCTX__WEIGHT(l, wk, 1, d);
+    LCTX__WEIGHT(l, wv, 1, d); LCTX__WEIGHT(l, wo, 1, nq); LCTX__WEIGHT(l, bq, 0, 0);
     LCTX__WEIGHT(l, bk, 0, 0); LCTX__WEIGHT(l, bv, 0, 0); LCTX__WEIGHT(l, bo, 0, 0);
     LCTX__WEIGHT(l, q_norm, 0, 0); LCTX__WEIGHT(l, k_norm, 0, 0);
     LCTX__WEIGHT(l, attn_post_norm, 0, 0);
@@ -6364,7 +6454,7 @@ static lctx_status lctx__shape_check(const lctx_model *m)
     LCTX__IS(head_dim, lctx__mul(m->n_head, m->head_dim) <= INT32_MAX, SHAPE);
     LCTX__REAL(m, softcap, SOFTCAP); LCTX__REAL(m, logit_softcap, SOFTCAP);
     LCTX__REAL(m, attn_scale, SOFTCAP);
-    LCTX__WEIGHT(m, tok_embd, 1, 1); LCTX__WEIGHT(m, output, 1, 1);
+    LCTX__WEIGHT(m, tok_embd, 1, m->d_model); LCTX__WEIGHT(m, output, 1, m->d_model);
     LCTX__WEIGHT(m, output_norm, 1, 0);
     return LCTX_OK;
 }
@@ -7712,7 +7802,7 @@ LCTX__INLINE vf FN(value)(const int type, const void *v, int64_t stride, int64_t
 /* The last n < VL elements of a row, zeros after them. */
 LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
 {
-    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1, 0 };
+    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
     char buf[64] = { 0 };
     memcpy(buf, (const char *)p + i * size[type], (size_t)((n & 15) * size[type]));
     return FN(row)(type, buf, 0);
@@ -8576,8 +8666,24 @@ LCTX__INLINE void FN(to_f32_of)(const int type, int64_t n, const void *src, floa
     vf_store(end, FN(row_end)(type, src, i, n - i));
     memcpy(out + i, end, (size_t)(n - i) * sizeof *out);
 }
+/* n weights of a row of blocks, from number i on; both multiples of 32. */
+LCTX__ENTRY void FN(blocks_to_f32)(int type, const void *row, int64_t i, int64_t n, float *out)
+{
+    lctx__codes c;
+    int64_t j;
+    for (n += i; i < n; i += 32, out += 32) {
+        lctx__codes_at(type, row, i, &c);
+        for (j = 0; j < 32; j += VL)
+            vf_store(out + j, vf_fma(vf_i8(c.code + j), vf_set1(c.by[j / 16]),
+                                     vf_set1(c.plus[j / 16])));
+    }
+}
 LCTX__ENTRY void FN(to_f32)(int type, int64_t n, const void *src, float *out)
 {
+    if (lctx__in_blocks(type)) {
+        FN(blocks_to_f32)(type, src, 0, n, out);
+        return;
+    }
 #define LCTX__CALL(R, T) FN(to_f32_of)(T, n, src, out)
     LCTX__BY_TYPE(type, LCTX__CALL, 1)
 #undef LCTX__CALL
@@ -8758,9 +8864,11 @@ LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int6
 LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t tok, const int R,
                                   const int type)
 {
-    const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2, stride = p->cols * size;
+    const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2;
+    const int64_t stride = lctx__row_bytes(p->type, p->cols);
     const char *w = (const char *)p->w + row * stride;
     const float *x = p->x + tok * p->ldx;
+    float buf[4][LCTX__COLS];
     vf s[4], end[4];
     int64_t c;
     int r;
@@ -8770,10 +8878,14 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
         const vf b = vf_load(x + c);
         const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;      /* four rows in step */
         const char *soon = w + ahead + (ahead < stride ? 0 : (R - 1) * stride);
+        for (r = 0; type == LCTX_Q8_0 && c % LCTX__COLS == 0 && r < R; r++)
+            FN(blocks_to_f32)(p->type, w + r * stride, c, lctx__min(p->cols - c, LCTX__COLS),
+                              buf[r]);
         LCTX__UNROLL
         for (r = 0; r < R; r++) {
-            s[r] = vf_fma(FN(row)(type, w + r * stride, c), b, s[r]);
-            if (at % 64 == 0) LCTX__FETCH(soon + r * stride, 1);
+            s[r] = vf_fma(type == LCTX_Q8_0 ? vf_load(buf[r] + c % LCTX__COLS)
+                                            : FN(row)(type, w + r * stride, c), b, s[r]);
+            if (at % 64 == 0 && type != LCTX_Q8_0) LCTX__FETCH(soon + r * stride, 1);
         }
     }
     for (r = 0; c < p->cols && r < R; r++)
@@ -8787,24 +8899,26 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
 LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t t0, int64_t n,
                                    const int type)
 {
-    enum { COLS = 512 };
-    const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2, stride = p->cols * size;
+    const int64_t stride = lctx__row_bytes(p->type, p->cols);
     const char *w = (const char *)p->w + row * stride;
-    vf sum[LCTX__TOKENS * W_R], s[W_R][W_N], a[W_R][COLS / VL], *k;
+    vf sum[LCTX__TOKENS * W_R], s[W_R][W_N], a[W_R][LCTX__COLS / VL], *k;
     int64_t c0, c, m, tok;
     int r, t;
-    for (c0 = 0; c0 < p->cols; c0 += COLS) {
-        const char *next = w + (c0 + COLS < p->cols ? (c0 + COLS) * size : W_R * stride);
-        m = lctx__min(p->cols - c0, COLS);
-        for (r = 0; r < W_R; r++)
+    for (c0 = 0; c0 < p->cols; c0 += LCTX__COLS) {
+        const int64_t end = c0 + LCTX__COLS, bytes = lctx__row_bytes(p->type, LCTX__COLS);
+        const char *next = w + (end < p->cols ? lctx__row_bytes(p->type, end) : W_R * stride);
+        m = lctx__min(p->cols - c0, LCTX__COLS);
+        for (r = 0; type == LCTX_Q8_0 && r < W_R; r++)
+            FN(blocks_to_f32)(p->type, w + r * stride, c0, m, (float *)(void *)a[r]);
+        for (r = 0; type != LCTX_Q8_0 && r < W_R; r++)
             for (c = 0; c < m; c += VL)
                 a[r][c / VL] = FN(row_from)(type, w + r * stride, c0 + c, m - c);
         for (tok = 0; tok < n; tok += W_N) {
             const float *x = p->x + (t0 + tok) * p->ldx + c0;
-            const char *soon = next + tok * COLS / LCTX__TOKENS * size;
+            const char *soon = next + tok * bytes / LCTX__TOKENS;
             LCTX__UNROLL
             for (r = 0; r < W_R; r++, soon += stride)
-                for (c = 0; c < W_N * COLS / LCTX__TOKENS * size; c += 64) LCTX__FETCH(soon + c, 0);
+                for (c = 0; c < W_N * bytes / LCTX__TOKENS; c += 64) LCTX__FETCH(soon + c, 0);
             LCTX__UNROLL
             for (r = 0; r < W_R; r++)
                 LCTX__UNROLL
@@ -8819,7 +8933,7 @@ LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t 
                 }
                 LCTX__UNROLL
                 for (r = 0; r < W_R; r++) {
-                    vf w0 = k[r * (COLS / VL)];
+                    vf w0 = k[r * (LCTX__COLS / VL)];
                     vf_pin(w0);
                     LCTX__UNROLL
                     for (t = 0; t < W_N; t++) s[r][t] = vf_fma(w0, b[t], s[r][t]);
@@ -8833,7 +8947,8 @@ LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t 
     }
     for (tok = 0; tok < n; tok++) FN(summed)(p, row, W_R, t0 + tok, sum + tok * W_R);
 }
-/* A block of tokens at a time, so that it stays in the cache while all rows pass it. */
+/* A block of tokens at a time, so that it stays in the cache while all rows pass it. Q8_0 stands
+   for all types of blocks. */
 LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
 {
     int64_t t0, tok, end, row, rows, n, m;
@@ -8853,7 +8968,8 @@ LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
 LCTX__ENTRY void FN(product)(const lctx__product *p)
 {
 #define LCTX__CALL(R, T) FN(product_of)(p, T)
-    LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
+    if (lctx__in_blocks(p->type)) LCTX__CALL(1, LCTX_Q8_0);
+    else LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
 #endif /* LCTX_NO_MODEL */

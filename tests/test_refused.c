@@ -741,7 +741,7 @@ static void test_models(void)
 #define FIELD(change, st, field) BAD(change, st, "lctx_layer", field, 7)
 #define WEIGHT(field, needed) \
     if (needed) { FIELD(l->field.data = NULL, E_WEIGHT, #field); } \
-    FIELD((l->field.data = weights, l->field.type = 9), E_TYPE, #field)
+    FIELD((l->field.data = weights, l->field.type = LCTX_TYPE_COUNT), E_TYPE, #field)
     WEIGHT(attn_norm, 1); WEIGHT(wq, 1); WEIGHT(wk, 1); WEIGHT(wv, 1); WEIGHT(wo, 1);
     WEIGHT(bq, 0); WEIGHT(bk, 0); WEIGHT(bv, 0); WEIGHT(q_norm, 0); WEIGHT(k_norm, 0);
     WEIGHT(ffn_norm, 1); WEIGHT(w_gate, 1); WEIGHT(w_up, 1); WEIGHT(w_down, 1);

@@ -249,8 +249,8 @@ static void begin_desc(world *w)
     lctx_cache_desc *d = &w->d;
     d->n_head_kv = (int32_t)bytes_in(&w->b, 1, HEADS);
     d->d_k = (int32_t)bytes_in(&w->b, 1, DIM), d->d_v = (int32_t)bytes_in(&w->b, 1, DIM);
-    d->k_type = (int32_t)bytes_in(&w->b, 0, LCTX_TYPE_COUNT - 1);
-    d->v_type = (int32_t)bytes_in(&w->b, 0, LCTX_TYPE_COUNT - 1);
+    d->k_type = (int32_t)bytes_in(&w->b, 0, LCTX_I4);
+    d->v_type = (int32_t)bytes_in(&w->b, 0, LCTX_I4);
     d->policy = (int32_t)bytes_in(&w->b, 0, LCTX_POLICY_COUNT - 1);
     d->block = blocks[bytes_in(&w->b, 0, 3)];
     if (d->policy != LCTX_FULL) d->window = bytes_in(&w->b, 1, 200);

@@ -87,8 +87,8 @@ static void describe(tiny *t, bytes *b, const lctx_allocator *alloc)
     static const int32_t chunks[] = { 1, 3, 16, 64, 100, 0, 0, 0 };
     lctx_session_desc *d = &t->desc;
     d->policy = (int32_t)bytes_in(b, 0, LCTX_POLICY_COUNT - 1);
-    d->k_type = (int32_t)bytes_in(b, 0, LCTX_TYPE_COUNT - 1);
-    d->v_type = (int32_t)bytes_in(b, 0, LCTX_TYPE_COUNT - 1);
+    d->k_type = (int32_t)bytes_in(b, 0, LCTX_I4);
+    d->v_type = (int32_t)bytes_in(b, 0, LCTX_I4);
     if (d->policy != LCTX_FULL) d->window = bytes_in(b, 1, d->policy == LCTX_HEAVY ? 40 : 150);
     if (d->policy == LCTX_SINKS || d->policy == LCTX_HEAVY) d->n_sink = (int32_t)bytes_in(b, 1, 80);
     if (d->policy == LCTX_HEAVY) d->n_heavy = bytes_in(b, 1, 20);
