@@ -454,14 +454,18 @@ static void test_tensors(void)
         GIVES(GGUF_E_NO_TENSOR, needed[i], "a missing tensor", s_.no_tensor = needed[i]);
         GIVES(GGUF_E_SHAPE, needed[i], "a tensor of another shape", s_.tensor = needed[i],
               s_.dims[0] = 5);
-        GIVES(GGUF_E_TENSOR_TYPE, needed[i], "a quantised tensor", s_.tensor = needed[i], s_.type = 8);
+        GIVES(GGUF_E_TENSOR_TYPE, needed[i], "a type that is not supported", s_.tensor = needed[i],
+              s_.type = 3);
+        GIVES(GGUF_E_SHAPE, needed[i], "blocks longer than a row", s_.tensor = needed[i],
+              s_.type = GGUF_TENSOR_Q8_0);
     }
     GIVES(GGUF_E_NO_TENSOR, "attn_k.bias", "qwen2 without a bias", s_.arch = "qwen2",
           s_.no_tensor = "blk.0.attn_k.bias");
     GIVES(GGUF_E_NO_TENSOR, "attn_q_norm", "qwen3 without a norm", s_.arch = "qwen3",
           s_.no_tensor = "blk.0.attn_q_norm.weight");
     GIVES(GGUF_E_DUPLICATE, q, "a tensor that stands twice", s_.twice_tensor = q);
-    GIVES(GGUF_E_TENSOR_TYPE, "Q4_K", "an unsupported type is named", s_.tensor = q, s_.type = 12);
+    GIVES(GGUF_E_TENSOR_TYPE, "Q2_K", "an unsupported type is named", s_.tensor = q, s_.type = 10);
+    GIVES(GGUF_E_TENSOR_TYPE, "TQ1_0", "a rare one too", s_.tensor = q, s_.type = 34);
     GIVES(GGUF_E_TENSOR_TYPE, "unknown", "an unknown type", s_.tensor = q, s_.type = 0xffffffffu);
     GIVES(GGUF_E_SHAPE, q, "too many dimensions", s_.tensor = q, s_.n_dims = 5);
     GIVES(GGUF_E_SHAPE, q, "2^32 - 1 dimensions", s_.tensor = q, s_.n_dims = 0xffffffffu);
@@ -603,6 +607,67 @@ static void test_order(void)
               "values of type %d are read in the machine's order of bytes", (int)types[i]);
         model_close(&m);
         free(b.data);
+    }
+}
+
+/* A file of one tensor of three dimensions, of so many bytes of data that count up. */
+static image one_tensor(uint32_t type, uint64_t cols, uint64_t rows, uint64_t offset,
+                        uint64_t bytes)
+{
+    image b;
+    uint64_t i;
+    memset(&b, 0, sizeof b);
+    put(&b, "GGUF", 4);
+    put_int(&b, 3, 4), put_int(&b, 1, 8), put_int(&b, 0, 8);
+    put_text(&b, "w");
+    put_int(&b, 3, 4), put_int(&b, cols, 8), put_int(&b, rows, 8), put_int(&b, 2, 8);
+    put_int(&b, type, 4), put_int(&b, offset, 8);
+    while (b.n % 32) put_int(&b, 0, 1);
+    for (i = 0; i < offset + bytes; i++) put_int(&b, i & 255, 1);
+    return b;
+}
+static gguf_status opens(uint32_t type, uint64_t cols, uint64_t rows, uint64_t offset,
+                         uint64_t bytes)
+{
+    image b = one_tensor(type, cols, rows, offset, bytes);
+    gguf g;
+    gguf_status status = gguf_open_memory(&g, b.data, b.n);
+    gguf_close(&g);
+    free(b.data);
+    return status;
+}
+
+/* Tensors of blocks: whole ones, all inside the file, and byte by byte as they stand there. */
+static void test_blocks(void)
+{
+    static const struct { uint32_t type; uint64_t values, bytes; const char *name; } all[] = {
+        { 8, 32, 34, "Q8_0" },    { 2, 32, 18, "Q4_0" },    { 12, 256, 144, "Q4_K" },
+        { 13, 256, 176, "Q5_K" }, { 14, 256, 210, "Q6_K" }, { 39, 32, 17, "MXFP4" } };
+    const uint64_t huge = (uint64_t)1 << 62;
+    int i;
+    for (i = 0; i < 6; i++) {
+        const uint64_t cols = 2 * all[i].values, bytes = 2 * all[i].bytes * 3 * 2;
+        const uint32_t type = all[i].type;
+        image b = one_tensor(type, cols, 3, 32, bytes);
+        gguf g;
+        const gguf_tensor *t;
+        check(gguf_open_memory(&g, b.data, b.n) == GGUF_OK
+              && (t = gguf_find_tensor(&g, "w")) != NULL && gguf_row_bytes(t) == 2 * all[i].bytes
+              && !memcmp(t->data, b.data + b.n - bytes, bytes),
+              "%s: blocks are read as they stand", all[i].name);
+        gguf_close(&g);
+        free(b.data);
+        check(opens(type, cols, 3, 32, bytes - 1) == GGUF_E_OFFSET, "%s: a byte less", all[i].name);
+        check(opens(type, cols, 3, 16, bytes) == GGUF_E_OFFSET, "%s: misaligned", all[i].name);
+        check(opens(type, cols + 1, 3, 32, 2 * bytes) == GGUF_E_SHAPE
+              && opens(type, cols - 1, 3, 32, bytes) == GGUF_E_SHAPE
+              && opens(type, 1, 3, 32, bytes) == GGUF_E_SHAPE
+              && opens(type, 0, 3, 32, bytes) == GGUF_E_SHAPE,
+              "%s: rows that are no whole blocks", all[i].name);
+        check(opens(type, huge, huge / 32, 32, bytes) == GGUF_E_SHAPE
+              && opens(type, cols, huge, 32, bytes) == GGUF_E_SHAPE,
+              "%s: sizes that overflow", all[i].name);
+        check(opens(type, huge, 1, 32, bytes) != GGUF_OK, "%s: rows beyond the file", all[i].name);
     }
 }
 
@@ -853,6 +918,7 @@ int main(void)
     test_unknown();
     test_settings();
     test_order();
+    test_blocks();
     test_last_tensor();
     test_cuts();
     for (i = 0; i < 3; i++) test_flips(i);

@@ -159,8 +159,33 @@ static const char *tensor_type_name(uint64_t type)
     static const char *const names[] = {
         "F32", "F16", "Q4_0", "Q4_1", "Q4_2", "Q4_3", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K",
         "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL",
-        "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16" };
+        "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16", "Q4_0_4_4",
+        "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "IQ4_NL_4_4", "IQ4_NL_4_8", "IQ4_NL_8_8" };
     return type < sizeof names / sizeof *names ? names[type] : "of an unknown type";
+}
+
+/* Values and bytes of what a tensor consists of; 0 where its type is not supported. */
+typedef struct unit { uint32_t values, bytes; } unit;
+
+static unit unit_of(uint64_t type)
+{
+    static const struct { gguf_tensor_type type; unit unit; } units[] = {
+        { GGUF_TENSOR_F32, { 1, 4 } },      { GGUF_TENSOR_F16, { 1, 2 } },
+        { GGUF_TENSOR_BF16, { 1, 2 } },     { GGUF_TENSOR_Q8_0, { 32, 34 } },
+        { GGUF_TENSOR_Q4_0, { 32, 18 } },   { GGUF_TENSOR_MXFP4, { 32, 17 } },
+        { GGUF_TENSOR_Q4_K, { 256, 144 } }, { GGUF_TENSOR_Q5_K, { 256, 176 } },
+        { GGUF_TENSOR_Q6_K, { 256, 210 } } };
+    static const unit none = { 0, 0 };
+    size_t i;
+    for (i = 0; i < sizeof units / sizeof *units; i++)
+        if ((uint64_t)units[i].type == type) return units[i].unit;
+    return none;
+}
+
+size_t gguf_row_bytes(const gguf_tensor *t)
+{
+    const unit u = unit_of(t->type);
+    return (size_t)(t->dims[0] / u.values * u.bytes);
 }
 
 /* A tensor's description; *offset is where its data stands after all descriptions. */
@@ -180,7 +205,7 @@ static gguf_status read_tensor(gguf *g, reader *r, size_t number, gguf_tensor *t
     type = take_unsigned(r, 4);
     *offset = take_unsigned(r, 8);
     if (r->ended) return gguf_fail(g, GGUF_E_TRUNCATED, "in tensor \"%s\"", text);
-    if (type != GGUF_TENSOR_F32 && type != GGUF_TENSOR_F16 && type != GGUF_TENSOR_BF16)
+    if (!unit_of(type).values)
         return gguf_fail(g, GGUF_E_TENSOR_TYPE, "tensor \"%s\" is %s", text,
                          tensor_type_name(type));
     t->type = (gguf_tensor_type)type;
@@ -192,13 +217,15 @@ static gguf_status place_tensor(gguf *g, gguf_tensor *t, uint64_t offset, size_t
                                 uint64_t align)
 {
     char text[64];
-    uint64_t bytes = t->type == GGUF_TENSOR_F32 ? 4 : 2;
+    const unit u = unit_of(t->type);
+    uint64_t bytes = u.bytes;
     int i;
     gguf_show(t->name, text);
     for (i = 0; i < 4; i++) {
-        if (!t->dims[i] || t->dims[i] > (uint64_t)INT64_MAX / bytes)
+        const uint64_t units = i ? t->dims[i] : t->dims[0] / u.values;
+        if (!units || units > (uint64_t)INT64_MAX / bytes || (!i && t->dims[0] % u.values))
             return gguf_fail(g, GGUF_E_SHAPE, "tensor \"%s\", dimension %d", text, i);
-        bytes *= t->dims[i];
+        bytes *= units;
     }
     if (offset % align || start > g->size || offset > g->size - start
                        || bytes > g->size - start - offset)
@@ -213,7 +240,8 @@ static int big_endian(void)
     return !*(const uint8_t *)&one;
 }
 
-/* Copies the tensors' data, each value's bytes in reverse, and points there. */
+/* Copies the tensors' data, each value's bytes in reverse, but blocks as they are, and points
+   there. */
 static gguf_status swap_tensors(gguf *g)
 {
     size_t i, at, b;
@@ -223,8 +251,9 @@ static gguf_status swap_tensors(gguf *g)
         gguf_tensor *t = &g->tensors[i];
         const uint8_t *from = t->data;
         uint8_t *to = g->swapped + (from - g->data);
-        size_t width = t->type == GGUF_TENSOR_F32 ? 4 : 2;
-        size_t bytes = (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]) * width;
+        const unit u = unit_of(t->type);
+        size_t width = u.values == 1 ? u.bytes : 1;
+        size_t bytes = gguf_row_bytes(t) * (size_t)(t->dims[1] * t->dims[2] * t->dims[3]);
         for (at = 0; at < bytes; at += width)
             for (b = 0; b < width; b++) to[at + b] = from[at + width - 1 - b];
         t->data = to;

@@ -8,7 +8,7 @@
        gguf_close(&g);                       // after a failed open too
 
    Whatever fails leaves a status and, in g.error, a line that names the key or the tensor. Arrays
-   of arrays, big-endian files and quantised tensors are refused. */
+   of arrays, big-endian files and tensors of other types than those below are refused. */
 #ifndef GGUF_H
 #define GGUF_H
 #include "os.h"
@@ -25,7 +25,7 @@
     X(GGUF_E_KEY_TYPE,     "a key has an unknown or a wrong type")                    \
     X(GGUF_E_NESTED,       "arrays of arrays are not supported")                      \
     X(GGUF_E_ALIGNMENT,    "the alignment is not a power of two of at least 8")       \
-    X(GGUF_E_TENSOR_TYPE,  "only F32, F16 and BF16 tensors are supported")            \
+    X(GGUF_E_TENSOR_TYPE,  "a tensor is of a type that is not supported here")        \
     X(GGUF_E_SHAPE,        "a tensor's shape is wrong")                               \
     X(GGUF_E_OFFSET,       "a tensor's data is misaligned or outside the file")       \
     X(GGUF_E_NO_KEY,       "a key is missing")                                        \
@@ -48,7 +48,10 @@ typedef enum gguf_type {
     GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64, GGUF_TYPE_COUNT
 } gguf_type;
 
-typedef enum gguf_tensor_type { GGUF_TENSOR_F32 = 0, GGUF_TENSOR_F16 = 1, GGUF_TENSOR_BF16 = 30
+typedef enum gguf_tensor_type {
+    GGUF_TENSOR_F32 = 0, GGUF_TENSOR_F16 = 1, GGUF_TENSOR_Q4_0 = 2, GGUF_TENSOR_Q8_0 = 8,
+    GGUF_TENSOR_Q4_K = 12, GGUF_TENSOR_Q5_K = 13, GGUF_TENSOR_Q6_K = 14, GGUF_TENSOR_BF16 = 30,
+    GGUF_TENSOR_MXFP4 = 39
 } gguf_tensor_type;
 
 typedef struct gguf_string { const char *text; size_t n; } gguf_string;   /* no NUL at the end */
@@ -67,7 +70,7 @@ typedef struct gguf_tensor {
     gguf_tensor_type type;
     uint32_t         n_dims;
     uint64_t         dims[4];     /* fastest first: [cols, rows, ...]; 1 beyond n_dims */
-    const void      *data;        /* aligned to at least 8 */
+    const void      *data;        /* aligned to at least 8; blocks as they stand in the file */
     int              asked;       /* whether somebody looked for it */
 } gguf_tensor;
 
@@ -91,6 +94,7 @@ const char *gguf_status_text(gguf_status status);
 
 const gguf_key    *gguf_find(gguf *g, const char *name);                 /* null if missing */
 const gguf_tensor *gguf_find_tensor(gguf *g, const char *name);          /* null if missing */
+size_t             gguf_row_bytes(const gguf_tensor *t);                 /* of dims[0] values */
 
 /* A key's value; *value is untouched on failure: GGUF_E_NO_KEY, _KEY_TYPE, _VALUE. Integers of any
    width are taken, and both float types. */

@@ -256,8 +256,17 @@ static lctx_tensor weight(const gguf_tensor *t)
 {
     lctx_tensor w = {0};
     w.data = t->data;
-    w.type = t->type == GGUF_TENSOR_F32 ? LCTX_F32 : t->type == GGUF_TENSOR_F16 ? LCTX_F16
-           : LCTX_BF16;
+    switch (t->type) {
+    case GGUF_TENSOR_F32:   w.type = LCTX_F32; break;
+    case GGUF_TENSOR_F16:   w.type = LCTX_F16; break;
+    case GGUF_TENSOR_BF16:  w.type = LCTX_BF16; break;
+    case GGUF_TENSOR_Q8_0:  w.type = LCTX_Q8_0; break;
+    case GGUF_TENSOR_Q4_0:  w.type = LCTX_Q4_0; break;
+    case GGUF_TENSOR_Q4_K:  w.type = LCTX_Q4_K; break;
+    case GGUF_TENSOR_Q5_K:  w.type = LCTX_Q5_K; break;
+    case GGUF_TENSOR_Q6_K:  w.type = LCTX_Q6_K; break;
+    case GGUF_TENSOR_MXFP4: w.type = LCTX_MXFP4; break;
+    }
     return w;
 }
 
@@ -341,7 +350,7 @@ static const char *layer_name(int32_t i, const char *suffix, char name[80])
 static lctx_tensor rows_of(const gguf_tensor *t, int64_t from)
 {
     lctx_tensor w = weight(t);
-    w.data = (const char *)t->data + (size_t)from * t->dims[0] * lctx_type_size((lctx_type)w.type);
+    w.data = (const char *)t->data + (size_t)from * gguf_row_bytes(t);
     return w;
 }
 static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_layer *x)
@@ -495,6 +504,8 @@ static void check_rest(loader *l)
 static gguf_status load(model *m)
 {
     loader l = {0};
+    lctx_refusal refused;
+    char text[160];
     lctx_status status;
     l.g = &m->file;
     read_architecture(&l);
@@ -505,9 +516,11 @@ static gguf_status load(model *m)
     if (l.status != GGUF_OK) return l.status;
     m->lctx.layers = m->layers;
     m->lctx.rope = &m->rope;
+    m->lctx.refused = &refused;
     status = lctx_model_check(&m->lctx);
-    return status == LCTX_OK ? GGUF_OK
-                             : gguf_fail(&m->file, GGUF_E_MODEL, "%s", lctx_status_text(status));
+    m->lctx.refused = NULL;
+    lctx_refusal_text(&refused, text, sizeof text);
+    return status == LCTX_OK ? GGUF_OK : gguf_fail(&m->file, GGUF_E_MODEL, "%s", text);
 }
 
 gguf_status model_open(model *m, const char *path)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { D = 8, FF = 8, HEADS = 2, HEAD = 4, CAP = 1 << 16 };
+enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, CAP = 1 << 18 };
 
 typedef struct image {
     uint8_t data[CAP];
@@ -92,14 +92,17 @@ static void put_vocabulary(image *f, bytes *b, int n, int pieces)
 
 static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t rows)
 {
-    const int how = (int)bytes_take(b, 1);
+    static const uint32_t blocks[] = { GGUF_TENSOR_Q8_0, GGUF_TENSOR_Q4_0, GGUF_TENSOR_MXFP4 };
+    static const uint64_t bytes_of_block[] = { 34, 18, 17 };
+    const int how = (int)bytes_take(b, 1), in_blocks = how >= 160 && how < 248 && rows > 1;
     uint64_t dims[4], n;
     uint32_t n_dims = rows > 1 ? 2 : 1, type = how < 64 ? GGUF_TENSOR_F16 : how < 128 ?
-                      GGUF_TENSOR_BF16 : GGUF_TENSOR_F32;
+                      GGUF_TENSOR_BF16 : in_blocks ? blocks[how % 3] : GGUF_TENSOR_F32;
     uint32_t d;
     if (how == 255) return;
     dims[0] = cols, dims[1] = rows, dims[2] = dims[3] = 1;
     n = cols * rows * (type == GGUF_TENSOR_F32 ? 4 : 2);
+    if (in_blocks) n = cols / 32 * rows * bytes_of_block[how % 3];
     if (how == 254) dims[bytes_in(b, 0, 3)] = (uint64_t)bytes_int(b);
     if (how == 253) n_dims = (uint32_t)bytes_int(b);
     if (how == 252) type = (uint32_t)bytes_int(b);
