@@ -105,6 +105,7 @@
        lctx_allocator mem; lctx_pool_allocator(pool, &mem);
        d.alloc = &mem;                    // of every cache or session; forks share their prefix
        lctx_status st = lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits);
+       lctx_session_feed_many(...)        // a token of each: weights are read once for all
    LCTX_E_MEMORY says that the bound is reached, and s is as before: free or rewind another sequence
    (or save it first), and feed again.
 
@@ -322,7 +323,7 @@ extern "C" {
     X(LCTX_E_NAN,         "the model gave a value that is not finite")                    \
     X(LCTX_E_IO,          "a read or write callback failed or ended early")               \
     X(LCTX_E_FORMAT,      "saved data is not of this format or is damaged")               \
-    X(LCTX_E_MISMATCH,    "saved data or another cache has another shape or policy")      \
+    X(LCTX_E_MISMATCH,    "saved data, a cache or a session does not go with the other")   \
     X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
     X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")            \
     X(LCTX_E_IN_USE,      "memory of the pool is still in use")
@@ -1132,9 +1133,8 @@ typedef struct lctx_layer {
     int32_t     n_expert, n_expert_used; /* 0 = no experts */
     int32_t     routing, activation;     /* lctx_routing, lctx_activation */
     int32_t     d_ff, d_ff_shared;       /* d_ff 0 = the model's */
-    float       q_scale, q_scale_offset; /* q *= 1 + q_scale ln(1 + floor((position + q_scale_offset)
-                                            / q_scale_length)); length 0 = none */
-    int64_t     q_scale_length;
+    float       q_scale, q_scale_offset; /* q *= 1 + q_scale ln(1 + floor((position +      */
+    int64_t     q_scale_length;          /*      q_scale_offset) / q_scale_length)); 0 = none */
     const lctx_rope *rope;    /* null = the model's */
     int64_t     window;       /* this layer's sliding window; 0 = none */
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
@@ -1219,6 +1219,16 @@ LCTX_API void        lctx_session_free(lctx_session *session);
    _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; logits are unspecified then. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
+
+/* Feeds n_session sessions over one model n[i] >= 1 tokens each, tokens[i][n[i]]: to the same bits
+   as one by one, but the weights are read once for all. logits are those of the feeds, one behind
+   the other: LAST [n_session][n_vocab], ALL [n[0] + n[1] + ...][n_vocab]. The first session's chunk,
+   threads and progress hold; on an error all sessions are as before, and the one at fault, or else
+   the first, has the refusal. No other call may use any of them meanwhile. Errors: those of
+   lctx_session_feed; LCTX_E_MISMATCH: over another model, with another precise, or twice. */
+LCTX_API lctx_status lctx_session_feed_many(lctx_session *const *sessions, int64_t n_session,
+                                            const int32_t *const *tokens, const int64_t *n,
+                                            lctx_logits which, float *logits);
 
 /* Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
    _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer). */
@@ -6662,8 +6672,9 @@ static void lctx__product_task(void *arg, int64_t i, int32_t thread)
     lctx__use()->product(&p);
 }
 
-/* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Rows of W are
-   cut into tasks; with many tokens a task takes more of them, since each goes through all of x. */
+/* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Rows of W
+   are cut into tasks; with many tokens a task takes more of them, since each goes through all of
+   x. */
 static void lctx__matmul_groups(const lctx_session *s, const lctx_tensor *w, int64_t rows,
                                 int64_t cols, const lctx__group *groups, int64_t n_group, int64_t n,
                                 const float *x, int64_t ldx, const float *bias, int add, float *y,
@@ -6792,15 +6803,22 @@ static void lctx__heads(const lctx_session *s, const lctx__acts *a, int64_t n, i
         lctx__norm_rows(s, norm, n_head, d, out + t * ld, d, out + t * ld, a->vec);
 }
 
-/* h = norm(x); q, k, v of tokens from the session's end on */
-static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx_layer *l, int64_t n)
+/* h = norm(x); q, k, v */
+static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
+                          int64_t n)
 {
     const lctx_model *m = &s->m;
-    int64_t t, i;
     lctx__norm_rows(s, &l->attn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
     lctx__heads(s, a, n, m->n_head, &l->wq, &l->bq, &l->q_norm, a->q, a->ld_q);
     lctx__heads(s, a, n, m->n_head_kv, &l->wk, &l->bk, &l->k_norm, a->k, a->ld_k);
     lctx__heads(s, a, n, m->n_head_kv, &l->wv, &l->bv, NULL, a->v, a->ld_k);
+}
+
+/* Scales queries by the positions from the session's end on. */
+static void lctx__scale_queries(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
+                                int64_t n)
+{
+    int64_t t, i;
     for (t = 0; l->q_scale_length && t < n; t++) {
         const double periods = floor(((double)(s->n + t) + (double)l->q_scale_offset)
                                      / (double)l->q_scale_length);
@@ -6809,20 +6827,19 @@ static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx
     }
 }
 
-/* q, k, v; rotation; append; attention */
-static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
+/* What a layer does in one session, once q, k and v are there: rotation; append; attention */
+static lctx_status lctx__attend_session(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
 {
     const lctx_model *m = &s->m;
     const lctx_layer *l = &m->layers[i];
     const lctx_rope *rope = lctx__layer_rope(l, m);
-    const int64_t nq = (int64_t)m->n_head * m->head_dim;
     const int live = s->live && !l->no_rope && !l->rope;
     const int raw = s->raw && (rope || live), sinks = s->d.policy == LCTX_SINKS && !raw;
     const float *far = sinks ? a->q : NULL;
     lctx_rows rows;
     lctx_status st;
     int64_t t;
-    lctx__project(s, a, l, n);
+    lctx__scale_queries(s, a, l, n);
     if (rope && !raw) {
         for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
         st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
@@ -6838,9 +6855,45 @@ static lctx_status lctx__layer_attention(lctx_session *s, const lctx__acts *a, i
     rows.n = n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
     if ((st = lctx__append(s->cache[i], &rows)) != LCTX_OK) return st;
-    st = live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
+    return live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
+}
+
+/* A session that is fed, and which rows of the activations are its own now: for one feed of many
+   sessions weights are read once. */
+typedef struct lctx__feeding {
+    lctx_session *s;
+    const int32_t *tokens;
+    int64_t n, n0;               /* tokens in all; in the session before */
+    int64_t done;                /* tokens fed */
+    int64_t row, rows;           /* of this round; and how many of the last round with any: */
+    int64_t last;
+    lctx_cache **before;         /* the caches' forks, if it takes more than one chunk */
+} lctx__feeding;
+
+static lctx__acts lctx__acts_from(const lctx__acts *a, int64_t row)
+{
+    lctx__acts b = *a;
+    b.x += row * a->ld_x, b.h += row * a->ld_x, b.q += row * a->ld_q, b.far += row * a->ld_q;
+    b.att += row * a->ld_q, b.k += row * a->ld_k, b.v += row * a->ld_k, b.pos += row;
+    return b;
+}
+
+/* x += wo attention(...) of n rows, those of all feeds */
+static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_feed,
+                                         const lctx__acts *a, int32_t i, int64_t n)
+{
+    const lctx_session *s = feeds->s;
+    const lctx_model *m = &s->m;
+    const lctx_layer *l = &m->layers[i];
+    lctx_status st = LCTX_OK;
+    int64_t j;
+    lctx__project(s, a, l, n);
+    for (j = 0; !st && j < n_feed; j++) {
+        const lctx__acts own = lctx__acts_from(a, feeds[j].row);
+        if (feeds[j].rows) st = lctx__attend_session(feeds[j].s, &own, i, feeds[j].rows);
+    }
     if (st) return st;
-    lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q,
+    lctx__matmul(s, &l->wo, m->d_model, (int64_t)m->n_head * m->head_dim, n, a->att, a->ld_q,
                  lctx__vector(&l->bo, m->d_model, a->vec), 1,
                  lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
     lctx__sum_end(s, a, &l->attn_post_norm, n);
@@ -6954,7 +7007,7 @@ static void lctx__experts(const lctx_session *s, const lctx__acts *a, const lctx
     }
 }
 
-static void lctx__layer_ffn(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
+static void lctx__layer_ffn(const lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
 {
     const lctx_layer *l = &s->m.layers[i];
     const lctx__ffn own = { &l->w_gate, &l->w_up, &l->w_down, &l->b_gate, &l->b_up, &l->b_down,
@@ -6970,14 +7023,14 @@ static void lctx__layer_ffn(lctx_session *s, const lctx__acts *a, int32_t i, int
     lctx__sum_end(s, a, &l->ffn_post_norm, n);
 }
 
-static void lctx__embed(const lctx_session *s, const lctx__acts *a, const int32_t *tokens,
+static void lctx__embed(const lctx_session *s, float *rows, int64_t ld, const int32_t *tokens,
                         int64_t n)
 {
     const lctx_tensor *e = &s->m.tok_embd;
     const int64_t d = s->m.d_model;
     int64_t t, i;
     for (t = 0; t < n; t++) {
-        float *x = a->x + t * a->ld_x, mul = s->m.embd_scale;
+        float *x = rows + t * ld, mul = s->m.embd_scale;
         const char *row = (const char *)e->data + tokens[t] * lctx__row_bytes(e->type, d);
         lctx__use()->to_f32(e->type, d, row, x);
         if (e->type == LCTX_I8) mul *= e->scale[tokens[t]];
@@ -6992,28 +7045,41 @@ static int lctx__rows_finite(const float *x, int64_t n_row, int64_t n, int64_t l
     return t == n_row;
 }
 
-/* Logits of rows from .. n-1 of the chunk. */
-static void lctx__logits_of(lctx_session *s, const lctx__acts *a, int64_t from, int64_t n,
-                            float *logits)
+/* Logits of the rows now computed that are asked for: all, or those that end a feed. In the order
+   of feeds they stand together. Returns how many. */
+static int64_t lctx__logits_of(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
+                               lctx_logits which, float *logits)
 {
+    const lctx_session *s = feeds->s;
     const lctx_model *m = &s->m;
-    int64_t t;
-    lctx__norm_rows(s, &m->output_norm, n - from, m->d_model, a->x + from * a->ld_x, a->ld_x,
-                    a->h + from * a->ld_x, a->vec);
-    lctx__matmul(s, &m->output, m->n_vocab, m->d_model, n - from, a->h + from * a->ld_x, a->ld_x,
-                 NULL, 0, logits, m->n_vocab);
-    for (t = 0; m->logit_softcap > 0 && t < n - from; t++)
+    int64_t n = 0, j, t;
+    if (which == LCTX_LOGITS_NONE) return 0;
+    for (j = 0; j < n_feed; j++)
+        for (t = 0; t < feeds[j].rows; t++) {
+            if (which == LCTX_LOGITS_LAST && feeds[j].done + t + 1 < feeds[j].n) continue;
+            lctx__norm_rows(s, &m->output_norm, 1, m->d_model, a->x + (feeds[j].row + t) * a->ld_x,
+                            a->ld_x, a->h + n++ * a->ld_x, a->vec);
+        }
+    if (!n) return 0;
+    lctx__matmul(s, &m->output, m->n_vocab, m->d_model, n, a->h, a->ld_x, NULL, 0, logits,
+                 m->n_vocab);
+    for (t = 0; m->logit_softcap > 0 && t < n; t++)
         lctx__use()->tanh(m->n_vocab, m->logit_softcap, logits + t * m->n_vocab);
+    return n;
 }
 
-static lctx_status lctx__feed_chunk(lctx_session *s, const lctx__acts *a, const int32_t *tokens,
+static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
                                     int64_t n)
 {
+    const lctx_session *s = feeds->s;
     lctx_status st;
+    int64_t j;
     int32_t i;
-    lctx__embed(s, a, tokens, n);
+    for (j = 0; j < n_feed; j++)
+        lctx__embed(s, a->x + feeds[j].row * a->ld_x, a->ld_x, feeds[j].tokens + feeds[j].done,
+                    feeds[j].rows);
     for (i = 0; i < s->m.n_layer; i++) {
-        if ((st = lctx__layer_attention(s, a, i, n)) != LCTX_OK) return st;
+        if ((st = lctx__layer_attention(feeds, n_feed, a, i, n)) != LCTX_OK) return st;
         lctx__layer_ffn(s, a, i, n);
     }
     return lctx__rows_finite(a->x, n, s->m.d_model, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
@@ -7026,28 +7092,42 @@ static void lctx__evict_all(lctx_session *s, int64_t pos)
     for (i = 0; i < s->m.n_layer; i++) lctx__evict(s->cache[i], pos);
 }
 
+/* Seats the next rows of the feeds, the first ones first, a chunk's worth; returns how many. */
+static int64_t lctx__seat(lctx__feeding *feeds, int64_t n_feed)
+{
+    int64_t j, row = 0;
+    for (j = 0; j < n_feed; j++) {
+        lctx__feeding *f = &feeds[j];
+        f->row = row, f->rows = lctx__min(f->n - f->done, feeds->s->d.chunk - row);
+        if (f->rows && f->done) lctx__evict_all(f->s, f->s->n);
+        if (f->rows) f->last = f->rows;
+        row += f->rows;
+    }
+    return row;
+}
+
 /* All chunks; on an error the caches stand wherever they got to. Nothing is evicted for the sake of
-   the last chunk yet, nor of the only one. */
-static lctx_status lctx__feed(lctx_session *s, const int32_t *tokens, int64_t n, lctx_logits which,
+   a feed's last chunk yet, nor of its only one. */
+static lctx_status lctx__feed(lctx__feeding *feeds, int64_t n_feed, int64_t n, lctx_logits which,
                               float *logits)
 {
+    lctx_session *s = feeds->s;
     const int64_t v = s->m.n_vocab;
+    int64_t at, b, j, got;
     lctx_status st;
     lctx__acts a;
-    int64_t at, b;
     lctx__acts_carve(s, s->work, &a);
     for (at = 0; at < n; at += b) {
-        b = lctx__min(n - at, s->d.chunk);
-        if (at) lctx__evict_all(s, s->n);
-        if ((st = lctx__feed_chunk(s, &a, tokens + at, b)) != LCTX_OK) return st;
-        if (which == LCTX_LOGITS_ALL) lctx__logits_of(s, &a, 0, b, logits + at * v);
-        else if (which == LCTX_LOGITS_LAST && at + b == n) lctx__logits_of(s, &a, b - 1, b, logits);
-        s->n += b;
+        b = lctx__seat(feeds, n_feed);
+        if ((st = lctx__feed_chunk(feeds, n_feed, &a, b)) != LCTX_OK) return st;
+        got = lctx__logits_of(feeds, n_feed, &a, which, logits);
+        if (got && !lctx__rows_finite(logits, got, v, v)) return LCTX_E_NAN;
+        if (got) logits += got * v;
+        for (j = 0; j < n_feed; j++)
+            feeds[j].done += feeds[j].rows, feeds[j].s->n += feeds[j].rows;
         if (s->d.progress && s->d.progress(s->d.progress_user, at + b, n)) return LCTX_E_CANCELLED;
     }
-    if (which == LCTX_LOGITS_NONE) return LCTX_OK;
-    b = which == LCTX_LOGITS_ALL ? n : 1;
-    return lctx__rows_finite(logits, b, v, v) ? LCTX_OK : LCTX_E_NAN;
+    return LCTX_OK;
 }
 
 static lctx_status lctx__feed_check(lctx_session *s, const int32_t *tokens, int64_t n,
@@ -7067,27 +7147,81 @@ static lctx_status lctx__feed_check(lctx_session *s, const int32_t *tokens, int6
     return LCTX_OK;
 }
 
-/* A feed that fails leaves the session as it was. One chunk is undone by a rewind; before several,
-   the caches are forked, which shares their blocks and copies none but the last of each layer. */
+/* A feed that fails leaves the sessions as they were. One chunk is undone by a rewind; before
+   several, the caches are forked, which shares their blocks and copies none but the last of each
+   layer. */
+static lctx_status lctx__feed_all(lctx__feeding *feeds, int64_t n_feed, lctx_logits which,
+                                  float *logits)
+{
+    const int64_t chunk = feeds->s->d.chunk;
+    lctx_status st = LCTX_OK;
+    int64_t i, j, n = 0;
+    for (j = 0; j < n_feed; j++) n = lctx__add(n, feeds[j].n), feeds[j].n0 = feeds[j].s->n;
+    for (j = 0; !st && n > chunk && j < n_feed; j++)
+        if (!(feeds[j].before = lctx__caches_fork(feeds[j].s))) st = LCTX_E_MEMORY;
+    if (!st) st = lctx__feed(feeds, n_feed, n, which, logits);
+    for (j = 0; j < n_feed; j++) {
+        lctx__feeding *f = &feeds[j];
+        lctx_cache **fed = f->s->cache;
+        for (i = 0; st && !f->before && i < f->s->m.n_layer; i++) lctx__undo(fed[i], f->n0);
+        if (st && f->before) f->s->cache = f->before, f->before = fed;
+        lctx__caches_free(f->s, f->before);
+        if (st) f->s->n = f->n0;
+        else lctx__evict_all(f->s, f->s->n - f->last);
+        (void)lctx__tell(&f->s->refused, LCTX_OK, NULL);
+    }
+    return lctx__tell(&feeds->s->refused, st, NULL);
+}
+
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits)
 {
-    lctx_session *s = session;
-    lctx_cache **before = NULL, **fed;
+    lctx__feeding feed = { session, tokens, n, 0, 0, 0, 0, 0, NULL };
     lctx_status st;
-    int64_t i, n0;
-    if (!s) return LCTX_E_NULL;
-    if ((st = lctx__feed_check(s, tokens, n, which, logits)) != LCTX_OK) return st;
-    n0 = s->n, fed = s->cache;
-    if (n > s->d.chunk && !(before = lctx__caches_fork(s)))
-        return lctx__tell(&s->refused, LCTX_E_MEMORY, NULL);
-    st = lctx__feed(s, tokens, n, which, logits);
-    for (i = 0; st && !before && i < s->m.n_layer; i++) lctx__undo(s->cache[i], n0);
-    if (st && before) s->cache = before, before = fed;
-    lctx__caches_free(s, before);
-    if (st) s->n = n0;
-    else lctx__evict_all(s, n0 + (n - 1) / s->d.chunk * s->d.chunk);
-    return lctx__tell(&s->refused, st, NULL);
+    if (!session) return LCTX_E_NULL;
+    st = lctx__feed_check(session, tokens, n, which, logits);
+    return st ? st : lctx__feed_all(&feed, 1, which, logits);
+}
+
+/* May these be fed together? Each alone, first; and no session twice. */
+static lctx_status lctx__many_check(const lctx__feeding *feeds, int64_t n_feed, lctx_logits which,
+                                    const float *logits)
+{
+    const lctx_session *first = feeds->s;
+    lctx_status st;
+    int64_t i, j;
+    for (j = 0; j < n_feed; j++) {
+        lctx_session *s = feeds[j].s;
+        int fits = s && s->m.layers == first->m.layers && !s->d.precise == !first->d.precise &&
+                   s->m.tok_embd.data == first->m.tok_embd.data;
+        if (!s) return LCTX_E_NULL;
+        st = lctx__feed_check(s, feeds[j].tokens, feeds[j].n, which, logits);
+        if (st) return st;
+        for (i = 0; i < j; i++) fits &= feeds[i].s != s;
+        if (!fits) return lctx__tell(&s->refused, LCTX_E_MISMATCH, "sessions");
+    }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_session_feed_many(lctx_session *const *sessions, int64_t n_session,
+                                            const int32_t *const *tokens, const int64_t *n,
+                                            lctx_logits which, float *logits)
+{
+    const int64_t bytes = lctx__mul(n_session, (int64_t)sizeof(lctx__feeding));
+    lctx_allocator alloc;
+    lctx__feeding *feeds;
+    lctx_status st;
+    int64_t j;
+    if (!sessions || !tokens || !n || n_session < 1 || !*sessions)
+        return n_session < 1 ? LCTX_E_COUNT : LCTX_E_NULL;
+    alloc = (*sessions)->alloc;
+    if (!(feeds = (lctx__feeding *)lctx__new(&alloc, bytes))) return LCTX_E_MEMORY;
+    for (j = 0; j < n_session; j++)
+        feeds[j].s = sessions[j], feeds[j].tokens = tokens[j], feeds[j].n = n[j];
+    st = lctx__many_check(feeds, n_session, which, logits);
+    if (!st) st = lctx__feed_all(feeds, n_session, which, logits);
+    lctx__delete(&alloc, feeds, bytes);
+    return st;
 }
 
 /* ---- rewind, fork, info, save, restore */

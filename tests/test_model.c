@@ -1421,6 +1421,117 @@ static void test_out_of_reach(void)
     world_free(w);
 }
 
+/* ---------------------------------------------------------------------------- many at once */
+
+enum { MANY = 5, MANY_MOST = 150 };
+
+/* Sessions of several policies and types over one model, each with another past. */
+static void many_new(const world *w, const int32_t *tokens, int precise, lctx_session **s)
+{
+    int i;
+    for (i = 0; i < MANY; i++) {
+        lctx_session_desc d = policy_desc((lctx_policy)(i % 3), 40, 4);
+        d.k_type = i % 5, d.v_type = (i + 2) % 5, d.precise = precise;
+        d.chunk = i == 0 ? 32 : 16 + i;
+        s[i] = session_new(w, &d);
+        if (i) lctx_session_feed(s[i], tokens + i, 10 * i, LCTX_LOGITS_NONE, NULL);
+    }
+}
+
+static void test_many(const shape *sh)
+{
+    static const int64_t counts[][MANY] = { { 1, 1, 1, 1, 1 }, { 3, 1, 20, 7, 1 },
+                                            { 70, 1, 1, 33, 45 } };
+    world *w = world_new(sh);
+    int32_t *tokens = random_tokens(w, 2 * MANY_MOST, 21);
+    const int64_t v = w->m.n_vocab;
+    float *want = (float *)zeroed(MANY_MOST * v, sizeof *want);
+    float *got = (float *)zeroed(MANY_MOST * v, sizeof *got);
+    int c, which, i;
+    for (c = 0; c < 3; c++)
+        for (which = 0; which < LCTX_LOGITS_COUNT; which++) {
+            lctx_session *a[MANY], *b[MANY];
+            const int32_t *of[MANY];
+            int64_t n = 0;
+            int equal = 1;
+            many_new(w, tokens, 0, a), many_new(w, tokens, 0, b);
+            for (i = 0; i < MANY; i++) {
+                of[i] = tokens + 11 * i + c;
+                lctx_session_feed(a[i], of[i], counts[c][i], (lctx_logits)which, want + n * v);
+                n += which == LCTX_LOGITS_ALL ? counts[c][i] : which == LCTX_LOGITS_LAST;
+            }
+            check(lctx_session_feed_many(b, MANY, of, counts[c], (lctx_logits)which, got)
+                  == LCTX_OK && !memcmp(want, got, (size_t)(n * v) * sizeof *got),
+                  "%s, counts %d, logits %d: sessions fed together have the bits of each alone",
+                  sh->name, c, which);
+            for (i = 0; i < MANY; i++) {
+                equal &= info_of(a[i]).n == info_of(b[i]).n;
+                lctx_session_feed(a[i], tokens, 9, LCTX_LOGITS_LAST, want);
+                lctx_session_feed(b[i], tokens, 9, LCTX_LOGITS_LAST, got);
+                equal &= same(w, want, got, 1);
+                lctx_session_free(a[i]), lctx_session_free(b[i]);
+            }
+            check(equal, "%s, counts %d, logits %d: and go on alike", sh->name, c, which);
+        }
+    free(want);
+    free(got);
+    free(tokens);
+    world_free(w);
+}
+
+static void test_bad_many(void)
+{
+    static const int64_t counts[MANY] = { 3, 40, 1, 9, 2 };
+    world *w = world_new(&small_shape), *other = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 2 * MANY_MOST, 21), bad[] = { 0, -1, 0 };
+    float *logits = (float *)zeroed(MANY_MOST * w->m.n_vocab, sizeof *logits);
+    lctx_session *s[MANY], *t[MANY], *precise[MANY], *foreign[MANY];
+    lctx_session_info before[MANY];
+    const int32_t *of[MANY], *wrong[MANY];
+    int64_t n[MANY];
+    int i, k;
+    many_new(w, tokens, 0, s), many_new(w, tokens, 1, precise), many_new(other, tokens, 0, foreign);
+    for (i = 0; i < MANY; i++) of[i] = wrong[i] = tokens + i, before[i] = info_of(s[i]);
+#define REFUSED(status, sessions, count, tokens, n, which, out, why) \
+    do { \
+        int alike = lctx_session_feed_many(sessions, count, tokens, n, (lctx_logits)(which), out) \
+                    == (status); \
+        for (k = 0; k < MANY; k++) alike &= same_info(s[k], &before[k]); \
+        check(alike, "sessions fed together: %s", why); \
+    } while (0)
+    REFUSED(LCTX_E_NULL, NULL, MANY, of, counts, 0, logits, "none are refused");
+    REFUSED(LCTX_E_NULL, s, MANY, NULL, counts, 0, logits, "no tokens are refused");
+    REFUSED(LCTX_E_NULL, s, MANY, of, NULL, 0, logits, "no numbers are refused");
+    REFUSED(LCTX_E_NULL, s, MANY, of, counts, 0, NULL, "logits need a place");
+    REFUSED(LCTX_E_COUNT, s, 0, of, counts, 0, logits, "0 of them are refused");
+    REFUSED(LCTX_E_COUNT, s, -1, of, counts, 0, logits, "-1 of them are refused");
+    for (i = 0; i < MANY; i++) {
+        memcpy(t, s, sizeof t), memcpy(n, counts, sizeof n);
+        t[i] = NULL;
+        REFUSED(LCTX_E_NULL, t, MANY, of, counts, 0, logits, "one that is missing is refused");
+        t[i] = precise[i];
+        REFUSED(LCTX_E_MISMATCH, t, MANY, of, counts, 0, logits, "one of other precision is refused");
+        t[i] = foreign[i];
+        REFUSED(LCTX_E_MISMATCH, t, MANY, of, counts, 0, logits, "one of another model is refused");
+        t[i] = s[(i + 1) % MANY];
+        REFUSED(LCTX_E_MISMATCH, t, MANY, of, counts, 0, logits, "one that stands twice is refused");
+        n[i] = 0;
+        REFUSED(LCTX_E_COUNT, s, MANY, of, n, 0, logits, "one without tokens is refused");
+        n[i] = 2, wrong[i] = bad;
+        REFUSED(LCTX_E_TOKEN, s, MANY, wrong, n, 0, logits, "a wrong token is refused");
+        check(info_of(s[i]).refused.status == LCTX_E_TOKEN && info_of(s[i]).refused.element == 1,
+              "sessions fed together: the one at fault says where");
+        wrong[i] = of[i];
+    }
+#undef REFUSED
+    for (i = 0; i < MANY; i++)
+        lctx_session_free(s[i]), lctx_session_free(precise[i]), lctx_session_free(foreign[i]);
+    free(logits);
+    free(tokens);
+    world_free(w);
+    world_free(other);
+}
+
 /* A router that gives no number must not pass for one that chose nobody. */
 static void test_bad_router(void)
 {
@@ -1723,6 +1834,53 @@ static lctx_allocator heap_allocator(heap *h)
     a.free = heap_free;
     a.user = h;
     return a;
+}
+
+/* Whatever allocation fails, whenever it is cancelled: all sessions are as before. */
+static void test_many_fails(void)
+{
+    static const int64_t counts[MANY] = { 40, 1, 3, 30, 2 };
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 2 * MANY_MOST, 21);
+    const int64_t v = w->m.n_vocab;
+    float *want = (float *)zeroed(MANY * v, sizeof *want);
+    float *got = (float *)zeroed(MANY * v, sizeof *got);
+    lctx_session *s[MANY], *fresh[MANY];
+    lctx_session_info before[MANY];
+    const int32_t *of[MANY];
+    lctx_allocator alloc;
+    heap h;
+    watch p;
+    int i, k, failed = 0, stopped = 0, alike = 1;
+    lctx_status st = LCTX_E_MEMORY;
+    memset(&p, 0, sizeof p);
+    alloc = heap_allocator(&h);
+    for (i = 0; i < MANY; i++) {
+        lctx_session_desc d = policy_desc((lctx_policy)(i % 3), 40, 4);
+        of[i] = tokens + i, d.chunk = 16, fresh[i] = session_new(w, &d);
+        d.alloc = &alloc, d.progress = watching, d.progress_user = &p, s[i] = session_new(w, &d);
+        lctx_session_feed(fresh[i], of[i], counts[i], LCTX_LOGITS_LAST, want + i * v);
+        before[i] = info_of(s[i]);
+    }
+    while (st == LCTX_E_MEMORY || st == LCTX_E_CANCELLED) {
+        h.calls = 0, h.fail_at = st == LCTX_E_MEMORY ? ++failed : 0;
+        p.calls = 0, p.stop_at = st == LCTX_E_CANCELLED ? ++stopped : 0;
+        st = lctx_session_feed_many(s, MANY, of, counts, LCTX_LOGITS_LAST, got);
+        if (st == LCTX_OK && !stopped) st = LCTX_E_CANCELLED;      /* now for the other part */
+        for (k = 0; st != LCTX_OK && k < MANY; k++) {
+            if (info_of(s[k]).n) lctx_session_rewind(s[k], 0);
+            alike &= same_info(s[k], &before[k]);
+        }
+    }
+    check(st == LCTX_OK && failed > 5 && stopped > 3 && alike && !memcmp(want, got, (size_t)(MANY * v)
+          * sizeof *got), "sessions fed together are as before where memory fails or the feed is"
+          " cancelled (%d, %d times; %s)", failed, stopped, lctx_status_text(st));
+    for (i = 0; i < MANY; i++) lctx_session_free(s[i]), lctx_session_free(fresh[i]);
+    check(h.live == 0 && h.bytes == 0 && h.wrong == 0, "and all memory is given back");
+    free(want);
+    free(got);
+    free(tokens);
+    world_free(w);
 }
 
 typedef enum action { CREATE, FEED_ONE, FEED_CHUNKS, FORK, SAVE, RESTORE, REWIND, ACTIONS } action;
@@ -2122,6 +2280,11 @@ int main(void)
     test_wide_rows();
     test_family_bits();
     test_bad_router();
+    test_many(&bits_shape);
+    test_many(&shapes[20]);
+    test_many(&shapes[25]);
+    test_bad_many();
+    test_many_fails();
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
         lctx_policy p = (lctx_policy)policy;
