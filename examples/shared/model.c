@@ -1,4 +1,5 @@
 #include "model.h"
+#include "llama2c.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -504,39 +505,43 @@ static void check_rest(loader *l)
 static gguf_status load(model *m)
 {
     loader l = {0};
-    lctx_refusal refused;
-    char text[160];
-    lctx_status status;
     l.g = &m->file;
     read_architecture(&l);
     if (l.status == GGUF_OK) read_shape(&l, m);
     if (l.status == GGUF_OK) read_rope(&l, m);
     if (l.status == GGUF_OK) read_tensors(&l, m);
     if (l.status == GGUF_OK) check_rest(&l);
-    if (l.status != GGUF_OK) return l.status;
+    return l.status;
+}
+
+/* After the file was opened with that status. */
+static gguf_status open_model(model *m, gguf_status status)
+{
+    lctx_refusal refused;
+    char text[160];
+    lctx_status st;
+    if (status == GGUF_E_MAGIC) status = llama2c_load(m);
+    else if (status == GGUF_OK) status = load(m);
+    if (status != GGUF_OK) return status;
     m->lctx.layers = m->layers;
     m->lctx.rope = &m->rope;
     m->lctx.refused = &refused;
-    status = lctx_model_check(&m->lctx);
+    st = lctx_model_check(&m->lctx);
     m->lctx.refused = NULL;
     lctx_refusal_text(&refused, text, sizeof text);
-    return status == LCTX_OK ? GGUF_OK : gguf_fail(&m->file, GGUF_E_MODEL, "%s", text);
+    return st == LCTX_OK ? GGUF_OK : gguf_fail(&m->file, GGUF_E_MODEL, "%s", text);
 }
 
 gguf_status model_open(model *m, const char *path)
 {
-    gguf_status status;
     *m = (model){0};
-    status = gguf_open(&m->file, path);
-    return status == GGUF_OK ? load(m) : status;
+    return open_model(m, gguf_open(&m->file, path));
 }
 
 gguf_status model_open_memory(model *m, const void *data, size_t size)
 {
-    gguf_status status;
     *m = (model){0};
-    status = gguf_open_memory(&m->file, data, size);
-    return status == GGUF_OK ? load(m) : status;
+    return open_model(m, gguf_open_memory(&m->file, data, size));
 }
 
 void model_close(model *m)

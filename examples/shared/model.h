@@ -1,5 +1,6 @@
 /* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral), qwen2,
-   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss or llama4 (its text part) as an lctx_model.
+   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss or llama4 (its text part) as an lctx_model; or a
+   checkpoint of llama2.c (llama2c.h).
 
    Weights stay where they are in the file, F32, F16 or BF16. Scaling of RoPE follows the file's
    metadata: none, linear (a factor without a type is linear), yarn, Llama 3's table

@@ -1,0 +1,213 @@
+/* test_llama2c.c - checkpoints of llama2.c: the same weights as a GGUF file has give the same bits;
+   what is cut or inconsistent is refused. */
+#include "lctx.h"
+#include "families.h"
+#include "model.h"
+#include "test.h"
+
+enum { N = 30, D = 64, FF = 160, HEADS = 4, KV = 2, CTX = 32, GROUP = 32 };
+
+typedef struct bytes { unsigned char *data; size_t n; } bytes;
+
+static void put(bytes *b, const void *data, size_t n)
+{
+    b->data = (unsigned char *)realloc(b->data, b->n + n + 1);
+    memcpy(b->data + b->n, data, n);
+    b->n += n;
+}
+static void put_int(bytes *b, int64_t x, int n)
+{
+    unsigned char le[8];
+    int i;
+    for (i = 0; i < n; i++) le[i] = (unsigned char)((uint64_t)x >> 8 * i);
+    put(b, le, (size_t)n);
+}
+static void put_floats(bytes *b, const double *x, int64_t n)
+{
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        const float y = (float)x[i];
+        uint32_t u;
+        memcpy(&u, &y, sizeof u);
+        put_int(b, u, 4);
+    }
+}
+
+/* Codes, then a factor for each group; x becomes what they say. */
+static void put_codes(bytes *b, double *x, int64_t n)
+{
+    double *factor = (double *)malloc((size_t)(n / GROUP) * sizeof *factor);
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        const int code = (int)(test_random() % 255) - 127;
+        if (i % GROUP == 0) factor[i / GROUP] = (double)(float)((0.5 + test_uniform()) / 500);
+        put_int(b, code, 1);
+        x[i] = (double)(float)(code * factor[i / GROUP]);
+    }
+    put_floats(b, factor, n / GROUP);
+    free(factor);
+}
+
+static void put_weight(bytes *b, int version, const double *x, int64_t n)
+{
+    if (version == 2) put_codes(b, (double *)(uintptr_t)x, n);
+    else put_floats(b, x, n);
+}
+
+static void put_sizes(bytes *b, int tied)
+{
+    put_int(b, D, 4), put_int(b, FF, 4), put_int(b, FAMILY_LAYERS, 4), put_int(b, HEADS, 4);
+    put_int(b, KV, 4), put_int(b, tied ? FAMILY_VOCAB : -FAMILY_VOCAB, 4), put_int(b, CTX, 4);
+}
+
+/* A checkpoint of the file's weights; of version 2 they become what its codes say. */
+static bytes checkpoint(const oracle_model *o, int version, int tied)
+{
+    static const double zeros[CTX * D / HEADS];
+    const int64_t kv = KV * (D / HEADS);
+    bytes b = { NULL, 0 };
+    int i, norms;
+    if (version) put_int(&b, 0x616b3432, 4), put_int(&b, version, 4);
+    put_sizes(&b, tied || version);
+    if (version) put_int(&b, tied, 1), put_int(&b, GROUP, 4);
+    while (version && b.n < 256) put_int(&b, 0, 1);
+    for (norms = version > 0; norms >= 0; norms--) {
+#define EACH(version, what, n) \
+        for (i = 0; i < FAMILY_LAYERS; i++) put_weight(&b, version, o->layers[i].what, n)
+        if (norms || !version) {
+            if (!version) put_floats(&b, o->tok_embd, FAMILY_VOCAB * D);
+            EACH(0, attn_norm, D);
+            if (version) { EACH(0, ffn_norm, D); put_floats(&b, o->output_norm, D); }
+        }
+        if (norms) continue;
+        if (version) put_weight(&b, version, o->tok_embd, FAMILY_VOCAB * D);
+        EACH(version, wq, D * D);
+        EACH(version, wk, kv * D);
+        EACH(version, wv, kv * D);
+        EACH(version, wo, D * D);
+        if (!version) EACH(0, ffn_norm, D);
+        EACH(version, w_gate, FF * D);
+        EACH(version, w_down, D * FF);
+        EACH(version, w_up, FF * D);
+        if (!version) put_floats(&b, o->output_norm, D), put_floats(&b, zeros, CTX * D / HEADS);
+        if (!tied) put_weight(&b, version, o->output, FAMILY_VOCAB * D);
+#undef EACH
+    }
+    return b;
+}
+
+/* The last logits of some tokens; nonzero where the file is refused, with what it says. */
+static int logits_of(const unsigned char *data, size_t n, float *logits, char error[240])
+{
+    lctx_session_desc d;
+    lctx_session *s = NULL;
+    int32_t tokens[N];
+    model m;
+    int i, bad;
+    memset(&d, 0, sizeof d);
+    for (i = 0; i < N; i++) tokens[i] = 3 + i * 7 % 250;
+    bad = model_open_memory(&m, data, n) != GGUF_OK;
+    snprintf(error, 240, "%s", m.file.error);
+    if (!bad) bad = lctx_session_create(&m.lctx, &d, &s) || lctx_session_feed(s, tokens, N,
+                                                                             LCTX_LOGITS_LAST, logits);
+    lctx_session_free(s);
+    model_close(&m);
+    return bad;
+}
+
+static void test_versions(void)
+{
+    int version;
+    for (version = 0; version < 3; version++) {
+        float want[FAMILY_VOCAB], got[FAMILY_VOCAB];
+        char error[240];
+        family_file file;
+        bytes b;
+        family_make(&file, 0, 0);
+        b = checkpoint(&file.model, version, 0);
+        if (version < 2) {
+            check(!logits_of(file.data, file.n, want, error) && !logits_of(b.data, b.n, got, error)
+                  && !memcmp(want, got, sizeof got),
+                  "version %d: the bits of the same weights in a GGUF file (%s)", version, error);
+        } else {
+            double exact[N * FAMILY_VOCAB];
+            int32_t tokens[N];
+            oracle_error e;
+            int i;
+            memset(&e, 0, sizeof e);
+            for (i = 0; i < N; i++) tokens[i] = 3 + i * 7 % 250;
+            oracle_model_logits(&file.model, N, tokens, exact);
+            i = logits_of(b.data, b.n, got, error);
+            oracle_error_add(&e, FAMILY_VOCAB, exact + (N - 1) * FAMILY_VOCAB, got);
+            check(!i && e.worst < 2e-2, "version 2: the oracle's logits, over codes (%s, %.1e)", error,
+                  e.worst);
+        }
+        free(b.data);
+        family_free(&file);
+    }
+}
+
+static void test_tied(void)
+{
+    float got[FAMILY_VOCAB];
+    char error[240];
+    int version;
+    for (version = 0; version < 3; version++) {
+        family_file file;
+        bytes b;
+        family_make(&file, 1, 0);
+        b = checkpoint(&file.model, version, 1);
+        check(!logits_of(b.data, b.n, got, error), "version %d: an output tied to the embeddings (%s)",
+              version, error);
+        free(b.data);
+        family_free(&file);
+    }
+}
+
+static void test_refused(void)
+{
+    float got[FAMILY_VOCAB];
+    char error[240];
+    int version;
+    for (version = 0; version < 3; version++) {
+        const size_t sizes = version ? 8 : 0;
+        family_file file;
+        unsigned char *copy;
+        bytes b;
+        size_t n, field;
+        int refused = 0, tried = 0;
+        family_make(&file, 0, 0);
+        b = checkpoint(&file.model, version, 0);
+        copy = (unsigned char *)malloc(b.n);
+        for (n = 0; n < b.n; n += 1 + n / 3) {
+            tried++, refused += logits_of(b.data, n, got, error) && !strchr(error, '\n');
+        }
+        check(refused == tried, "version %d: cut anywhere it is refused (%d of %d)", version, refused,
+              tried);
+        for (field = 0; field < 7; field++) {
+            static const unsigned values[] = { 0, 1, 0x7fffffffu, 0x80000000u, 0xffffffffu };
+            size_t v;
+            for (v = 0, refused = 0; v < 5; v++) {
+                size_t i;
+                memcpy(copy, b.data, b.n);
+                for (i = 0; i < 4; i++)
+                    copy[sizes + 4 * field + i] = (unsigned char)(values[v] >> 8 * i);
+                refused += logits_of(copy, b.n, got, error);
+            }
+            /* one KV head is another size, one context length has no bytes in versions 1 and 2 */
+            check(refused >= 3, "version %d: number %d of the head out of range is refused (%d of 5)",
+                  version, (int)field, refused);
+        }
+        free(copy);
+        free(b.data);
+        family_free(&file);
+    }
+}
+
+int main(void)
+{
+    test_versions();
+    test_tied();
+    test_refused();
+    return test_report("llama2c", lctx_isa_name(lctx_isa_get()));
+}
