@@ -2212,6 +2212,14 @@ typedef struct lctx__tile {
     float *mass;                     /* [LCTX_TILE] what mass adds to */
 } lctx__tile;
 
+/* The bytes to ask for in each of the steps, if any, in which so many rows, from row on, pass a
+   stage. */
+static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
+{
+    const int64_t all = t->soon->ask[stage];
+    return steps ? (t->soon->near ? (row ? 0 : all) : all * rows / t->rows) / steps : 0;
+}
+
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
    (cos, sin)[i][j]. Only the lanes asked for are written. */
 typedef struct lctx__spin {
@@ -7959,12 +7967,6 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
         if (soon->at >= soon->end) lctx__soon_next(soon);
     }
 }
-/* The bytes to ask for while R rows pass a stage. */
-LCTX__INLINE int64_t FN(pace)(const lctx__tile *t, int stage, int64_t row, const int R)
-{
-    const int64_t all = t->soon->ask[stage];
-    return t->soon->near ? (row ? 0 : all) : all * R / t->rows;
-}
 
 /* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
 LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, const int type)
@@ -7973,7 +7975,7 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     const float *q = t->q + row * t->d_k;
     lctx__soon *soon = t->soon;
     const int64_t ld = t->d_k;
-    const int64_t rate = FN(pace)(t, LCTX__SCORES, row, R) * 4 * C * VL / (ld * LCTX_TILE);
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, ld / 4 * (LCTX_TILE / (C * VL)));
     const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
     int64_t c, d, d0, end;
     int r, e, i;
@@ -8066,7 +8068,8 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
             vw_split(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
         }
 }
-/* Of 4 bits a word has even and odd nibbles (E), a query two parts (P). */
+/* Of 4 bits a word has even and odd nibbles (E), a query two parts (P), so that four rows fill the
+   registers. */
 LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
     const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
@@ -8074,7 +8077,7 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
     const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
     const uint32_t *q = t->q_dot->words + r0 * n * P;
     lctx__soon *soon = t->soon;
-    const int64_t rate = FN(pace)(t, LCTX__SCORES, row, R) * C * VL / (words * LCTX_TILE);
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, words * (LCTX_TILE / (C * VL)));
     int64_t c, w;
     int r, e, p, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
@@ -8124,13 +8127,6 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
             }
     }
 }
-LCTX__INLINE void FN(scores_by)(const lctx__tile *t, int64_t row, const int R, const int type)
-{
-    const int S = type == LCTX_I4 && R > 4 ? R / 2 : R;
-    int64_t end = row + R;
-    for (; row < end; row += S) FN(scores_dot)(t, row, S, type);
-}
-
 /* Weights of tokens c .. c+4VL-1 stored as they will be multiplied, and what is left of them: bf16,
    two a word; or, for integers, whole numbers, the high parts of all and then the low ones. */
 LCTX__INLINE void FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p[4])
@@ -8179,43 +8175,6 @@ LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
     return max / most + vf_hsum(bad);
 }
 
-#ifdef vw_dot_bf16
-LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                const int C, const int type, uint64_t see, int64_t j, int64_t end,
-                                lctx__soon *soon, int64_t rate)
-{
-    float *acc = t->acc + row * t->d_v + c;
-    const uint32_t *p = t->w + row * LCTX__WORDS;
-    const char *v = (const char *)t->v + 4 * c;
-    vf a[MAX_R][4];
-    vw x[4];
-    int r, i;
-    LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * t->d_v + i * VL);
-    for (; j < end; j += 2) {
-        const uint64_t both = see >> j & 3;
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, 2 * rate);
-        if (LCTX__RARELY(both != 3) && !both) continue;
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) x[i] = vw_load(v + j * t->v_stride + 4 * i * VL);
-        if (LCTX__RARELY(both != 3))       /* a masked NaN times zero would be NaN */
-            for (i = 0; i < C; i++) x[i] = vw_and(x[i], vw_set1(both == 1 ? 0xffff : 0xffff0000u));
-        LCTX__UNROLL
-        for (r = 0; r < R; r++) {
-            vw w = vw_set1(p[r * LCTX__WORDS + j / 2]);
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
-        }
-    }
-    (void)type;
-    LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) vf_store(acc + r * t->d_v + i * VL, a[r][i]);
-}
-#endif
 /* The tile's integers in one go; masked ones have weight 0, and no integer is NaN. */
 LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, const int R,
                                  const int C, const int type, lctx__soon *soon, int64_t rate)
@@ -8269,7 +8228,7 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R,
 {
     const int C = 8 / R;
     lctx__soon *soon = t->soon;
-    const int64_t rate = FN(pace)(t, LCTX__VALUES, row, R) * VL / (t->d_v * LCTX_TILE);
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, t->d_v / VL * LCTX_TILE);
     int64_t c;
     for (c = 0; c + C * VL <= t->d_v; c += C * VL)
         FN(values_int)(t, row, c, R, C, type, soon, C * rate);
@@ -8393,11 +8352,34 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
 #endif
 }
 
-#ifndef DOTS
+#if !defined(DOTS) || defined(vw_dot_bf16)
+#ifdef DOTS
+/* a[R rows][C vectors from c on] += weights * values of keys j + n and the next, those in see; n is
+   even, else they have been. */
+LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const uint32_t *p, int64_t j,
+                                  int n, int64_t c, const int R, const int C, const int type,
+                                  uint64_t see, vf a[MAX_R][4])
+{
+    const uint64_t both = see >> (j + n) & 3;
+    vw x[4];
+    int r, i;
+    if (n % 2 || (LCTX__RARELY(both != 3) && !both)) return;
+    LCTX__UNROLL
+    for (i = 0; i < C; i++) x[i] = FN(word_of)(type, v + (j + n) * stride + 4 * (c + i * VL), 0);
+    if (LCTX__RARELY(both != 3))       /* a masked NaN times zero would be NaN */
+        for (i = 0; i < C; i++) x[i] = vw_and(x[i], vw_set1(both == 1 ? 0xffff : 0xffff0000u));
+    LCTX__UNROLL
+    for (r = 0; r < R; r++) {
+        vw w = vw_set1(p[r * LCTX__WORDS + (j + n) / 2]);
+        LCTX__UNROLL
+        for (i = 0; i < C; i++) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
+    }
+}
+#else
 /* a[R rows][C vectors from c on] += weights * values of key j + n, if in see; j is a multiple of
    the type's group. */
-LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j,
-                                  int n, int64_t c, const int R, const int C, const int type,
+LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j, int n,
+                                  int64_t c, const int R, const int C, const int type,
                                   uint64_t see, vf a[MAX_R][4])
 {
     const int e = n % LCTX__GROUP(type);
@@ -8413,53 +8395,38 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p,
         for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
     }
 }
+#endif
 /* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order; N at a time,
    where sums leave registers for that. */
 LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
                                 const int C, const int type, uint64_t see, int64_t j, int64_t end,
-                                lctx__soon *soon, int64_t rate)
+                                int64_t rate)
 {
     const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
     const char *v = (const char *)t->v;
     const int64_t stride = t->v_stride, ld = t->d_v;
     float *acc = t->acc + row * ld + c;
+#ifdef DOTS
+    const uint32_t *p = t->w + row * LCTX__WORDS;
+#else
     const float *p = t->s + row * LCTX_TILE;
+#endif
+    lctx__soon *soon = t->soon;
     vf a[MAX_R][4];
-    int r, i;
+    int r, i, n;
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
         for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * ld + i * VL);
     for (; j < end; j += N) {
         if (LCTX__RARELY(rate)) FN(fetch)(soon, rate * N);
-        FN(values_step)(v, stride, p, j, 0, c, R, C, type, see, a);
-        if (N > 1) FN(values_step)(v, stride, p, j, 1, c, R, C, type, see, a);
-        if (N > 2) FN(values_step)(v, stride, p, j, 2, c, R, C, type, see, a);
-        if (N > 2) FN(values_step)(v, stride, p, j, 3, c, R, C, type, see, a);
-        for (i = 4; i < N; i++) FN(values_step)(v, stride, p, j, i, c, R, C, type, see, a);
+        LCTX__UNROLL
+        for (n = 0; n < N; n++) FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
     }
     LCTX__UNROLL
     for (r = 0; r < R; r++)
         LCTX__UNROLL
         for (i = 0; i < C; i++) vf_store(acc + r * ld + i * VL, a[r][i]);
-}
-#endif
-#if !defined(DOTS) || defined(vw_dot_bf16)
-/* What comes from memory is taken by some keys at a time, so that it is read in order. */
-LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
-                                uint64_t see)
-{
-    const int C = R <= WIDE_R ? 4 : 2;
-    lctx__soon *soon = t->soon;
-    const int64_t rate = FN(pace)(t, LCTX__VALUES, row, R) * C * VL / (t->d_v * LCTX_TILE);
-    const int64_t step = rate && soon->near ? 8 : LCTX_TILE;
-    int64_t c, j;
-    for (j = 0; j < LCTX_TILE; j += step) {
-        for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_at)(t, row, c, R, C, type, see, j, j + step, soon, rate);
-        for (; c < t->d_v; c += VL)
-            FN(values_at)(t, row, c, R, 1, type, see, j, j + step, soon, rate);
-    }
 }
 #endif
 
@@ -8471,21 +8438,19 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     case LCTX_BF16: f(R, LCTX_BF16); break;              \
     default:        f(R, LCTX_I8); break;                \
     }
-/* The same of what unpacks tiles. */
+/* The same of what unpacks tiles; of scores and of values, 4 bits for four rows at most. */
 #define LCTX__BY_TILE(type, f, R)                        \
     if ((type) == LCTX_I4) f(R, LCTX_I4);                \
     else LCTX__BY_TYPE(type, f, R)
-/* The same of dot products. */
-#define LCTX__BY_BF16(type, f, R) f(R, LCTX_BF16);
-#ifdef vw_dot_bf16
-#  define LCTX__BY_DOTS(type, f, R)                      \
-    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
-    else if ((type) == LCTX_I8) f(R, LCTX_I8);           \
-    else f(R, LCTX_BF16);
+#ifndef DOTS
+#  define LCTX__BY_KEY     LCTX__BY_TYPE
+#  define LCTX__BY_VALUE   LCTX__BY_TYPE
 #else
-#  define LCTX__BY_DOTS(type, f, R)                      \
-    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
-    else f(R, LCTX_I8);
+#  define LCTX__BY_KEY(type, f, R)                       \
+    if ((R) <= 4 && (type) == LCTX_I4) f(R, LCTX_I4);    \
+    else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(R, LCTX_I8);  \
+    else f(R, LCTX_BF16);
+#  define LCTX__BY_VALUE(type, f, R) f(R, LCTX_BF16);
 #endif
 #define LCTX__BY_ROWS(by, n, type, f)                               \
     if ((n) == MAX_R)               { by(type, f, MAX_R) }          \
@@ -8493,12 +8458,46 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     else if (MAX_R > 3 && (n) == 3) { by(type, f, 3) }              \
     else if (MAX_R > 2 && (n) == 2) { by(type, f, 2) }              \
     else                            { by(type, f, 1) }
-/* How many of n rows the next block takes. */
-LCTX__INLINE int64_t FN(block)(int64_t n) { return n >= MAX_R ? MAX_R : n >= 4 ? 4 : n; }
+
+#if !defined(DOTS) || defined(vw_dot_bf16)
+/* Columns from c on, too few for a register tile of rows row .. end-1: sixteen at a time. */
+LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
+                                 uint64_t see)
+{
+    const int64_t n = end - row, steps = n * t->d_v / 16 * LCTX_TILE;
+    const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
+#define LCTX__CALL(R, T) FN(values_at)(t, end - i, c, R, 16 / VL, T, see, 0, LCTX_TILE, rate)
+    int64_t i;
+    for (; c < t->d_v; c += 16) {
+        for (i = n; i >= 4; i -= 4) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 4) }
+        for (; i > 0; i--) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 1) }
+    }
+#undef LCTX__CALL
+}
+/* What comes from memory is taken by some keys at a time, so that it is read in order. */
+LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
+                                uint64_t see)
+{
+    const int C = R <= WIDE_R ? 4 : 2;
+    const int64_t steps = t->d_v / (C * VL) * LCTX_TILE;
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
+    const int64_t step = rate && t->soon->near ? 8 : LCTX_TILE;
+    int64_t c = 0, j;
+    for (j = 0; j < LCTX_TILE; j += step)
+        for (c = 0; c + C * VL <= t->d_v; c += C * VL)
+            FN(values_at)(t, row, c, R, C, type, see, j, j + step, rate);
+    if (C * VL > 16 && c < t->d_v) FN(values_rest)(t, row, row + R, c, see);
+}
+#endif
+/* How many of n rows the next block takes, `most` at most. */
+LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most)
+{
+    return n >= most ? most : n >= 4 ? 4 : n;
+}
 
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
-    int64_t row, n;
+    int64_t row, n, most = MAX_R;
 #ifdef DOTS
     if (!t->q_dot) {
         PLAIN(scores)(t);
@@ -8506,18 +8505,16 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
     }
     for (row = 0; t->k_type == LCTX_I4 && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
     for (; t->k_type == LCTX_I4 && row < t->rows; row++) FN(queries_i4)(t, row, 1);
-#  define LCTX__BY         LCTX__BY_DOTS
-#  define LCTX__CALL(R, T) FN(scores_by)(t, row, R, T)
+    if (t->k_type == LCTX_I4) most = 4;
+#  define LCTX__CALL(R, T) FN(scores_dot)(t, row, R, T)
 #else
-#  define LCTX__BY         LCTX__BY_TYPE
 #  define LCTX__CALL(R, T) FN(scores_of)(t, row, R, T)
 #endif
     for (row = 0; row < t->rows; row += n) {
-        n = FN(block)(t->rows - row);
-        LCTX__BY_ROWS(LCTX__BY, n, t->k_type, LCTX__CALL)
+        n = FN(block)(t->rows - row, most);
+        LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, LCTX__CALL)
     }
 #undef LCTX__CALL
-#undef LCTX__BY
 }
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
 {
@@ -8535,20 +8532,16 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
         else if (n == 2) FN(values_ints)(t, row, 2, LCTX_I4);
         else FN(values_ints)(t, row, 1, LCTX_I4);
     }
-#  define LCTX__BY         LCTX__BY_BF16
-#else
-#  define LCTX__BY         LCTX__BY_TYPE
 #endif
-#define LCTX__CALL(R, T)   FN(values_of)(t, row, R, T, see)
+#define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
 #if !defined(DOTS) || defined(vw_dot_bf16)
     for (; row < end; row += n) {
-        n = FN(block)(end - row);
-        LCTX__BY_ROWS(LCTX__BY, n, t->v_type, LCTX__CALL)
+        n = FN(block)(end - row, MAX_R);
+        LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, LCTX__CALL)
     }
 #endif
     (void)see;
 #undef LCTX__CALL
-#undef LCTX__BY
 }
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
@@ -9200,8 +9193,8 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef WEIGHT_BITS
 #undef DOTS
 #undef LCTX__GROUP
-#undef LCTX__BY_DOTS
-#undef LCTX__BY_BF16
+#undef LCTX__BY_KEY
+#undef LCTX__BY_VALUE
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_ROWS
