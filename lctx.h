@@ -1348,6 +1348,7 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #  define LCTX__UNROLL     /* not every compiler knows _Pragma */
 #  define LCTX__UNROLL4
 #endif
+#define LCTX__EACH(i, n) LCTX__UNROLL for (i = 0; i < (n); i++)
 
 enum {
     LCTX__LEAF = 8 * LCTX_TILE,     /* keys accumulated in one go */
@@ -7489,8 +7490,7 @@ LCTX__INLINE float FN(hmax)(vf v)
 LCTX__INLINE void FN(lanes)(vf x[8])
 {
     int i;
-    LCTX__UNROLL
-    for (i = 0; i < 4; i++) {
+    LCTX__EACH(i, 4) {
         vf a = x[i], b = x[i + 4];
         x[i] = _mm256_permute2f128_ps(a, b, 0x20);
         x[i + 4] = _mm256_permute2f128_ps(a, b, 0x31);
@@ -7620,8 +7620,7 @@ LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int four)
 LCTX__INLINE void FN(lanes)(vf x[16])
 {
     int i;
-    LCTX__UNROLL
-    for (i = 0; i < 4; i++) {
+    LCTX__EACH(i, 4) {
         vf a = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);            /* lanes 0, 2 of both */
         vf b = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
         vf c = _mm512_shuffle_f32x4(x[i], x[i + 4], 0xdd);            /* lanes 1, 3 */
@@ -7983,29 +7982,21 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
     for (end = lctx__min(d0 + step, ld), c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         vf s[MAX_R][4], k[4];
-        LCTX__UNROLL
-        for (r = 0; r < R; r++)
-            LCTX__UNROLL
-            for (i = 0; i < C; i++)
+        LCTX__EACH(r, R)
+            LCTX__EACH(i, C)
                 s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
         for (d = d0; d < end; d += 4) {
             if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
-            LCTX__UNROLL
-            for (e = 0; e < 4; e++) {
-                LCTX__UNROLL
-                for (i = 0; i < C; i++) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
-                LCTX__UNROLL
-                for (r = 0; r < R; r++) {
+            LCTX__EACH(e, 4) {
+                LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
+                LCTX__EACH(r, R) {
                     vf x = vf_set1(q[r * ld + d + e]);
-                    LCTX__UNROLL
-                    for (i = 0; i < C; i++) s[r][i] = vf_fma(x, k[i], s[r][i]);
+                    LCTX__EACH(i, C) s[r][i] = vf_fma(x, k[i], s[r][i]);
                 }
             }
         }
-        LCTX__UNROLL
-        for (r = 0; r < R; r++)
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
+        LCTX__EACH(r, R)
+            LCTX__EACH(i, C) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
     }
 }
 
@@ -8040,25 +8031,21 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
     for (r = 0; r < R; r++) top[r] = base[r] = vf_set1(0.0f);
     for (c = 0; c < d; c += VL) {
         const vf step = vf_odd(range + 4 * c), low = vf_even(range + 4 * c);
-        LCTX__UNROLL
-        for (r = 0; r < R; r++) {
+        LCTX__EACH(r, R) {
             vf x = FN(row_from)(LCTX_F32, q + r * d, c, d - c), y = vf_mul(x, step);
             top[r] = vf_max(vf_max(y, vf_sub(vf_set1(0.0f), y)), top[r]);
             base[r] = vf_fma(x, low, base[r]);
         }
     }
-    LCTX__UNROLL
-    for (r = 0; r < R; r++) {
+    LCTX__EACH(r, R) {
         const float max = vf_hmax(top[r]);
         inv[r] = vf_set1(max > 1e-30f ? 8191 / max : 0);
         t->q_dot->scale[r0 + r] = max / 8191, t->q_dot->base[r0 + r] = vf_hsum(base[r]);
     }
     for (c = 0; c < n; c += 4 * VL)
-        LCTX__UNROLL
-        for (r = 0; r < R; r++) {
+        LCTX__EACH(r, R) {
             vw x[4];
-            LCTX__UNROLL
-            for (i = 0; i < 4; i++) {
+            LCTX__EACH(i, 4) {
                 at = c + i * VL, x[i] = vw_set1(0);
                 if (at < d)
                     x[i] = vw_int(vf_mul(vf_mul(FN(row_from)(LCTX_F32, q + r * d, at, d - at),
@@ -8084,25 +8071,18 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
         vw s[MAX_R][2][4], k[4];
-        LCTX__UNROLL
-        for (r = 0; r < R; r++)
-            LCTX__UNROLL
-            for (i = 0; i < C; i++)
+        LCTX__EACH(r, R)
+            LCTX__EACH(i, C)
                 s[r][0][i] = s[r][1][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
         for (w = 0; w < words; w++) {
             if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
-            LCTX__UNROLL
-            for (e = 0; e < E; e++) {
-                LCTX__UNROLL
-                for (i = 0; i < C; i++)
+            LCTX__EACH(e, E) {
+                LCTX__EACH(i, C)
                     k[i] = FN(word_of)(type, from + 4 * (w * LCTX_TILE + i * VL), e);
-                LCTX__UNROLL
-                for (r = 0; r < R; r++)
-                    LCTX__UNROLL
-                    for (p = 0; p < P; p++) {
+                LCTX__EACH(r, R)
+                    LCTX__EACH(p, P) {
                         const vw x = vw_set1(q[(r * P + p) * n + w * E + e]);
-                        LCTX__UNROLL
-                        for (i = 0; i < C; i++) {
+                        LCTX__EACH(i, C) {
                             vw *sum = &s[r][p][i];
                             if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
                             else if (type == LCTX_I4) *sum = vw_dot_value(*sum, k[i], x);
@@ -8113,10 +8093,8 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
                     }
             }
         }
-        LCTX__UNROLL
-        for (r = 0; r < R; r++)
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) {
+        LCTX__EACH(r, R)
+            LCTX__EACH(i, C) {
                 vf x = type == LCTX_BF16 ? (vf)s[r][0][i] : vw_float(s[r][0][i]);
                 if (type == LCTX_I4) x = vf_fma(x, vf_set1(128.0f), vw_float(s[r][1][i]));
                 if (type == LCTX_I8) x = vf_mul(x, vf_set1(t->q_dot->scale[r0 + r]));
@@ -8134,8 +8112,7 @@ LCTX__INLINE void FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p[4]
     char *to = (char *)(t->w + row * LCTX__WORDS) + c;
     vw x[4];
     int i;
-    LCTX__UNROLL
-    for (i = 0; i < 4; i++) {
+    LCTX__EACH(i, 4) {
 #ifdef vw_dot_bf16
         char *pairs = to + c + 2 * i * VL;
         if (t->v_type == LCTX_BF16) {
@@ -8184,37 +8161,29 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
     vw hi[4][8], lo[4][8], x[8];
     int64_t j;
     int r, e, i;
-    LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) hi[r][i] = lo[r][i] = vw_set1(0);
+    LCTX__EACH(r, R)
+        LCTX__EACH(i, C) hi[r][i] = lo[r][i] = vw_set1(0);
     for (j = 0; j < LCTX_TILE / 4; j += 2) {
         if (LCTX__RARELY(rate)) FN(fetch)(soon, 8 * rate);
-        LCTX__UNROLL
-        for (e = 0; e < 2; e++) {
-            LCTX__UNROLL
-            for (i = 0; i < C; i++) {
+        LCTX__EACH(e, 2) {
+            LCTX__EACH(i, C) {
                 const int64_t at = (type == LCTX_I4 ? j : j + e) * 4 * t->v_stride + 4 * i * VL;
                 x[i] = FN(word_of)(type, v + at, e);
             }
-            LCTX__UNROLL
-            for (r = 0; r < R; r++) {
+            LCTX__EACH(r, R) {
                 vw h = vw_set1(p[r * LCTX__WORDS + j + e]);
                 vw l = vw_set1(p[r * LCTX__WORDS + LCTX_TILE / 4 + j + e]);
-                LCTX__UNROLL
-                for (i = 0; i < C; i++) {
+                LCTX__EACH(i, C) {
                     hi[r][i] = vw_dot_value(hi[r][i], h, x[i]);
                     lo[r][i] = vw_dot_value(lo[r][i], l, x[i]);
                 }
             }
         }
     }
-    LCTX__UNROLL
-    for (r = 0; r < R; r++) {
+    LCTX__EACH(r, R) {
         const vf scale = vf_set1(t->w_scale[row + r]);
         const vf low = vf_set1(type == LCTX_I4 ? t->w_low[row + r] : 0.0f);
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) {
+        LCTX__EACH(i, C) {
             float *acc = t->acc + (row + r) * t->d_v + c + i * VL;
             vf sum = vw_float(vw_add(vw_shl(hi[r][i], WEIGHT_BITS), lo[r][i])), to = vf_load(acc);
             if (type == LCTX_I4) to = vf_add(to, low);
@@ -8329,8 +8298,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
     vm = vf_set1(t->m[row]);
     for (c = 0; c < LCTX_TILE; c += 4 * VL) {
         vf p[4];
-        LCTX__UNROLL
-        for (i = 0; i < 4; i++)
+        LCTX__EACH(i, 4)
             p[i] = FN(exp_seen)(vf_sub(vf_load(s + c + i * VL), vm), see >> (c + i * VL));
 #ifdef DOTS
         for (i = 0; four && i < 4; i++)
@@ -8338,8 +8306,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
                                        zero), low);
         if (t->v_dot) FN(weigh)(t, row, c, p);
 #endif
-        LCTX__UNROLL
-        for (i = 0; i < 4; i++) {
+        LCTX__EACH(i, 4) {
             sum = vf_add(sum, p[i]);
             if (t->v_dot) continue;
             if (t->v_scale) p[i] = vf_mul(p[i], vf_load(t->v_scale + c + i * VL));
@@ -8364,15 +8331,12 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const uint32_t 
     vw x[4];
     int r, i;
     if (n % 2 || (LCTX__RARELY(both != 3) && !both)) return;
-    LCTX__UNROLL
-    for (i = 0; i < C; i++) x[i] = FN(word_of)(type, v + (j + n) * stride + 4 * (c + i * VL), 0);
+    LCTX__EACH(i, C) x[i] = FN(word_of)(type, v + (j + n) * stride + 4 * (c + i * VL), 0);
     if (LCTX__RARELY(both != 3))       /* a masked NaN times zero would be NaN */
         for (i = 0; i < C; i++) x[i] = vw_and(x[i], vw_set1(both == 1 ? 0xffff : 0xffff0000u));
-    LCTX__UNROLL
-    for (r = 0; r < R; r++) {
+    LCTX__EACH(r, R) {
         vw w = vw_set1(p[r * LCTX__WORDS + (j + n) / 2]);
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
+        LCTX__EACH(i, C) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
     }
 }
 #else
@@ -8386,13 +8350,10 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p,
     vf x[4];
     int r, i;
     if (see != ~(uint64_t)0 && !(see >> (j + n) & 1)) return;
-    LCTX__UNROLL
-    for (i = 0; i < C; i++) x[i] = FN(value)(type, v, stride, j + n - e, e, c + i * VL);
-    LCTX__UNROLL
-    for (r = 0; r < R; r++) {
+    LCTX__EACH(i, C) x[i] = FN(value)(type, v, stride, j + n - e, e, c + i * VL);
+    LCTX__EACH(r, R) {
         vf w = vf_set1(p[r * LCTX_TILE + j + n]);
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) a[r][i] = vf_fma(w, x[i], a[r][i]);
+        LCTX__EACH(i, C) a[r][i] = vf_fma(w, x[i], a[r][i]);
     }
 }
 #endif
@@ -8414,19 +8375,14 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
     lctx__soon *soon = t->soon;
     vf a[MAX_R][4];
     int r, i, n;
-    LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) a[r][i] = vf_load(acc + r * ld + i * VL);
+    LCTX__EACH(r, R)
+        LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
     for (; j < end; j += N) {
         if (LCTX__RARELY(rate)) FN(fetch)(soon, rate * N);
-        LCTX__UNROLL
-        for (n = 0; n < N; n++) FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
+        LCTX__EACH(n, N) FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
     }
-    LCTX__UNROLL
-    for (r = 0; r < R; r++)
-        LCTX__UNROLL
-        for (i = 0; i < C; i++) vf_store(acc + r * ld + i * VL, a[r][i]);
+    LCTX__EACH(r, R)
+        LCTX__EACH(i, C) vf_store(acc + r * ld + i * VL, a[r][i]);
 }
 #endif
 
@@ -8654,8 +8610,7 @@ LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, flo
     int64_t d, c;
     int e;
     for (d = 0; d < d_k; d += 4)
-        LCTX__UNROLL
-        for (e = 0; e < 4; e++)
+        LCTX__EACH(e, 4)
             for (c = 0; c < LCTX_TILE; c += VL)
                 vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d_k, d, e, c));
 }
@@ -8720,8 +8675,7 @@ LCTX__INLINE void FN(eights)(const char *const *row, int64_t at, vf x[8])
         const vf y = vf_stack(row + j, at), z = vf_stack(row + j + 1, at);
         a[j] = vf_zip1h(y, z), a[j + 1] = vf_zip2h(y, z);
     }
-    LCTX__UNROLL
-    for (j = 0; j < 2; j++) {
+    LCTX__EACH(j, 2) {
         const vf y1 = vf_zip1(a[j], a[j + 2]), y2 = vf_zip2(a[j], a[j + 2]);
         const vf z1 = vf_zip1(a[j + 4], a[j + 6]), z2 = vf_zip2(a[j + 4], a[j + 6]);
         x[4 * j] = vf_zip1d(y1, z1), x[4 * j + 1] = vf_zip2d(y1, z1);
@@ -8732,8 +8686,7 @@ LCTX__INLINE void FN(eights)(const char *const *row, int64_t at, vf x[8])
 LCTX__INLINE void FN(put_rows)(const vf *x, const int R, int64_t n, char *to, const int64_t stride)
 {
     int j;
-    LCTX__UNROLL
-    for (j = 0; j < R; j++)
+    LCTX__EACH(j, R)
         if (j < n) vf_store((float *)(void *)(to + j * stride), x[j]);
 }
 LCTX__INLINE void FN(pack_words)(const lctx__pack *t, int64_t i, int64_t rate)
@@ -8745,8 +8698,7 @@ LCTX__INLINE void FN(pack_words)(const lctx__pack *t, int64_t i, int64_t rate)
     for (c = 0; c < t->padded; c += VL) {
         vf x[VL];
         FN(fetch)(t->soon, rate);
-        LCTX__UNROLL
-        for (j = 0; j < VL; j++)
+        LCTX__EACH(j, VL)
             x[j] = c < t->units ? FN(row_from)(LCTX_F32, row[j], c, t->units - c) : vf_set1(0.0f);
         FN(transpose)(x);
         FN(put_rows)(x, VL, t->padded - c, t->out + 4 * (c * LCTX_TILE + i), 4 * LCTX_TILE);
