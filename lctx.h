@@ -1222,9 +1222,9 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
 
 /* Feeds n_session sessions over one model n[i] >= 1 tokens each, tokens[i][n[i]]: to the same bits
    as one by one, but the weights are read once for all. logits are those of the feeds, one behind
-   the other: LAST [n_session][n_vocab], ALL [n[0] + n[1] + ...][n_vocab]. The first session's chunk,
-   threads and progress hold; on an error all sessions are as before, and the one at fault, or else
-   the first, has the refusal. No other call may use any of them meanwhile. Errors: those of
+   the other: LAST [n_session][n_vocab], ALL [n[0] + n[1] + ...][n_vocab]. The first session's
+   chunk, threads and progress hold; on an error all sessions are as before, and the one at fault,
+   or else the first, has the refusal. No other call may use any of them meanwhile. Errors: those of
    lctx_session_feed; LCTX_E_MISMATCH: over another model, with another precise, or twice. */
 LCTX_API lctx_status lctx_session_feed_many(lctx_session *const *sessions, int64_t n_session,
                                             const int32_t *const *tokens, const int64_t *n,
@@ -1245,6 +1245,21 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
    Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user);
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user);
+
+/* Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
+   after them, which lctx_session_desc has; it does not change any more once the session has passed
+   them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
+   save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+   is a page saved from a session over the same model with the same types and block, at a multiple
+   of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
+   rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
+   a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
+   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
+   LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+   next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
+LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);
+LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to);
+LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t page, void *from);
 
 #ifdef __cplusplus
 }
@@ -7315,6 +7330,69 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     }
     if (!st) session->cache = fresh, session->n = head[8], fresh = old;
     lctx__caches_free(session, fresh);
+    return st;
+}
+
+/* ---- pages: block number p of each layer, which has room for a count before its contents */
+#define LCTX__LENT ((int64_t)1 << 40)     /* what is borrowed counts as shared by so many */
+
+LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes)
+{
+    int64_t n = 0;
+    int32_t i;
+    if (!session || !bytes) return LCTX_E_NULL;
+    for (i = 0; i < session->m.n_layer; i++) {
+        if (session->cache[i]->d.policy != LCTX_FULL) return LCTX_E_POLICY;
+        n += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);
+    }
+    *bytes = (size_t)n;
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to)
+{
+    char *at = (char *)to;
+    size_t bytes;
+    lctx_status st;
+    int32_t i;
+    if (!session || !to) return LCTX_E_NULL;
+    if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
+    if (page < 0 || page >= session->n / session->cache[0]->d.block) return LCTX_E_POS;
+    memset(to, 0, bytes);
+    for (i = 0; i < session->m.n_layer; i++) {
+        const lctx__block *b = session->cache[i]->slot[page].block;
+        memcpy(at + LCTX__ALIGN, lctx__contents(b), (size_t)(b->bytes - LCTX__ALIGN));
+        at += lctx__round_up(b->bytes, LCTX__ALIGN);
+    }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t page, void *from)
+{
+    char *at = (char *)from;
+    int64_t block;
+    size_t bytes;
+    lctx_status st;
+    int32_t i;
+    if (!session || !from) return LCTX_E_NULL;
+    if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
+    block = session->cache[0]->d.block;
+    if (page < 0 || page > LCTX__MAX_POS / block - 1 || session->n != page * block)
+        return LCTX_E_POS;
+    if (session->n + block > lctx__room(session->cache[0])) return LCTX_E_FULL;
+    if ((uintptr_t)from % LCTX__ALIGN) return LCTX_E_FORMAT;
+    for (i = 0; !st && i < session->m.n_layer; i++)
+        st = lctx__slots_reserve(session->cache[i], page + 1);
+    for (i = 0; !st && i < session->m.n_layer; i++) {
+        lctx_cache *c = session->cache[i];
+        lctx__slot s;
+        s.id = page, s.open = NULL, s.open_from = session->n;
+        s.block = (lctx__block *)(void *)at;
+        s.block->refs = LCTX__LENT, s.block->bytes = lctx__block_bytes(c);
+        at += lctx__round_up(s.block->bytes, LCTX__ALIGN);
+        c->slot[c->n_slot++] = s, c->n += block;
+    }
+    if (!st) session->n += block;
     return st;
 }
 #endif /* LCTX_NO_MODEL */

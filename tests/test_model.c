@@ -1836,6 +1836,96 @@ static lctx_allocator heap_allocator(heap *h)
     return a;
 }
 
+/* ---------------------------------------------------------------------------- pages */
+
+/* Pages of 64 tokens that a session of `n` saved, at a multiple of 64 (*memory is to be freed). */
+static char *saved_pages(const lctx_session *s, int64_t n_page, size_t bytes, void **memory)
+{
+    char *at = (char *)zeroed(n_page * (int64_t)bytes + 64, 1);
+    int64_t p;
+    *memory = at;
+    at += (64 - (uintptr_t)at % 64) % 64;
+    for (p = 0; p < n_page; p++)
+        check(lctx_session_page_save(s, p, at + p * (int64_t)bytes) == LCTX_OK, "a page is saved");
+    return at;
+}
+
+static void test_pages(int k_type, int v_type)
+{
+    enum { N = 300, PAGES = N / 64 };
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, N, 31), *other = random_tokens(w, 200, 32);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    lctx_session *s, *t, *f = NULL;
+    void *memory, *again;
+    char *pages, *before;
+    size_t bytes = 0;
+    int64_t p, i, changed = 0;
+    d.k_type = k_type, d.v_type = v_type;
+    for (i = 0; i < w->m.n_layer; i++) w->layers[i].window = 0;
+    s = session_new(w, &d), t = session_new(w, &d);
+    lctx_session_feed(s, tokens, N, LCTX_LOGITS_NONE, NULL);
+    check(lctx_session_page_size(s, &bytes) == LCTX_OK && bytes % 64 == 0, "a page has a size");
+    pages = saved_pages(s, PAGES, bytes, &memory);
+    before = saved_pages(s, PAGES, bytes, &again);
+    for (p = 0; p < PAGES; p++)
+        check(lctx_session_page_restore(t, p, pages + p * (int64_t)bytes) == LCTX_OK
+              && info_of(t).n == 64 * (p + 1), "page %d is restored", (int)p);
+    check(goes_on(t, w, &d, tokens, PAGES * 64, tokens + PAGES * 64, N - PAGES * 64),
+          "types %d, %d: a session restored from pages goes on with equal bits", k_type, v_type);
+    lctx_session_free(t), t = session_new(w, &d);
+    for (p = 0; p < PAGES; p++) lctx_session_page_restore(t, p, pages + p * (int64_t)bytes);
+    check(lctx_session_fork(t, &f) == LCTX_OK && lctx_session_rewind(f, 128) == LCTX_OK
+          && goes_on(f, w, &d, tokens, 128, other, 200),
+          "types %d, %d: its fork goes back into the pages, and on with other tokens", k_type, v_type);
+    check(goes_on(t, w, &d, tokens, PAGES * 64, other, 9), "which it does not notice itself");
+    lctx_session_free(t), lctx_session_free(f);
+    for (i = 0; i < (int64_t)bytes * PAGES; i++) changed += pages[i] != before[i];
+    check(changed <= 64 * PAGES * w->m.n_layer, "pages are written 64 bytes a layer (%d)",
+          (int)changed);
+    lctx_session_free(s);
+    free(memory), free(again), free(tokens), free(other);
+    world_free(w);
+}
+
+static void test_bad_pages(void)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 200, 31);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0), window = policy_desc(LCTX_WINDOW, 40, 0);
+    lctx_session *s, *t, *x;
+    void *memory;
+    size_t bytes = 0;
+    char *pages;
+    s = session_new(w, &d), d.max_tokens = 100, t = session_new(w, &d), x = session_new(w, &window);
+    lctx_session_feed(s, tokens, 200, LCTX_LOGITS_NONE, NULL);
+    check(lctx_session_page_size(NULL, &bytes) == LCTX_E_NULL
+          && lctx_session_page_size(s, NULL) == LCTX_E_NULL
+          && lctx_session_page_save(NULL, 0, &bytes) == LCTX_E_NULL
+          && lctx_session_page_save(s, 0, NULL) == LCTX_E_NULL
+          && lctx_session_page_restore(NULL, 0, &bytes) == LCTX_E_NULL
+          && lctx_session_page_restore(t, 0, NULL) == LCTX_E_NULL, "pages need what they are of");
+    check(lctx_session_page_size(x, &bytes) == LCTX_E_POLICY
+          && lctx_session_page_save(x, 0, &bytes) == LCTX_E_POLICY
+          && lctx_session_page_restore(x, 0, &bytes) == LCTX_E_POLICY,
+          "a session that forgets has no pages");
+    lctx_session_page_size(s, &bytes);
+    pages = saved_pages(s, 3, bytes, &memory);
+    check(lctx_session_page_save(s, 3, pages) == LCTX_E_POS
+          && lctx_session_page_save(s, -1, pages) == LCTX_E_POS
+          && lctx_session_page_save(s, INT64_MAX, pages) == LCTX_E_POS, "a page that is not whole");
+    check(lctx_session_page_restore(t, 1, pages) == LCTX_E_POS
+          && lctx_session_page_restore(t, -1, pages) == LCTX_E_POS
+          && lctx_session_page_restore(t, INT64_MAX, pages) == LCTX_E_POS, "a page out of order");
+    check(lctx_session_page_restore(t, 0, pages + 8) == LCTX_E_FORMAT, "a page that is not aligned");
+    check(info_of(t).n == 0 && lctx_session_page_restore(t, 0, pages) == LCTX_OK
+          && lctx_session_page_restore(t, 1, pages + bytes) == LCTX_E_FULL
+          && info_of(t).n == 64, "a page beyond max_tokens is refused");
+    lctx_session_free(s), lctx_session_free(t), lctx_session_free(x);
+    free(memory), free(tokens);
+    world_free(w);
+}
+
 /* Whatever allocation fails, whenever it is cancelled: all sessions are as before. */
 static void test_many_fails(void)
 {
@@ -2285,6 +2375,8 @@ int main(void)
     test_many(&shapes[25]);
     test_bad_many();
     test_many_fails();
+    for (type = 0; type < 5; type++) test_pages(type, (type + 2) % 5);
+    test_bad_pages();
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
         lctx_policy p = (lctx_policy)policy;
