@@ -28,7 +28,7 @@ HAVE_CXX := $(shell command -v $(firstword $(CXX)))
 PARALLEL_CXX := $(if $(PARALLEL),$(call TRY_THREADS,$(CXX)))
 
 PROGRAMS  = generate passkey perplexity stream drop_in split
-SHARED    = args gguf llama2c lookup model os run tasks text
+SHARED    = args gguf llama2c lookup model os prefix run tasks text
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
 TOY       = examples/toy
 

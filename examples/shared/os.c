@@ -17,18 +17,20 @@
 #endif
 #include "os.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 
 #ifdef OS_POSIX
 /* Only regular files that are not empty can be mapped. Returns 0 if this one now is. */
-static int map_file(os_file *file, FILE *stream)
+static int map_file(os_file *file, FILE *stream, int writable)
 {
     struct stat info;
     void *data;
     if (fstat(fileno(stream), &info) || !S_ISREG(info.st_mode) || info.st_size <= 0) return -1;
     if ((uintmax_t)info.st_size > SIZE_MAX) return -1;
-    data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fileno(stream), 0);
+    data = mmap(NULL, (size_t)info.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                MAP_PRIVATE, fileno(stream), 0);
     if (data == MAP_FAILED) return -1;
     file->data = data;
     file->size = (size_t)info.st_size;
@@ -39,6 +41,8 @@ static int map_file(os_file *file, FILE *stream)
 static void unmap_file(os_file *file) { munmap((void *)(uintptr_t)file->data, file->size); }
 
 static void read_as_bytes(FILE *stream) { (void)stream; }
+
+int os_seek(FILE *stream, int64_t at) { return fseeko(stream, (off_t)at, SEEK_SET); }
 
 int os_replace(const char *from, const char *to) { return rename(from, to) ? errno : 0; }
 
@@ -74,15 +78,16 @@ int64_t os_peak_bytes(void)
 int os_is_terminal(FILE *stream) { return isatty(fileno(stream)); }
 
 #elif defined(_WIN32)
-static int map_file(os_file *file, FILE *stream)
+static int map_file(os_file *file, FILE *stream, int writable)
 {
     HANDLE handle = (HANDLE)_get_osfhandle(_fileno(stream)), mapping;
     LARGE_INTEGER size;
     if (!GetFileSizeEx(handle, &size) || size.QuadPart <= 0) return -1;
     if ((uint64_t)size.QuadPart > SIZE_MAX) return -1;
-    mapping = CreateFileMappingA(handle, NULL, PAGE_READONLY, 0, 0, NULL);
+    mapping = CreateFileMappingA(handle, NULL, writable ? PAGE_WRITECOPY : PAGE_READONLY, 0, 0,
+                                 NULL);
     if (!mapping) return -1;
-    file->data = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
+    file->data = MapViewOfFile(mapping, writable ? FILE_MAP_COPY : FILE_MAP_READ, 0, 0, 0);
     CloseHandle(mapping);                               /* the view keeps it */
     if (!file->data) return -1;
     file->size = (size_t)size.QuadPart;
@@ -93,6 +98,8 @@ static int map_file(os_file *file, FILE *stream)
 static void unmap_file(os_file *file) { UnmapViewOfFile(file->data); }
 
 static void read_as_bytes(FILE *stream) { _setmode(_fileno(stream), _O_BINARY); }
+
+int os_seek(FILE *stream, int64_t at) { return _fseeki64(stream, at, SEEK_SET); }
 
 int os_replace(const char *from, const char *to)
 {
@@ -125,9 +132,18 @@ int64_t os_peak_bytes(void)
 int os_is_terminal(FILE *stream) { return _isatty(_fileno(stream)); }
 
 #else
-static int map_file(os_file *file, FILE *stream) { (void)file, (void)stream; return -1; }
+static int map_file(os_file *file, FILE *stream, int writable)
+{
+    (void)file, (void)stream, (void)writable;
+    return -1;
+}
 static void unmap_file(os_file *file) { (void)file; }
 static void read_as_bytes(FILE *stream) { (void)stream; }
+
+int os_seek(FILE *stream, int64_t at)
+{
+    return at > LONG_MAX || fseek(stream, (long)at, SEEK_SET);
+}
 
 int os_replace(const char *from, const char *to)
 {
@@ -161,17 +177,20 @@ static int read_stream(os_file *file, FILE *stream)
     return 0;
 }
 
-int os_file_open(os_file *file, const char *path)
+static int open_file(os_file *file, const char *path, int writable)
 {
     FILE *stream = path ? fopen(path, "rb") : stdin;
     int error = 0;
     *file = (os_file){0};
     if (!stream) return errno ? errno : EIO;
     if (!path) read_as_bytes(stream);
-    if (!path || map_file(file, stream)) error = read_stream(file, stream);
+    if (!path || map_file(file, stream, writable)) error = read_stream(file, stream);
     if (path) fclose(stream);
     return error;
 }
+
+int os_file_open(os_file *file, const char *path) { return open_file(file, path, 0); }
+int os_file_open_copy(os_file *file, const char *path) { return open_file(file, path, 1); }
 
 void os_file_close(os_file *file)
 {

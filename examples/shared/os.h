@@ -24,8 +24,10 @@ typedef struct os_file {
 /* A whole file, mapped if it can be, else read; path null is standard input. Returns 0 or an errno.
    A mapped file must not be truncated by others while it is in use. */
 int  os_file_open(os_file *file, const char *path);
+int  os_file_open_copy(os_file *file, const char *path);     /* and change its bytes, in memory alone */
 void os_file_close(os_file *file);
 
+int os_seek(FILE *stream, int64_t at);              /* from the start; nonzero on failure */
 int os_replace(const char *from, const char *to);   /* renames over an older file; 0 or an errno */
 
 double  os_seconds(void);               /* a clock that only runs forward */
