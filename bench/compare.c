@@ -59,6 +59,7 @@ static void open_workers(void)
             r->block = 64;                 /* blocks, too, in proportion */
             r->beta_fast = 8;              /* in proportion to so short a context: see the page */
             run_open(r);
+            run_need_bytes(r);
             if (!all.trained) all.trained = r->model.trained;
             if (r->model.trained != all.trained) fail(EXIT_INPUT, "%s: another context", r->path);
         }
@@ -104,11 +105,11 @@ static void in_parallel(job work, row *x, int64_t n)
 static void score_stretch(row *x, int64_t i, run *r)
 {
     int64_t n = length_of(&all, all.n_lengths - 1), at, n_tokens;
-    int32_t *tokens = run_alloc(n + 2, sizeof *tokens);
+    const char *from = (const char *)text.data
+                       + task_stretch((int64_t)text.size, i, all.stretches, n - 1);
+    int32_t *tokens = run_encode(&r->vocab, VOCAB_START, from, n - 1, &n_tokens);
     double *bits = run_alloc(n + 2, sizeof *bits);
     lctx_session *s;
-    n_tokens = vocab_encode(&r->vocab, 1, task_stretch(&text, i, all.stretches, n - 1),
-                            (size_t)n - 1, tokens);
     s = begin(r, x, n_tokens);
     task_bits(s, &r->vocab, tokens, n_tokens, 1, bits);
     for (at = 1; at < n_tokens; at++) {
@@ -127,7 +128,7 @@ static void score_ledger(row *x, int64_t i, run *r)
     int64_t n = length_of(&all, all.n_lengths - 1), n_tokens, at;
     char *ledger = run_alloc(n, 1);
     uint8_t *restated = run_alloc(n, 1);
-    int32_t *tokens = run_alloc(n + 2, sizeof *tokens);
+    int32_t *tokens;
     double *bits = run_alloc(n + 2, sizeof *bits);
     uint64_t state = (uint64_t)(seed + i) << 20;
     int l;
@@ -135,7 +136,7 @@ static void score_ledger(row *x, int64_t i, run *r)
     for (l = 0; l < all.n_lengths; l++) {
         int64_t m = length_of(&all, l) - 1;
         lctx_session *s;
-        n_tokens = vocab_encode(&r->vocab, 1, ledger + n - m, (size_t)m, tokens);
+        tokens = run_encode(&r->vocab, VOCAB_START, ledger + n - m, m, &n_tokens);
         s = begin(r, x, n_tokens);
         task_bits(s, &r->vocab, tokens, n_tokens, n_tokens - (LAST - 1), bits);
         for (at = n_tokens - (LAST - 1); at < n_tokens; at++) {
@@ -144,9 +145,9 @@ static void score_ledger(row *x, int64_t i, run *r)
             x->last[i][l].n++;
         }
         lctx_session_free(s);
+        free(tokens);
     }
     free(bits);
-    free(tokens);
     free(restated);
     free(ledger);
 }
@@ -162,13 +163,12 @@ static int compare_times(const void *a, const void *b)
    at each length. */
 static void measure_time(row *x, run *r)
 {
-    int64_t n = length_of(&all, all.n_lengths - 1), at = 0, step, n_prompt = 0;
-    int32_t *tokens = run_alloc(n + 2, sizeof *tokens);
+    int64_t n = length_of(&all, all.n_lengths - 1), at = 0, step, n_prompt = 0, n_tokens;
+    int32_t *tokens = run_encode(&r->vocab, VOCAB_START, text.data, n - 1, &n_tokens);
     float *logits = run_alloc(r->vocab.n, sizeof *logits);
     double times[STEPS], prompt = 0, start;
     lctx_session *s = begin(r, x, n);
     int l;
-    vocab_encode(&r->vocab, 1, text.data, (size_t)n - 1, tokens);
     for (l = 0; l < all.n_lengths; l++) {
         int64_t piece = length_of(&all, l) - STEPS - at;
         start = os_cpu_seconds();

@@ -37,10 +37,10 @@ static int32_t *read_prompt(int64_t *n)
 {
     os_file text = {0};
     int32_t *tokens;
+    const int how = load_file ? 0 : VOCAB_START;
     if (prompt) text.data = prompt, text.size = strlen(prompt);
     else text = run_text(prompt_file);
-    tokens = run_alloc((int64_t)text.size + 2, sizeof *tokens);
-    *n = vocab_encode(&r.vocab, !load_file, text.data, text.size, tokens);
+    tokens = run_encode(&r.vocab, how, text.data, (int64_t)text.size, n);
     if (!prompt) os_file_close(&text);
     if (!*n)
         fail(EXIT_INPUT, "the prompt is empty, and %s", load_file
@@ -49,22 +49,25 @@ static int32_t *read_prompt(int64_t *n)
     return tokens;
 }
 
-/* Prints up to n tokens, stopping at EOS. Returns how many were drawn. */
+/* Prints up to n tokens, stopping where one ends the text. Returns how many were drawn. */
 static int64_t generate(lctx_session *s, float *logits, int64_t n)
 {
-    int32_t n_vocab = r.vocab.n, token, byte = 0;
+    int32_t n_vocab = r.vocab.n, token;
+    text_out out = { .file = stdout };
     sampler draw = { .temperature = temperature, .top_p = top_p, .state = (uint64_t)seed };
+    gguf_string piece;
     int64_t i;
     draw.items = run_alloc(n_vocab, sizeof *draw.items);
     for (i = 0; i < n; i++) {
         token = sampler_draw(&draw, logits, n_vocab);
-        if (token == r.vocab.eos) break;
-        byte = r.vocab.byte[token];
-        if (byte >= 0) putchar(byte);
+        if (r.vocab.ends[token]) break;
+        piece = vocab_text(&r.vocab, token);
+        text_write(&out, piece.text, piece.n);
         if (fflush(stdout)) fail(EXIT_RUN, "standard output: %s", strerror(errno));
         if (i + 1 < n || save_file) run_feed(s, &token, 1, LCTX_LOGITS_LAST, logits);
     }
-    if (i && byte != '\n') putchar('\n');
+    text_end(&out);
+    if (i && out.last != '\n') putchar('\n');
     fflush(stdout);
     free(draw.items);
     return i;

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
     args_parse(argc, argv, "passkey", "Hides a key in text of growing length and asks for it.",
                options);
     run_open(&r);
+    run_need_bytes(&r);
     if (text_file) filler = run_text(text_file);
     if (!filler.size) fail(EXIT_INPUT, "%s: no text", text_file);
     if (!trained) trained = r.model.trained;

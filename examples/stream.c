@@ -23,8 +23,8 @@ static const args_option options[] = {
 
 typedef struct stream {
     lctx_session *session;
-    os_file       text;
-    size_t        at;         /* in the text */
+    int32_t      *text;
+    int64_t       n_text, at;
     int32_t      *tokens;     /* [piece + 1] the one fed last, and the next ones */
     float        *logits;     /* [piece][n_vocab] */
     sampler       draw;
@@ -33,10 +33,9 @@ typedef struct stream {
 
 static int32_t read_token(stream *x)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an empty text is refused */
-    unsigned char byte = ((const unsigned char *)x->text.data)[x->at];
-    x->at = x->at + 1 < x->text.size ? x->at + 1 : 0;
-    return r.vocab.token[byte];
+    int32_t token = x->text[x->at];
+    x->at = x->at + 1 < x->n_text ? x->at + 1 : 0;
+    return token;
 }
 
 /* Feeds n tokens and scores the one after each, which the text gives or the model draws. */
@@ -55,7 +54,7 @@ static void step(stream *x, int64_t n)
 static void print_line(const stream *x, int64_t n, double seconds, double bits)
 {
     lctx_session_info info = run_info(x->session);
-    printf("%10lld %9.0f %11.3f %11lld %9.1f %9.3f\n", (long long)info.n, (double)n / seconds,
+    printf("%10lld %9.0f %11.3f %11lld %9.1f %10.3f\n", (long long)info.n, (double)n / seconds,
            (double)info.cache_bytes / (1 << 20), (long long)info.n_dropped,
            (double)os_peak_bytes() / (1 << 20), bits / (double)n);
     fflush(stdout);
@@ -65,8 +64,8 @@ static void run_stream(stream *x)
 {
     int64_t done = 0, shown = 0, n;
     double since = os_seconds(), bits = 0;
-    printf("%10s %9s %11s %11s %9s %9s\n", "tokens", "tokens/s", "cache MiB", "dropped", "peak MiB",
-           "bits/byte");
+    printf("%10s %9s %11s %11s %9s %10s\n", "tokens", "tokens/s", "cache MiB", "dropped",
+           "peak MiB", "bits/token");
     while (done < n_total) {
         int64_t line = shown + every < n_total ? shown + every : n_total;
         n = line - done < piece ? line - done : piece;
@@ -82,6 +81,7 @@ static void run_stream(stream *x)
 
 int main(int argc, char **argv)
 {
+    os_file text;
     stream x = { .draw = { .temperature = 1, .top_p = 1, .state = 1 } };
     r.policy = LCTX_SINKS;
     args_parse(argc, argv, "stream", "Reads a million tokens in constant memory.", options);
@@ -90,8 +90,10 @@ int main(int argc, char **argv)
         piece = 1;
     } else {
         if (!text_file) fail(EXIT_USAGE, "give a TEXT or --generate (see --help)");
-        x.text = run_text(text_file);
-        if (!x.text.size) fail(EXIT_INPUT, "%s: no text", text_file);
+        text = run_text(text_file);
+        x.text = run_encode(&r.vocab, 0, text.data, (int64_t)text.size, &x.n_text);
+        os_file_close(&text);
+        if (!x.n_text) fail(EXIT_INPUT, "%s: no text", text_file);
     }
     x.tokens = run_alloc(piece + 1, sizeof *x.tokens);
     x.logits = run_alloc(piece * r.vocab.n, sizeof *x.logits);
@@ -105,7 +107,7 @@ int main(int argc, char **argv)
     free(x.draw.items);
     free(x.logits);
     free(x.tokens);
-    if (text_file) os_file_close(&x.text);
+    free(x.text);
     run_close(&r);
     return 0;
 }

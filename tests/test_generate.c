@@ -52,16 +52,16 @@ static int read_prompt(prompt *p, const char *path)
 static lctx_status answer(const model *m, const vocab *v, const lctx_session_desc *d,
                           const prompt *p, int n, char *text)
 {
-    int32_t *tokens = (int32_t *)malloc(sizeof *tokens * (p->n + 2));
+    int32_t *tokens = (int32_t *)malloc(sizeof *tokens * (size_t)vocab_most(p->n));
     float *logits = (float *)malloc(sizeof *logits * (size_t)v->n);
-    int64_t n_prompt = vocab_encode(v, 1, p->text, p->n, tokens);
+    int64_t n_prompt = vocab_encode(v, VOCAB_START, p->text, p->n, NULL, tokens);
     lctx_session *s = NULL;
     lctx_status st = lctx_session_create(&m->lctx, d, &s);
     int i;
     if (st == LCTX_OK) st = lctx_session_feed(s, tokens, n_prompt, LCTX_LOGITS_LAST, logits);
     for (i = 0; i < n && st == LCTX_OK; i++) {
         int32_t token = text_argmax(logits, v->n);
-        text[i] = (char)(v->byte[token] < 0 ? '#' : v->byte[token]);
+        text[i] = vocab_text(v, token).n == 1 ? *vocab_text(v, token).text : '#';
         st = lctx_session_feed(s, &token, 1, LCTX_LOGITS_LAST, logits);
     }
     text[i] = 0;

@@ -715,7 +715,7 @@ static void test_cuts(void)
 /* Uses what was opened: a session reads a text and answers; whatever comes, it may not crash. */
 static void use(model *m)
 {
-    int32_t tokens[8];
+    int32_t tokens[32];
     float *logits = (float *)malloc(sizeof *logits * (size_t)m->lctx.n_vocab);
     lctx_session_desc d;
     lctx_parallel par;
@@ -729,7 +729,7 @@ static void use(model *m)
     d.chunk = 8;
     if (vocab_open(&v, &m->file, m->lctx.n_vocab) == GGUF_OK
         && lctx_session_create(&m->lctx, &d, &s) == LCTX_OK) {
-        int64_t n = vocab_encode(&v, 1, "a b", 3, tokens);
+        int64_t n = vocab_encode(&v, VOCAB_START, "a b", 3, NULL, tokens);
         (void)lctx_session_feed(s, tokens, n, LCTX_LOGITS_LAST, logits);
         lctx_session_free(s);
     }
@@ -796,10 +796,11 @@ static void close_vocab(opened *o)
 static int lost(const vocab *v, const char *text, size_t n)
 {
     int32_t tokens[2048];
-    int64_t got = vocab_encode(v, 0, text, n, tokens), i;
+    int64_t got = vocab_encode(v, 0, text, n, NULL, tokens), i;
     int wrong = (int64_t)n != got;
     for (i = 0; !wrong && i < got; i++)
-        wrong += tokens[i] < 0 || tokens[i] >= v->n || v->byte[tokens[i]] != (unsigned char)text[i];
+        wrong += tokens[i] < 0 || tokens[i] >= v->n || vocab_text(v, tokens[i]).n != 1
+                 || *vocab_text(v, tokens[i]).text != text[i];
     return wrong;
 }
 
@@ -817,19 +818,20 @@ static void test_round_trip(int space_piece)
     for (i = 0; i < 512; i++) bytes[i] = (char)(i < 256 ? i : i * 37);
     check(!lost(&o.v, bytes, 512), "all 256 bytes come back from their tokens");
     check(!lost(&o.v, spaces, strlen(spaces)), "spaces come back, also doubled and at the ends");
-    check(vocab_encode(&o.v, 0, "", 0, tokens) == 0, "an empty text is no token");
-    check(vocab_encode(&o.v, 1, "", 0, tokens) == 1 && tokens[0] == o.v.bos,
+    check(vocab_encode(&o.v, 0, "", 0, NULL, tokens) == 0, "an empty text is no token");
+    check(vocab_encode(&o.v, VOCAB_START, "", 0, NULL, tokens) == 1 && tokens[0] == o.v.bos,
           "an empty text that begins is BOS alone");
-    check(vocab_encode(&o.v, 1, "a", 1, tokens) == 2 && tokens[0] == 0 && tokens[1] == 1 + 'a',
+    check(vocab_encode(&o.v, VOCAB_START, "a", 1, NULL, tokens) == 2 && tokens[0] == 0 && tokens[1] == 1 + 'a',
           "a text begins with BOS");
-    check(o.v.token[' '] == (space_piece ? 257 : 1 + ' '), "the space has its token");
+    check(vocab_encode(&o.v, 0, " ", 1, NULL, tokens) == 1
+          && tokens[0] == (space_piece ? 257 : 1 + ' '), "the space has its token");
     if (space_piece)
-        check(vocab_encode(&o.v, 0, "a\xE2\x96\x81z", 5, tokens) == 3 && tokens[1] == 257,
+        check(vocab_encode(&o.v, 0, "a\xE2\x96\x81z", 5, NULL, tokens) == 3 && tokens[1] == 257,
               "U+2581 in a text is the space's token");
     else
         check(!lost(&o.v, "a\xE2\x96\x81z", 5), "U+2581 in a text is its three bytes");
     check(!lost(&o.v, "a\xE2\x96", 3) && !lost(&o.v, "\xE2", 1), "half of a U+2581 is bytes");
-    check(o.v.byte[0] == -1 && o.v.bos == 0 && o.v.eos == -1, "BOS is no byte, EOS is not there");
+    check(!vocab_text(&o.v, 0).n && o.v.bos == 0 && o.v.eos == -1, "BOS is no text, EOS is not there");
     close_vocab(&o);
 }
 
@@ -842,16 +844,17 @@ static void test_vocabulary(void)
     s.other_key = "tokenizer.ggml.add_space_prefix";
     s.other_type = GGUF_BOOL;
     s.other_value = 1;
-    check(open_vocab(&o, &s) && vocab_encode(&o.v, 1, "a", 1, tokens) == 3
+    check(open_vocab(&o, &s) && vocab_encode(&o.v, VOCAB_START, "a", 1, NULL, tokens) == 3
           && tokens[1] == 1 + ' ', "a space goes before a text where the file says so");
-    check(vocab_encode(&o.v, 0, "a", 1, tokens) == 1, "but not in the middle of one");
+    check(vocab_encode(&o.v, 0, "a", 1, NULL, tokens) == 1, "but not in the middle of one");
     close_vocab(&o);
     GIVES(GGUF_E_VOCABULARY, "llama", "another tokenizer", s_.text_key = "tokenizer.ggml.model",
-          s_.text = "gpt2");
-    GIVES(GGUF_E_VOCABULARY, "the", "a longer piece", s_.piece = "the");
-    GIVES(GGUF_E_VOCABULARY, "byte 4", "a byte without a token", s_.piece = "<0x05>");
-    GIVES(GGUF_E_VOCABULARY, "token 5", "a piece that is no byte", s_.piece = "<0x0g>");
-    GIVES(GGUF_E_VOCABULARY, "token 5", "an empty piece", s_.piece = "");
+          s_.text = "bert");
+    GIVES(GGUF_E_VOCABULARY, "tokens 5 and 6", "a byte's piece twice", s_.piece = "<0x05>");
+    GIVES(GGUF_E_VOCABULARY, "token 5", "a byte's piece that is none", s_.piece = "<0x0g>");
+    GIVES(GGUF_E_VOCABULARY, "token 5", "an empty piece for a byte", s_.piece = "");
+    GIVES(GGUF_E_VOCABULARY, "byte 4", "a byte without a token", s_.piece = "the",
+          s_.no_types = 1);
     GIVES(GGUF_E_VOCABULARY, "257", "another number of tokens", s_.tensor = "token_embd.weight",
           s_.dims[1] = 256);
     GIVES(GGUF_E_VALUE, "bos_token_id", "BOS outside the vocabulary",

@@ -35,7 +35,7 @@
     X(GGUF_E_ROPE,         "the RoPE settings are not supported")                     \
     X(GGUF_E_MODEL,        "the model cannot be run")                                 \
     X(GGUF_E_UNSUPPORTED,  "the file asks for what is not supported")                 \
-    X(GGUF_E_VOCABULARY,   "this is not a byte-level vocabulary")
+    X(GGUF_E_VOCABULARY,   "the vocabulary cannot be used")
 typedef enum gguf_status {
 #define GGUF_STATUS(name, text) name,
     GGUF_STATUSES(GGUF_STATUS)

@@ -45,6 +45,19 @@ os_file run_text(const char *path)
     return file;
 }
 
+int32_t *run_encode(const vocab *v, int how, const char *text, int64_t n, int64_t *n_tokens)
+{
+    int32_t *tokens = run_alloc(vocab_most((size_t)n), sizeof *tokens);
+    *n_tokens = vocab_encode(v, how, text, (size_t)n, NULL, tokens);
+    if (*n_tokens < 0) fail(EXIT_RUN, "no memory to read %lld bytes of text", (long long)n);
+    return tokens;
+}
+
+void run_need_bytes(const run *r)
+{
+    if (!r->vocab.bytes_only) fail(EXIT_INPUT, "%s: its vocabulary is not one of bytes", r->path);
+}
+
 void run_open(run *r)
 {
     lctx_threads_desc desc = {0};

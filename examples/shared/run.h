@@ -44,7 +44,7 @@ typedef struct run {
 
 /* Rows for args_parse. */
 #define RUN_MODEL_OPTION(r) \
-    { "MODEL", ARGS_TEXT, &(r).path, 1, 0, "", "a GGUF file with a byte vocabulary" }
+    { "MODEL", ARGS_TEXT, &(r).path, 1, 0, "", "a GGUF file" }
 #define RUN_ROPE_OPTION(r) \
     { "--rope", ARGS_CHOICE, &(r).rope, 0, 0, RUN_ROPES, "RoPE scaling" }
 #define RUN_SCALING_OPTIONS(r) \
@@ -96,6 +96,12 @@ void *run_alloc(int64_t n, size_t size);                       /* never null */
    others is refused by what differs. */
 void run_save(const run *r, const lctx_session *s, const char *path);
 void run_load(const run *r, lctx_session *s, const char *path);
+
+/* The tokens of n bytes, to be freed; how: of VOCAB_START, _END, _PARSE. */
+int32_t *run_encode(const vocab *v, int how, const char *text, int64_t n, int64_t *n_tokens);
+
+/* Of a program that counts bytes as tokens: fails if the vocabulary is another. */
+void run_need_bytes(const run *r);
 
 /* A text from a file (path null: standard input), to be freed by os_file_close. */
 os_file run_text(const char *path);

@@ -15,10 +15,9 @@ int task_bucket(int64_t position)
 
 double task_mean(const task_tally *t) { return t->n ? t->bits / (double)t->n : 0; }
 
-const char *task_stretch(const os_file *text, int64_t i, int64_t of, int64_t n)
+int64_t task_stretch(int64_t all, int64_t i, int64_t of, int64_t n)
 {
-    int64_t slack = (int64_t)text->size - n;
-    return (const char *)text->data + (of > 1 ? slack / (of - 1) * i : slack);
+    return of > 1 ? (all - n) / (of - 1) * i : all - n;
 }
 
 void task_bits(lctx_session *s, const vocab *v, const int32_t *tokens, int64_t n, int64_t first,
@@ -82,12 +81,12 @@ int task_passkey(lctx_session *s, const vocab *v, const os_file *filler, int64_t
                  uint64_t *state)
 {
     char *text = run_alloc(n, 1), key[DIGITS + 1];
-    int32_t *tokens = run_alloc(n + 2, sizeof *tokens);
+    int32_t *tokens;
     int64_t n_tokens;
     int right;
     snprintf(key, sizeof key, "%05d", (int)(text_random(state) % 100000));
     compose(text, n - 2, depth, key, filler, state);          /* BOS and the last digit: 2 */
-    n_tokens = vocab_encode(v, 1, text, (size_t)n - 2, tokens);
+    tokens = run_encode(v, VOCAB_START, text, n - 2, &n_tokens);
     right = answers(s, v, tokens, n_tokens, key);
     free(tokens);
     free(text);

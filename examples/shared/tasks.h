@@ -11,8 +11,8 @@ typedef struct task_tally { double bits; int64_t n; } task_tally;
 int    task_bucket(int64_t position);
 double task_mean(const task_tally *t);                         /* 0 of none */
 
-/* Where stretch i of `of`, n bytes each, begins when they are spread evenly over a text. */
-const char *task_stretch(const os_file *text, int64_t i, int64_t of, int64_t n);
+/* Where stretch i of `of`, n long each, begins when they are spread evenly over `all`. */
+int64_t task_stretch(int64_t all, int64_t i, int64_t of, int64_t n);
 
 /* Feeds the n tokens and writes bits[i] = -log2 p(tokens[i]), given those before it, for i from
    first >= 1 on. The last token is not fed. */
@@ -20,7 +20,7 @@ void task_bits(lctx_session *s, const vocab *v, const int32_t *tokens, int64_t n
                double *bits);
 
 /* Hides a five-digit key at a depth (0 first, 1 last) in n tokens that end with the question and
-   its answer; s is empty. Returns whether greedy decoding would answer right. Draws the key and
+   its answer; s is empty, the vocabulary one of bytes. Returns whether greedy decoding would answer right. Draws the key and
    where the filler begins from state. n is at least 128. */
 int task_passkey(lctx_session *s, const vocab *v, const os_file *filler, int64_t n, double depth,
                  uint64_t *state);
