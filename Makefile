@@ -215,7 +215,7 @@ $(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c $(FUZZ_H) $(REPLAY_SHARED) $(B)/t
 
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
-BENCH_C   = $(filter-out bench/baseline.c bench/compare%,$(wildcard bench/*.c))
+BENCH_C   = $(filter-out bench/baseline.c bench/compare% bench/models%,$(wildcard bench/*.c))
 ifdef GGML
 BENCH_GGML = -DBENCH_GGML -isystem $(GGML)/include
 BENCH_LIBS = -L$(GGML)/lib -lggml -lggml-cpu -lggml-base -lstdc++ -fopenmp -Wl,-rpath,$(GGML)/lib
@@ -235,6 +235,12 @@ COMPARE   = bench/compare.c bench/compare_table.c
 $(B)/compare: $(COMPARE) bench/compare.h $(SHARED:%=examples/shared/%.h) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
 	$(Q)$(C99) $(LDFLAGS) $(COMPARE) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+
+MODELS    = bench/models.c bench/models_file.c bench/peaks.c bench/machine.c
+
+$(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) -pthread $(LDFLAGS) $(MODELS) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
 -include $(wildcard $(B)/*.d)
 
