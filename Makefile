@@ -56,6 +56,7 @@ help:
 	@echo 'make run         a small model answers from 16 times its trained context'
 	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
 	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
+	@echo 'make test-peers  beside llama.cpp: tokens (wants node, npm and python3)'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
@@ -202,6 +203,16 @@ $(eval $(call FUZZ_RULES,address,fuzzer-no-link$(,)address$(,)undefined,\
     fuzzer$(,)address$(,)undefined,$(FUZZ_PARTS),$(filter-out threads,$(FUZZERS))))
 $(eval $(call FUZZ_RULES,thread,thread,thread,$(FUZZ_PARTS) driver,threads))
 
+# Programs that answer beside other implementations.
+PEERS = $(patsubst tests/peers/%.c,$(B)/peer_%,$(wildcard tests/peers/*.c))
+
+$(PEERS): $(B)/peer_%: tests/peers/%.c $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) $(LDFLAGS) $< $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
+
+test-peers: $(PEERS)
+	$(Q)sh tests/peers/run.sh $(B)
+
 REPLAY_SHARED = $(patsubst %,$(B)/fuzz_%.o,driver fuzz tiny)
 
 $(REPLAY_SHARED): $(B)/fuzz_%.o: tests/fuzz/%.c $(FUZZ_H) lctx.h $(B)/flags
@@ -244,5 +255,5 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 
 -include $(wildcard $(B)/*.d)
 
-.PHONY: all help examples run test test-full fuzz bench bench-quick bench-threads plots compare \
-        lib wasm clean FORCE
+.PHONY: all help examples run test test-full test-peers fuzz bench bench-quick bench-threads plots \
+        compare lib wasm clean FORCE

@@ -3,8 +3,8 @@
 
     python3 vocab.py OUT [--merges N] [TEXT ...]
 
-Three kinds: bpe (byte-level), spm (SentencePiece's BPE with scores) and gemma4 (merges of
-characters). They are trained across spaces, digits, punctuation and line ends, on the nasty texts
+Four kinds: bpe (byte-level), spm (SentencePiece's BPE with scores), gemma4 (merges of characters)
+and pairs (any two bytes merge). They are trained across spaces, digits, punctuation and line ends, on the nasty texts
 too, so that wherever a pre-tokenizer cuts or does not, ids tell. Standard library only."""
 import argparse
 import heapq
@@ -60,6 +60,14 @@ def every_class():
             seen[k] = seen.get(k, 0) + 1
             out.append(chr(c))
     return [f'{c}a{c}1{c}{c} {c}.{c}\n{c}' for c in out] + [''.join(out), ' '.join(out)]
+
+
+def all_of_them():
+    """Every fifth code point and all of the first thousands, each beside a letter and a digit."""
+    known = [c for c in [*range(0x800), *range(0x800, 0x33000, 5), *range(0xe0000, 0xe0200)]
+             if not 0xd800 <= c < 0xe000]
+    return [''.join(f'a{chr(c)}b1{chr(c)}2 {chr(c)}.{chr(c)} ' for c in known[i:i + 80])
+            for i in range(0, len(known), 80)]
 
 
 # ------------------------------------------------------------------------------------ training
@@ -269,7 +277,7 @@ def main():
     for pre in PRES:
         write(os.path.join(a.out, f'pairs-{pre}.gguf'), pairs(pre))
     with open(os.path.join(a.out, 'texts.hex'), 'w') as f:
-        for t in nasty() + every_class() + [t[:4000] for t in texts[:len(a.text)]]:
+        for t in nasty() + every_class() + [t[:20000] for t in texts[:len(a.text)]] + all_of_them():
             f.write(t.encode('utf-8').hex() + '\n')
 
 
