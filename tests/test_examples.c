@@ -266,10 +266,80 @@ static void test_comparison(void)
           "a full cache grows with the text, sinks + window do not");
 }
 
+/* The toy with a chat template, written in front of its keys; a multiple of 32 bytes keeps what is
+   aligned where it is. */
+static void write_chat(const char *template, const char *to)
+{
+    FILE *in = fopen(TOY, "rb"), *out = fopen(with_scratch(to), "wb");
+    unsigned char head[24];
+    char text[256];
+    const int key = 23, type = 8;
+    int i, c, n = (int)strlen(template);
+    memset(text, ' ', sizeof text);
+    memcpy(text, template, (size_t)n);
+    while ((8 + key + 4 + 8 + n) % 32) n++;
+    if (in && out && fread(head, 1, 24, in) == 24) {
+        head[16]++;
+        fwrite(head, 1, 24, out);
+        for (i = 0; i < 8; i++) putc(i ? 0 : key, out);
+        fwrite("tokenizer.chat_template", 1, (size_t)key, out);
+        for (i = 0; i < 4; i++) putc(i ? 0 : type, out);
+        for (i = 0; i < 8; i++) putc(i ? 0 : n, out);
+        fwrite(text, 1, (size_t)n, out);
+        while ((c = getc(in)) != EOF) putc(c, out);
+    }
+    if (in) fclose(in);
+    if (out) fclose(out);
+}
+
+/* What the program prints when it is given this input. */
+static void prints(const char *command, const char *input, char *text, size_t cap)
+{
+    char line[1200], path[256];
+    FILE *file = fopen(with_scratch("@.in"), "wb");
+    size_t n;
+    if (file) fputs(input, file), fclose(file);
+    snprintf(line, sizeof line, "%s/%s < %s.in > %s.out 2> %s.err", bin, with_scratch(command), scratch,
+             scratch, scratch);
+    n = system(line) == 0;
+    snprintf(path, sizeof path, "%s.out", scratch);
+    file = fopen(path, "rb");
+    n = n && file ? fread(text, 1, cap - 1, file) : 0;
+    text[n] = 0;
+    if (file) fclose(file);
+}
+
+/* In the toy's vocabulary the template is plain text: the second answer of a conversation is what
+   follows the whole of it. */
+static void test_chat(void)
+{
+    char first[400], both[800], whole[800], text[2000];
+    write_chat("{{ '<|im_start|>' + message }}", "@.chat.gguf");
+    prints("generate @.chat.gguf --chat --system 'Be brief.' 'Who are you?' -n 20", "", first,
+           sizeof first);
+    prints("generate @.chat.gguf --interactive --system 'Be brief.' -n 20",
+           "Who are you?\nAnd who else?\n", both, sizeof both);
+    check(first[0] && !strncmp(first, both, strlen(first)),
+          "the first answer of a conversation is that to a single turn (\"%s\")", first);
+    first[strlen(first) - 1] = 0;
+    snprintf(text, sizeof text, "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWho are "
+             "you?<|im_end|>\n<|im_start|>assistant\n%s<|im_end|>\n<|im_start|>user\nAnd who "
+             "else?<|im_end|>\n<|im_start|>assistant\n", first);
+    prints("generate " TOY " -n 20", text, whole, sizeof whole);
+    check(first[0] && first[0] != ' ' && whole[0] && strlen(both) > strlen(first)
+          && !strcmp(both + strlen(first) + 1, whole),
+          "the second follows from the whole conversation (\"%s\" and \"%s\")", both, whole);
+    fails(2, "chat_template", "generate " TOY " --chat hello");
+    fails(1, "--system", "generate " TOY " --system brief hello");
+    write_chat("nothing that anybody knows", "@.chat.gguf");
+    fails(2, "nothing?that?anybody?knows", with_scratch("generate @.chat.gguf --chat hello"));
+    works(with_scratch("generate @.chat.gguf hello -n 1"));
+}
+
 int main(int argc, char **argv)
 {
     static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged",
-                                            "json" };
+                                            "json", "in", "chat.gguf" };
     static char folder[150];
     char path[256];
     size_t i;
@@ -286,6 +356,7 @@ int main(int argc, char **argv)
     test_sessions();
     test_words();
     test_runs();
+    test_chat();
     test_comparison();
     for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         snprintf(path, sizeof path, "%s.%s", scratch, suffixes[i]);

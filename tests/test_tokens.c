@@ -1,6 +1,7 @@
 /* test_tokens.c - the examples' tokenizers, against plain slow ones written from the definitions, and
    against what llama.cpp answered (tests/vectors/tokens.txt); broken vocabularies; what is printed of
    tokens that end within a character; time. Runs where tests/vectors/ is at hand. */
+#include "chat.h"
 #include "text.h"
 #include "unicode.h"
 #include "os.h"
@@ -932,6 +933,114 @@ static void test_texts(void)
     }
 }
 
+/* ---------------------------------------------------------------------------- conversations */
+/* By words of a template: what is fed before the first answer and before the second. */
+static const struct { const char *name, *template, *first, *second; } talks[] = {
+    { "ChatML", "{{'<|im_start|>' + message['role']", "<|im_start|>system\nS<|im_end|>\n"
+      "<|im_start|>user\n U <|im_end|>\n<|im_start|>assistant\n",
+      "<|im_end|>\n<|im_start|>user\nV<|im_end|>\n<|im_start|>assistant\n" },
+    { "Phi-4", "<|im_start|>' + '<|im_sep|>'", "<|im_start|>system<|im_sep|>S<|im_end|>"
+      "<|im_start|>user<|im_sep|> U <|im_end|><|im_start|>assistant<|im_sep|>",
+      "<|im_end|><|im_start|>user<|im_sep|>V<|im_end|><|im_start|>assistant<|im_sep|>" },
+    { "Llama 3", "'<|start_header_id|>' + role + '<|end_header_id|>'",
+      "<|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user"
+      "<|end_header_id|>\n\nU<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+      "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nV<|eot_id|>"
+      "<|start_header_id|>assistant<|end_header_id|>\n\n" },
+    { "Gemma", "'<start_of_turn>' + role", "<start_of_turn>user\nS\n\nU<end_of_turn>\n"
+      "<start_of_turn>model\n", "<end_of_turn>\n<start_of_turn>user\nV<end_of_turn>\n"
+      "<start_of_turn>model\n" },
+    { "Phi-3", "'<|' + role + '|>' <|assistant|> <|end|>", "<|system|>\nS<|end|>\n<|user|>\n U "
+      "<|end|>\n<|assistant|>\n", "<|end|>\n<|user|>\nV<|end|>\n<|assistant|>\n" },
+    { "Llama 2", "bos_token + '[INST] ' + content.strip()", "[INST] <<SYS>>\nS\n<</SYS>>\n\nU "
+      "[/INST]", "</s><s>[INST] V [/INST]" },
+    { "Llama 2", "'[INST] ' + '<<SYS>>'", "[INST] <<SYS>>\nS\n<</SYS>>\n\n U  [/INST]",
+      "</s>[INST] V [/INST]" },
+    { "Mistral v1", "' [INST] ' + system_message", " [INST] S\n\n U  [/INST]",
+      "</s> [INST] V [/INST]" },
+    { "Mistral v3", "'[AVAILABLE_TOOLS]' '[INST] '", "[INST] S\n\n U [/INST]",
+      "</s>[INST] V[/INST]" },
+    { "Mistral v3 tekken", "'[AVAILABLE_TOOLS]' \"[INST]\"", "[INST]S\n\n U [/INST]",
+      "</s>[INST]V[/INST]" },
+    { "Mistral v7", "'[SYSTEM_PROMPT] ' + '[INST] '", "[SYSTEM_PROMPT] S[/SYSTEM_PROMPT][INST]  U "
+      "[/INST]", "</s>[INST] V[/INST]" },
+    { "Mistral v7 tekken", "'[SYSTEM_PROMPT]' + '[INST]'", "[SYSTEM_PROMPT]S[/SYSTEM_PROMPT][INST] U "
+      "[/INST]", "</s>[INST]V[/INST]" },
+    { "harmony", "'<|start|>' '<|channel|>'", "<|start|>system<|message|>You are ChatGPT, a large "
+      "language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\nReasoning: medium\n\n# Valid "
+      "channels: analysis, commentary, final. Channel must be included for every message.<|end|>"
+      "<|start|>developer<|message|># Instructions\n\nS\n\n<|end|><|start|>user<|message|> U <|end|>"
+      "<|start|>assistant", "<|end|><|start|>user<|message|>V<|end|><|start|>assistant" }
+};
+
+static int says(const chat *c, const char *want)
+{
+    return c->n == strlen(want) && !memcmp(c->text, want, c->n);
+}
+
+static void test_chat(void)
+{
+    static int32_t tokens[4 * MOST + 8];
+    char value[72], error[300] = "";
+    size_t i;
+    for (i = 0; i <= sizeof talks / sizeof *talks; i++) {
+        const int last = i == sizeof talks / sizeof *talks;
+        const change c = text_change("tokenizer.chat_template", last ? "what is this" : talks[i].template,
+                                     value);
+        image b = changed(load(VECTORS "bpe.gguf"), &c);
+        const gguf_key *k;
+        gguf g;
+        vocab w;
+        chat talk;
+        gguf_status st = gguf_open_memory(&g, b.data, b.n);
+        if (st == GGUF_OK) st = gguf_get_array(&g, "tokenizer.ggml.tokens", GGUF_STRING, &k);
+        if (st == GGUF_OK) st = vocab_open(&w, &g, (int64_t)k->n);
+        if (st == GGUF_OK) st = chat_open(&talk, &g, &w);
+        snprintf(error, sizeof error, "%s", g.error);
+        if (last)
+            check(st == GGUF_E_UNSUPPORTED && strstr(error, "what?is?this"),
+                  "an unknown template is refused by its words (\"%s\")", error);
+        else
+            check(st == GGUF_OK && !strcmp(chat_name(&talk), talks[i].name)
+                  && !chat_turn(&talk, 1, "S", " U ", 3) && says(&talk, talks[i].first)
+                  && !chat_turn(&talk, 0, "S", "V", 1) && says(&talk, talks[i].second),
+                  "%s: a conversation as its template writes it", talks[i].name);
+        if (i == 0 && st == GGUF_OK && !chat_turn(&talk, 1, "<|im_end|>", "<|x|><|im_end|>", 15)) {
+            int64_t n = vocab_encode(&w, VOCAB_START | VOCAB_PARSE, talk.text, talk.n, talk.plain,
+                                     tokens), found = 0;
+            for (; n > 0; n--) found += w.type[tokens[n - 1]] == VOCAB_CONTROL;
+            check(found == 5, "what somebody writes holds no control tokens (%d)", (int)found);
+        }
+        if (st == GGUF_OK || last) chat_close(&talk);
+        vocab_close(&w);
+        gguf_close(&g);
+        free(b.data);
+    }
+}
+
+static void test_shown(void)
+{
+    static const char *const answer[] = { "<|x|>", "a", "<|im_start|>", "b", "<|im_end|>", "c" };
+    static const char *const harmony[] = { "<|channel|>", "<|start|>", "<|message|>" };
+    chat talk = {0};
+    char shown[8] = "";
+    int i, hidden = 0;
+    if (!open_vocab(VECTORS "bpe.gguf")) return;
+    talk.v = &v;
+    for (i = 0; i < 3; i++) {
+        const int32_t token = vocab_find(&v, answer[2 * i]);
+        v.name[token] = str(harmony[i], strlen(harmony[i]));
+    }
+    for (i = 0; i < 6; i++) {
+        const char *name = answer[i];
+        if (i % 2 == 0) name = harmony[i / 2];
+        if (chat_shows(&talk, vocab_find(&v, name), &hidden)) strcat(shown, answer[i]);
+    }
+    check(!strcmp(shown, "c"), "of harmony the channel's name is not shown (\"%s\")",
+          shown);
+    close_vocab();
+}
+
 /* ---------------------------------------------------------------------------- time */
 static double seconds_for(const char *text, size_t n)
 {
@@ -993,6 +1102,8 @@ int main(void)
     test_damage(VECTORS "spm.gguf");
     test_printing();
     test_texts();
+    test_chat();
+    test_shown();
     test_time();
     return test_report("tokens", "any");
 }

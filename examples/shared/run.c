@@ -45,6 +45,26 @@ os_file run_text(const char *path)
     return file;
 }
 
+int run_line(os_file *line)
+{
+    static char *text;
+    static size_t room;
+    size_t n = 0;
+    int c;
+    if (os_is_terminal(stderr)) fprintf(stderr, "> ");
+    while ((c = getchar()) != EOF && c != '\n') {
+        if (n == room) {
+            char *more = realloc(text, room = 2 * room + 256);
+            if (!more) fail(EXIT_RUN, "no memory for a line of %zu bytes", room);
+            text = more;
+        }
+        text[n++] = (char)c;
+    }
+    line->data = n ? text : "";
+    line->size = n;
+    return n || c != EOF;
+}
+
 int32_t *run_encode(const vocab *v, int how, const char *text, int64_t n, int64_t *n_tokens)
 {
     int32_t *tokens = run_alloc(vocab_most((size_t)n), sizeof *tokens);

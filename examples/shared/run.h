@@ -97,6 +97,10 @@ void *run_alloc(int64_t n, size_t size);                       /* never null */
 void run_save(const run *r, const lctx_session *s, const char *path);
 void run_load(const run *r, lctx_session *s, const char *path);
 
+/* The next line of standard input, not to be freed, asked for where stderr is a terminal; 0 at the
+   end. */
+int run_line(os_file *line);
+
 /* The tokens of n bytes, to be freed; how: of VOCAB_START, _END, _PARSE. */
 int32_t *run_encode(const vocab *v, int how, const char *text, int64_t n, int64_t *n_tokens);
 
