@@ -2,7 +2,8 @@
    what is cut or inconsistent is refused. */
 #include "lctx.h"
 #include "families.h"
-#include "model.h"
+#include "llama2c.h"
+#include "token.h"
 #include "test.h"
 
 enum { N = 30, D = 64, FF = 160, HEADS = 4, KV = 2, CTX = 32, GROUP = 32 };
@@ -204,8 +205,80 @@ static void test_refused(void)
     }
 }
 
-int main(void)
+/* ---------------------------------------------------------------------------- vocabulary */
+static const char *const words[] = { " the", "the", "he", " t", "t", "h", "e", " ", "\n", "ing" };
+enum { N_WORDS = sizeof words / sizeof *words };
+
+/* A tokenizer.bin of 259 + N_WORDS tokens. */
+static bytes tokenizer(void)
 {
+    bytes b = { NULL, 0 };
+    int i;
+    put_int(&b, 7, 4);
+    for (i = 0; i < 259 + N_WORDS; i++) {
+        const double score = -i;
+        char piece[16];
+        const char *text = i == 0 ? "<unk>" : i == 1 ? "\n<s>\n" : i == 2 ? "\n</s>\n" : piece;
+        snprintf(piece, sizeof piece, "<0x%02X>", (unsigned)(i - 3) & 255u);
+        if (i >= 259) text = words[i - 259];
+        put_floats(&b, &score, 1);
+        put_int(&b, (int64_t)strlen(text), 4);
+        put(&b, text, strlen(text));
+    }
+    return b;
+}
+
+static gguf_status with_vocabulary(const char *path, const void *data, size_t n, int32_t n_vocab,
+                                   vocab *v, model *m)
+{
+    FILE *file = fopen(path, "wb");
+    gguf_status status;
+    memset(v, 0, sizeof *v);
+    memset(m, 0, sizeof *m);
+    m->lctx.n_vocab = n_vocab;
+    if (file) fwrite(data, 1, n, file), fclose(file);
+    status = llama2c_vocabulary(m, path);
+    return status == GGUF_OK ? vocab_open(v, &m->file, n_vocab) : status;
+}
+
+static void test_vocabulary(const char *path)
+{
+    static const int32_t want[] = { 1, 259, 259, 3 + 'x', 267, 259 };
+    bytes b = tokenizer();
+    int32_t tokens[64];
+    int64_t n = 0;
+    size_t cut;
+    int refused = 0, tried = 0;
+    model m;
+    vocab v;
+    if (with_vocabulary(path, b.data, b.n, 259 + N_WORDS, &v, &m) == GGUF_OK)
+        n = vocab_encode(&v, VOCAB_START, "the thex\n the", 13, NULL, tokens);
+    check(n == 6 && !memcmp(tokens, want, sizeof want), "a tokenizer.bin is a vocabulary, whose"
+          " spaces begin pieces (%d tokens)", (int)n);
+    vocab_close(&v), model_close(&m);
+    for (cut = 0; cut < b.n; cut += 1 + cut / 7) {
+        tried++;
+        refused += with_vocabulary(path, b.data, cut, 259 + N_WORDS, &v, &m) != GGUF_OK
+                   && !strchr(m.file.error, '\n');
+        vocab_close(&v), model_close(&m);
+    }
+    check(refused == tried, "cut anywhere it is refused (%d of %d)", refused, tried);
+    check(with_vocabulary(path, b.data, b.n, 260, &v, &m) == GGUF_E_VOCABULARY,
+          "so is one of another size");
+    vocab_close(&v), model_close(&m);
+    remove(path);
+    check(with_vocabulary("/nowhere/at/all", b.data, 0, 260, &v, &m) == GGUF_E_FILE,
+          "and one that is not there");
+    vocab_close(&v), model_close(&m);
+    free(b.data);
+}
+
+int main(int argc, char **argv)
+{
+    char path[600];
+    (void)argc;
+    snprintf(path, sizeof path, "%.500s.%s.tok", argv[0], lctx_isa_name(lctx_isa_get()));
+    test_vocabulary(path);
     test_versions();
     test_tied();
     test_refused();

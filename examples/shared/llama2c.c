@@ -172,3 +172,88 @@ gguf_status llama2c_load(model *m)
     status = place(&c, at);
     return status == GGUF_OK ? fill(&c, at) : status;
 }
+
+/* -------------------------------------------------------------------------------- vocabulary */
+/* The keys that vocab_open asks for, as a GGUF file would hold them. */
+enum { N_KEYS = 7 };
+static const struct { const char *name; gguf_type type, item; } key_names[N_KEYS] = {     /* sorted */
+    { "tokenizer.ggml.bos_token_id", GGUF_U32, GGUF_U8 },
+    { "tokenizer.ggml.eos_token_id", GGUF_U32, GGUF_U8 },
+    { "tokenizer.ggml.model", GGUF_STRING, GGUF_U8 },
+    { "tokenizer.ggml.scores", GGUF_ARRAY, GGUF_F32 },
+    { "tokenizer.ggml.token_type", GGUF_ARRAY, GGUF_I32 },
+    { "tokenizer.ggml.tokens", GGUF_ARRAY, GGUF_STRING },
+    { "tokenizer.ggml.unknown_token_id", GGUF_U32, GGUF_U8 } };
+
+static uint8_t *put_number(uint8_t *to, uint64_t x, int bytes)
+{
+    for (; bytes > 0; bytes--, x >>= 8) *to++ = (uint8_t)x;
+    return to;
+}
+
+/* A piece with its spaces as U+2581. */
+static uint8_t *put_piece(uint8_t *to, const uint8_t *piece, int64_t n)
+{
+    uint8_t *text = to + 8, *end = text;
+    int64_t i;
+    for (i = 0; i < n; i++) {
+        if (piece[i] == ' ') memcpy(end, "\xE2\x96\x81", 3), end += 3;
+        else *end++ = piece[i];
+    }
+    put_number(to, (uint64_t)(end - text), 8);
+    return end;
+}
+
+/* Unknown, begin and end of text, the bytes, then pieces. */
+static int type_of(int64_t token) { return token == 0 ? 2 : token < 3 ? 3 : token < 259 ? 6 : 1; }
+
+/* The values of all keys into `to`, which has room; 0 if the file ends early. */
+static int make_values(const os_file *file, int64_t n, uint8_t *to, const uint8_t *at[N_KEYS])
+{
+    const uint8_t *p = (const uint8_t *)file->data + 4, *end = p - 4 + file->size;
+    uint8_t *scores, *types, *pieces;
+    int64_t i;
+    at[0] = to, to = put_number(to, 1, 4), at[1] = to, to = put_number(to, 2, 4);
+    at[6] = to, to = put_number(to, 0, 4);
+    at[2] = to, to = put_piece(to, (const uint8_t *)"llama", 5);
+    scores = to, types = scores + 4 * n, pieces = types + 4 * n;
+    at[3] = scores, at[4] = types, at[5] = pieces;
+    for (i = 0; i < n; i++) {
+        int64_t length = end - p < 8 ? -1 : int_at(p + 4);
+        if (length < 0 || length > end - p - 8) return 0;
+        memcpy(scores, p, 4), scores += 4;
+        types = put_number(types, (uint64_t)type_of(i), 4);
+        pieces = put_piece(pieces, p + 8, length);
+        p += 8 + length;
+    }
+    return p == end;
+}
+
+gguf_status llama2c_vocabulary(model *m, const char *path)
+{
+    gguf *g = &m->file;
+    const int64_t n = m->lctx.n_vocab;
+    const uint8_t *at[N_KEYS];
+    os_file file;
+    int i, error;
+    if (g->keys) return gguf_fail(g, GGUF_E_VOCABULARY, "the model has a vocabulary of its own");
+    if ((error = os_file_open(&file, path)) != 0)
+        return gguf_fail(g, GGUF_E_FILE, "%s: %s", path, strerror(error));
+    m->vocabulary = malloc(64 + 3 * file.size + 16 * (size_t)n);
+    g->keys = calloc(N_KEYS, sizeof *g->keys);
+    if (!m->vocabulary || !g->keys) {
+        os_file_close(&file);
+        return gguf_fail(g, GGUF_E_MEMORY, "vocabulary");
+    }
+    error = file.size < 4 || !make_values(&file, n, m->vocabulary, at);
+    os_file_close(&file);
+    if (error) return gguf_fail(g, GGUF_E_VOCABULARY, "%s has not %lld tokens", path, (long long)n);
+    for (i = 0; i < N_KEYS; i++) {
+        gguf_key *k = &g->keys[i];
+        k->name.text = key_names[i].name, k->name.n = strlen(k->name.text);
+        k->type = key_names[i].type, k->item = key_names[i].item, k->data = at[i];
+        k->n = k->type == GGUF_ARRAY ? (uint64_t)n : 1;
+    }
+    g->n_keys = N_KEYS;
+    return GGUF_OK;
+}

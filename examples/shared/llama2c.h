@@ -8,4 +8,7 @@
 /* Fills in m->lctx and m->layers over m->file's bytes, or over m->file.swapped. GGUF_E_MAGIC: it is
    no such file; the error text is then as it was. */
 gguf_status llama2c_load(model *m);
+
+/* Gives such a model, which is open, the vocabulary of a file tokenizer.bin. */
+gguf_status llama2c_vocabulary(model *m, const char *path);
 #endif

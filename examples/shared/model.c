@@ -548,6 +548,7 @@ void model_close(model *m)
 {
     free(m->layers);
     free(m->ones);
-    m->layers = NULL, m->ones = NULL;
+    free(m->vocabulary);
+    m->layers = NULL, m->ones = NULL, m->vocabulary = NULL;
     gguf_close(&m->file);
 }

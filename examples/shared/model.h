@@ -20,6 +20,7 @@ typedef struct model {
     lctx_rope      local_rope;    /* Gemma 3: of windowed layers */
     lctx_pattern   chunks;        /* Llama 4 */
     float         *ones;          /* Llama 4: a norm without weights */
+    void          *vocabulary;    /* llama2.c: what file.keys point into */
     double         freq[LCTX_MAX_ROT / 2];      /* with rope_freqs.weight */
     double         factor[2][LCTX_MAX_ROT / 2]; /* LongRoPE: short, long */
     int64_t        trained;       /* context length it was trained for, before any scaling */

@@ -1,4 +1,5 @@
 #include "run.h"
+#include "llama2c.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -82,8 +83,10 @@ void run_open(run *r)
 {
     lctx_threads_desc desc = {0};
     if (model_open(&r->model, r->path) != GGUF_OK
+        || (r->tokenizer && llama2c_vocabulary(&r->model, r->tokenizer) != GGUF_OK)
         || vocab_open(&r->vocab, &r->model.file, r->model.lctx.n_vocab) != GGUF_OK)
-        fail(EXIT_INPUT, "%s: %s", r->path, r->model.file.error);
+        fail(EXIT_INPUT, "%s: %s%s", r->path, r->model.file.error, r->model.file.keys
+             || r->model.lctx.n_layer == 0 ? "" : "; a checkpoint of llama2.c needs --tokenizer");
     desc.n_threads = (int32_t)r->threads;
     run_check(lctx_threads_create(&desc, &r->crew), "threads");
 }

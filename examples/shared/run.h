@@ -19,7 +19,7 @@ enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YAR
        RUN_ABF };
 
 typedef struct run {
-    const char *path;
+    const char *path, *tokenizer;
     int64_t rope;                                     /* RUN_MODEL .. RUN_ABF */
     double  factor, orig_ctx, beta_fast, beta_slow, attn_factor, theta;    /* 0: not given */
     double  headroom;                                 /* of derived factors; 0: by scheme */
@@ -44,7 +44,8 @@ typedef struct run {
 
 /* Rows for args_parse. */
 #define RUN_MODEL_OPTION(r) \
-    { "MODEL", ARGS_TEXT, &(r).path, 1, 0, "", "a GGUF file" }
+    { "MODEL", ARGS_TEXT, &(r).path, 1, 0, "", "a GGUF file, or a checkpoint of llama2.c" }, \
+    { "--tokenizer", ARGS_TEXT, &(r).tokenizer, 0, 0, "FILE", "of llama2.c: its tokenizer.bin" }
 #define RUN_ROPE_OPTION(r) \
     { "--rope", ARGS_CHOICE, &(r).rope, 0, 0, RUN_ROPES, "RoPE scaling" }
 #define RUN_SCALING_OPTIONS(r) \
