@@ -56,7 +56,7 @@ help:
 	@echo 'make run         a small model answers from 16 times its trained context'
 	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
 	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
-	@echo 'make test-peers  beside llama.cpp: tokens (wants node, npm and python3)'
+	@echo 'make test-peers  beside llama.cpp: tokens, logits (wants node, npm and python3)'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
@@ -210,7 +210,7 @@ $(PEERS): $(B)/peer_%: tests/peers/%.c $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
 	$(Q)$(C99) $(LDFLAGS) $< $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
-test-peers: $(PEERS)
+test-peers: $(PEERS) $(B)/test_families
 	$(Q)sh tests/peers/run.sh $(B)
 
 REPLAY_SHARED = $(patsubst %,$(B)/fuzz_%.o,driver fuzz tiny)

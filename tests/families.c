@@ -114,7 +114,8 @@ static const double *tensor(writer *w, int layer, const char *name, int cols, in
 {
     const size_t n = (size_t)cols * (size_t)rows * (size_t)count;
     double *values = (double *)keep(w->file, n, sizeof *values);
-    const int matrix = cols > 1 && rows > 1 && !strstr(name, ".bias");
+    const int matrix = cols > 1 && rows > 1 && !strstr(name, ".bias")
+                       && !strstr(name, "gate_inp");      /* routers are f32 everywhere */
     const int type = matrix ? w->type : F32, dims[3] = { cols, rows, count };
     const uint32_t n_dims = count > 1 ? 3 : rows > 1 ? 2 : 1;
     char full[80];

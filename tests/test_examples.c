@@ -164,6 +164,56 @@ static void test_sessions(void)
     fails(3, "not saved", "generate " TOY " hello -n 0 --save build/no-such-folder/session");
 }
 
+/* What the last run printed, kept under another name; whether two such are the same. */
+static void keep_output(const char *to) { copy_part(with_scratch("@.out"), to, 1 << 30, -1); }
+static int same_output(const char *a, const char *b)
+{
+    char path[256];
+    FILE *x = fopen(with_scratch(a), "rb"), *y;
+    int c = 0, same;
+    snprintf(path, sizeof path, "%s", with_scratch(b));
+    y = fopen(path, "rb");
+    same = x && y;
+    while (same && c != EOF) same = (c = getc(x)) == getc(y);
+    if (x) fclose(x);
+    if (y) fclose(y);
+    return same;
+}
+
+/* Lookups and kept prompts change the time that it takes, and not a byte of the text. */
+static void test_faster(void)
+{
+    static const char *const ways[] = { "", "--temp 0.8 --seed 7", "--cache window --window 100",
+                                        "--cache sinks --window 90 --kv int4 --temp 0.5" };
+    char command[300];
+    size_t i;
+    remove(with_scratch("@.pages"));
+    for (i = 0; i < sizeof ways / sizeof *ways; i++) {
+        snprintf(command, sizeof command, "generate " TOY SHORT " -n 60 %s", ways[i]);
+        works(command);
+        keep_output("@.plain");
+        snprintf(command, sizeof command, "generate " TOY SHORT " -n 60 --lookup %s", ways[i]);
+        warns(1, "drafted tokens were right", command);
+        check(same_output("@.plain", "@.out"), "`%s` prints what it does without", command);
+    }
+#define LONG "--file examples/toy/passkey.txt -n 9 --rope yarn --factor 20"
+    works("generate " TOY " " LONG);
+    keep_output("@.plain");
+    warns(1, " 0 tokens of the prompt stood in",
+          with_scratch("generate " TOY " " LONG " --lookup --prompt-cache @.pages"));
+    check(same_output("@.plain", "@.out"), "what is kept and drafted does not change the text");
+    warns(0, " 0 tokens of the prompt stood in",
+          with_scratch("generate " TOY " " LONG " --prompt-cache @.pages"));
+    check(same_output("@.plain", "@.out"), "nor does what is found again");
+#undef LONG
+    fails(1, "forgets nothing", with_scratch("generate " TOY " x --cache sinks --prompt-cache @.p"));
+    fails(1, "no file of", "generate " TOY " x --prompt-cache tests/test.h");
+    fails(1, "exclude", with_scratch("generate " TOY " x --prompt-cache @.pages --load @.session"));
+    fails(1, "--factor", with_scratch("generate " TOY " x --rope yarn --prompt-cache @.pages"));
+    fails(1, "--lookup", "generate " TOY " x --cache heavy --lookup");
+    fails(3, "no-such-folder", "generate " TOY " x -n 1 --prompt-cache build/no-such-folder/pages");
+}
+
 /* Where what comes will be garbage, a word; and an error names the option that it comes from. */
 static void test_words(void)
 {
@@ -339,7 +389,7 @@ static void test_chat(void)
 int main(int argc, char **argv)
 {
     static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged",
-                                            "json", "in", "chat.gguf" };
+                                            "json", "in", "chat.gguf", "plain", "pages" };
     static char folder[150];
     char path[256];
     size_t i;
@@ -354,6 +404,7 @@ int main(int argc, char **argv)
     test_usage();
     test_files();
     test_sessions();
+    test_faster();
     test_words();
     test_runs();
     test_chat();

@@ -77,7 +77,8 @@ int64_t lookup_draft(const lookup *l, int32_t *draft, int64_t most)
         if (n > longest) longest = n, best = at;
     }
     if (!best) return 0;
-    n = l->n - 1 - best < most ? l->n - 1 - best : most;
+    n = l->n - 1 - best < longest ? l->n - 1 - best : longest;
+    if (n > most) n = most;
     memcpy(draft, l->tokens + best + 1, (size_t)n * sizeof *draft);
     return n;
 }

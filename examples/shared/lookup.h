@@ -17,7 +17,7 @@ typedef struct lookup {
 int  lookup_add(lookup *l, const int32_t *tokens, int64_t n);
 void lookup_free(lookup *l);
 
-/* Writes up to `most` tokens that may come next, after the longest match of the text's end; returns
-   how many, 0 if its last two tokens are new. */
+/* Writes up to `most` tokens that may come next, after the longest match of the text's end, and no
+   more than have matched; returns how many, 0 if its last two tokens are new. */
 int64_t lookup_draft(const lookup *l, int32_t *draft, int64_t most);
 #endif

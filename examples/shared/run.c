@@ -361,6 +361,13 @@ static void describe(const run *r, char lines[N_LINES][LINE])
              lctx_type_name((lctx_type)d.k_type), lctx_type_name((lctx_type)d.v_type));
 }
 
+void run_label(const run *r, char label[RUN_LABEL])
+{
+    char lines[N_LINES][LINE];
+    describe(r, lines);
+    snprintf(label, RUN_LABEL, "%s\n%s\n%s\n%s\n", lines[0], lines[1], lines[2], lines[3]);
+}
+
 void run_save(const run *r, const lctx_session *s, const char *path)
 {
     char *part = run_alloc((int64_t)strlen(path) + 5, 1), lines[N_LINES][LINE];

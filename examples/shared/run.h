@@ -92,6 +92,10 @@ void run_check(lctx_status status, const char *what);          /* fails if it is
                                                                   names the option at fault */
 void *run_alloc(int64_t n, size_t size);                       /* never null */
 
+/* What a session is of, in lines of text: model, RoPE and cache. */
+enum { RUN_LABEL = 1024 };
+void run_label(const run *r, char label[RUN_LABEL]);
+
 /* A session to a file, written beside an older one of that name and replacing it only when all is
    there; and back. Lines of text before the session tell its model, RoPE and cache: one made with
    others is refused by what differs. */
