@@ -1340,7 +1340,7 @@ typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies 
 #endif
 #ifdef __GNUC__
 #  define LCTX__INLINE static inline __attribute__((always_inline, unused))
-#  define LCTX__ENTRY  static __attribute__((noinline))    /* what the table points at */
+#  define LCTX__ENTRY  static __attribute__((noinline))    /* what a table or many point at */
 #  define LCTX__COLD   static __attribute__((noinline, cold))    /* out of the way */
 #  ifdef __wasm__    /* knows no such thing; its loops would stay, empty */
 #    define LCTX__FETCH(p, near) ((void)(p))
@@ -1425,6 +1425,11 @@ LCTX__COLD lctx_status lctx__refuse(lctx__site at, lctx_status st, const char *f
 {
     return lctx__refuse_element(at, st, field, -1);
 }
+/* The same; many checks do so. */
+LCTX__COLD lctx_status lctx__refuse_in(const lctx__site *at, lctx_status st, const char *field)
+{
+    return lctx__refuse_element(*at, st, field, -1);
+}
 /* How a call stands, with the argument at fault or null. */
 static lctx_status lctx__tell(lctx_refusal *to, lctx_status st, const char *argument)
 {
@@ -1437,7 +1442,7 @@ static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
 }
 
 /* What a check wants of a field of the struct at `at`; where it is not so, the check ends. */
-#define LCTX__NOT(bad, field, st) do { if (bad) return lctx__refuse(at, st, field); } while (0)
+#define LCTX__NOT(bad, field, st) do { if (bad) return lctx__refuse_in(&at, st, field); } while (0)
 #define LCTX__IS(field, ok, e)          LCTX__NOT(!(ok), #field, LCTX_E_##e)
 #define LCTX__FROM(s, field, least, e)  LCTX__NOT((s)->field < (least), #field, LCTX_E_##e)
 #define LCTX__IN(s, field, least, most, e) \
@@ -1519,7 +1524,7 @@ static int64_t lctx__clip(int64_t a, int64_t top) { return a < 0 ? 0 : a > top ?
 /* ---- memory: carving a caller's buffer, and the allocator. What carves also measures: from null
    it takes no memory, and `used` is what it would have taken, or LCTX__HUGE. */
 typedef struct lctx__carver { char *base; int64_t used; } lctx__carver;
-static void *lctx__carve(lctx__carver *r, int64_t n, int64_t size)
+LCTX__ENTRY void *lctx__carve(lctx__carver *r, int64_t n, int64_t size)
 {
     void *p = r->base ? r->base + r->used : NULL;
     r->used = lctx__add(r->used, lctx__round_up(lctx__mul(n, size), LCTX__ALIGN));
@@ -2981,7 +2986,7 @@ static int64_t lctx__key_bytes(int type, int64_t d)
     return codes + (type == LCTX_I8 ? LCTX_TILE * 4 : 0);
 }
 /* Its values: a scale or a word a token. */
-static int64_t lctx__value_bytes(int type, int64_t d)
+LCTX__ENTRY int64_t lctx__value_bytes(int type, int64_t d)
 {
     const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_v(d));
     return codes + (type == LCTX_I8 || type == LCTX_I4 ? LCTX_TILE * 4 : 0);
@@ -4296,11 +4301,11 @@ static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, in
 static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, int64_t first,
                               int64_t n)
 {
-    const int plain = s->v_type == LCTX_F32 || s->v_type == LCTX_F16;
+    const int plain = s->v_type == LCTX_F32 || s->v_type == LCTX_F16;      /* as in a tile */
     w->t.v = w->v_tile, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_type = w->t.v_dot ? s->v_type : LCTX_F32;
     w->t.v_stride = w->p->d_v * lctx__esize(w->t.v_type);
-    if (plain && w->p->a.d_v == w->p->d_v && w->t.rows <= LCTX__FEW_ROWS)
+    if (plain && w->p->a.d_v == w->p->d_v && lctx__stays(w, s->v_type, 0))
         w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
     else if (w->t.v_dot) lctx__weave_dots(w, s->v_type, n, v, s->v_token);
     else lctx__pack_values(w, s->v_type, n, v, s->v_token);
@@ -7425,7 +7430,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
    Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
        vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
        vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
-       vw_split(x, p, q, four)   of x[4], words of 16 bits, the high bytes to p, the low ones to q;
+       FN(split)(x, p, q, four)  of x[4], words of 16 bits, the high bytes to p, the low ones to q;
                            each eight in the order of a word's nibbles if four
        vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
@@ -7655,16 +7660,10 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_load(p)       ((vw)_mm512_loadu_si512(p))
 #  define vw_store(p, x)   _mm512_storeu_si512(p, (__m512i)(x))
 #  define vw_set1(s)       ((vw)_mm512_set1_epi32((int)(s)))
-#  define vw_add(a, b)     ((vw)_mm512_add_epi32((__m512i)(a), (__m512i)(b)))
-#  define vw_and(a, b)     ((vw)_mm512_and_si512((__m512i)(a), (__m512i)(b)))
-#  define vw_or(a, b)      ((vw)_mm512_or_si512((__m512i)(a), (__m512i)(b)))
-#  define vw_shl(x, n)     ((vw)_mm512_slli_epi32((__m512i)(x), (unsigned)(n)))
-#  define vw_shr(x, n)     ((vw)_mm512_srli_epi32((__m512i)(x), (unsigned)(n)))
 #  define vw_bytes(p)      ((vw)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #  define vw_halves(p)     ((vw)_mm512_cvtepu16_epi32( \
                                _mm256_loadu_si256((const __m256i *)(p))))
 #  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
-#  define vw_split(x, p, q, four) FN(split)(x, p, q, four)
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
 #  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
@@ -7719,6 +7718,9 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #    define FN(f)          lctx__##f##_neondot
 #    define PLAIN(f)       lctx__##f##_neon
 #    define DOTS           (1u << LCTX_I8 | 1u << LCTX_I4)
+#    define vw_halves(p)   vw_set1(0)       /* which dot products of bf16 alone would take */
+#    define vw_put_bf16(p, x) ((void)(p), (void)(x))
+#    define vw_dot_bf16(s, a, b) (s)
 #  else
 #    define FN(f)          lctx__##f##_neon
 #  endif
@@ -7771,15 +7773,8 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_load(p)       vreinterpretq_s32_u32(FN(words)(p))
 #  define vw_store(p, x)   vst1q_s32((int32_t *)(p), x)
 #  define vw_set1(s)       vdupq_n_s32((int32_t)(s))
-#  define vw_add(a, b)     vaddq_s32(a, b)
-#  define vw_and(a, b)     vandq_s32(a, b)
-#  define vw_or(a, b)      vorrq_s32(a, b)
-#  define vw_shl(x, n)     vshlq_s32(x, vdupq_n_s32(n))
-#  define vw_shr(x, n)     vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), \
-                               vdupq_n_s32(-(n))))
 #  define vw_bytes(p)      FN(bytes)(p)
 #  define vw_float(x)      vcvtq_f32_s32(x)
-#  define vw_split(x, p, q, four) FN(split)(x, p, q, four)
 #  define vw_int(x)        vcvtnq_s32_f32(x)
 #  define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
 #  define vw_dot_value(s, a, b) vw_dot_key(s, a, b)
@@ -8045,6 +8040,40 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
     }
 }
 
+/* The register tiles: f(R, type) with both constant, chosen once per block of rows. */
+#define LCTX__BY_TYPE(type, f, R)                        \
+    switch (type) {                                      \
+    case LCTX_F32:  f(R, LCTX_F32); break;               \
+    case LCTX_F16:  f(R, LCTX_F16); break;               \
+    case LCTX_BF16: f(R, LCTX_BF16); break;              \
+    default:        f(R, LCTX_I8); break;                \
+    }
+/* The same of what unpacks tiles; of scores and of values, 4 bits for four rows at most. */
+#define LCTX__BY_TILE(type, f, R)                        \
+    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
+    else LCTX__BY_TYPE(type, f, R)
+#ifndef DOTS
+#  define LCTX__BY_KEY     LCTX__BY_TYPE
+#  define LCTX__BY_VALUE   LCTX__BY_TYPE
+#else
+#  define LCTX__BY_KEY(type, f, R)                       \
+    if ((R) <= 4 && (type) == LCTX_I4) f(R, LCTX_I4);    \
+    else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(R, LCTX_I8);  \
+    else f(R, LCTX_BF16);
+#  define LCTX__BY_VALUE(type, f, R) f(R, LCTX_BF16);
+#endif
+#define LCTX__BY_ROWS(by, n, type, f)                               \
+    if ((n) == MAX_R)               { by(type, f, MAX_R) }          \
+    else if (MAX_R > 4 && (n) == 4) { by(type, f, 4) }              \
+    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3) }              \
+    else if (MAX_R > 2 && (n) == 2) { by(type, f, 2) }              \
+    else                            { by(type, f, 1) }
+/* How many of n rows the next block takes, `most` at most. */
+LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most)
+{
+    return n >= most ? most : n >= 4 ? 4 : n;
+}
+
 /* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
 LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
@@ -8087,13 +8116,13 @@ LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, c
 LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
 {
     vw x = vw_load(p);
-    if (type == LCTX_I4) x = vw_and(e ? vw_shr(x, 4) : x, vw_set1(0x0f0f0f0f));
+    if (type == LCTX_I4) x = (e ? x >> 4 : x) & vw_set1(0x0f0f0f0f);
     return x;
 }
 /* A whole number's parts above and below `bits` bits as the bytes of 16. */
 LCTX__INLINE vw FN(parts)(vw x, const int bits)
 {
-    return bits < 8 ? vw_add(x, vw_and(x, vw_set1(-(1 << bits)))) : x;
+    return bits < 8 ? x + (x & vw_set1(-(1 << bits))) : x;
 }
 /* Queries for the tile's 4-bit keys: a dimension's step times them, rounded to whole numbers of 14
    bits in two parts; its low times them into the base. */
@@ -8128,9 +8157,9 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
                 if (at < d)
                     x[i] = vw_int(vf_mul(vf_mul(FN(row_from)(LCTX_F32, q + r * d, at, d - at),
                                                 vf_odd(range + 4 * at)), inv[r]));
-                x[i] = vw_and(FN(parts)(x[i], 7), vw_set1(0xffff));
+                x[i] = FN(parts)(x[i], 7) & vw_set1(0xffff);
             }
-            vw_split(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
+            FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
         }
 }
 /* Of 4 bits a word has even and odd nibbles (E), a query two parts (P), so that four rows fill the
@@ -8164,9 +8193,7 @@ LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, 
                             vw *sum = &s[r][p][i];
                             if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
                             else if (type == LCTX_I4) *sum = vw_dot_value(*sum, k[i], x);
-#ifdef vw_dot_bf16
                             else *sum = (vw)vw_dot_bf16((vf)*sum, k[i], x);
-#endif
                         }
                     }
             }
@@ -8191,18 +8218,16 @@ LCTX__INLINE void FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p[4]
     vw x[4];
     int i;
     LCTX__EACH(i, 4) {
-#ifdef vw_dot_bf16
         char *pairs = to + c + 2 * i * VL;
         if (t->v_type == LCTX_BF16) {
             vw_put_bf16(pairs, p[i]);
             p[i] = vf_bf16(pairs);
             continue;
         }
-#endif
         x[i] = FN(parts)(vw_int(vf_mul(p[i], vf_load(t->share + c + i * VL))), WEIGHT_BITS);
     }
-    if (t->v_type == LCTX_I4) vw_split(x, to, to + LCTX_TILE, 1);
-    else if (t->v_type == LCTX_I8) vw_split(x, to, to + LCTX_TILE, 0);
+    if (t->v_type == LCTX_I4) FN(split)(x, to, to + LCTX_TILE, 1);
+    else if (t->v_type == LCTX_I8) FN(split)(x, to, to + LCTX_TILE, 0);
 }
 
 /* What a weight of 1 is as a whole number, for each token in see: its value's scale or step over
@@ -8263,7 +8288,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
         const vf low = vf_set1(type == LCTX_I4 ? t->w_low[row + r] : 0.0f);
         LCTX__EACH(i, C) {
             float *acc = t->acc + (row + r) * t->d_v + c + i * VL;
-            vf sum = vw_float(vw_add(vw_shl(hi[r][i], WEIGHT_BITS), lo[r][i])), to = vf_load(acc);
+            vf sum = vw_float((hi[r][i] << WEIGHT_BITS) + lo[r][i]), to = vf_load(acc);
             if (type == LCTX_I4) to = vf_add(to, low);
             vf_store(acc, vf_fma(sum, scale, to));
         }
@@ -8287,15 +8312,11 @@ LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots
 {
     int64_t r, i;
     for (r = 0; r < rows; r++, q += d) {
-#ifdef vw_dot_bf16
         if (out->type == LCTX_BF16) {
             uint16_t *to = (uint16_t *)(void *)out->words + r * d;
             for (i = 0; i + VL <= d; i += VL) vw_put_bf16(to + i, vf_load(q + i));
             for (; i < d; i++) to[i] = lctx__to_bf16(q[i]);
-            continue;
-        }
-#endif
-        {
+        } else {
             int8_t *to = (int8_t *)(void *)out->words + r * d;
             int32_t sum = 0;
             out->scale[r] = lctx__i8_scale(d, q);
@@ -8317,12 +8338,9 @@ LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int
         for (c = 0; c < d; c += VL, to += VL) {
             const char *p = rows + j * stride + c * (type == LCTX_I8 ? 1 : 2);
             vw x = vw_set1(0);
-#ifdef vw_dot_bf16
-            if (type == LCTX_BF16)
-                x = vw_or(vw_halves(p), vw_shl(vw_halves(p + stride), 16));
+            if (type == LCTX_BF16) x = vw_halves(p) | vw_halves(p + stride) << 16;
             else
-#endif
-            for (e = 0; e < 4; e++) x = vw_or(x, vw_shl(vw_bytes(p + e * stride), 8 * e));
+                for (e = 0; e < 4; e++) x |= vw_bytes(p + e * stride) << 8 * e;
             vw_store(to, x);
         }
 }
@@ -8397,7 +8415,7 @@ LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
 #endif
 }
 
-#if !defined(DOTS) || defined(vw_dot_bf16)
+#if LCTX__ISA != 5     /* whose dot products are of integers alone */
 #ifdef DOTS
 /* a[R rows][C vectors from c on] += weights * values of keys j + n and the next, those in see; n is
    even, else they have been. */
@@ -8411,7 +8429,7 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const uint32_t 
     if (n % 2 || (LCTX__RARELY(both != 3) && !both)) return;
     LCTX__EACH(i, C) x[i] = FN(word_of)(type, v + (j + n) * stride + 4 * (c + i * VL), 0);
     if (LCTX__RARELY(both != 3))       /* a masked NaN times zero would be NaN */
-        for (i = 0; i < C; i++) x[i] = vw_and(x[i], vw_set1(both == 1 ? 0xffff : 0xffff0000u));
+        for (i = 0; i < C; i++) x[i] &= vw_set1(both == 1 ? 0xffff : 0xffff0000u);
     LCTX__EACH(r, R) {
         vw w = vw_set1(p[r * LCTX__WORDS + (j + n) / 2]);
         LCTX__EACH(i, C) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
@@ -8462,38 +8480,6 @@ LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, con
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) vf_store(acc + r * ld + i * VL, a[r][i]);
 }
-#endif
-
-/* The register tiles: f(R, type) with both constant, chosen once per block of rows. */
-#define LCTX__BY_TYPE(type, f, R)                        \
-    switch (type) {                                      \
-    case LCTX_F32:  f(R, LCTX_F32); break;               \
-    case LCTX_F16:  f(R, LCTX_F16); break;               \
-    case LCTX_BF16: f(R, LCTX_BF16); break;              \
-    default:        f(R, LCTX_I8); break;                \
-    }
-/* The same of what unpacks tiles; of scores and of values, 4 bits for four rows at most. */
-#define LCTX__BY_TILE(type, f, R)                        \
-    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
-    else LCTX__BY_TYPE(type, f, R)
-#ifndef DOTS
-#  define LCTX__BY_KEY     LCTX__BY_TYPE
-#  define LCTX__BY_VALUE   LCTX__BY_TYPE
-#else
-#  define LCTX__BY_KEY(type, f, R)                       \
-    if ((R) <= 4 && (type) == LCTX_I4) f(R, LCTX_I4);    \
-    else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(R, LCTX_I8);  \
-    else f(R, LCTX_BF16);
-#  define LCTX__BY_VALUE(type, f, R) f(R, LCTX_BF16);
-#endif
-#define LCTX__BY_ROWS(by, n, type, f)                               \
-    if ((n) == MAX_R)               { by(type, f, MAX_R) }          \
-    else if (MAX_R > 4 && (n) == 4) { by(type, f, 4) }              \
-    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3) }              \
-    else if (MAX_R > 2 && (n) == 2) { by(type, f, 2) }              \
-    else                            { by(type, f, 1) }
-
-#if !defined(DOTS) || defined(vw_dot_bf16)
 /* Columns from c on, too few for a register tile of rows row .. end-1: sixteen at a time. */
 LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
                                  uint64_t see)
@@ -8523,11 +8509,6 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     if (C * VL > 16 && c < t->d_v) FN(values_rest)(t, row, row + R, c, see);
 }
 #endif
-/* How many of n rows the next block takes, `most` at most. */
-LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most)
-{
-    return n >= most ? most : n >= 4 ? 4 : n;
-}
 
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
@@ -8568,7 +8549,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     }
 #endif
 #define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
-#if !defined(DOTS) || defined(vw_dot_bf16)
+#if LCTX__ISA != 5     /* whose dot products are of integers alone */
     for (; row < end; row += n) {
         n = FN(block)(end - row, MAX_R);
         LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, LCTX__CALL)
@@ -9205,15 +9186,9 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_load
 #undef vw_store
 #undef vw_set1
-#undef vw_add
-#undef vw_and
-#undef vw_or
-#undef vw_shl
-#undef vw_shr
 #undef vw_bytes
 #undef vw_halves
 #undef vw_float
-#undef vw_split
 #undef vw_int
 #undef vw_put_bf16
 #undef vw_dot_bf16
