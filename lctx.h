@@ -1379,6 +1379,7 @@ enum {
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
+    LCTX__INT_TOKENS = 64, LCTX__UNITS = 4,      /* the same of integers, columns by 256 */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
@@ -2111,6 +2112,14 @@ static float lctx__half_power(uint32_t e)
 {
     return lctx__float(e < 2 ? 0x200000u << e : (e - 1) << 23);
 }
+LCTX__INLINE uint64_t lctx__load16(const void *p) { uint16_t x; memcpy(&x, p, 2); return x; }
+LCTX__INLINE uint64_t lctx__load64(const void *p) { uint64_t x; memcpy(&x, p, 8); return x; }
+/* Bytes 0, 2, 4 and 6. */
+LCTX__INLINE uint64_t lctx__even_bytes(uint64_t x)
+{
+    x &= 0x00ff00ff00ff00ffu, x = (x | x >> 8) & 0x0000ffff0000ffffu;
+    return (x | x >> 16) & 0xffffffffu;
+}
 static const int8_t lctx__e2m1[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
 
 /* A block of 32. */
@@ -2262,6 +2271,14 @@ typedef struct lctx__turn {
     int64_t x_head, out_head;        /* bytes */
 } lctx__turn;
 
+/* 256 neighbours of a row, or of a token's activations, as bytes: number i of run s of 16 stands in
+   byte i % 4 of word i / 4, of which lane s % VL of a vector is one (see FN(unblock)). Of weights,
+   weight = code * a + b; of activations, value = code * a, and b is the sum of the run's. */
+typedef struct lctx__runs {
+    int8_t code[256];
+    float  a[16], b[16];
+} lctx__runs;
+
 /* y[n][ldy] rows row0 .. row1-1 of W x. x is [n][ldx], ldx a multiple of 16, zero beyond cols. Rows
    of W are packed. */
 typedef struct lctx__product {
@@ -2272,6 +2289,8 @@ typedef struct lctx__product {
     int64_t n, cols, ldx, ldy, row0, row1, step;     /* step: rows a task */
     int type, add;                   /* add: y += W x */
     const struct lctx__group *groups;
+    lctx__runs *rounded;             /* null, or x as [cols / 256, rounded up][n_rounded] */
+    int64_t n_rounded;
 } lctx__product;
 
 /* Rows at .. at+n-1 of x, and of y, go through matrix number `which` of those behind w. */
@@ -2300,6 +2319,8 @@ typedef struct lctx__ops {
     void (*activate)(int kind, int64_t n, const float *gate, const float *up, float *out);
     void (*tanh)(int64_t n, float cap, float *x);                     /* x = cap tanh(x / cap) */
     void (*product)(const lctx__product *);
+    void (*round)(const lctx__product *, int64_t tok);                /* null: no integers */
+    void (*product_ints)(const lctx__product *);
 #endif
 } lctx__ops;
 
@@ -6363,6 +6384,7 @@ struct lctx_session {
     int64_t        n;            /* tokens fed */
     char          *work;         /* activations, as lctx__acts carves them */
     int64_t        work_bytes;
+    lctx__runs    *rounded;      /* activations of a product, in there; null where it is precise */
     char          *scratch;      /* attention's */
     int64_t        scratch_bytes;
 };
@@ -6382,6 +6404,7 @@ typedef struct lctx__acts {
     float *in, *out;             /* [LCTX__FFN_TOKENS][ld_x] of experts */
     float *vec;                  /* [widest] a norm or bias that is not stored as f32 */
     int64_t *pos;                /* [chunk] far positions */
+    lctx__runs *rounded;         /* of chunk rows of x, or of as many as the FFN takes of d_ff */
 } lctx__acts;
 enum { LCTX__FFN_TOKENS = 64 };
 
@@ -6534,13 +6557,15 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
     const int64_t n = s->d.chunk;
-    int64_t d_ff, n_expert, pairs;
+    int64_t d_ff, n_expert, pairs, runs;
     lctx__carver r = lctx__carver_of(at);
     lctx__widest(m, &d_ff, &n_expert), pairs = n_expert ? LCTX__FFN_TOKENS : 0;
     a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(d_ff, 16);
     a->ld_e = lctx__round_up(n_expert, 16);
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
+    runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, a->ld_q) + 255) / 256),
+                     lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
     a->x = (float *)lctx__carve(&r, n, a->ld_x * 4);
     a->h = (float *)lctx__carve(&r, n, a->ld_x * 4);
     a->q = (float *)lctx__carve(&r, n, a->ld_q * 4);
@@ -6559,6 +6584,7 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     a->vec = (float *)lctx__carve(&r, lctx__max(1, n_expert),
                                   4 * lctx__max(a->ld_f, lctx__max(a->ld_x, a->ld_q)));
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
+    a->rounded = (lctx__runs *)lctx__carve(&r, s->d.precise ? 0 : runs, (int64_t)sizeof *a->rounded);
     return r.used;
 }
 
@@ -6603,6 +6629,7 @@ static lctx_session *lctx__session_new(const lctx_session *like)
     s->work_bytes = lctx__acts_carve(s, NULL, &acts);
     s->cache = lctx__caches_fork(like);
     if (s->cache) s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
+    if (s->work) lctx__acts_carve(s, s->work, &acts), s->rounded = s->d.precise ? NULL : acts.rounded;
     if (s->work) return s;
     lctx_session_free(s);
     return NULL;
@@ -6698,7 +6725,13 @@ static void lctx__product_task(void *arg, int64_t i, int32_t thread)
     if (p.bias) p.bias += before;
     p.n = g->n, p.x += g->at * p.ldx, p.y += g->at * p.ldy;
     p.row0 = i % blocks * p.step, p.row1 = lctx__min(p.row0 + p.step, rows);
-    lctx__use()->product(&p);
+    if (!p.rounded) lctx__use()->product(&p);
+    else p.rounded += g->at, lctx__use()->product_ints(&p);
+}
+static void lctx__round_task(void *arg, int64_t i, int32_t thread)
+{
+    (void)thread;
+    lctx__use()->round((const lctx__product *)arg, i);
 }
 
 /* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Rows of W
@@ -6713,6 +6746,8 @@ static void lctx__matmul_groups(const lctx_session *s, const lctx_tensor *w, int
     p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
     p.bias = bias, p.x = x, p.y = y, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
     p.row0 = 0, p.row1 = rows, p.add = add, p.groups = groups;
+    p.rounded = lctx__in_blocks(p.type) && lctx__use()->round ? s->rounded : NULL, p.n_rounded = n;
+    if (p.rounded) lctx__for(&s->par, lctx__mul(cols, n), n, lctx__round_task, &p);
     p.step = n < LCTX__TOKENS ? 32 : lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, 128);
     p.step = lctx__max(p.step, 32);
     lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)),
@@ -7435,7 +7470,14 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
-       vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights or 4-bit codes a, int8 b */
+       vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights or codes a of at most 63, int8 b
+   Where weights in blocks are multiplied as integers (INT_ROWS at a time), these two as well, and,
+   of the 16 / VL groups of 16 bytes by which they are taken, four to a vector of 16 words:
+       vw_pieces(p, a, b, g)  group g of 16 bytes at p, p + a, p + b, p + a + b; a is 16 or 0
+       vf_from_bytes/halves(lo, hi, g)  of 16 bytes lo, hi; of 16 halves lo, lo, hi, hi
+       vw_shrs(x, n)       each word by its own count
+       vw_table(t, x)      t[each byte of x]
+       vw_put_bytes(p, x)  VL floats to int8, to nearest even */
 #if LCTX__SETS >> LCTX__ISA & 1
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
@@ -7552,6 +7594,37 @@ LCTX__INLINE float FN(round)(float x)
                                _mm256_srlv_epi32(_mm256_loadu_si256((const __m256i *)(p)), \
                                _mm256_set1_epi32(4 * (n))), _mm256_set1_epi32(15))), s, b)
 #  define vf_put_f16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(x, 0))
+#  define INT_ROWS         2
+#  define vw               __m256i
+#  define vw_load(p)       _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#  define vw_store(p, x)   _mm256_storeu_si256((__m256i *)(void *)(p), x)
+#  define vw_set1(s)       _mm256_set1_epi32((int)(s))
+#  define vw_and(a, b)     _mm256_and_si256(a, b)
+#  define vw_or(a, b)      _mm256_or_si256(a, b)
+#  define vw_shl(x, n)     _mm256_slli_epi32(x, n)
+#  define vw_shr(x, n)     _mm256_srli_epi32(x, n)
+#  define vw_shrs(x, n)    _mm256_srlv_epi32(x, n)
+#  define vw_float(x)      _mm256_cvtepi32_ps(x)
+#  define vw_pieces(p, a, b, g) ((a) != 0 ? vw_load((p) + (g) * (b)) : _mm256_broadcastsi128_si256( \
+                               _mm_loadu_si128((const __m128i *)(const void *)((p) + (g) * (b)))))
+#  define vw_table(t, x)   _mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
+                               _mm_loadu_si128((const __m128i *)(const void *)(t))), x)
+#  define vw_put_bytes(p, x) FN(put_bytes)(p, _mm256_cvtps_epi32(x))
+#  define vf_from_bytes(lo, hi, g) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32( \
+                               _mm_set1_epi64x((int64_t)((g) ? (hi) : (lo)))))
+#  define vf_from_halves(lo, hi, g) _mm256_cvtph_ps(_mm_set1_epi64x((int64_t)((g) ? (hi) : (lo))))
+#  define vw_dot_value(s, a, b) _mm256_add_epi32(s, _mm256_madd_epi16( \
+                               _mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))
+#  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8(a), _mm256_sign_epi8(b, a))
+#  define KEY_START        0
+LCTX__INLINE void FN(put_bytes)(int8_t *p, __m256i x)
+{
+    const __m256i order = _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12,
+                                           0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+    x = _mm256_shuffle_epi8(x, order);
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(x),
+                                                              _mm256_extracti128_si256(x, 1)));
+}
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
     const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -7666,13 +7739,45 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
-#  define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
+#  define INT_ROWS         4
+#  define vw_shrs(x, n)    ((vw)_mm512_srlv_epi32((__m512i)(x), (__m512i)(n)))
+#  define vw_pieces(p, a, b, g) FN(pieces)(p, a, b)
+#  define vw_table(t, x)   ((vw)_mm512_shuffle_epi8(_mm512_broadcast_i32x4( \
+                               _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m512i)(x)))
+#  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(void *)(p), \
+                               _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)))
+#  define vf_from_bytes(lo, hi, g) ((void)(g), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32( \
+                               _mm_set_epi64x((int64_t)(hi), (int64_t)(lo)))))
+#  define vf_from_halves(lo, hi, g) ((void)(g), _mm512_cvtph_ps(_mm256_permute4x64_epi64( \
+                               _mm256_castsi128_si256(_mm_set_epi64x((int64_t)(hi), \
+                               (int64_t)(lo))), 0x50)))
+#  if LCTX__ISA == 3
+#    define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
                                _mm512_xor_si512((__m512i)(a), _mm512_set1_epi8(-128)), \
                                (__m512i)(b)))
-#  define vw_dot_value(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), (__m512i)(a), \
+#    define vw_dot_value(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), (__m512i)(a), \
                                (__m512i)(b)))
-#  define KEY_START        (-128)
+#    define KEY_START      (-128)
+#  else
+#    define vw_dot_value(s, a, b) ((vw)_mm512_add_epi32((__m512i)(s), _mm512_madd_epi16( \
+                               _mm512_maddubs_epi16((__m512i)(a), (__m512i)(b)), \
+                               _mm512_set1_epi16(1))))
+#    define vw_dot_key(s, a, b) vw_dot_value(s, _mm512_abs_epi8((__m512i)(a)), \
+                               _mm512_mask_sub_epi8((__m512i)(b), _mm512_movepi8_mask( \
+                               (__m512i)(a)), _mm512_setzero_si512(), (__m512i)(b)))
+#    define KEY_START      0
+#  endif
 #  define WEIGHT_BITS      8
+LCTX__INLINE vw FN(pieces)(const char *p, const int64_t a, const int64_t b)
+{
+    const __m128i *const x = (const __m128i *)(const void *)p;
+    const __m128i *const y = (const __m128i *)(const void *)(p + b);
+    if (a)
+        return (vw)_mm512_inserti64x4(_mm512_castsi256_si512(
+            _mm256_loadu_si256((const __m256i *)x)), _mm256_loadu_si256((const __m256i *)y), 1);
+    return (vw)_mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(_mm_loadu_si128(x)), 0xff00,
+                                           _mm_loadu_si128(y));
+}
 LCTX__INLINE vf FN(stack)(const char *const *r, int64_t at)
 {
     __m512 x = _mm512_castps128_ps512(_mm_loadu_ps((const float *)(const void *)(r[0] + at)));
@@ -7776,7 +7881,20 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_bytes(p)      FN(bytes)(p)
 #  define vw_float(x)      vcvtq_f32_s32(x)
 #  define vw_int(x)        vcvtnq_s32_f32(x)
-#  define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+#  define INT_ROWS         4
+#  define vw_shrs(x, n)    vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), vnegq_s32(n)))
+#  define vw_pieces(p, a, b, g) vw_load((p) + ((g) & 1) * (a) + ((g) >> 1) * (b))
+#  define vw_table(t, x)   vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(t), vreinterpretq_u8_s32(x)))
+#  define vw_put_bytes(p, x) FN(put_bytes)(p, vcvtnq_s32_f32(x))
+#  define vf_from_bytes(lo, hi, g) vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8( \
+                               vcreate_u8(((g) < 2 ? (lo) : (hi)) >> 32 * ((g) & 1))))))
+#  define vf_from_halves(lo, hi, g) vcvt_f32_f16(vreinterpret_f16_u64( \
+                               vcreate_u64((g) < 2 ? (lo) : (hi))))
+#  if LCTX__ISA == 5
+#    define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+#  else
+#    define vw_dot_key(s, a, b) FN(dot)(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+#  endif
 #  define vw_dot_value(s, a, b) vw_dot_key(s, a, b)
 #  define KEY_START        0
 #  define WEIGHT_BITS      7
@@ -7796,6 +7914,18 @@ LCTX__INLINE vf FN(i8)(const int8_t *p)
     memcpy(&word, p, 4);
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(
         vreinterpret_s8_s32(vdup_n_s32(word))))));
+}
+LCTX__INLINE int32x4_t FN(dot)(int32x4_t s, int8x16_t a, int8x16_t b)
+{
+    return vpadalq_s16(s, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)),
+                                     vmull_high_s8(a, b)));
+}
+LCTX__INLINE void FN(put_bytes)(int8_t *p, int32x4_t x)
+{
+    const int16x4_t h = vmovn_s32(x);
+    const int32x2_t b = vreinterpret_s32_s8(vmovn_s16(vcombine_s16(h, h)));
+    const int32_t word = vget_lane_s32(b, 0);
+    memcpy(p, &word, 4);
 }
 LCTX__INLINE int32x4_t FN(bytes)(const void *p)
 {
@@ -8711,17 +8841,20 @@ LCTX__ENTRY void FN(pack)(const lctx__pack *t)
                                 : zero, size);
 }
 #else
+/* x[4] as 4x4 blocks, each transposed. */
+LCTX__INLINE void FN(transpose4)(vf x[4])
+{
+    const vf a = vf_zip1(x[0], x[1]), b = vf_zip2(x[0], x[1]);
+    const vf c = vf_zip1(x[2], x[3]), d = vf_zip2(x[2], x[3]);
+    x[0] = vf_zip1d(a, c), x[1] = vf_zip2d(a, c);
+    x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
+}
 /* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
 LCTX__INLINE void FN(transpose)(vf x[VL])
 {
     int i;
     LCTX__UNROLL
-    for (i = 0; i + 4 <= VL; i += 4) {
-        vf a = vf_zip1(x[i], x[i + 1]), b = vf_zip2(x[i], x[i + 1]);
-        vf c = vf_zip1(x[i + 2], x[i + 3]), d = vf_zip2(x[i + 2], x[i + 3]);
-        x[i] = vf_zip1d(a, c), x[i + 1] = vf_zip2d(a, c);
-        x[i + 2] = vf_zip1d(b, d), x[i + 3] = vf_zip2d(b, d);
-    }
+    for (i = 0; i + 4 <= VL; i += 4) FN(transpose4)(x + i);
     vf_lanes(x);
 }
 /* Eight halves at `at` of 2 VL rows: x[e] becomes number e of each, in each 128 bits of eight. */
@@ -9110,9 +9243,232 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
     else LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
+#ifdef INT_ROWS
+/* ---- weights in blocks, by products of integers. Run 4 L + j of 256 weights are the 16 from 128
+   (L / 2) + 32 j + 16 (L % 2) on: as types of 256 have them in pieces of 16 bytes. */
+LCTX__INLINE void FN(codes_32)(const int type, const char *p, const int g, vw w[4])
+{
+    static const int32_t odd[16] = { 0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4 };
+    static const int8_t e2m1[16] = { 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0 };
+    const int64_t skip = type == LCTX_MXFP4 ? 1 : 2, size = skip + (type == LCTX_Q8_0 ? 32 : 16);
+    int j;
+    LCTX__UNROLL
+    for (j = 0; j < 4; j++) {
+        w[j] = vw_pieces(p + skip + size * j, type == LCTX_Q8_0 ? 16 : 0, 4 * size, g);
+        if (type == LCTX_Q8_0) continue;
+        w[j] = vw_and(vw_shrs(w[j], vw_load(odd + g * VL)), vw_set1(0x0f0f0f0f));
+        if (type == LCTX_MXFP4) w[j] = vw_table(e2m1, w[j]);
+    }
+}
+LCTX__INLINE void FN(codes_256)(const int type, const char *p, const int g, vw w[4])
+{
+    static const int32_t late[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4 };
+    const char *q = p + (type == LCTX_Q6_K ? 0 : type == LCTX_Q5_K ? 48 : 16);
+    const vw low = vw_set1(0x0f0f0f0f), one = vw_set1(0x10101010), two = vw_set1(0x30303030);
+    const vw x = vw_pieces(q, 16, 64, g), y = vw_pieces(q + 32, 16, 64, g);
+    const vw x1 = vw_and(vw_shr(x, 4), low), y0 = vw_and(y, low);
+    w[0] = vw_and(x, low), w[3] = vw_and(vw_shr(y, 4), low);
+    w[1] = type == LCTX_Q6_K ? y0 : x1, w[2] = type == LCTX_Q6_K ? x1 : y0;
+    if (type == LCTX_Q5_K) {
+        const vw h = vw_shrs(vw_pieces(p + 16, 16, 0, g), vw_load(late + g * VL));
+        w[0] = vw_or(w[0], vw_and(vw_shl(h, 4), one));
+        w[1] = vw_or(w[1], vw_and(vw_shl(h, 3), one));
+        w[2] = vw_or(w[2], vw_and(vw_shl(h, 2), one));
+        w[3] = vw_or(w[3], vw_and(vw_shl(h, 1), one));
+    }
+    if (type == LCTX_Q6_K) {
+        const vw h = vw_pieces(p + 128, 16, 32, g);
+        w[0] = vw_or(w[0], vw_and(vw_shl(h, 4), two));
+        w[1] = vw_or(w[1], vw_and(vw_shl(h, 2), two));
+        w[2] = vw_or(w[2], vw_and(h, two));
+        w[3] = vw_or(w[3], vw_and(vw_shr(h, 2), two));
+    }
+}
+/* a and b of a group of runs (see lctx__runs). */
+LCTX__INLINE void FN(scales_32)(const int type, const char *p, const int g, vf *a, vf *b)
+{
+    const int64_t size = type == LCTX_Q8_0 ? 34 : type == LCTX_Q4_0 ? 18 : 17;
+    uint64_t lo = 0, hi = 0;
+    int j;
+    LCTX__UNROLL
+    for (j = 0; j < 4; j++) {
+        const char *x = p + j * size, *y = x + 4 * size;
+        const int at = type == LCTX_MXFP4 ? 8 * j : 16 * j;
+        lo |= (type == LCTX_MXFP4 ? (uint8_t)*x : lctx__load16(x)) << at;
+        hi |= (type == LCTX_MXFP4 ? (uint8_t)*y : lctx__load16(y)) << at;
+    }
+    if (type == LCTX_MXFP4) {
+        const vf e = vf_sub(vf_from_bytes(lo | lo << 32, hi | hi << 32, g), vf_set1(127.0f));
+        const vf part = vf_round(vf_mul(e, vf_set1(0.5f)));
+        *a = vf_mul(vf_scale(vf_set1(0.5f), part), vf_scale(vf_set1(1.0f), vf_sub(e, part)));
+    } else *a = vf_from_halves(lo, hi, g);
+    *b = vf_mul(*a, vf_set1(type == LCTX_MXFP4 ? -12.0f : -8.0f));
+}
+LCTX__INLINE void FN(scales_256)(const int type, const char *p, const int g, vf *a, vf *b)
+{
+    const uint64_t twice = ((uint64_t)1 << 32) + 1, halves = 0x0001000100010001u;
+    const uint64_t d = lctx__load16(p + (type == LCTX_Q6_K ? 208 : 0)) * halves;
+    const vf by = vf_from_halves(d, d, g);
+    if (type == LCTX_Q6_K) {
+        const uint64_t bias = 0x8080808080808080u;
+        const uint64_t x = lctx__load64(p + 192) ^ bias, y = lctx__load64(p + 200) ^ bias;
+        const uint64_t lo = lctx__even_bytes(x) | lctx__even_bytes(x >> 8) << 32;
+        const uint64_t hi = lctx__even_bytes(y) | lctx__even_bytes(y >> 8) << 32;
+        *a = vf_mul(vf_sub(vf_from_bytes(lo, hi, g), vf_set1(128.0f)), by);
+        *b = vf_mul(*a, vf_set1(-32.0f));
+    } else {
+        const uint64_t s = lctx__load64(p + 4), t = lctx__load64(p + 8) >> 32, six = 0x3f3f3f3f;
+        const uint64_t by_hi = (t & 0x0f0f0f0f) | (s >> 2 & 0x30303030);
+        const uint64_t less_hi = (t >> 4 & 0x0f0f0f0f) | (s >> 34 & 0x30303030);
+        const uint64_t e = lctx__load16(p + 2) * halves;
+        *a = vf_mul(vf_from_bytes((s & six) * twice, by_hi * twice, g), by);
+        *b = vf_mul(vf_from_bytes((s >> 32 & six) * twice, less_hi * twice, g),
+                    vf_sub(vf_set1(0.0f), vf_from_halves(e, e, g)));
+    }
+}
+/* n times 256 weights. */
+LCTX__INLINE void FN(unblock)(const int type, const char *p, int64_t n, lctx__runs *out)
+{
+    const int64_t bytes = lctx__row_bytes(type, 256);
+    const int small = type == LCTX_Q8_0 || type == LCTX_Q4_0 || type == LCTX_MXFP4;
+    int64_t i;
+    int g, j;
+    for (; n > 0; n--, p += bytes, out++) {
+        for (i = 0; i < bytes; i += 64) LCTX__FETCH(p + LCTX__AHEAD + i, 1);
+        for (g = 0; g < 16 / VL; g++) {
+            vf a, b, x[4];
+            vw w[4];
+            if (small) FN(codes_32)(type, p, g, w), FN(scales_32)(type, p, g, &a, &b);
+            else FN(codes_256)(type, p, g, w), FN(scales_256)(type, p, g, &a, &b);
+            for (j = 0; j < 4; j++) x[j] = (vf)w[j];
+            FN(transpose4)(x);
+            for (j = 0; j < 4; j++) vw_store(out->code + 4 * VL * (4 * g + j), (vw)x[j]);
+            vf_store(out->a + g * VL, a), vf_store(out->b + g * VL, b);
+        }
+    }
+}
+/* The weights at p, so many; what is left of the last 256 is 0. */
+LCTX__ENTRY void FN(unblocks)(int type, const char *p, int64_t n, lctx__runs *out)
+{
+    char rest[8 * 34] = { 0 };
+    int64_t units;
+    for (; n > 0; n -= 256 * units, out += units) {
+        units = n / 256;
+        if (!units) memcpy(rest, p, (size_t)lctx__row_bytes(type, n)), p = rest, units = 1;
+        switch (type) {
+        case LCTX_Q8_0: FN(unblock)(LCTX_Q8_0, p, units, out); break;
+        case LCTX_Q4_0: FN(unblock)(LCTX_Q4_0, p, units, out); break;
+        case LCTX_Q4_K: FN(unblock)(LCTX_Q4_K, p, units, out); break;
+        case LCTX_Q5_K: FN(unblock)(LCTX_Q5_K, p, units, out); break;
+        case LCTX_Q6_K: FN(unblock)(LCTX_Q6_K, p, units, out); break;
+        default:        FN(unblock)(LCTX_MXFP4, p, units, out); break;
+        }
+        p += lctx__row_bytes(type, 256 * units);
+    }
+}
+
+/* A token's activations to bytes; a run with a NaN or infinity stays one. */
+LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
+{
+    const float *x = p->x + tok * p->ldx;
+    lctx__runs *out = p->rounded + tok;
+    int64_t c, run;
+    int i;
+    for (c = run = 0; c < (p->cols + 255) / 256 * 256; c += 16, x += 16, run = (run + 1) % 16) {
+        const int64_t to = run / 8 * 8 + run % 2 * 4 + run % 8 / 2;
+        vf y[16 / VL], top = vf_set1(0.0f), sum = top, none = top;
+        int8_t code[16];
+        float most, by;
+        for (i = 0; i < 16 / VL; i++) {
+            y[i] = c < p->cols ? vf_load(x + i * VL) : vf_set1(0.0f);
+            top = vf_max(vf_max(y[i], vf_sub(vf_set1(0.0f), y[i])), top);
+            none = vf_add(none, vf_sub(y[i], y[i]));
+        }
+        most = vf_hmax(top), by = most > 1e-30f ? 127.0f / most : 0.0f;
+        for (i = 0; i < 16 / VL; i++) {
+            const vf whole = vf_round(vf_mul(y[i], vf_set1(by)));
+            sum = vf_add(sum, whole);
+            vw_put_bytes(code + i * VL, whole);
+        }
+        out->a[to] = most / 127.0f + vf_hsum(none);
+        out->b[to] = out->a[to] * vf_hsum(sum);
+        for (i = 0; i < 4; i++)
+            memcpy(out->code + 4 * (to / VL * 4 * VL + i * VL + to % VL), code + 4 * i, 4);
+        if (run == 15) out += p->n_rounded;
+    }
+}
+#endif
 #endif /* LCTX_NO_MODEL */
 
 #endif /* DOTS */
+
+#if defined(INT_ROWS) && !defined(LCTX_NO_MODEL)
+/* Adds up m times 256 columns of R rows w[R][LCTX__UNITS] with n tokens x[m][ld]: sum[n][R]. Sums
+   of bytes' products are exact. */
+LCTX__INLINE void FN(sum_runs)(const lctx__runs *w, const lctx__runs *x, int64_t ld, int64_t m,
+                               int64_t n, const int R, const int type, vf *sum)
+{
+    int64_t g, t;
+    int r, j;
+    for (; m > 0; m--, w++, x += ld)
+        for (g = 0; g < 16; g += VL) {
+            vw a[INT_ROWS][4];
+            vf by[INT_ROWS], plus[INT_ROWS];
+            LCTX__UNROLL
+            for (r = 0; r < R; r++) {
+                const lctx__runs *from = w + r * LCTX__UNITS;
+                by[r] = vf_load(from->a + g), plus[r] = vf_load(from->b + g);
+                if (type == LCTX_Q8_0) plus[r] = vf_mul(by[r], vf_set1(KEY_START));
+                LCTX__UNROLL
+                for (j = 0; j < 4; j++) a[r][j] = vw_load(from->code + 16 * g + 4 * VL * j);
+            }
+            for (t = 0; t < n; t++) {
+                const vf step = vf_load(x[t].a + g), all = vf_load(x[t].b + g);
+                LCTX__UNROLL
+                for (r = 0; r < R; r++) {
+                    vf *to = &sum[t * R + r];
+                    vw s = vw_set1(0);
+                    LCTX__UNROLL
+                    for (j = 0; j < 4; j++) {
+                        const vw b = vw_load(x[t].code + 16 * g + 4 * VL * j);
+                        if (type == LCTX_Q8_0) s = vw_dot_key(s, a[r][j], b);
+                        else s = vw_dot_value(s, a[r][j], b);
+                    }
+                    *to = vf_fma(plus[r], all, vf_fma(vf_mul(by[r], step), vw_float(s), *to));
+                }
+            }
+        }
+}
+/* Some rows and tokens at a time, as FN(product). */
+LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
+{
+    const int64_t stride = lctx__row_bytes(p->type, p->cols), step = 256 * LCTX__UNITS;
+    vf sum[LCTX__INT_TOKENS * INT_ROWS];
+    vf space[INT_ROWS * LCTX__UNITS * (sizeof(lctx__runs) / sizeof(vf))];    /* aligned */
+    lctx__runs *w = (lctx__runs *)(void *)space;
+    int64_t t, row, rows, n, c, m, r;
+    for (t = 0; t < p->n; t += n)
+        for (n = lctx__min(p->n - t, LCTX__INT_TOKENS), row = p->row0; row < p->row1; row += rows) {
+            rows = n >= 4 && p->row1 - row >= INT_ROWS ? INT_ROWS : 1;
+            for (r = 0; r < n * rows; r++) sum[r] = vf_set1(0.0f);
+            for (c = 0; c < p->cols; c += step) {
+                const lctx__runs *x = p->rounded + c / 256 * p->n_rounded + t;
+                const char *from = (const char *)p->w + row * stride + lctx__row_bytes(p->type, c);
+                m = lctx__min(p->cols - c, step);
+                for (r = 0; r < rows; r++, from += stride)
+                    PLAIN(unblocks)(p->type, from, m, w + r * LCTX__UNITS);
+                m = (m + 255) / 256;
+#define LCTX__CALL(R, T) FN(sum_runs)(w, x, p->n_rounded, m, n, R, T, sum)
+                if (p->type == LCTX_Q8_0 && rows > 1) LCTX__CALL(INT_ROWS, LCTX_Q8_0);
+                else if (p->type == LCTX_Q8_0) LCTX__CALL(1, LCTX_Q8_0);
+                else if (rows > 1) LCTX__CALL(INT_ROWS, LCTX_Q4_0);
+                else LCTX__CALL(1, LCTX_Q4_0);
+#undef LCTX__CALL
+            }
+            for (r = 0; r < n; r++) PLAIN(summed)(p, row, rows, t + r, sum + r * rows);
+        }
+}
+#endif
 
 static const lctx__ops FN(ops) = {
     FN(tile), FN(mass), PLAIN(fold), PLAIN(finish), PLAIN(blend), PLAIN(bound),
@@ -9124,7 +9480,12 @@ static const lctx__ops FN(ops) = {
     PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
     PLAIN(turn), PLAIN(spin),
 #ifndef LCTX_NO_MODEL
-    PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product)
+    PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product),
+#  ifdef INT_ROWS
+    PLAIN(round_row), FN(product_ints)
+#  else
+    NULL, NULL
+#  endif
 #endif
 };
 static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
@@ -9194,6 +9555,13 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_dot_bf16
 #undef vw_dot_key
 #undef vw_dot_value
+#undef vw_shrs
+#undef vw_pieces
+#undef vw_table
+#undef vw_put_bytes
+#undef vf_from_bytes
+#undef vf_from_halves
+#undef INT_ROWS
 #undef KEY_START
 #undef WEIGHT_BITS
 #undef DOTS
