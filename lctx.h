@@ -2159,6 +2159,20 @@ static void lctx__codes_6(const uint8_t *b, int r, lctx__codes *c)
     for (i = 0; i < 32; i++)
         c->code[i] = (int8_t)(((q[i] >> low & 15) | (high[i] >> bits & 3) << 4) - 32);
 }
+/* The last n < 256 weights of a row as the first of 256, the others 0: rest[8 * 34]. */
+static const char *lctx__rest_of(int type, const char *p, int64_t n, char *rest)
+{
+    memset(rest, 0, 8 * 34);
+    memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
+    return rest;
+}
+/* Asks for memory as far ahead as 256 weights go. */
+LCTX__INLINE void lctx__ask_block(const int type, const char *p)
+{
+    const int64_t n = lctx__row_bytes(type, 256);
+    int64_t i;
+    for (i = 0; i < n; i += 64) LCTX__FETCH(p + LCTX__AHEAD + i, 1);
+}
 /* Those of the 32 weights of a row from number i on. */
 static void lctx__codes_at(int type, const void *row, int64_t i, lctx__codes *c)
 {
@@ -7476,8 +7490,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        vw_pieces(p, a, b, g)  group g of 16 bytes at p, p + a, p + b, p + a + b; a is 16 or 0
        vf_from_bytes/halves(lo, hi, g)  of 16 bytes lo, hi; of 16 halves lo, lo, hi, hi
        vw_shrs(x, n)       each word by its own count
-       vw_table(t, x)      t[each byte of x]
-       vw_put_bytes(p, x)  VL floats to int8, to nearest even */
+       vw_table(t, x)      t[each byte of x] */
 #if LCTX__SETS >> LCTX__ISA & 1
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
@@ -7609,7 +7622,7 @@ LCTX__INLINE float FN(round)(float x)
                                _mm_loadu_si128((const __m128i *)(const void *)((p) + (g) * (b)))))
 #  define vw_table(t, x)   _mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), x)
-#  define vw_put_bytes(p, x) FN(put_bytes)(p, _mm256_cvtps_epi32(x))
+#  define vw_int(x)        _mm256_cvtps_epi32(x)
 #  define vf_from_bytes(lo, hi, g) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32( \
                                _mm_set1_epi64x((int64_t)((g) ? (hi) : (lo)))))
 #  define vf_from_halves(lo, hi, g) _mm256_cvtph_ps(_mm_set1_epi64x((int64_t)((g) ? (hi) : (lo))))
@@ -7617,14 +7630,6 @@ LCTX__INLINE float FN(round)(float x)
                                _mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))
 #  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8(a), _mm256_sign_epi8(b, a))
 #  define KEY_START        0
-LCTX__INLINE void FN(put_bytes)(int8_t *p, __m256i x)
-{
-    const __m256i order = _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12,
-                                           0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
-    x = _mm256_shuffle_epi8(x, order);
-    _mm_storel_epi64((__m128i *)(void *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(x),
-                                                              _mm256_extracti128_si256(x, 1)));
-}
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
     const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -7744,8 +7749,6 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_pieces(p, a, b, g) FN(pieces)(p, a, b)
 #  define vw_table(t, x)   ((vw)_mm512_shuffle_epi8(_mm512_broadcast_i32x4( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m512i)(x)))
-#  define vw_put_bytes(p, x) _mm_storeu_si128((__m128i *)(void *)(p), \
-                               _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)))
 #  define vf_from_bytes(lo, hi, g) ((void)(g), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32( \
                                _mm_set_epi64x((int64_t)(hi), (int64_t)(lo)))))
 #  define vf_from_halves(lo, hi, g) ((void)(g), _mm512_cvtph_ps(_mm256_permute4x64_epi64( \
@@ -7885,7 +7888,6 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_shrs(x, n)    vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), vnegq_s32(n)))
 #  define vw_pieces(p, a, b, g) vw_load((p) + ((g) & 1) * (a) + ((g) >> 1) * (b))
 #  define vw_table(t, x)   vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(t), vreinterpretq_u8_s32(x)))
-#  define vw_put_bytes(p, x) FN(put_bytes)(p, vcvtnq_s32_f32(x))
 #  define vf_from_bytes(lo, hi, g) vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8( \
                                vcreate_u8(((g) < 2 ? (lo) : (hi)) >> 32 * ((g) & 1))))))
 #  define vf_from_halves(lo, hi, g) vcvt_f32_f16(vreinterpret_f16_u64( \
@@ -7919,13 +7921,6 @@ LCTX__INLINE int32x4_t FN(dot)(int32x4_t s, int8x16_t a, int8x16_t b)
 {
     return vpadalq_s16(s, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)),
                                      vmull_high_s8(a, b)));
-}
-LCTX__INLINE void FN(put_bytes)(int8_t *p, int32x4_t x)
-{
-    const int16x4_t h = vmovn_s32(x);
-    const int32x2_t b = vreinterpret_s32_s8(vmovn_s16(vcombine_s16(h, h)));
-    const int32_t word = vget_lane_s32(b, 0);
-    memcpy(p, &word, 4);
 }
 LCTX__INLINE int32x4_t FN(bytes)(const void *p)
 {
@@ -8158,6 +8153,16 @@ LCTX__INLINE vf FN(row_from)(const int type, const void *p, int64_t i, int64_t n
     return n >= VL ? FN(row)(type, p, i) : FN(row_end)(type, p, i, n);
 }
 
+#if VL > 1
+/* x[4] as 4x4 blocks, each transposed. */
+LCTX__INLINE void FN(transpose4)(vf x[4])
+{
+    const vf a = vf_zip1(x[0], x[1]), b = vf_zip2(x[0], x[1]);
+    const vf c = vf_zip1(x[2], x[3]), d = vf_zip2(x[2], x[3]);
+    x[0] = vf_zip1d(a, c), x[1] = vf_zip2d(a, c);
+    x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
+}
+#endif
 /* Asks for the next lines of what is read soon; at its end for the last one again. Inline: a call
    would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
@@ -8841,14 +8846,6 @@ LCTX__ENTRY void FN(pack)(const lctx__pack *t)
                                 : zero, size);
 }
 #else
-/* x[4] as 4x4 blocks, each transposed. */
-LCTX__INLINE void FN(transpose4)(vf x[4])
-{
-    const vf a = vf_zip1(x[0], x[1]), b = vf_zip2(x[0], x[1]);
-    const vf c = vf_zip1(x[2], x[3]), d = vf_zip2(x[2], x[3]);
-    x[0] = vf_zip1d(a, c), x[1] = vf_zip2d(a, c);
-    x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
-}
 /* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
 LCTX__INLINE void FN(transpose)(vf x[VL])
 {
@@ -9243,7 +9240,20 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
     else LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
 #undef LCTX__CALL
 }
-#ifdef INT_ROWS
+#endif /* LCTX_NO_MODEL */
+
+#endif /* DOTS */
+
+#if defined(INT_ROWS) && !defined(LCTX_NO_MODEL)
+#  define LCTX__BY_BLOCKS(type, f)                       \
+    switch (type) {                                      \
+    case LCTX_Q8_0: f(LCTX_Q8_0); break;                 \
+    case LCTX_Q4_0: f(LCTX_Q4_0); break;                 \
+    case LCTX_Q4_K: f(LCTX_Q4_K); break;                 \
+    case LCTX_Q5_K: f(LCTX_Q5_K); break;                 \
+    case LCTX_Q6_K: f(LCTX_Q6_K); break;                 \
+    default:        f(LCTX_MXFP4); break;                \
+    }
 /* ---- weights in blocks, by products of integers. Run 4 L + j of 256 weights are the 16 from 128
    (L / 2) + 32 j + 16 (L % 2) on: as types of 256 have them in pieces of 16 bytes. */
 LCTX__INLINE void FN(codes_32)(const int type, const char *p, const int g, vw w[4])
@@ -9291,11 +9301,11 @@ LCTX__INLINE void FN(scales_32)(const int type, const char *p, const int g, vf *
     uint64_t lo = 0, hi = 0;
     int j;
     LCTX__UNROLL
-    for (j = 0; j < 4; j++) {
+    for (j = 3; j >= 0; j--) {
         const char *x = p + j * size, *y = x + 4 * size;
-        const int at = type == LCTX_MXFP4 ? 8 * j : 16 * j;
-        lo |= (type == LCTX_MXFP4 ? (uint8_t)*x : lctx__load16(x)) << at;
-        hi |= (type == LCTX_MXFP4 ? (uint8_t)*y : lctx__load16(y)) << at;
+        const int n = type == LCTX_MXFP4 ? 8 : 16;
+        lo = lo << n | (type == LCTX_MXFP4 ? (uint8_t)*x : lctx__load16(x));
+        hi = hi << n | (type == LCTX_MXFP4 ? (uint8_t)*y : lctx__load16(y));
     }
     if (type == LCTX_MXFP4) {
         const vf e = vf_sub(vf_from_bytes(lo | lo << 32, hi | hi << 32, g), vf_set1(127.0f));
@@ -9326,23 +9336,33 @@ LCTX__INLINE void FN(scales_256)(const int type, const char *p, const int g, vf 
                     vf_sub(vf_set1(0.0f), vf_from_halves(e, e, g)));
     }
 }
-/* n times 256 weights. */
-LCTX__INLINE void FN(unblock)(const int type, const char *p, int64_t n, lctx__runs *out)
+/* Group g of 256 weights at p. */
+LCTX__INLINE void FN(unblock)(const int type, const char *p, const int g, vw w[4], vf *a, vf *b)
 {
-    const int64_t bytes = lctx__row_bytes(type, 256);
-    const int small = type == LCTX_Q8_0 || type == LCTX_Q4_0 || type == LCTX_MXFP4;
-    int64_t i;
+    vf x[4];
+    int j;
+    if (type == LCTX_Q8_0 || type == LCTX_Q4_0 || type == LCTX_MXFP4)
+        FN(codes_32)(type, p, g, w), FN(scales_32)(type, p, g, a, b);
+    else FN(codes_256)(type, p, g, w), FN(scales_256)(type, p, g, a, b);
+    for (j = 0; j < 4; j++) x[j] = (vf)w[j];
+    FN(transpose4)(x);
+    for (j = 0; j < 4; j++) w[j] = (vw)x[j];
+}
+
+#ifndef DOTS
+/* n times 256 weights. */
+LCTX__INLINE void FN(unblocks_of)(const int type, const char *p, int64_t n, lctx__runs *out)
+{
     int g, j;
-    for (; n > 0; n--, p += bytes, out++) {
-        for (i = 0; i < bytes; i += 64) LCTX__FETCH(p + LCTX__AHEAD + i, 1);
+    for (; n > 0; n--, p += lctx__row_bytes(type, 256), out++) {
+        lctx__ask_block(type, p);
+        LCTX__UNROLL
         for (g = 0; g < 16 / VL; g++) {
-            vf a, b, x[4];
+            vf a, b;
             vw w[4];
-            if (small) FN(codes_32)(type, p, g, w), FN(scales_32)(type, p, g, &a, &b);
-            else FN(codes_256)(type, p, g, w), FN(scales_256)(type, p, g, &a, &b);
-            for (j = 0; j < 4; j++) x[j] = (vf)w[j];
-            FN(transpose4)(x);
-            for (j = 0; j < 4; j++) vw_store(out->code + 4 * VL * (4 * g + j), (vw)x[j]);
+            FN(unblock)(type, p, g, w, &a, &b);
+            LCTX__UNROLL
+            for (j = 0; j < 4; j++) vw_store(out->code + 4 * VL * (4 * g + j), w[j]);
             vf_store(out->a + g * VL, a), vf_store(out->b + g * VL, b);
         }
     }
@@ -9350,115 +9370,152 @@ LCTX__INLINE void FN(unblock)(const int type, const char *p, int64_t n, lctx__ru
 /* The weights at p, so many; what is left of the last 256 is 0. */
 LCTX__ENTRY void FN(unblocks)(int type, const char *p, int64_t n, lctx__runs *out)
 {
-    char rest[8 * 34] = { 0 };
-    int64_t units;
-    for (; n > 0; n -= 256 * units, out += units) {
-        units = n / 256;
-        if (!units) memcpy(rest, p, (size_t)lctx__row_bytes(type, n)), p = rest, units = 1;
-        switch (type) {
-        case LCTX_Q8_0: FN(unblock)(LCTX_Q8_0, p, units, out); break;
-        case LCTX_Q4_0: FN(unblock)(LCTX_Q4_0, p, units, out); break;
-        case LCTX_Q4_K: FN(unblock)(LCTX_Q4_K, p, units, out); break;
-        case LCTX_Q5_K: FN(unblock)(LCTX_Q5_K, p, units, out); break;
-        case LCTX_Q6_K: FN(unblock)(LCTX_Q6_K, p, units, out); break;
-        default:        FN(unblock)(LCTX_MXFP4, p, units, out); break;
-        }
-        p += lctx__row_bytes(type, 256 * units);
-    }
+    char rest[8 * 34];
+    int64_t units = n / 256;
+    if (!units) p = lctx__rest_of(type, p, n, rest), units = 1;
+#define LCTX__CALL(T) FN(unblocks_of)(T, p, units, out)
+    LCTX__BY_BLOCKS(type, LCTX__CALL)
+#undef LCTX__CALL
+    if (n > 256 * units)
+        FN(unblocks)(type, p + lctx__row_bytes(type, 256 * units), n % 256, out + units);
 }
 
-/* A token's activations to bytes; a run with a NaN or infinity stays one. */
+/* A token's activations to bytes, VL runs side by side; what has a NaN or infinity stays one. */
 LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
 {
+    static const float zero[16] = { 0 };
+    const vf none = vf_set1(0.0f), least = vf_set1(1e-30f), most = vf_set1(127.0f);
     const float *x = p->x + tok * p->ldx;
     lctx__runs *out = p->rounded + tok;
-    int64_t c, run;
-    int i;
-    for (c = run = 0; c < (p->cols + 255) / 256 * 256; c += 16, x += 16, run = (run + 1) % 16) {
-        const int64_t to = run / 8 * 8 + run % 2 * 4 + run % 8 / 2;
-        vf y[16 / VL], top = vf_set1(0.0f), sum = top, none = top;
-        int8_t code[16];
-        float most, by;
-        for (i = 0; i < 16 / VL; i++) {
-            y[i] = c < p->cols ? vf_load(x + i * VL) : vf_set1(0.0f);
-            top = vf_max(vf_max(y[i], vf_sub(vf_set1(0.0f), y[i])), top);
-            none = vf_add(none, vf_sub(y[i], y[i]));
+    int64_t c, run, g;
+    int i, j;
+    for (c = 0; c < p->cols; c += 256, out += p->n_rounded)
+        for (g = 0; g < 16; g += VL) {
+            vf y[16], top = none, sum = none, bad = none, by;
+            for (i = 0; i < VL; i++) {
+                run = c + (g + i) / 8 * 128 + (g + i) % 4 * 32 + (g + i) / 4 % 2 * 16;
+                for (j = 0; j < 16; j += VL) y[j + i] = vf_load((run < p->cols ? x + run : zero) + j);
+            }
+            for (j = 0; j < 16; j += VL) FN(transpose)(y + j);
+            for (i = 0; i < 16; i++) {
+                top = vf_max(vf_max(y[i], vf_sub(none, y[i])), top);
+                bad = vf_add(bad, vf_sub(y[i], y[i]));
+            }
+            by = vf_lt(least, top, vf_div(most, top), none);
+            for (i = 0; i < 16; i += 4) {
+                vw word = vw_set1(0);
+                for (j = 0; j < 4; j++) {
+                    const vf whole = vf_round(vf_mul(y[i + j], by));
+                    sum = vf_add(sum, whole);
+                    word = vw_or(word, vw_shl(vw_and(vw_int(whole), vw_set1(255)), 8 * j));
+                }
+                vw_store(out->code + 16 * g + i * VL, word);
+            }
+            top = vf_add(vf_div(top, most), bad);
+            vf_store(out->a + g, top), vf_store(out->b + g, vf_mul(top, sum));
         }
-        most = vf_hmax(top), by = most > 1e-30f ? 127.0f / most : 0.0f;
-        for (i = 0; i < 16 / VL; i++) {
-            const vf whole = vf_round(vf_mul(y[i], vf_set1(by)));
-            sum = vf_add(sum, whole);
-            vw_put_bytes(code + i * VL, whole);
-        }
-        out->a[to] = most / 127.0f + vf_hsum(none);
-        out->b[to] = out->a[to] * vf_hsum(sum);
-        for (i = 0; i < 4; i++)
-            memcpy(out->code + 4 * (to / VL * 4 * VL + i * VL + to % VL), code + 4 * i, 4);
-        if (run == 15) out += p->n_rounded;
-    }
 }
 #endif
-#endif /* LCTX_NO_MODEL */
 
-#endif /* DOTS */
-
-#if defined(INT_ROWS) && !defined(LCTX_NO_MODEL)
-/* Adds up m times 256 columns of R rows w[R][LCTX__UNITS] with n tokens x[m][ld]: sum[n][R]. Sums
-   of bytes' products are exact. */
-LCTX__INLINE void FN(sum_runs)(const lctx__runs *w, const lctx__runs *x, int64_t ld, int64_t m,
-                               int64_t n, const int R, const int type, vf *sum)
+/* sum + VL runs of weights times activations. Sums of bytes' products are exact. */
+LCTX__INLINE vf FN(sum_runs)(const int type, const vw w[4], vf a, vf b, const lctx__runs *x,
+                             int64_t g, vf sum)
+{
+    const vf all = vf_load(x->b + g * VL);
+    vw s = vw_set1(0);
+    int j;
+    LCTX__UNROLL
+    for (j = 0; j < 4; j++) {
+        const vw y = vw_load(x->code + 4 * VL * (4 * g + j));
+        if (type == LCTX_Q8_0) s = vw_dot_key(s, w[j], y);
+        else s = vw_dot_value(s, w[j], y);
+    }
+    sum = vf_fma(vf_mul(a, vf_load(x->a + g * VL)), vw_float(s), sum);
+    if (type == LCTX_Q8_0) return KEY_START ? vf_fma(vf_mul(a, vf_set1(KEY_START)), all, sum) : sum;
+    return vf_fma(b, all, sum);
+}
+/* m times 256 columns of R rows w[R][LCTX__UNITS] with n tokens x[m][ld]: sum[n][R]. */
+LCTX__INLINE void FN(sum_tokens)(const lctx__runs *w, const lctx__runs *x, int64_t ld, int64_t m,
+                                 int64_t n, const int R, const int type, vf *sum)
 {
     int64_t g, t;
     int r, j;
     for (; m > 0; m--, w++, x += ld)
-        for (g = 0; g < 16; g += VL) {
-            vw a[INT_ROWS][4];
-            vf by[INT_ROWS], plus[INT_ROWS];
+        for (g = 0; g < 16 / VL; g++) {
+            vw c[INT_ROWS][4];
+            vf a[INT_ROWS], b[INT_ROWS];
             LCTX__UNROLL
             for (r = 0; r < R; r++) {
                 const lctx__runs *from = w + r * LCTX__UNITS;
-                by[r] = vf_load(from->a + g), plus[r] = vf_load(from->b + g);
-                if (type == LCTX_Q8_0) plus[r] = vf_mul(by[r], vf_set1(KEY_START));
+                a[r] = vf_load(from->a + g * VL), b[r] = vf_load(from->b + g * VL);
                 LCTX__UNROLL
-                for (j = 0; j < 4; j++) a[r][j] = vw_load(from->code + 16 * g + 4 * VL * j);
+                for (j = 0; j < 4; j++) c[r][j] = vw_load(from->code + 4 * VL * (4 * g + j));
             }
-            for (t = 0; t < n; t++) {
-                const vf step = vf_load(x[t].a + g), all = vf_load(x[t].b + g);
+            for (t = 0; t < n; t++)
                 LCTX__UNROLL
-                for (r = 0; r < R; r++) {
-                    vf *to = &sum[t * R + r];
-                    vw s = vw_set1(0);
-                    LCTX__UNROLL
-                    for (j = 0; j < 4; j++) {
-                        const vw b = vw_load(x[t].code + 16 * g + 4 * VL * j);
-                        if (type == LCTX_Q8_0) s = vw_dot_key(s, a[r][j], b);
-                        else s = vw_dot_value(s, a[r][j], b);
-                    }
-                    *to = vf_fma(plus[r], all, vf_fma(vf_mul(by[r], step), vw_float(s), *to));
+                for (r = 0; r < R; r++)
+                    sum[t * R + r] = FN(sum_runs)(type, c[r], a[r], b[r], x + t, g, sum[t * R + r]);
+        }
+}
+/* One token: four rows in step, as FN(product_one). */
+LCTX__INLINE void FN(vector_ints)(const lctx__product *p, const int type)
+{
+    const int64_t bytes = lctx__row_bytes(type, 256), stride = lctx__row_bytes(type, p->cols);
+    char rest[8 * 34];
+    int64_t row, c, n, r, i;
+    int g;
+    for (row = p->row0; row < p->row1; row += n) {
+        const char *w = (const char *)p->w + row * stride;
+        const lctx__runs *x = p->rounded;
+        vf sum[4];
+        n = lctx__min(p->row1 - row, 4);
+        for (r = 0; r < n; r++) sum[r] = vf_set1(0.0f);
+        for (c = 0; c < p->cols; c += 256, w += bytes, x += p->n_rounded) {
+            const int64_t ahead = (c >> 8) * bytes + LCTX__AHEAD / 4;
+            const int64_t soon = LCTX__AHEAD / 4 + (ahead < stride ? 0 : (n - 1) * stride);
+            for (r = 0; r < n; r++) {
+                const char *at = w + r * stride;
+                for (i = 0; i < bytes; i += 64) LCTX__FETCH(at + soon + i, 1);
+                if (p->cols - c < 256) at = lctx__rest_of(type, at, p->cols - c, rest);
+                LCTX__UNROLL
+                for (g = 0; g < 16 / VL; g++) {
+                    vf a, b;
+                    vw codes[4];
+                    FN(unblock)(type, at, g, codes, &a, &b);
+                    sum[r] = FN(sum_runs)(type, codes, a, b, x, g, sum[r]);
                 }
             }
         }
+        PLAIN(summed)(p, row, n, 0, sum);
+    }
 }
 /* Some rows and tokens at a time, as FN(product). */
 LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 {
-    const int64_t stride = lctx__row_bytes(p->type, p->cols), step = 256 * LCTX__UNITS;
+    const int64_t stride = lctx__row_bytes(p->type, p->cols);
+    const int64_t step = 256 * LCTX__UNITS, bytes = lctx__row_bytes(p->type, 256);
     vf sum[LCTX__INT_TOKENS * INT_ROWS];
     vf space[INT_ROWS * LCTX__UNITS * (sizeof(lctx__runs) / sizeof(vf))];    /* aligned */
     lctx__runs *w = (lctx__runs *)(void *)space;
     int64_t t, row, rows, n, c, m, r;
+#define LCTX__CALL(T) FN(vector_ints)(p, T)
+    if (p->n == 1) {
+        LCTX__BY_BLOCKS(p->type, LCTX__CALL)
+        return;
+    }
+#undef LCTX__CALL
     for (t = 0; t < p->n; t += n)
         for (n = lctx__min(p->n - t, LCTX__INT_TOKENS), row = p->row0; row < p->row1; row += rows) {
             rows = n >= 4 && p->row1 - row >= INT_ROWS ? INT_ROWS : 1;
             for (r = 0; r < n * rows; r++) sum[r] = vf_set1(0.0f);
             for (c = 0; c < p->cols; c += step) {
                 const lctx__runs *x = p->rounded + c / 256 * p->n_rounded + t;
-                const char *from = (const char *)p->w + row * stride + lctx__row_bytes(p->type, c);
+                const char *from = (const char *)p->w + row * stride + c / 256 * bytes;
                 m = lctx__min(p->cols - c, step);
                 for (r = 0; r < rows; r++, from += stride)
                     PLAIN(unblocks)(p->type, from, m, w + r * LCTX__UNITS);
                 m = (m + 255) / 256;
-#define LCTX__CALL(R, T) FN(sum_runs)(w, x, p->n_rounded, m, n, R, T, sum)
+#define LCTX__CALL(R, T) FN(sum_tokens)(w, x, p->n_rounded, m, n, R, T, sum)
                 if (p->type == LCTX_Q8_0 && rows > 1) LCTX__CALL(INT_ROWS, LCTX_Q8_0);
                 else if (p->type == LCTX_Q8_0) LCTX__CALL(1, LCTX_Q8_0);
                 else if (rows > 1) LCTX__CALL(INT_ROWS, LCTX_Q4_0);
@@ -9558,7 +9615,6 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_shrs
 #undef vw_pieces
 #undef vw_table
-#undef vw_put_bytes
 #undef vf_from_bytes
 #undef vf_from_halves
 #undef INT_ROWS
@@ -9571,6 +9627,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_ROWS
+#undef LCTX__BY_BLOCKS
 #else
 static const lctx__ops *const LCTX__SET(LCTX__ISA) = NULL;
 #endif
