@@ -2166,13 +2166,6 @@ static const char *lctx__rest_of(int type, const char *p, int64_t n, char *rest)
     memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
     return rest;
 }
-/* Asks for memory as far ahead as 256 weights go. */
-LCTX__INLINE void lctx__ask_block(const int type, const char *p)
-{
-    const int64_t n = lctx__row_bytes(type, 256);
-    int64_t i;
-    for (i = 0; i < n; i += 64) LCTX__FETCH(p + LCTX__AHEAD + i, 1);
-}
 /* Those of the 32 weights of a row from number i on. */
 static void lctx__codes_at(int type, const void *row, int64_t i, lctx__codes *c)
 {
@@ -6598,7 +6591,9 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     a->vec = (float *)lctx__carve(&r, lctx__max(1, n_expert),
                                   4 * lctx__max(a->ld_f, lctx__max(a->ld_x, a->ld_q)));
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
-    a->rounded = (lctx__runs *)lctx__carve(&r, s->d.precise ? 0 : runs, (int64_t)sizeof *a->rounded);
+    if (s->d.precise) runs = 0;
+    a->rounded = (lctx__runs *)lctx__carve(&r, runs, (int64_t)sizeof *a->rounded);
+    if (!runs) a->rounded = NULL;
     return r.used;
 }
 
@@ -6643,8 +6638,11 @@ static lctx_session *lctx__session_new(const lctx_session *like)
     s->work_bytes = lctx__acts_carve(s, NULL, &acts);
     s->cache = lctx__caches_fork(like);
     if (s->cache) s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
-    if (s->work) lctx__acts_carve(s, s->work, &acts), s->rounded = s->d.precise ? NULL : acts.rounded;
-    if (s->work) return s;
+    if (s->work) {
+        lctx__acts_carve(s, s->work, &acts);
+        s->rounded = acts.rounded;
+        return s;
+    }
     lctx_session_free(s);
     return NULL;
 }
@@ -7618,8 +7616,9 @@ LCTX__INLINE float FN(round)(float x)
 #  define vw_shr(x, n)     _mm256_srli_epi32(x, n)
 #  define vw_shrs(x, n)    _mm256_srlv_epi32(x, n)
 #  define vw_float(x)      _mm256_cvtepi32_ps(x)
-#  define vw_pieces(p, a, b, g) ((a) != 0 ? vw_load((p) + (g) * (b)) : _mm256_broadcastsi128_si256( \
-                               _mm_loadu_si128((const __m128i *)(const void *)((p) + (g) * (b)))))
+#  define vw_pieces(p, a, b, g) ((a) != 0 ? vw_load((p) + (g) * (b)) : \
+                               _mm256_broadcastsi128_si256(_mm_loadu_si128( \
+                               (const __m128i *)(const void *)((p) + (g) * (b)))))
 #  define vw_table(t, x)   _mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), x)
 #  define vw_int(x)        _mm256_cvtps_epi32(x)
@@ -9355,7 +9354,6 @@ LCTX__INLINE void FN(unblocks_of)(const int type, const char *p, int64_t n, lctx
 {
     int g, j;
     for (; n > 0; n--, p += lctx__row_bytes(type, 256), out++) {
-        lctx__ask_block(type, p);
         LCTX__UNROLL
         for (g = 0; g < 16 / VL; g++) {
             vf a, b;
@@ -9393,8 +9391,10 @@ LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
         for (g = 0; g < 16; g += VL) {
             vf y[16], top = none, sum = none, bad = none, by;
             for (i = 0; i < VL; i++) {
+                const float *from = zero;
                 run = c + (g + i) / 8 * 128 + (g + i) % 4 * 32 + (g + i) / 4 % 2 * 16;
-                for (j = 0; j < 16; j += VL) y[j + i] = vf_load((run < p->cols ? x + run : zero) + j);
+                if (run < p->cols) from = x + run;
+                for (j = 0; j < 16; j += VL) y[j + i] = vf_load(from + j);
             }
             for (j = 0; j < 16; j += VL) FN(transpose)(y + j);
             for (i = 0; i < 16; i++) {
