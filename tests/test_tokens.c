@@ -830,6 +830,34 @@ static void test_inconsistent(void)
     free(b.data);
 }
 
+/* Bytes without a piece are the unknown token; that this one may be merged is no matter of theirs. */
+static void test_unknown_bytes(void)
+{
+    static const change changes[] = {
+        { "tokenizer.ggml.tokens", GGUF_ARRAY, GGUF_STRING,
+          "\1\0\0\0\0\0\0\0" "2\2\0\0\0\0\0\0\0" "22", 19, 2 },
+        { "tokenizer.ggml.merges", GGUF_ARRAY, GGUF_STRING, "\3\0\0\0\0\0\0\0" "2 2", 11, 1 },
+        { "tokenizer.ggml.unknown_token_id", GGUF_U32, GGUF_U8, "\0\0\0\0", 4, 1 },
+        { "tokenizer.ggml.token_type", GGUF_ARRAY, GGUF_I32, "\1\0\0\0\1\0\0\0", 8, 2 },
+        { "tokenizer.ggml.bos_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 },
+        { "tokenizer.ggml.eos_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 },
+        { "tokenizer.ggml.eot_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 } };
+    image b = load(VECTORS "bpe.gguf");
+    int32_t tokens[32];
+    size_t i;
+    gguf g;
+    vocab w;
+    for (i = 0; i < sizeof changes / sizeof *changes; i++) b = changed(b, &changes[i]);
+    memset(&w, 0, sizeof w);
+    check(gguf_open_memory(&g, b.data, b.n) == GGUF_OK && vocab_open(&w, &g, 2) == GGUF_OK
+          && vocab_encode(&w, 0, "<<", 2, NULL, tokens) == 2 && tokens[0] == 0 && tokens[1] == 0
+          && vocab_encode(&w, 0, "22", 2, NULL, tokens) == 1 && tokens[0] == 1,
+          "bytes without a piece are not merged as the unknown token is");
+    vocab_close(&w);
+    gguf_close(&g);
+    free(b.data);
+}
+
 /* Cut at every byte, and with bytes changed: refused with a line, or used without a crash. */
 static void test_damage(const char *path)
 {
@@ -1098,6 +1126,7 @@ int main(void)
     test_arrays();
     test_ids();
     test_inconsistent();
+    test_unknown_bytes();
     test_damage(VECTORS "bpe.gguf");
     test_damage(VECTORS "spm.gguf");
     test_printing();

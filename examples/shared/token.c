@@ -618,8 +618,7 @@ static int32_t spell(work *w, const char *text, size_t n)
         if (length > n - at) length = n - at;
         s->text = text + at;
         s->n = (int32_t)length;
-        s->token = v->byte_level ? v->token[(unsigned char)text[at]]
-                                 : find_text(v, text + at, length);
+        s->token = find_text(v, text + at, length);
         s->left = i - 1;
         s->right = at + length < n ? i + 1 : -1;
     }
