@@ -231,6 +231,7 @@ static void check_back(const vocab *v, const char *text, size_t n, const int32_t
 {
     size_t at = 0;
     int64_t i;
+    if (v->strips) return;
     for (i = 0; i < count; i++) {
         const gguf_string piece = vocab_text(v, tokens[i]);
         if (tokens[i] == v->unknown || !piece.n) return;
@@ -247,7 +248,7 @@ static void check_back(const vocab *v, const char *text, size_t n, const int32_t
                    (int)v->name[tokens[i]].n, v->name[tokens[i]].text, at, text + at);
         at += piece.n;
     }
-    FUZZ_CHECK(at == n || v->spaces || v->strips, "%zu of %zu bytes", at, n);
+    FUZZ_CHECK(at == n || v->spaces, "%zu of %zu bytes", at, n);
 }
 
 static void use(gguf *g, const vocab *v, const char *text, size_t n)
