@@ -518,6 +518,7 @@ static int open_named(const char *name)
     snprintf(path, sizeof path, VECTORS "%.*s.gguf", dash ? (int)(dash - name) : 20, name);
     if (!open_vocab(path)) return 0;
     if (!strcmp(name, "spm-bare")) v.add_space = v.add_bos = 0;
+    else if (!strcmp(name, "spm-phi-3")) v.strips = 1;
     else if (dash) v.words = rule(dash + 1);
     return v.words || !strncmp(name, "spm", 3);
 }

@@ -330,9 +330,11 @@ static gguf_status read_merges(vocab *v, gguf *g)
 /* --------------------------------------------------------------------------- special tokens */
 /* Tokens that end what is generated, by name; the file's EOS, EOT and EOM do as well. */
 static const char *const end_names[] = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<turn|>",
-    "<|endoftext|>", "<|end_of_text|>", "<|eom_id|>", "<|eot|>", "</s>", "<eos>", "<EOT>", "_<EOT>",
-    "[EOT]", "[EOS]", "<end_of_utterance>",
+    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>",
+    "<end_of_turn>", "<turn|>", "<|tool_response>", "<|endoftext|>", "<|end_of_text|>",
+    "<|eom_id|>", "</s>", "<eos>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "[e~[", "<end_of_utterance>",
+    "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<|fim_repo|>", "<|repo_name|>",
+    "<fim-repo>", "<REPO>", "<reponame>", "<|file_sep|>",
     "<\xEF\xBD\x9C" "end" SPACE "of" SPACE "sentence\xEF\xBD\x9C>" };
 
 static int32_t find_word(const vocab *v, const char *name)
@@ -342,14 +344,16 @@ static int32_t find_word(const vocab *v, const char *name)
 
 static void read_ends(vocab *v)
 {
-    const int32_t end = find_word(v, "<|end|>"), call = find_word(v, "<|call|>");
+    const int32_t end = find_word(v, "<|end|>"), s = find_word(v, "</s>");
+    const int turns = find_word(v, "<|call|>") >= 0 && find_word(v, "<|return|>") >= 0;
     size_t i;
     for (i = 0; i < sizeof end_names / sizeof *end_names; i++) {
         const int32_t token = find_word(v, end_names[i]);
         if (token >= 0) v->ends[token] = 1, v->type[token] = VOCAB_CONTROL;
     }
-    /* in harmony a message's end is not yet the end of what the assistant says */
-    if (end >= 0 && call >= 0 && find_word(v, "<|return|>") >= 0) v->ends[end] = 0;
+    /* in harmony a message's end is not yet that of the whole answer; Gemma 4's </s> is of HTML */
+    if (end >= 0 && (turns || find_word(v, "<|flush|>") >= 0)) v->ends[end] = 0;
+    if (s >= 0 && find_word(v, "<|tool_response>") >= 0) v->ends[s] = 0, v->type[s] = VOCAB_NORMAL;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -394,12 +398,13 @@ static gguf_status read_added(gguf *g, const char *key, const char *id_key, int3
 /* EOS and what else the file says ends a message do end generation. */
 static gguf_status read_ids(vocab *v, gguf *g)
 {
-    static const char *const ends[] = { KEY("eos_token_id"), KEY("eot_token_id"),
-                                        KEY("eom_token_id") };
+    static const char *const ends[] = {
+        KEY("eos_token_id"), KEY("eot_token_id"), KEY("eom_token_id"), KEY("fim_pad_token_id"),
+        KEY("fim_rep_token_id"), KEY("fim_sep_token_id") };
     gguf_status status = read_id(v, g, KEY("bos_token_id"), &v->bos);
     size_t i;
     if (status == GGUF_OK) status = read_id(v, g, KEY("unknown_token_id"), &v->unknown);
-    for (i = 0; i < 3 && status == GGUF_OK; i++) {
+    for (i = 0; i < sizeof ends / sizeof *ends && status == GGUF_OK; i++) {
         int32_t id = -1;
         status = read_id(v, g, ends[i], &id);
         if (id >= 0) v->ends[id] = 1;
@@ -407,6 +412,7 @@ static gguf_status read_ids(vocab *v, gguf *g)
     }
     if (status == GGUF_OK)
         status = read_added(g, KEY("add_bos_token"), KEY("bos_token_id"), v->bos, &v->add_bos);
+    v->add_bos |= v->words && !v->byte_level && v->bos >= 0;    /* some files of Gemma 4 deny it */
     if (status == GGUF_OK)
         status = read_added(g, KEY("add_eos_token"), KEY("eos_token_id"), v->eos, &v->add_eos);
     if (status != GGUF_OK) return status;
@@ -828,6 +834,7 @@ static void put_all(work *w, int how, const char *text, size_t n, const matches 
     if ((how & VOCAB_START) && v->add_bos) w->out[w->n_out++] = v->bos;
     for (i = 0; i < m->n; i++) {
         const match *x = &m->item[i];
+        if (x->at < at) continue;               /* it was eaten */
         if (x->at > at) put_text(w, text + at, x->at - at, space);
         w->out[w->n_out++] = x->token;
         space = v->add_space;

@@ -11,7 +11,7 @@ const model = await llama.loadModel({ modelPath: path, vocabOnly: true, gpuLayer
 const n = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
 const ends = [];
 for (let id = 0; id < n; id++)
-    if (model.isEogToken(id)) ends.push(id);
+    if (model._model.isEogToken(id)) ends.push(id);      // its own isEogToken adds what it calls EOT
 const t = model.tokens;
 const lines = [`bos ${t.bos ?? -1} eos ${t.eos ?? -1} add ${+t.shouldPrependBosToken} ${
     +t.shouldAppendEosToken} ends ${ends.join(' ')}`];

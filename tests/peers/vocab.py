@@ -18,7 +18,8 @@ NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6         # types 
 SPACE = '\u2581'
 
 # Found by their names: control tokens, some of which begin or hold others, and user-defined ones.
-CONTROLS = ['<|im_start|>', '<|im_end|>', '<|end|>', '<|x|>', '<|x|><|x|>', '<|x', '|><|im', '<mask>']
+CONTROLS = ['<|im_start|>', '<|im_end|>', '<|end|>', '<|x|>', '<|x|><|x|>', '<|x', '|><|im', '<mask>',
+            '<|endoftext|>']
 USERS = ['[[U]]', '[[U', '   ', 'the user', '\u00fcser']
 NAMED = CONTROLS + USERS + ['<unk>', '<s>', '</s>']
 
@@ -178,7 +179,8 @@ def tokenizer(model, tokens, types, more):
     meta = [('tokenizer.ggml.model', STRING, model), ('tokenizer.ggml.tokens', STRING, tokens),
             ('tokenizer.ggml.token_type', I32, types)]
     ids = {t: i for i, t in enumerate(tokens)}
-    for key, name in (('bos', '<s>'), ('eos', '</s>'), ('unknown', '<unk>'), ('eot', '<|im_end|>')):
+    eos = '<eos>' if '<eos>' in ids else '</s>'
+    for key, name in (('bos', '<s>'), ('eos', eos), ('unknown', '<unk>'), ('eot', '<|im_end|>')):
         if name in ids:
             meta.append((f'tokenizer.ggml.{key}_token_id', U32, ids[name]))
     return meta + more
@@ -207,6 +209,23 @@ def pairs(pre):
         ('tokenizer.ggml.merges', STRING, merges), ('tokenizer.ggml.pre', STRING, pre)])
 
 
+# Names that end generation, or do not where others are there too.
+ENDS = {
+    'usual': ['<|eot_id|>', '<|im_end|>', '<|end|>', '<|endoftext|>', '<|end_of_text|>', '<|eom_id|>',
+              '<end_of_turn>', '<EOT>', '_<EOT>', '[EOT]', '[EOS]', '<end_of_utterance>', '[e~[',
+              '<\uff5cend\u2581of\u2581sentence\uff5c>', '<|file_sep|>', '<|start|>', '<pad>'],
+    'fill': ['<|fim_pad|>', '<|repo_name|>', '<|fim_prefix|>', '<|im_end|>'],
+    'harmony': ['<|start|>', '<|channel|>', '<|message|>', '<|end|>', '<|return|>', '<|call|>'],
+    'gemma4': ['<eos>', '<turn|>', '<|turn>', '<|tool_response>']}
+
+
+def ends(names):
+    """A vocabulary of bytes with these control tokens."""
+    tokens = list(byte_letters().values()) + ['<s>', '</s>'] + names
+    return head('ends') + tokenizer('gpt2', tokens, [NORMAL] * 256 + [CONTROL] * (2 + len(names)), [
+        ('tokenizer.ggml.merges', STRING, ['a b'][:0]), ('tokenizer.ggml.pre', STRING, 'qwen2')])
+
+
 def characters(texts, n):
     """(pieces, merges) of characters, a space as U+2581. None of several characters holds <, > or |:
     llama.cpp takes merged text for the control token of that name."""
@@ -230,12 +249,12 @@ def marked(pieces, unknown=UNKNOWN):
     return tokens, types
 
 
-def spm(texts, n, more):
+def spm(texts, n, more, name='spm'):
     known, merges = characters(texts, n)
     pieces = [a + b for a, b in merges] + known
     tokens, types = marked(pieces)
     scores = [0.0] * (len(tokens) - len(pieces)) + [-float(i) for i in range(len(pieces))]
-    return head('spm') + tokenizer('llama', tokens, types,
+    return head(name) + tokenizer('llama', tokens, types,
                                    [('tokenizer.ggml.scores', F32, scores)] + more)
 
 
@@ -262,6 +281,7 @@ def all_kinds(texts, n):
         ('spm', spm(texts, n, [])),
         ('spm-bare', spm(texts, n, [flag('add_space_prefix', False), flag('add_bos_token', False),
                                     flag('add_eos_token', True)])),
+        ('spm-phi-3', spm(texts, n, [], 'a Phi-3 tune')),
         ('gemma4', gemma4(texts, n))]
 
 
@@ -276,6 +296,8 @@ def main():
         write(os.path.join(a.out, f'{name}.gguf'), meta)
     for pre in PRES:
         write(os.path.join(a.out, f'pairs-{pre}.gguf'), pairs(pre))
+    for name, names in ENDS.items():
+        write(os.path.join(a.out, f'ends-{name}.gguf'), ends(names))
     with open(os.path.join(a.out, 'texts.hex'), 'w') as f:
         for t in nasty() + every_class() + [t[:20000] for t in texts[:len(a.text)]] + all_of_them():
             f.write(t.encode('utf-8').hex() + '\n')
