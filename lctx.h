@@ -1279,6 +1279,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
 #  include <cpuid.h>
 #  include <immintrin.h>
 typedef int32_t lctx__i32x16 __attribute__((vector_size(64)));    /* gcc copies __m512i sums */
+typedef int32_t lctx__i32x8 __attribute__((vector_size(32)));
 #elif defined(__GNUC__) && defined(__aarch64__) && !defined(LCTX_NO_SIMD)
 #  define LCTX__ARM 1
 #  include <arm_neon.h>
@@ -7606,28 +7607,26 @@ LCTX__INLINE float FN(round)(float x)
                                _mm256_set1_epi32(4 * (n))), _mm256_set1_epi32(15))), s, b)
 #  define vf_put_f16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(x, 0))
 #  define INT_ROWS         2
-#  define vw               __m256i
-#  define vw_load(p)       _mm256_loadu_si256((const __m256i *)(const void *)(p))
-#  define vw_store(p, x)   _mm256_storeu_si256((__m256i *)(void *)(p), x)
-#  define vw_set1(s)       _mm256_set1_epi32((int)(s))
-#  define vw_and(a, b)     _mm256_and_si256(a, b)
-#  define vw_or(a, b)      _mm256_or_si256(a, b)
-#  define vw_shl(x, n)     _mm256_slli_epi32(x, n)
-#  define vw_shr(x, n)     _mm256_srli_epi32(x, n)
-#  define vw_shrs(x, n)    _mm256_srlv_epi32(x, n)
-#  define vw_float(x)      _mm256_cvtepi32_ps(x)
+#  define vw               lctx__i32x8
+#  define vw_load(p)       ((vw)_mm256_loadu_si256((const __m256i *)(const void *)(p)))
+#  define vw_store(p, x)   _mm256_storeu_si256((__m256i *)(void *)(p), (__m256i)(x))
+#  define vw_set1(s)       ((vw)_mm256_set1_epi32((int)(s)))
+#  define vw_shrs(x, n)    ((vw)_mm256_srlv_epi32((__m256i)(x), (__m256i)(n)))
+#  define vw_float(x)      _mm256_cvtepi32_ps((__m256i)(x))
 #  define vw_pieces(p, a, b, g) ((a) != 0 ? vw_load((p) + (g) * (b)) : \
-                               _mm256_broadcastsi128_si256(_mm_loadu_si128( \
+                               (vw)_mm256_broadcastsi128_si256(_mm_loadu_si128( \
                                (const __m128i *)(const void *)((p) + (g) * (b)))))
-#  define vw_table(t, x)   _mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
-                               _mm_loadu_si128((const __m128i *)(const void *)(t))), x)
-#  define vw_int(x)        _mm256_cvtps_epi32(x)
+#  define vw_table(t, x)   ((vw)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
+                               _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m256i)(x)))
+#  define vw_int(x)        ((vw)_mm256_cvtps_epi32(x))
 #  define vf_from_bytes(lo, hi, g) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32( \
                                _mm_set1_epi64x((int64_t)((g) ? (hi) : (lo)))))
 #  define vf_from_halves(lo, hi, g) _mm256_cvtph_ps(_mm_set1_epi64x((int64_t)((g) ? (hi) : (lo))))
-#  define vw_dot_value(s, a, b) _mm256_add_epi32(s, _mm256_madd_epi16( \
-                               _mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))
-#  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8(a), _mm256_sign_epi8(b, a))
+#  define vw_dot_value(s, a, b) ((vw)_mm256_add_epi32((__m256i)(s), _mm256_madd_epi16( \
+                               _mm256_maddubs_epi16((__m256i)(a), (__m256i)(b)), \
+                               _mm256_set1_epi16(1))))
+#  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8((__m256i)(a)), \
+                               _mm256_sign_epi8((__m256i)(b), (__m256i)(a)))
 #  define KEY_START        0
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
@@ -9265,7 +9264,7 @@ LCTX__INLINE void FN(codes_32)(const int type, const char *p, const int g, vw w[
     for (j = 0; j < 4; j++) {
         w[j] = vw_pieces(p + skip + size * j, type == LCTX_Q8_0 ? 16 : 0, 4 * size, g);
         if (type == LCTX_Q8_0) continue;
-        w[j] = vw_and(vw_shrs(w[j], vw_load(odd + g * VL)), vw_set1(0x0f0f0f0f));
+        w[j] = vw_shrs(w[j], vw_load(odd + g * VL)) & vw_set1(0x0f0f0f0f);
         if (type == LCTX_MXFP4) w[j] = vw_table(e2m1, w[j]);
     }
 }
@@ -9275,22 +9274,22 @@ LCTX__INLINE void FN(codes_256)(const int type, const char *p, const int g, vw w
     const char *q = p + (type == LCTX_Q6_K ? 0 : type == LCTX_Q5_K ? 48 : 16);
     const vw low = vw_set1(0x0f0f0f0f), one = vw_set1(0x10101010), two = vw_set1(0x30303030);
     const vw x = vw_pieces(q, 16, 64, g), y = vw_pieces(q + 32, 16, 64, g);
-    const vw x1 = vw_and(vw_shr(x, 4), low), y0 = vw_and(y, low);
-    w[0] = vw_and(x, low), w[3] = vw_and(vw_shr(y, 4), low);
+    const vw x1 = x >> 4 & low, y0 = y & low;
+    w[0] = x & low, w[3] = y >> 4 & low;
     w[1] = type == LCTX_Q6_K ? y0 : x1, w[2] = type == LCTX_Q6_K ? x1 : y0;
     if (type == LCTX_Q5_K) {
         const vw h = vw_shrs(vw_pieces(p + 16, 16, 0, g), vw_load(late + g * VL));
-        w[0] = vw_or(w[0], vw_and(vw_shl(h, 4), one));
-        w[1] = vw_or(w[1], vw_and(vw_shl(h, 3), one));
-        w[2] = vw_or(w[2], vw_and(vw_shl(h, 2), one));
-        w[3] = vw_or(w[3], vw_and(vw_shl(h, 1), one));
+        w[0] |= h << 4 & one;
+        w[1] |= h << 3 & one;
+        w[2] |= h << 2 & one;
+        w[3] |= h << 1 & one;
     }
     if (type == LCTX_Q6_K) {
         const vw h = vw_pieces(p + 128, 16, 32, g);
-        w[0] = vw_or(w[0], vw_and(vw_shl(h, 4), two));
-        w[1] = vw_or(w[1], vw_and(vw_shl(h, 2), two));
-        w[2] = vw_or(w[2], vw_and(h, two));
-        w[3] = vw_or(w[3], vw_and(vw_shr(h, 2), two));
+        w[0] |= h << 4 & two;
+        w[1] |= h << 2 & two;
+        w[2] |= h & two;
+        w[3] |= h >> 2 & two;
     }
 }
 /* a and b of a group of runs (see lctx__runs). */
@@ -9407,7 +9406,7 @@ LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
                 for (j = 0; j < 4; j++) {
                     const vf whole = vf_round(vf_mul(y[i + j], by));
                     sum = vf_add(sum, whole);
-                    word = vw_or(word, vw_shl(vw_and(vw_int(whole), vw_set1(255)), 8 * j));
+                    word |= (vw_int(whole) & vw_set1(255)) << 8 * j;
                 }
                 vw_store(out->code + 16 * g + i * VL, word);
             }

@@ -1,5 +1,6 @@
 /* families.c - see families.h. */
 #include "families.h"
+#include "oracle_blocks.h"
 #include "test.h"
 
 #include <math.h>
@@ -45,10 +46,11 @@ const int n_families = (int)(sizeof families / sizeof *families);
 const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
     "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4" };
 
-enum { HEADS = 4, KV = 2, HEAD = 16, MODEL = 64, FF = 160, QUERY = HEADS * HEAD, KEY = KV * HEAD,
-       TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
+enum { HEADS = 4, KV = 2, TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
 
-const family_type family_types[] = { { "f32", F32 }, { "f16", F16 }, { "bf16", BF16 } };
+const family_type family_types[] = {
+    { "f32", F32 }, { "f16", F16 }, { "bf16", BF16 }, { "q8_0", 8 }, { "q4_0", 2 }, { "q4_k", 12 },
+    { "q5_k", 13 }, { "q6_k", 14 }, { "mxfp4", 39 } };
 const int n_family_types = (int)(sizeof family_types / sizeof *family_types);
 
 /* ---------------------------------------------------------------------------- writing */
@@ -57,6 +59,8 @@ typedef struct writer {
     family_file *file;
     const family *f;
     int type;                 /* of matrices, a GGUF number */
+    int block;                /* among oracle_blocks, or -1 */
+    int head, model, ff, expert, query, key;      /* sizes, whole blocks */
     bytes keys, infos, data;
     uint64_t n_keys, n_tensors;
 } writer;
@@ -108,6 +112,34 @@ static void *keep(family_file *file, size_t n, size_t size)
     return file->kept[file->n_kept++] = calloc(n + 1, size);
 }
 
+/* n random numbers as `type` stores them. */
+static void put_values(writer *w, int type, size_t n, double about, double spread, double *values)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const float x = (float)(about + spread * (double)test_normal());
+        float back;
+        oracle_store(type == F16 ? ORACLE_F16 : type == BF16 ? ORACLE_BF16 : ORACLE_F32, 1, &x, NULL,
+                     &back);
+        values[i] = (double)back;
+        if (type == F32) put_real(&w->data, (double)back);
+        else put_int(&w->data, type == F16 ? oracle_f16_bits(x) : oracle_bf16_bits(x), 2);
+    }
+}
+static void put_blocks(writer *w, size_t n, double spread, double *values)
+{
+    const oracle_block *k = &oracle_blocks[w->block];
+    unsigned char block[256];
+    size_t i;
+    int j;
+    for (i = 0; i < n; i += (size_t)k->n) {
+        for (j = 0; j < k->bytes; j++) block[j] = (unsigned char)(test_random() >> 40);
+        oracle_block_scale(w->block, (0.5 + test_uniform()) * spread, block);
+        for (j = 0; j < k->n; j++) values[i + (size_t)j] = oracle_block_weight(w->block, block, j);
+        put(&w->data, block, (size_t)k->bytes);
+    }
+}
+
 /* Values of mean `about` as the file stores them, in a tensor of that shape. */
 static const double *tensor(writer *w, int layer, const char *name, int cols, int rows, int count,
                             double about, double spread)
@@ -128,15 +160,8 @@ static const double *tensor(writer *w, int layer, const char *name, int cols, in
     put_int(&w->infos, (uint64_t)type, 4);
     put_int(&w->infos, w->data.n, 8);
     w->n_tensors++;
-    for (i = 0; i < n; i++) {
-        const float x = (float)(about + spread * (double)test_normal());
-        float back;
-        oracle_store(type == F16 ? ORACLE_F16 : type == BF16 ? ORACLE_BF16 : ORACLE_F32, 1, &x, NULL,
-                     &back);
-        values[i] = (double)back;
-        if (type == F32) put_real(&w->data, (double)back);
-        else put_int(&w->data, type == F16 ? oracle_f16_bits(x) : oracle_bf16_bits(x), 2);
-    }
+    if (type == w->type && w->block >= 0) put_blocks(w, n, spread, values);
+    else put_values(w, type, n, about, spread, values);
     while (w->data.n % 32) put_int(&w->data, 0, 1);
     return values;
 }
@@ -157,60 +182,60 @@ static const double *bias(writer *w, int layer, const char *name, int n, int cou
 static void attention(writer *w, int i, oracle_layer *o)
 {
     const family *f = w->f;
-    o->attn_norm = norm(w, i, "attn_norm.weight", MODEL);
+    o->attn_norm = norm(w, i, "attn_norm.weight", w->model);
     if (f->fused) {
-        o->wq = matrix(w, i, "attn_qkv.weight", MODEL, QUERY + 2 * KEY, 1);
-        o->wk = o->wq + QUERY * MODEL, o->wv = o->wk + KEY * MODEL;
+        o->wq = matrix(w, i, "attn_qkv.weight", w->model, w->query + 2 * w->key, 1);
+        o->wk = o->wq + w->query * w->model, o->wv = o->wk + w->key * w->model;
     } else {
-        o->wq = matrix(w, i, "attn_q.weight", MODEL, QUERY, 1);
-        o->wk = matrix(w, i, "attn_k.weight", MODEL, KEY, 1);
-        o->wv = matrix(w, i, "attn_v.weight", MODEL, KEY, 1);
+        o->wq = matrix(w, i, "attn_q.weight", w->model, w->query, 1);
+        o->wk = matrix(w, i, "attn_k.weight", w->model, w->key, 1);
+        o->wv = matrix(w, i, "attn_v.weight", w->model, w->key, 1);
     }
-    o->wo = matrix(w, i, "attn_output.weight", QUERY, MODEL, 1);
+    o->wo = matrix(w, i, "attn_output.weight", w->query, w->model, 1);
     if (f->qkv_bias) {
-        o->bq = bias(w, i, "attn_q.bias", QUERY, 1);
-        o->bk = bias(w, i, "attn_k.bias", KEY, 1);
-        o->bv = bias(w, i, "attn_v.bias", KEY, 1);
+        o->bq = bias(w, i, "attn_q.bias", w->query, 1);
+        o->bk = bias(w, i, "attn_k.bias", w->key, 1);
+        o->bv = bias(w, i, "attn_v.bias", w->key, 1);
     }
-    if (f->all_biases) o->bo = bias(w, i, "attn_output.bias", MODEL, 1);
+    if (f->all_biases) o->bo = bias(w, i, "attn_output.bias", w->model, 1);
     if (f->head_norms == 1) {
-        o->q_norm = norm(w, i, "attn_q_norm.weight", HEAD);
-        o->k_norm = norm(w, i, "attn_k_norm.weight", HEAD);
+        o->q_norm = norm(w, i, "attn_q_norm.weight", w->head);
+        o->k_norm = norm(w, i, "attn_k_norm.weight", w->head);
     }
     if (f->sinks) o->sink_logit = tensor(w, i, "attn_sinks.weight", HEADS, 1, 1, 0, 1);
-    if (f->post_norms) o->attn_post_norm = norm(w, i, "post_attention_norm.weight", MODEL);
+    if (f->post_norms) o->attn_post_norm = norm(w, i, "post_attention_norm.weight", w->model);
 }
 
 static void feed_forward(writer *w, int i, oracle_layer *o)
 {
     const family *f = w->f;
     const int experts = f->n_expert && (!f->every || (i + 1) % f->every == 0);
-    const int d_ff = experts && f->d_ff_expert ? f->d_ff_expert : FF, n = experts ? f->n_expert : 1;
-    o->ffn_norm = norm(w, i, f->all_biases ? "post_attention_norm.weight" : "ffn_norm.weight", MODEL);
+    const int d_ff = experts && w->expert ? w->expert : w->ff, n = experts ? f->n_expert : 1;
+    o->ffn_norm = norm(w, i, f->all_biases ? "post_attention_norm.weight" : "ffn_norm.weight", w->model);
     o->activation = f->activation, o->d_ff = d_ff;
     if (f->fused) {
-        o->w_gate = matrix(w, i, "ffn_up.weight", MODEL, 2 * FF, 1);
-        o->w_up = o->w_gate + FF * MODEL;
+        o->w_gate = matrix(w, i, "ffn_up.weight", w->model, 2 * w->ff, 1);
+        o->w_up = o->w_gate + w->ff * w->model;
     } else {
-        o->w_gate = matrix(w, i, experts ? "ffn_gate_exps.weight" : "ffn_gate.weight", MODEL, d_ff, n);
-        o->w_up = matrix(w, i, experts ? "ffn_up_exps.weight" : "ffn_up.weight", MODEL, d_ff, n);
+        o->w_gate = matrix(w, i, experts ? "ffn_gate_exps.weight" : "ffn_gate.weight", w->model, d_ff, n);
+        o->w_up = matrix(w, i, experts ? "ffn_up_exps.weight" : "ffn_up.weight", w->model, d_ff, n);
     }
-    o->w_down = matrix(w, i, experts ? "ffn_down_exps.weight" : "ffn_down.weight", d_ff, MODEL, n);
-    if (f->post_norms) o->ffn_post_norm = norm(w, i, "post_ffw_norm.weight", MODEL);
+    o->w_down = matrix(w, i, experts ? "ffn_down_exps.weight" : "ffn_down.weight", d_ff, w->model, n);
+    if (f->post_norms) o->ffn_post_norm = norm(w, i, "post_ffw_norm.weight", w->model);
     if (!experts) return;
     o->n_expert = f->n_expert, o->n_expert_used = f->n_used, o->routing = f->routing;
-    o->router = matrix(w, i, "ffn_gate_inp.weight", MODEL, f->n_expert, 1);
+    o->router = matrix(w, i, "ffn_gate_inp.weight", w->model, f->n_expert, 1);
     if (f->all_biases) {
         o->b_router = bias(w, i, "ffn_gate_inp.bias", n, 1);
         o->b_gate = bias(w, i, "ffn_gate_exps.bias", d_ff, n);
         o->b_up = bias(w, i, "ffn_up_exps.bias", d_ff, n);
-        o->b_down = bias(w, i, "ffn_down_exps.bias", MODEL, n);
+        o->b_down = bias(w, i, "ffn_down_exps.bias", w->model, n);
     }
     if (!f->shared) return;
     o->d_ff_shared = d_ff;
-    o->shared_gate = matrix(w, i, "ffn_gate_shexp.weight", MODEL, d_ff, 1);
-    o->shared_up = matrix(w, i, "ffn_up_shexp.weight", MODEL, d_ff, 1);
-    o->shared_down = matrix(w, i, "ffn_down_shexp.weight", d_ff, MODEL, 1);
+    o->shared_gate = matrix(w, i, "ffn_gate_shexp.weight", w->model, d_ff, 1);
+    o->shared_up = matrix(w, i, "ffn_up_shexp.weight", w->model, d_ff, 1);
+    o->shared_down = matrix(w, i, "ffn_down_shexp.weight", d_ff, w->model, 1);
 }
 
 /* The frequencies, and the tensors that change them. */
@@ -221,18 +246,18 @@ static void rope(writer *w)
     const double *divisor;
     int i;
     memset(&d, 0, sizeof d);
-    d.n_rot = HEAD, d.theta = f->theta > 0 ? f->theta : 10000;
+    d.n_rot = w->head, d.theta = f->theta > 0 ? f->theta : 10000;
     d.factor = f->factor > 0 ? f->factor : 1;
     d.scheme = f->factor > 0 ? ORACLE_LINEAR : ORACLE_PLAIN;
     oracle_rope_schedule(&d, &w->file->rope);
     d.scheme = ORACLE_PLAIN, d.theta = 10000;
     oracle_rope_schedule(&d, &w->file->local);
     if (!f->divisors) return;
-    divisor = f->divisors == 1 ? tensor(w, -1, "rope_freqs.weight", HEAD / 2, 1, 1, 4, 0.5)
-            : tensor(w, -1, "rope_factors_short.weight", HEAD / 2, 1, 1, 1.5, 0.1);
-    for (i = 0; i < HEAD / 2; i++) w->file->rope.freq[i] /= (long double)divisor[i];
+    divisor = f->divisors == 1 ? tensor(w, -1, "rope_freqs.weight", w->head / 2, 1, 1, 4, 0.5)
+            : tensor(w, -1, "rope_factors_short.weight", w->head / 2, 1, 1, 1.5, 0.1);
+    for (i = 0; i < w->head / 2; i++) w->file->rope.freq[i] /= (long double)divisor[i];
     if (f->divisors == 1) return;
-    tensor(w, -1, "rope_factors_long.weight", HEAD / 2, 1, 1, 8, 0.5);
+    tensor(w, -1, "rope_factors_long.weight", w->head / 2, 1, 1, 8, 0.5);
     w->file->rope.attn_factor = 1.25;
 }
 
@@ -248,9 +273,9 @@ static void layer(writer *w, int i)
         if (f->local) o->rope = &w->file->local;
     }
     if (f->head_norms == 2) {           /* norms without weights, where heads turn */
-        double *ones = (double *)keep(w->file, HEAD, sizeof *ones);
+        double *ones = (double *)keep(w->file, (size_t)w->head, sizeof *ones);
         int k;
-        for (k = 0; k < HEAD; k++) ones[k] = 1;
+        for (k = 0; k < w->head; k++) ones[k] = 1;
         o->q_norm = o->k_norm = ones;
     }
     if (!f->no_rope || (i + 1) % f->no_rope) return;
@@ -263,14 +288,14 @@ static void model(writer *w)
     const family *f = w->f;
     oracle_model *o = &w->file->model;
     int i;
-    o->n_layer = FAMILY_LAYERS, o->n_head = HEADS, o->n_head_kv = KV, o->head_dim = HEAD;
-    o->d_model = MODEL, o->n_vocab = FAMILY_VOCAB, o->norm_eps = (double)1e-5f;
-    o->embd_scale = f->scaled ? sqrt(MODEL) : 1, o->attn_scale = 1 / sqrt((double)HEAD);
+    o->n_layer = FAMILY_LAYERS, o->n_head = HEADS, o->n_head_kv = KV, o->head_dim = w->head;
+    o->d_model = w->model, o->n_vocab = FAMILY_VOCAB, o->norm_eps = (double)1e-5f;
+    o->embd_scale = f->scaled ? sqrt(w->model) : 1, o->attn_scale = 1 / sqrt((double)w->head);
     o->softcap = f->softcap, o->logit_softcap = f->logit_softcap;
-    o->tok_embd = o->output = tensor(w, -1, "token_embd.weight", MODEL, FAMILY_VOCAB, 1, 0,
+    o->tok_embd = o->output = tensor(w, -1, "token_embd.weight", w->model, FAMILY_VOCAB, 1, 0,
                                      f->tied ? 0.2 : 1);
-    o->output_norm = norm(w, -1, "output_norm.weight", MODEL);
-    if (!f->tied) o->output = matrix(w, -1, "output.weight", MODEL, FAMILY_VOCAB, 1);
+    o->output_norm = norm(w, -1, "output_norm.weight", w->model);
+    if (!f->tied) o->output = matrix(w, -1, "output.weight", w->model, FAMILY_VOCAB, 1);
     rope(w);
     for (i = 0; i < FAMILY_LAYERS; i++) layer(w, i);
     o->layers = w->file->layers;
@@ -305,10 +330,10 @@ static void keys(writer *w)
 {
     const family *f = w->f;
     key_text(w, ".general.architecture", f->arch);
-    key_int(w, "block_count", FAMILY_LAYERS), key_int(w, "embedding_length", MODEL);
-    key_int(w, "feed_forward_length", FF), key_int(w, "attention.head_count", HEADS);
-    key_int(w, "attention.head_count_kv", KV), key_int(w, "attention.key_length", HEAD);
-    key_int(w, "attention.value_length", HEAD), key_int(w, "rope.dimension_count", HEAD);
+    key_int(w, "block_count", FAMILY_LAYERS), key_int(w, "embedding_length", w->model);
+    key_int(w, "feed_forward_length", w->ff), key_int(w, "attention.head_count", HEADS);
+    key_int(w, "attention.head_count_kv", KV), key_int(w, "attention.key_length", w->head);
+    key_int(w, "attention.value_length", w->head), key_int(w, "rope.dimension_count", w->head);
     key_int(w, "context_length", f->divisors == 2 ? 8 * TRAINED : TRAINED);
     key_int(w, "vocab_size", FAMILY_VOCAB);
     key_real(w, "attention.layer_norm_rms_epsilon", 1e-5);
@@ -323,12 +348,22 @@ static void keys(writer *w)
     }
     if (f->n_expert) key_int(w, "expert_count", f->n_expert);
     if (f->n_expert) key_int(w, "expert_used_count", f->n_used);
-    if (f->d_ff_expert) key_int(w, "expert_feed_forward_length", f->d_ff_expert);
+    if (w->expert) key_int(w, "expert_feed_forward_length", w->expert);
     if (f->every) key_int(w, "interleave_moe_layer_step", f->every);
     if (f->window) key_int(w, "attention.sliding_window", f->window);
     if (f->softcap > 0) key_real(w, "attn_logit_softcapping", f->softcap);
     if (f->logit_softcap > 0) key_real(w, "final_logit_softcapping", f->logit_softcap);
     vocabulary(w);
+}
+
+static void set_sizes(writer *w)
+{
+    const int wide = w->type >= 12 && w->type <= 14;      /* blocks of 256 */
+    for (w->block = ORACLE_BLOCK_TYPES; w->block-- > 0;)
+        if (oracle_blocks[w->block].id == w->type) break;
+    w->head = wide ? 64 : 16, w->model = wide ? 256 : 64, w->ff = wide ? 512 : 160;
+    w->expert = w->expert && wide ? 256 : w->expert;
+    w->query = HEADS * w->head, w->key = KV * w->head;
 }
 
 void family_make(family_file *file, int which, int type)
@@ -339,6 +374,7 @@ void family_make(family_file *file, int which, int type)
     memset(&w, 0, sizeof w);
     memset(&all, 0, sizeof all);
     w.file = file, w.f = &families[which], w.type = family_types[type].id;
+    set_sizes(&w);
     test_state = 1000 + (uint64_t)which;
     keys(&w);
     model(&w);

@@ -4,6 +4,7 @@
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
+#include "oracle_blocks.h"
 #include "oracle_model.h"
 
 #include <math.h>
@@ -27,49 +28,7 @@ static int sampled(void)
 
 static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size); }
 
-/* ---------------------------------------------------------------------------- layouts, plainly */
-
-static double half(const uint8_t *p) { return oracle_f16_value((uint16_t)(p[0] + 256 * p[1])); }
-
-static void plain_k_scales(const uint8_t *s, int j, double *scale, double *min)
-{
-    if (j < 4) {
-        *scale = s[j] % 64;
-        *min = s[j + 4] % 64;
-    } else {
-        *scale = s[j + 4] % 16 + s[j - 4] / 64 * 16;
-        *min = s[j + 4] / 16 + s[j] / 64 * 16;
-    }
-}
-
-/* Weight i of a block. */
-static double plain_weight(lctx_type type, const uint8_t *b, int i)
-{
-    static const double e2m1[8] = { 0, .5, 1, 1.5, 2, 3, 4, 6 };
-    double scale, min;
-    int code, run = i / 32, l = i % 32;
-    switch (type) {
-    case LCTX_Q8_0: return half(b) * (b[2 + i] < 128 ? b[2 + i] : b[2 + i] - 256);
-    case LCTX_Q4_0: return half(b) * ((i < 16 ? b[2 + i] % 16 : b[2 + i - 16] / 16) - 8);
-    case LCTX_MXFP4:
-        code = i < 16 ? b[1 + i] % 16 : b[1 + i - 16] / 16;
-        return ldexp(code < 8 ? e2m1[code] : -e2m1[code - 8], b[0] - 127);
-    case LCTX_Q4_K:
-    case LCTX_Q5_K:
-        plain_k_scales(b + 4, run, &scale, &min);
-        code = b[(type == LCTX_Q4_K ? 16 : 48) + run / 2 * 32 + l];
-        code = run % 2 ? code / 16 : code % 16;
-        if (type == LCTX_Q5_K && b[16 + l] & 1 << run) code += 16;
-        return half(b) * scale * code - half(b + 2) * min;
-    default: {
-        const int part = i / 128, quarter = i % 128 / 32;
-        const int8_t sub = (int8_t)b[192 + i / 16];
-        code = b[64 * part + 32 * (quarter % 2) + l];
-        code = quarter < 2 ? code % 16 : code / 16;
-        code += (b[128 + 32 * part + l] >> 2 * quarter) % 4 * 16;
-        return half(b + 208) * sub * (code - 32);
-    } }
-}
+/* ---------------------------------------------------------------------------- blocks */
 
 static int64_t row_bytes(const struct kind *k, int64_t cols) { return cols / k->block * k->bytes; }
 
@@ -77,16 +36,8 @@ static void plain_row(const struct kind *k, const uint8_t *row, int64_t cols, do
 {
     int64_t i;
     for (i = 0; i < cols; i++)
-        out[i] = plain_weight(k->type, row + i / k->block * k->bytes, (int)(i % k->block));
-}
-
-/* ---------------------------------------------------------------------------- random blocks */
-
-static void put_half(uint8_t *p, double x)
-{
-    const uint16_t bits = oracle_f16_bits((float)x);
-    p[0] = (uint8_t)(bits & 255);
-    p[1] = (uint8_t)(bits >> 8);
+        out[i] = oracle_block_weight((int)(k - kinds), row + i / k->block * k->bytes,
+                                     (int)(i % k->block));
 }
 
 /* Any bytes, but for scales of a sane size. */
@@ -96,17 +47,8 @@ static uint8_t *random_blocks(const struct kind *k, int64_t rows, int64_t cols)
     uint8_t *data = (uint8_t *)zeroed(bytes, 1);
     int64_t i;
     for (i = 0; i < bytes; i++) data[i] = (uint8_t)(test_random() >> 40);
-    for (i = 0; i < bytes; i += k->bytes) {
-        const double size = (test_uniform() + 0.1) / sqrt((double)cols);
-        uint8_t *b = data + i;
-        switch (k->type) {
-        case LCTX_Q8_0:  put_half(b, size / 64); break;
-        case LCTX_Q4_0:  put_half(b, size / -4); break;
-        case LCTX_MXFP4: b[0] = (uint8_t)(116 + test_random() % 8); break;
-        case LCTX_Q6_K:  put_half(b + 208, size / 1024); break;
-        default:         put_half(b, size / 256), put_half(b + 2, size / 32);
-        }
-    }
+    for (i = 0; i < bytes; i += k->bytes)
+        oracle_block_scale((int)(k - kinds), (test_uniform() + 0.1) / sqrt((double)cols), data + i);
     return data;
 }
 
@@ -313,7 +255,7 @@ static void test_not_finite(const struct kind *k)
     product_open(&p, k, 8, 512);
     p.m.tok_embd = p.m.output;
     if (k->type == LCTX_MXFP4) p.data[0] = p.data[1] = 255;
-    else put_half(p.data + (k->type == LCTX_Q6_K ? 208 : 0), (double)INFINITY);
+    else memcpy(p.data + (k->type == LCTX_Q6_K ? 208 : 0), "\0\x7c", 2);      /* infinite */
     check(lctx_session_create(&p.m, &d, &s) == LCTX_OK
           && lctx_session_feed(s, p.tokens, 1, LCTX_LOGITS_NONE, NULL) == LCTX_E_NAN,
           "%s: a scale that is not finite is found", k->name);
