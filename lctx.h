@@ -3157,17 +3157,16 @@ static uint32_t lctx__code(uint32_t range, float x)
 }
 static void lctx__put_code(const lctx__place *p, int64_t i, uint32_t code)
 {
-    char *at = p->at + i / p->group * p->step;
     const int shift = p->shift + (int)(i % p->group) * 4;
     uint32_t word;
-    memcpy(&word, at, 4);
+    memcpy(&word, lctx__place_at(p, i), 4);
     word = (word & ~((uint32_t)15 << shift)) | code << shift;
-    memcpy(at, &word, 4);
+    memcpy(lctx__place_at(p, i), &word, 4);
 }
 static uint32_t lctx__get_code(const lctx__place *p, int64_t i)
 {
     uint32_t word;
-    memcpy(&word, p->at + i / p->group * p->step, 4);
+    memcpy(&word, lctx__place_at(p, i), 4);
     return word >> (p->shift + (int)(i % p->group) * 4) & 15;
 }
 static float lctx__get_four(const lctx__place *p, int64_t i)
@@ -8181,10 +8180,11 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
     case LCTX_BF16: f(R, LCTX_BF16); break;              \
     default:        f(R, LCTX_I8); break;                \
     }
-/* The same of what unpacks tiles; of scores and of values, 4 bits for four rows at most. */
+/* The same of what unpacks tiles, not of f32; of scores and of values, 4 bits for four rows at
+   most. */
 #define LCTX__BY_TILE(type, f, R)                        \
     if ((type) == LCTX_I4) f(R, LCTX_I4);                \
-    else LCTX__BY_TYPE(type, f, R)
+    else if ((type) != LCTX_F32) LCTX__BY_TYPE(type, f, R)
 #ifndef DOTS
 #  define LCTX__BY_KEY     LCTX__BY_TYPE
 #  define LCTX__BY_VALUE   LCTX__BY_TYPE
@@ -8784,15 +8784,11 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
 LCTX__ENTRY float FN(bound)(int64_t d, const float *q, const float *lo, const float *hi)
 {
     vf sum = vf_set1(0.0f);
-    int64_t c = 0;
-    for (; c + VL <= d; c += VL) {
-        vf x = vf_load(q + c);
-        sum = vf_add(sum, vf_max(vf_mul(x, vf_load(lo + c)), vf_mul(x, vf_load(hi + c))));
-    }
-    if (c < d) {
-        vf x = FN(row_end)(LCTX_F32, q, c, d - c);
-        sum = vf_add(sum, vf_max(vf_mul(x, FN(row_end)(LCTX_F32, lo, c, d - c)),
-                                 vf_mul(x, FN(row_end)(LCTX_F32, hi, c, d - c))));
+    int64_t c;
+    for (c = 0; c < d; c += VL) {
+        vf x = FN(row_from)(LCTX_F32, q, c, d - c);
+        sum = vf_add(sum, vf_max(vf_mul(x, FN(row_from)(LCTX_F32, lo, c, d - c)),
+                                 vf_mul(x, FN(row_from)(LCTX_F32, hi, c, d - c))));
     }
     return vf_hsum(sum);
 }
@@ -8876,50 +8872,41 @@ LCTX__INLINE void FN(put_rows)(const vf *x, const int R, int64_t n, char *to, co
     LCTX__EACH(j, R)
         if (j < n) vf_store((float *)(void *)(to + j * stride), x[j]);
 }
-LCTX__INLINE void FN(pack_words)(const lctx__pack *t, int64_t i, int64_t rate)
+/* Rows from i on: VL of VL words at a time, or 2 VL of eight halves. A row's rest is read from a
+   copy, for memory may end there. */
+LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, int64_t i, const int halves)
 {
-    const char *row[VL];
-    int64_t c;
-    int j;
-    for (j = 0; j < VL; j++) row[j] = t->src + lctx__min(i + j, t->n - 1) * t->stride;
-    for (c = 0; c < t->padded; c += VL) {
-        vf x[VL];
-        FN(fetch)(t->soon, rate);
-        LCTX__EACH(j, VL)
-            x[j] = c < t->units ? FN(row_from)(LCTX_F32, row[j], c, t->units - c) : vf_set1(0.0f);
-        FN(transpose)(x);
-        FN(put_rows)(x, VL, t->padded - c, t->out + 4 * (c * LCTX_TILE + i), 4 * LCTX_TILE);
-    }
-}
-LCTX__INLINE void FN(pack_halves)(const lctx__pack *t, int64_t i, int64_t rate)
-{
-    const int64_t whole = t->units / 8 * 8;
+    const int M = halves ? 2 * VL : VL, B = halves ? 8 : VL, size = halves ? 2 : 4;
+    const int64_t whole = t->units / B * B;
+    const int64_t rate = t->soon->ask[LCTX__PACK] * M * B / (t->padded * LCTX_TILE);
     const char *row[2 * VL];
-    char end[2 * VL][16];
-    int64_t c;
+    char end[2 * VL][64];
+    int64_t c, at;
     int j;
-    for (j = 0; j < 2 * VL; j++) row[j] = t->src + lctx__min(i + j, t->n - 1) * t->stride;
-    for (j = 0; whole < t->padded && j < 2 * VL; j++) {
-        memset(end[j], 0, sizeof end[j]);
-        memcpy(end[j], row[j] + 2 * whole, (size_t)(2 * (t->units - whole)));
-    }
-    for (c = 0; c < t->padded; c += 8) {
-        vf x[8];
+    for (j = 0; j < M; j++) row[j] = t->src + lctx__min(i + j, t->n - 1) * t->stride;
+    for (c = 0; c < t->padded; c += B) {
+        vf x[VL > 8 ? VL : 8];
         FN(fetch)(t->soon, rate);
-        for (j = 0; c == whole && j < 2 * VL; j++) row[j] = end[j];
-        FN(eights)(row, c == whole ? 0 : 2 * c, x);
-        FN(put_rows)(x, 8, t->padded - c, t->out + 2 * (c * LCTX_TILE + i), 2 * LCTX_TILE);
+        for (j = 0; c == whole && j < M; j++) {
+            memset(end[j], 0, sizeof end[j]);
+            memcpy(end[j], row[j] + c * size, (size_t)((t->units - c) * size));
+            row[j] = end[j];
+        }
+        at = c == whole ? 0 : c * size;
+        if (halves) FN(eights)(row, at, x);
+        else {
+            LCTX__EACH(j, VL) x[j] = vf_load(row[j] + at);
+            FN(transpose)(x);
+        }
+        FN(put_rows)(x, B, t->padded - c, t->out + (c * LCTX_TILE + i) * size, size * LCTX_TILE);
     }
 }
-/* VL rows of VL words at a time, or 2 VL of eight halves. */
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
-    const int64_t block = t->halves ? 16 * VL : VL * VL;
-    const int64_t rate = t->soon->ask[LCTX__PACK] * block / (t->padded * LCTX_TILE);
     int64_t i;
     for (i = 0; i < LCTX_TILE; i += t->halves ? 2 * VL : VL)
-        if (t->halves) FN(pack_halves)(t, i, rate);
-        else FN(pack_words)(t, i, rate);
+        if (t->halves) FN(pack_rows)(t, i, 1);
+        else FN(pack_rows)(t, i, 0);
 }
 #endif
 
@@ -8990,37 +8977,32 @@ LCTX__INLINE void FN(turn_pair)(vf *a, vf *b, vf c, vf s)
     *a = vf_fma(x, c, vf_sub(vf_set1(0.0f), vf_mul(*b, s)));
     *b = vf_fma(*b, c, vf_mul(x, s));
 }
-LCTX__INLINE void FN(turn_one)(const char *x, char *out, int64_t i, int64_t j, float c, float s)
+LCTX__INLINE void FN(turn_one)(const float *x, float *out, int64_t i, int64_t j, float c, float s)
 {
-    float in[2], to[2];
-    vf a, b;
-    memcpy(&in[0], x + 4 * i, 4), memcpy(&in[1], x + 4 * j, 4);
-    a = vf_set1(in[0]), b = vf_set1(in[1]);
+    vf a = vf_set1(x[i]), b = vf_set1(x[j]);
     FN(turn_pair)(&a, &b, vf_set1(c), vf_set1(s));
-    to[0] = vf_first(a), to[1] = vf_first(b);
-    memcpy(out + 4 * i, &to[0], 4), memcpy(out + 4 * j, &to[1], 4);
+    out[i] = vf_first(a), out[j] = vf_first(b);
 }
 /* Pairs (i, i + n_rot/2). In place is fine: read before written. */
-LCTX__INLINE void FN(turn_half)(const lctx__turn *t, const char *x, char *out)
+LCTX__INLINE void FN(turn_half)(const lctx__turn *t, const float *x, float *out)
 {
     const int64_t h = t->n_rot / 2;
     int64_t i = 0;
     for (; i + VL <= h; i += VL) {
-        vf a = vf_load(x + 4 * i), b = vf_load(x + 4 * (h + i));
+        vf a = vf_load(x + i), b = vf_load(x + h + i);
         FN(turn_pair)(&a, &b, vf_load(t->cos + i), vf_load(t->sin + i));
-        vf_store((float *)(void *)(out + 4 * i), a);
-        vf_store((float *)(void *)(out + 4 * (h + i)), b);
+        vf_store(out + i, a);
+        vf_store(out + h + i, b);
     }
     for (; i < h; i++) FN(turn_one)(x, out, i, h + i, t->cos[i], t->sin[i]);
 }
 /* Pairs (2i, 2i + 1); cos holds every cosine twice, sin every sine as (-sin, sin). */
-LCTX__INLINE void FN(turn_interleaved)(const lctx__turn *t, const char *x, char *out)
+LCTX__INLINE void FN(turn_interleaved)(const lctx__turn *t, const float *x, float *out)
 {
     int64_t i = 0;
     for (; VL > 1 && i + VL <= t->n_rot; i += VL) {
-        vf a = vf_load(x + 4 * i);
-        a = vf_fma(a, vf_load(t->cos + i), vf_mul(vf_swap(a), vf_load(t->sin + i)));
-        vf_store((float *)(void *)(out + 4 * i), a);
+        vf a = vf_load(x + i);
+        vf_store(out + i, vf_fma(a, vf_load(t->cos + i), vf_mul(vf_swap(a), vf_load(t->sin + i))));
     }
     for (; i < t->n_rot; i += 2) FN(turn_one)(x, out, i, i + 1, t->cos[i], t->sin[i + 1]);
 }
@@ -9059,14 +9041,14 @@ LCTX__ENTRY void FN(spin)(const lctx__spin *t)
 }
 LCTX__ENTRY void FN(turn)(const lctx__turn *t)
 {
-    const size_t rot = (size_t)t->n_rot * 4, rest = (size_t)(t->head_dim - t->n_rot) * 4;
+    const size_t rest = (size_t)(t->head_dim - t->n_rot) * sizeof(float);
     int32_t h;
     for (h = 0; h < t->n_head; h++) {
-        const char *x = t->x + h * t->x_head;
-        char *out = t->out + h * t->out_head;
+        const float *x = (const float *)(const void *)(t->x + h * t->x_head);
+        float *out = (float *)(void *)(t->out + h * t->out_head);
         if (t->pairing == LCTX_ROPE_HALF) FN(turn_half)(t, x, out);
         else FN(turn_interleaved)(t, x, out);
-        if (out != x) memcpy(out + rot, x + rot, rest);
+        if (out != x) memcpy(out + t->n_rot, x + t->n_rot, rest);
     }
 }
 
