@@ -5435,24 +5435,24 @@ static void lctx__evict(lctx_cache *c, int64_t pos)
     if (hi > lo) lctx__slots_drop(c, lo, hi);
 }
 
-/* The block, or a copy for oneself where it is shared, or null if there is no memory. */
-static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b)
+/* The block, or a copy for oneself where it is shared, or a new one where there is none; or null, if
+   there is no memory. */
+static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
-    return lctx__count(&b->refs) > 1 ? lctx__block_new(c, b->bytes, b) : b;
+    return b && lctx__count(&b->refs) == 1 ? b : lctx__block_new(c, bytes, b);
 }
 
-/* Makes the slot that token c->n goes to one's own, and open for it; or all is as before. */
-static lctx_status lctx__own(lctx_cache *c, lctx__slot *s)
+/* Makes the slot that token `at` goes to one's own, and open for it; or all is as before. */
+static lctx_status lctx__own(const lctx_cache *c, lctx__slot *s, int64_t at)
 {
-    lctx__block *block = lctx__block_own(c, s->block), *open = NULL;
-    if (block && lctx__opens(c))
-        open = s->open ? lctx__block_own(c, s->open)
-                       : lctx__block_new(c, lctx__open_bytes(c), NULL);
-    if (!block || (lctx__opens(c) && !open)) {
+    const int opens = lctx__opens(c);
+    lctx__block *block = lctx__block_own(c, s->block, lctx__block_bytes(c)), *open = NULL;
+    if (block && opens) open = lctx__block_own(c, s->open, lctx__open_bytes(c));
+    if (!block || (opens && !open)) {
         if (block != s->block) lctx__block_drop(c, block);
         return LCTX_E_MEMORY;
     }
-    if (open && !s->open) s->open_from = c->n;
+    if (!s->open) s->open_from = at;
     if (block != s->block) lctx__block_drop(c, s->block);
     if (open != s->open) lctx__block_drop(c, s->open);
     s->block = block, s->open = open;
@@ -5462,15 +5462,11 @@ static lctx_status lctx__own(lctx_cache *c, lctx__slot *s)
 /* A slot more, with its blocks; there is room for it. */
 static lctx_status lctx__slot_new(lctx_cache *c, int64_t id)
 {
-    lctx__slot s;
-    s.id = id, s.open = NULL, s.open_from = id * c->d.block;
-    if (!(s.block = lctx__block_new(c, lctx__block_bytes(c), NULL))) return LCTX_E_MEMORY;
-    if (lctx__opens(c) && !(s.open = lctx__block_new(c, lctx__open_bytes(c), NULL))) {
-        lctx__block_drop(c, s.block);
-        return LCTX_E_MEMORY;
-    }
-    c->slot[c->n_slot++] = s;
-    return LCTX_OK;
+    lctx__slot *s = &c->slot[c->n_slot];
+    lctx_status st;
+    s->id = id, s->block = s->open = NULL;
+    if ((st = lctx__own(c, s, id * c->d.block)) == LCTX_OK) c->n_slot++;
+    return st;
 }
 
 /* Blocks for tokens c->n .. end-1, the one in hand made one's own. On failure all is as before. */
@@ -5481,7 +5477,7 @@ static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
     int64_t id = c->n / c->d.block + in_hand;
     lctx_status st = lctx__slots_reserve(c, n0 + last - id + 1);
     for (; !st && id <= last; id++) st = lctx__slot_new(c, id);
-    if (!st && in_hand) st = lctx__own(c, &c->slot[n0 - 1]);
+    if (!st && in_hand) st = lctx__own(c, &c->slot[n0 - 1], c->n);
     if (st && c->n_slot > n0) lctx__slots_drop(c, n0, c->n_slot);
     return st;
 }
@@ -5631,7 +5627,7 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
     held = lctx__held(c), in_hand = c->n_slot && c->slot[c->n_slot - 1].id == c->n / c->d.block;
     st = lctx__slots_reserve(c, c->n_slot + other->n_slot - in_hand);
     if (!st) st = lctx__mass_reserve(c, other->n - c->n);
-    if (!st && in_hand) st = lctx__own(c, &c->slot[c->n_slot - 1]);
+    if (!st && in_hand) st = lctx__own(c, &c->slot[c->n_slot - 1], c->n);
     if (st) return st;
     lctx__mass_begin(c, other->n);
     for (g = 0; c->mass && g < c->d.n_head_kv; g++)
