@@ -1,4 +1,5 @@
 #include "chat.h"
+#include "unicode.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,13 +133,11 @@ static int add_form(chat *c, const char *text)
     return 0;
 }
 
-static int is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 /* Adds a message as somebody wrote it, between what stands before and behind it. */
 static int add_message(chat *c, const char *const around[2], const char *text, size_t n)
 {
-    while (c->form->trim && n && is_space(*text)) text++, n--;
-    while (c->form->trim && n && is_space(text[n - 1])) n--;
+    while (c->form->trim && n && unicode_blank(*text)) text++, n--;
+    while (c->form->trim && n && unicode_blank(text[n - 1])) n--;
     return add_form(c, around[0]) || add(c, text, n, 1) || add_form(c, around[1]);
 }
 

@@ -79,6 +79,7 @@ static gguf_status read_names(vocab *v, gguf *g, const gguf_key *pieces)
         size_t here;
         v->name[i] = gguf_next_string(&at);
         if (v->name[i].n > v->longest) v->longest = v->name[i].n;
+        if (!v->name[i].n) continue;
         here = place(v, v->name, v->name[i]);
         if (v->slot[here] >= 0)
             return gguf_fail(g, GGUF_E_VOCABULARY, "tokens %d and %d are both \"%s\"",
@@ -823,8 +824,6 @@ static void find_specials(const vocab *v, int how, const char *text, size_t n, c
     free(taken);
 }
 
-static int is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 /* A space goes before each stretch of text that begins a text or follows a special token. */
 static void put_all(work *w, int how, const char *text, size_t n, const matches *m)
 {
@@ -842,7 +841,7 @@ static void put_all(work *w, int how, const char *text, size_t n, const matches 
         if (v->strips && !gguf_string_is(v->name[x->token], "<unk>")
             && !gguf_string_is(v->name[x->token], "<s>")
             && !gguf_string_is(v->name[x->token], "<|endoftext|>"))
-            while (at < n && is_space(text[at])) at++;
+            while (at < n && unicode_blank(text[at])) at++;
     }
     put_text(w, text + at, n - at, space);
     if ((how & VOCAB_END) && v->add_eos) w->out[w->n_out++] = v->eos;

@@ -11,6 +11,8 @@ unsigned unicode_class(uint32_t c)
     return 1u << (unicode_table[low] & 7);
 }
 
+int unicode_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
 size_t unicode_length(unsigned char first)
 {
     return first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;

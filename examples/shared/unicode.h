@@ -11,6 +11,7 @@ enum {
     UNICODE_SPACE = 64            /* the property White_Space; such a character is nothing else */
 };
 unsigned unicode_class(uint32_t c);      /* one of them */
+int      unicode_blank(char c);          /* whether it is ASCII white space */
 
 /* Bytes of the character that begins with this byte; 1 where none does. */
 size_t unicode_length(unsigned char first);
