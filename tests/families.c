@@ -362,7 +362,7 @@ static void set_sizes(writer *w)
     for (w->block = ORACLE_BLOCK_TYPES; w->block-- > 0;)
         if (oracle_blocks[w->block].id == w->type) break;
     w->head = wide ? 64 : 16, w->model = wide ? 256 : 64, w->ff = wide ? 512 : 160;
-    w->expert = w->expert && wide ? 256 : w->expert;
+    w->expert = wide && w->f->d_ff_expert ? 256 : w->f->d_ff_expert;
     w->query = HEADS * w->head, w->key = KV * w->head;
 }
 

@@ -65,6 +65,7 @@ void oracle_block_scale(int type, double size, uint8_t *b)
     case ORACLE_Q4_0:  put_half(b, size / -4); break;
     case ORACLE_MXFP4: frexp(size / 3, &e), b[0] = (uint8_t)(e + 127); break;
     case ORACLE_Q6_K:  put_half(b + 208, size / 1024); break;
+    case ORACLE_Q5_K:  put_half(b, size / 512), put_half(b + 2, size / 32); break;
     default:           put_half(b, size / 256), put_half(b + 2, size / 32);
     }
 }
