@@ -4,8 +4,11 @@
    the short prompt only. */
 #include "lctx.h"
 #include "model.h"
+#include "oracle.h"
 #include "text.h"
 #include "test.h"
+
+#include <math.h>
 
 #define TOY "examples/toy/"
 enum { DIGITS = 5, MAX_TEXT = 1 << 16 };
@@ -106,6 +109,115 @@ static void test_prompt(const char *model_path, const char *prompt_path, double 
     model_close(&m);
 }
 
+/* ---------------------------------------------------------------------------- quantised */
+
+/* 32 values as a block of Q8_0 or of Q4_0, as GGUF files have them; returns its end. */
+static uint8_t *put_block(int type, const float *x, uint8_t *to)
+{
+    float top = 0, scale, back;
+    uint16_t bits;
+    int i, code[32];
+    for (i = 0; i < 32; i++)
+        if (fabsf(x[i]) > fabsf(top)) top = x[i];
+    scale = type == LCTX_Q8_0 ? fabsf(top) / 127 : top / -8;
+    bits = oracle_f16_bits(scale), back = (float)oracle_f16_value(bits);
+    *to++ = (uint8_t)(bits & 255), *to++ = (uint8_t)(bits >> 8);
+    for (i = 0; i < 32; i++) {
+        const float q = back != 0 ? x[i] / back : 0;
+        code[i] = (int)floorf(q + 0.5f);
+        if (type == LCTX_Q4_0) code[i] = code[i] > 7 ? 15 : code[i] < -8 ? 0 : code[i] + 8;
+    }
+    for (i = 0; i < (type == LCTX_Q8_0 ? 32 : 16); i++)
+        *to++ = (uint8_t)(type == LCTX_Q8_0 ? code[i] & 255 : code[i] | code[i + 16] << 4);
+    return to;
+}
+
+/* The matrix in blocks of its rows; null where they are no whole blocks. */
+static uint8_t *quantise(lctx_tensor *t, int64_t rows, int64_t cols, int type)
+{
+    uint8_t *data = (uint8_t *)malloc((size_t)(rows * cols / 32 * 34 + 1)), *to = data;
+    float x[32];
+    int64_t i;
+    if (cols % 32) return free(data), (uint8_t *)NULL;
+    for (i = 0; i < rows * cols; i += 32) {
+        lctx_to_f32((lctx_type)t->type, 32, (const char *)t->data
+                    + i * (int64_t)lctx_type_size((lctx_type)t->type), NULL, x);
+        to = put_block(type, x, to);
+    }
+    t->data = data, t->type = type;
+    return data;
+}
+
+/* Bits a byte over some segments of the held-out text. */
+static double bits_a_byte(const model *m, const vocab *v, int precise)
+{
+    enum { LENGTH = 256, SEGMENTS = 8 };
+    static char text[LENGTH * SEGMENTS];
+    FILE *file = fopen(TOY "held-out.txt", "rb");
+    int32_t tokens[LENGTH + 2];
+    float *logits = (float *)malloc(sizeof *logits * (LENGTH + 2) * (size_t)v->n);
+    lctx_session_desc d;
+    double bits = 0;
+    int64_t n, i, count = 0;
+    int k;
+    memset(&d, 0, sizeof d);
+    d.precise = precise;
+    if (!file || fread(text, 1, sizeof text, file) != sizeof text) check(0, "the held-out text");
+    if (file) fclose(file);
+    for (k = 0; k < SEGMENTS; k++) {
+        lctx_session *s = NULL;
+        n = vocab_encode(v, VOCAB_START, text + k * LENGTH, LENGTH - 1, NULL, tokens);
+        if (lctx_session_create(&m->lctx, &d, &s)
+            || lctx_session_feed(s, tokens, n, LCTX_LOGITS_ALL, logits)) check(0, "a feed");
+        for (i = 0; i + 1 < n; i++, count++)
+            bits += text_bits(logits + i * v->n, v->n, tokens[i + 1]);
+        lctx_session_free(s);
+    }
+    free(logits);
+    return bits / (double)count;
+}
+
+/* The toy with all matrices in blocks: how much likelihood that costs. */
+static void test_quantised(void)
+{
+    static const struct { int type; double most; } types[] = { { LCTX_Q8_0, 0.01 },
+                                                               { LCTX_Q4_0, 0.15 } };
+    double plain, cost;
+    int t, i;
+    for (t = 0; t < 2; t++) {
+        void *made[7 * 32];
+        int n = 0, precise;
+        model m;
+        vocab v;
+        check(model_open(&m, TOY "toy.gguf") == GGUF_OK
+              && vocab_open(&v, &m.file, m.lctx.n_vocab) == GGUF_OK, "the toy opens");
+        plain = bits_a_byte(&m, &v, 0);
+        for (i = 0; i < m.lctx.n_layer && i < 32; i++) {
+            lctx_layer *l = &m.layers[i];
+            const int64_t d = m.lctx.d_model, ff = m.lctx.d_ff;
+            const int64_t q = (int64_t)m.lctx.n_head * m.lctx.head_dim;
+            const int64_t k = (int64_t)m.lctx.n_head_kv * m.lctx.head_dim;
+            made[n++] = quantise(&l->wq, q, d, types[t].type);
+            made[n++] = quantise(&l->wk, k, d, types[t].type);
+            made[n++] = quantise(&l->wv, k, d, types[t].type);
+            made[n++] = quantise(&l->wo, d, q, types[t].type);
+            made[n++] = quantise(&l->w_gate, ff, d, types[t].type);
+            made[n++] = quantise(&l->w_up, ff, d, types[t].type);
+            made[n++] = quantise(&l->w_down, d, ff, types[t].type);
+        }
+        for (precise = 0; precise < 2; precise++) {
+            cost = bits_a_byte(&m, &v, precise) - plain;
+            check(cost < types[t].most, "the toy in %s%s costs %.4f bits a byte beside %.3f",
+                  lctx_type_name((lctx_type)types[t].type), precise ? ", precise," : "", cost, plain);
+            printf("  toy, %s%s: %+.4f bits a byte beside %.4f\n",
+                   lctx_type_name((lctx_type)types[t].type), precise ? ", precise" : "", cost, plain);
+        }
+        for (i = 0; i < n; i++) check(made[i] != NULL, "rows of whole blocks"), free(made[i]);
+        vocab_close(&v);
+        model_close(&m);
+    }
+}
+
 int main(void)
 {
     FILE *here = fopen(TOY "toy.gguf", "rb");
@@ -113,6 +225,7 @@ int main(void)
     if (here) {
         fclose(here);
         test_prompt(TOY "toy.gguf", TOY "passkey-short.txt", 0);
+        test_quantised();
         if (!getenv("TEST_QUICK")) test_prompt(TOY "toy-yarn.gguf", TOY "passkey.txt", 20);
     } else {
         check(0, "the shipped models are at hand (run from the repository's root)");
