@@ -14,7 +14,7 @@
 
 static run r = RUN_DEFAULTS;
 static const char *prompt, *prompt_file, *save_file, *load_file, *cache_file, *system_text;
-static int chatting, interactive, looking;
+static int chatting, interactive, parsing, looking;
 static int64_t n_new = 128, seed = 1;
 static double temperature = 0, top_p = 1;
 
@@ -37,6 +37,7 @@ static const args_option options[] = {
     { "--load", ARGS_TEXT, &load_file, 0, 0, "FILE", "continue a saved session" },
     { "--prompt-cache", ARGS_TEXT, &cache_file, 0, 0, "FILE", "keep what is read; read it no more" },
     { "--lookup", ARGS_FLAG, &looking, 0, 0, "", "draft tokens from what the text said before" },
+    { "--special", ARGS_FLAG, &parsing, 0, 0, "", "control tokens in the prompt are found by name" },
     { "--chat", ARGS_FLAG, &chatting, 0, 0, "", "the prompt is a turn, in the model's template" },
     { "--system", ARGS_TEXT, &system_text, 0, 0, "TEXT", "what stands before a --chat" },
     { "--interactive", ARGS_FLAG, &interactive, 0, 0, "", "a --chat that goes on: a line, a turn" },
@@ -66,9 +67,9 @@ static os_file read_prompt(void)
 /* Tokens of what is fed next; *n gets their number. */
 static int32_t *encode(const os_file *asked, int first, int64_t *n)
 {
-    const int start = first ? VOCAB_START : 0;
+    const int start = first ? VOCAB_START : 0, how = start | (parsing ? VOCAB_PARSE : 0);
     int32_t *tokens;
-    if (!chatting) return run_encode(&r.vocab, start, asked->data, (int64_t)asked->size, n);
+    if (!chatting) return run_encode(&r.vocab, how, asked->data, (int64_t)asked->size, n);
     if (chat_turn(&talk, first, system_text, asked->data, asked->size))
         fail(EXIT_RUN, "no memory for the conversation");
     tokens = run_alloc(vocab_most(talk.n), sizeof *tokens);
@@ -214,6 +215,7 @@ static void open_all(void)
     if (looking && r.policy == LCTX_HEAVY)
         fail(EXIT_USAGE, "--lookup would change what --cache heavy keeps");
     chatting |= interactive;
+    if (parsing && chatting) fail(EXIT_USAGE, "--special is not for a --chat");
     if (system_text && (!chatting || load_file))
         fail(EXIT_USAGE, "--system is of a --chat that begins");
     run_open(&r);

@@ -379,6 +379,9 @@ static void test_chat(void)
     check(first[0] && first[0] != ' ' && whole[0] && strlen(both) > strlen(first)
           && !strcmp(both + strlen(first) + 1, whole),
           "the second follows from the whole conversation (\"%s\" and \"%s\")", both, whole);
+    warns(1, "prompt 5 tokens", "generate " TOY " '<s>a' -n 1");
+    warns(1, "prompt 3 tokens", "generate " TOY " --special '<s>a' -n 1");
+    fails(1, "--special", "generate " TOY " --special --chat hello");
     fails(2, "chat_template", "generate " TOY " --chat hello");
     fails(1, "--system", "generate " TOY " --system brief hello");
     write_chat("nothing that anybody knows", "@.chat.gguf");
