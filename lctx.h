@@ -1443,6 +1443,9 @@ static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
     return lctx__tell(to, missing ? LCTX_E_NULL : LCTX_OK, missing);
 }
 
+/* Ends the function with what a call refuses. */
+#define LCTX__TRY(call) \
+    do { const lctx_status failed = (call); if (failed) return failed; } while (0)
 /* What a check wants of a field of the struct at `at`; where it is not so, the check ends. */
 #define LCTX__NOT(bad, field, st) do { if (bad) return lctx__refuse_in(&at, st, field); } while (0)
 #define LCTX__IS(field, ok, e)          LCTX__NOT(!(ok), #field, LCTX_E_##e)
@@ -2091,6 +2094,9 @@ static int64_t lctx__row_bytes(int type, int64_t d)
         return d / lctx__block_of(type) * lctx__blocks[type - LCTX_Q8_0].bytes;
     return type == LCTX_I4 ? d / 2 : d * (int64_t)lctx_type_size((lctx_type)type);
 }
+/* Elements that share a word of a tile. */
+#define LCTX__GROUP(type) \
+    ((type) == LCTX_I4 ? 8 : (type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
 /* max |x| / 127, or NaN */
 static float lctx__i8_scale(int64_t n, const float *x)
 {
@@ -2473,8 +2479,7 @@ static lctx_status lctx__convert_check(lctx_type type, int blocks, int64_t n, co
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale)
 {
-    lctx_status st = lctx__convert_check(type, 0, n, src, dst, scale);
-    if (st) return st;
+    LCTX__TRY(lctx__convert_check(type, 0, n, src, dst, scale));
     if (type == LCTX_I8) *scale = lctx__i8_scale(n, src);
     lctx__from_row((int)type, n, src, type == LCTX_I8 ? *scale : 1.0f, dst);
     return LCTX_OK;
@@ -2483,9 +2488,8 @@ LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, 
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
                                  float *dst)
 {
-    lctx_status st = lctx__convert_check(type, 1, n, src, dst, scale);
     int64_t i;
-    if (st) return st;
+    LCTX__TRY(lctx__convert_check(type, 1, n, src, dst, scale));
     lctx__use()->to_f32((int)type, n, src, dst);
     for (i = 0; type == LCTX_I8 && i < n; i++) dst[i] *= *scale;
     return LCTX_OK;
@@ -2596,7 +2600,6 @@ static lctx_status lctx__list_check(lctx__site at, const char *field, const doub
 static lctx_status lctx__lists_check(lctx__site at, const lctx_rope_desc *r)
 {
     const int32_t n = r->n_rot / 2;
-    lctx_status st;
     if (r->scheme == LCTX_ROPE_RAW) {
         LCTX__IS(n_freq, !r->n_freq || r->n_freq == n, TABLE_SIZE);
         return lctx__list_check(at, "freq", r->freq, r->n_rot, 0);
@@ -2604,8 +2607,8 @@ static lctx_status lctx__lists_check(lctx__site at, const lctx_rope_desc *r)
     if (r->scheme != LCTX_ROPE_LONGROPE) return LCTX_OK;
     LCTX__IS(n_short, !r->n_short || r->n_short == n, TABLE_SIZE);
     LCTX__IS(n_long, !r->n_long || r->n_long == n, TABLE_SIZE);
-    st = lctx__list_check(at, "short_factor", r->short_factor, r->n_rot, 1);
-    return st ? st : lctx__list_check(at, "long_factor", r->long_factor, r->n_rot, 1);
+    LCTX__TRY(lctx__list_check(at, "short_factor", r->short_factor, r->n_rot, 1));
+    return lctx__list_check(at, "long_factor", r->long_factor, r->n_rot, 1);
 }
 
 /* Fills in the defaults of *r and checks it. */
@@ -2645,11 +2648,10 @@ static lctx_status lctx__rope_check(lctx_rope_desc *r)
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
 {
     lctx_rope_desc r;
-    lctx_status st;
     int32_t i;
     if (!desc || lctx__begin(desc->refused, rope ? NULL : "rope")) return LCTX_E_NULL;
     r = *desc;
-    if ((st = lctx__rope_check(&r)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__rope_check(&r));
     memset(rope, 0, sizeof *rope);
     rope->n_rot = r.n_rot, rope->pairing = r.pairing;
     rope->attn_factor = lctx__attn_factor(&r);
@@ -2667,11 +2669,10 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
 static lctx_status lctx__rope_fits(lctx__site at, const lctx_rope *rope, int64_t head_dim,
                                    int tables)
 {
-    lctx_status st;
     LCTX__PAIRS(rope);
     if (!tables) {
-        if ((st = lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0)) != LCTX_OK) return st;
-        if ((st = lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0)) != LCTX_OK) return st;
+        LCTX__TRY(lctx__list_check(at, "freq", rope->freq, rope->n_rot, 0));
+        LCTX__TRY(lctx__list_check(at, "plain", rope->plain, rope->n_rot, 0));
         LCTX__IS(attn_factor, lctx__above(rope->attn_factor, 0), MSCALE);
         LCTX__IS(scale_mul, lctx__above(rope->scale_mul, 0), MSCALE);
         LCTX__PLACES(rope);
@@ -2758,9 +2759,8 @@ static void lctx__pair_tables(const lctx_rope *rope, float *c, float *s)
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos_, float *sin_)
 {
     lctx__angles a;
-    lctx_status st;
     if (!rope || !cos_ || !sin_) return LCTX_E_NULL;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__rope_valid(rope));
     if (pos < 0 || pos >= LCTX__MAX_POS) return LCTX_E_POS;
     lctx__angles_begin(&a, rope);
     lctx__angles_move(&a, pos);
@@ -2780,12 +2780,11 @@ static double lctx__xpos(const lctx_rope *rope, int32_t side, int64_t pos, int64
 LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, int64_t pos,
                                     float *growth)
 {
-    lctx_status st;
     int32_t i;
     if (!rope || !growth) return LCTX_E_NULL;
     if ((unsigned)side >= LCTX_ROPE_SIDE_COUNT) return LCTX_E_ENUM;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
-    if ((st = lctx__pos_check(rope, pos)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__rope_valid(rope));
+    LCTX__TRY(lctx__pos_check(rope, pos));
     for (i = 0; i < rope->n_rot / 2; i++)
         growth[i] = (float)lctx__xpos(rope, (int32_t)side, pos, i);
     return LCTX_OK;
@@ -2881,13 +2880,12 @@ static lctx_status lctx__job_positions(lctx__site at, const lctx_rope *rope, con
 
 static lctx_status lctx__job_check(lctx__site at, const lctx_rope *rope, const lctx_rope_job *j)
 {
-    lctx_status st;
     LCTX__IS(x, j->n_tok <= 0 || j->x, NULL); LCTX__IS(out, j->n_tok <= 0 || j->out, NULL);
     LCTX__IS(cos, j->cos || !j->sin, NULL); LCTX__IS(sin, j->sin || !j->cos, NULL);
     LCTX__FROM(j, n_tok, 0, COUNT); LCTX__FROM(j, n_head, 1, COUNT);
     LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM);
-    st = lctx__rope_fits(LCTX__SITE(j, lctx_rope), rope, j->head_dim, j->cos != NULL);
-    return st ? st : lctx__parallel_check(at.to, j->par);
+    LCTX__TRY(lctx__rope_fits(LCTX__SITE(j, lctx_rope), rope, j->head_dim, j->cos != NULL));
+    return lctx__parallel_check(at.to, j->par);
 }
 static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
 {
@@ -2908,16 +2906,15 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
 {
     lctx__rope_task k;
     lctx__site at;
-    lctx_status st;
     if (!job || lctx__begin(job->refused, rope ? NULL : "rope")) return LCTX_E_NULL;
     at = LCTX__SITE(job, lctx_rope_job);
-    if ((st = lctx__job_check(at, rope, job)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__job_check(at, rope, job));
     memset(&k, 0, sizeof k);
     k.rope = rope, k.job = job;
     k.turn.n_head = job->n_head, k.turn.head_dim = job->head_dim;
     k.turn.n_rot = rope->n_rot, k.turn.pairing = rope->pairing;
-    if ((st = lctx__job_strides(at, &k)) != LCTX_OK) return st;
-    if ((st = lctx__job_positions(at, rope, job)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__job_strides(at, &k));
+    LCTX__TRY(lctx__job_positions(at, rope, job));
     k.offset = job->pos || job->cos ? 0 : job->pos0 % LCTX__ANCHOR;
     lctx__for(job->par, lctx__mul(job->n_tok, (int64_t)job->n_head * job->head_dim),
               (job->n_tok + k.offset + LCTX__ANCHOR - 1) / LCTX__ANCHOR, lctx__rope_tokens, &k);
@@ -2936,10 +2933,9 @@ static lctx_status lctx__law_check(int32_t n_rot, double *theta, double orig_ctx
 LCTX_API lctx_status lctx_rope_critical_dim(int32_t n_rot, double theta, double orig_ctx,
                                             int32_t *dim)
 {
-    lctx_status st;
     double pairs;
     if (!dim) return LCTX_E_NULL;
-    if ((st = lctx__law_check(n_rot, &theta, orig_ctx)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__law_check(n_rot, &theta, orig_ctx));
     pairs = ceil(n_rot / 2 * (log(orig_ctx / (2 * lctx__pi)) / log(theta)));
     *dim = pairs < n_rot / 2 ? 2 * (int32_t)pairs : n_rot;
     return LCTX_OK;
@@ -2948,10 +2944,9 @@ LCTX_API lctx_status lctx_rope_critical_dim(int32_t n_rot, double theta, double 
 LCTX_API lctx_status lctx_rope_reach(int32_t n_rot, double theta, double orig_ctx,
                                      double new_theta, double *ctx)
 {
-    lctx_status st;
     int32_t dim;
     if (!ctx) return LCTX_E_NULL;
-    if ((st = lctx_rope_critical_dim(n_rot, theta, orig_ctx, &dim)) != LCTX_OK) return st;
+    LCTX__TRY(lctx_rope_critical_dim(n_rot, theta, orig_ctx, &dim));
     theta = lctx__or(theta, 10000), new_theta = lctx__or(new_theta, theta);
     if (!lctx__at_least(new_theta, theta)) return LCTX_E_THETA;
     *ctx = dim < n_rot ? 2 * lctx__pi * pow(new_theta, (double)dim / n_rot) : HUGE_VAL;
@@ -2961,9 +2956,8 @@ LCTX_API lctx_status lctx_rope_reach(int32_t n_rot, double theta, double orig_ct
 LCTX_API lctx_status lctx_rope_advise(int32_t n_rot, double theta, double orig_ctx, double ctx,
                                       double *new_theta, double *factor, double *ntk_factor)
 {
-    lctx_status st = lctx__law_check(n_rot, &theta, orig_ctx);
     double b;
-    if (st) return st;
+    LCTX__TRY(lctx__law_check(n_rot, &theta, orig_ctx));
     if (ntk_factor && n_rot < 4) return LCTX_E_N_ROT;
     if (!lctx__at_least(ctx, orig_ctx)) return LCTX_E_CTX;
     b = pow(theta, log(ctx / (2 * lctx__pi)) / log(orig_ctx / (2 * lctx__pi)));
@@ -2986,10 +2980,9 @@ LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3])
 LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
                                           double *wavelength)
 {
-    lctx_status st;
     int32_t i;
     if (!rope || !n_pairs) return LCTX_E_NULL;
-    if ((st = lctx__rope_valid(rope)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__rope_valid(rope));
     if (!lctx__above(ctx, 0)) return LCTX_E_CTX;
     *n_pairs = 0;
     for (i = 0; i < rope->n_rot / 2; i++) {
@@ -3049,9 +3042,8 @@ static char *lctx__tile_at(const lctx_tiles *t, int64_t g, int64_t at)
 
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes)
 {
-    lctx_status st;
     if (!tiles || lctx__begin(tiles->refused, bytes ? NULL : "bytes")) return LCTX_E_NULL;
-    if ((st = lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap")) != LCTX_OK) return st;
+    LCTX__TRY(lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap"));
     *bytes = (size_t)lctx__tiles_bytes(tiles);
     return LCTX_OK;
 }
@@ -3071,7 +3063,7 @@ static lctx__place lctx__place_of(int type, int64_t padded, char *tile, int64_t 
 {
     lctx__place p;
     p.size = lctx__esize(type), p.padded = padded, p.lane = lane;
-    p.group = type == LCTX_I4 ? 8 : type == LCTX_I8 ? 4 : type == LCTX_BF16 ? 2 : 1;
+    p.group = LCTX__GROUP(type);
     p.at = tile, p.step = p.scale_step = p.shift = 0;
     p.scale = tile + LCTX_TILE * lctx__row_bytes(type, padded), p.bad = NULL;
     *word = type == LCTX_F16 ? 2 : 4;
@@ -3323,8 +3315,7 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
 static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t n)
 {
     const lctx__site at = LCTX__SITE(t, lctx_tiles);
-    lctx_status st = lctx__tiles_check(at, t, "cap");
-    if (st) return st;
+    LCTX__TRY(lctx__tiles_check(at, t, "cap"));
     if (!t->mem) return lctx__refuse(at, LCTX_E_NULL, "mem");
     if (n < 0 || n > t->cap) return lctx__tell(t->refused, LCTX_E_SPAN, "n");
     if (first < 0 || first > t->cap - n) return lctx__tell(t->refused, LCTX_E_SPAN, "first");
@@ -3334,13 +3325,12 @@ static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t
 LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, const lctx_rows *rows)
 {
     lctx_rows full;
-    lctx_status st;
     int64_t i, g;
     if (rows) (void)lctx__begin(rows->refused, tiles ? NULL : "tiles");
     if (!tiles || lctx__begin(tiles->refused, rows ? NULL : "rows")) return LCTX_E_NULL;
-    if ((st = lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap")) != LCTX_OK) return st;
-    st = lctx__rows_check(rows, tiles->n_head_kv, tiles->d_k, lctx__d_v(tiles), &full);
-    if (st || (st = lctx__tiles_range(tiles, first, rows->n)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap"));
+    LCTX__TRY(lctx__rows_check(rows, tiles->n_head_kv, tiles->d_k, lctx__d_v(tiles), &full));
+    LCTX__TRY(lctx__tiles_range(tiles, first, rows->n));
     if (tiles->k_type == LCTX_I4 && first % LCTX_TILE)
         return lctx__tell(tiles->refused, LCTX_E_SPAN, "first");
     lctx__write_rows(tiles, first, &full, 0, rows->n);
@@ -3355,10 +3345,9 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
 LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int64_t n,
                                      float *k, float *v)
 {
-    lctx_status st;
     int64_t i, g, d_k, d_v;
     if (!tiles || lctx__begin(tiles->refused, NULL)) return LCTX_E_NULL;
-    if ((st = lctx__tiles_range(tiles, first, n)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__tiles_range(tiles, first, n));
     d_k = tiles->d_k, d_v = lctx__d_v(tiles);
     for (i = 0; i < n; i++)
         for (g = 0; g < tiles->n_head_kv; g++) {
@@ -3384,9 +3373,8 @@ static void lctx__tiles_span_of(const lctx_tiles *t, int64_t first, int64_t n, i
 LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int64_t n, int64_t pos,
                                      lctx_span *span)
 {
-    lctx_status st;
     if (!tiles || lctx__begin(tiles->refused, span ? NULL : "span")) return LCTX_E_NULL;
-    if ((st = lctx__tiles_range(tiles, first, n)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__tiles_range(tiles, first, n));
     if (pos < 0 || pos > LCTX__MAX_POS - n) return lctx__tell(tiles->refused, LCTX_E_POS, "pos");
     lctx__tiles_span_of(tiles, first, n, pos, span);
     return LCTX_OK;
@@ -3617,10 +3605,9 @@ static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope
 static lctx_status lctx__raw_check(const lctx_attn *a)
 {
     const lctx__site at = LCTX__SITE(a, lctx_attn), rope_at = LCTX__SITE(a, lctx_rope);
-    lctx_status st;
     LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL);
     if (!a->rope) return LCTX_OK;
-    if ((st = lctx__rope_fits(rope_at, a->rope, a->d_k, 0)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__rope_fits(rope_at, a->rope, a->d_k, 0));
     LCTX__FROM(a, far_pos, 0, POS);
     return a->far_rule ? lctx__far_check(a->far_rule, a->rope, rope_at) : LCTX_OK;
 }
@@ -3628,7 +3615,6 @@ static lctx_status lctx__raw_check(const lctx_attn *a)
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
     const lctx__site at = LCTX__SITE(a, lctx_attn);
-    lctx_status st;
     LCTX__FROM(a, n_q, 0, COUNT); LCTX__FROM(a, n_head, 1, COUNT);
     LCTX__FROM(a, n_head_kv, 1, COUNT); LCTX__FROM(a, n_spans, 0, COUNT);
     LCTX__IN(a, n_q, 0, LCTX__MAX_POS, OVERFLOW); LCTX__IN(a, mass_queries, 0, a->n_q, COUNT);
@@ -3636,11 +3622,11 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     LCTX__IS(d_k, lctx__dim_ok(a->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(a->d_v), HEAD_DIM);
     LCTX__IN(a, mask, 0, LCTX_MASK_COUNT - 1, ENUM);
     LCTX__FROM(a, window, 0, WINDOW); LCTX__FROM(a, n_sink, 0, WINDOW);
-    if (a->pattern && (st = lctx__pattern_check(a->refused, a->pattern, -1)) != LCTX_OK) return st;
+    if (a->pattern) LCTX__TRY(lctx__pattern_check(a->refused, a->pattern, -1));
     LCTX__REAL(a, softcap, SOFTCAP); LCTX__REAL(a, scale, SOFTCAP);
     LCTX__IS(spans, !a->n_spans || a->spans, NULL);
-    if ((st = lctx__parallel_check(a->refused, a->par)) != LCTX_OK) return st;
-    if ((st = lctx__raw_check(a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__parallel_check(a->refused, a->par));
+    LCTX__TRY(lctx__raw_check(a));
     return lctx__positions_check(a);
 }
 
@@ -3861,22 +3847,21 @@ static lctx_status lctx__span_sizes(lctx__plan *p, int64_t i, int64_t *next)
 
 static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
 {
-    lctx_status st;
     int64_t i, next = 0, work;
     memset(p, 0, sizeof *p);
     p->a = *attn;
     if (!p->a.d_v) p->a.d_v = p->a.d_k;
-    if ((st = lctx__attn_check(&p->a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__attn_check(&p->a));
     if (p->a.scale == 0)
         p->a.scale = (float)((p->a.rope ? p->a.rope->scale_mul : 1) / sqrt((double)p->a.d_k));
     p->has_rule = p->a.far_rule && p->a.far_rule->kind != LCTX_FAR_NONE;
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     if (p->a.mass_queries == 0) p->a.mass_queries = p->a.n_q;
     for (i = 0; i < p->a.n_spans; i++) {
-        if ((st = lctx__span_check(&p->a, i, next)) != LCTX_OK) return st;
-        if ((st = lctx__span_sizes(p, i, &next)) != LCTX_OK) return st;
+        LCTX__TRY(lctx__span_check(&p->a, i, next));
+        LCTX__TRY(lctx__span_sizes(p, i, &next));
     }
-    if ((st = lctx__attn_strides(&p->a, p->n_kv)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__attn_strides(&p->a, p->n_kv));
     p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
     p->group = p->a.n_head / p->a.n_head_kv;
     p->v_dots = p->a.precise ? 0 : lctx__dots_used();
@@ -3891,11 +3876,10 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes)
 {
     lctx__plan p;
-    lctx_status st;
     if (!attn || lctx__begin(attn->refused, bytes ? NULL : "bytes")) return LCTX_E_NULL;
-    st = lctx__plan_make(&p, attn);
-    if (!st) *bytes = (size_t)p.total_bytes;
-    return st;
+    LCTX__TRY(lctx__plan_make(&p, attn));
+    *bytes = (size_t)p.total_bytes;
+    return LCTX_OK;
 }
 
 /* ---- raw keys: f32 tables hold the angles of a tile's lanes, counted from its first; those of its
@@ -4835,11 +4819,11 @@ static lctx_status lctx__memory_check(const lctx__plan *p)
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes)
 {
     lctx__plan p;
-    lctx_status st;
     if (!attn) return LCTX_E_NULL;
-    if ((st = lctx__plan_make(&p, attn)) != LCTX_OK) return st;
-    if ((st = lctx__listed_check(&p.a)) != LCTX_OK || p.a.n_q == 0) return st;
-    if ((st = lctx__memory_check(&p)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__plan_make(&p, attn));
+    LCTX__TRY(lctx__listed_check(&p.a));
+    if (p.a.n_q == 0) return LCTX_OK;
+    LCTX__TRY(lctx__memory_check(&p));
     if (!scratch || scratch_bytes < (size_t)p.total_bytes)
         return lctx__tell(attn->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     p.scratch = lctx__aligned(scratch);
@@ -5052,8 +5036,7 @@ static lctx_status lctx__cache_check(lctx__site at, const lctx_cache_desc *d, lc
     const int64_t top = LCTX__MAX_POS;
     const int full = d->policy == LCTX_FULL, sinks = d->policy == LCTX_SINKS;
     const int heavy = d->policy == LCTX_HEAVY;
-    const lctx_status st = lctx__cache_tiles(at, d, t);
-    if (st) return st;
+    LCTX__TRY(lctx__cache_tiles(at, d, t));
     LCTX__IN(d, policy, 0, LCTX_POLICY_COUNT - 1, ENUM); LCTX__FROM(d, max_tokens, 0, COUNT);
     LCTX__IN(d, window, !full, full ? 0 : top, WINDOW);
     LCTX__IN(d, n_sink, sinks, sinks || heavy ? INT32_MAX : 0, WINDOW);
@@ -5064,10 +5047,8 @@ static lctx_status lctx__cache_check(lctx__site at, const lctx_cache_desc *d, lc
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens)
 {
     lctx_tiles t;
-    lctx_status st;
     if (!desc || lctx__begin(desc->refused, tokens ? NULL : "tokens")) return LCTX_E_NULL;
-    st = lctx__cache_tiles(LCTX__SITE(desc, lctx_cache_desc), desc, &t);
-    if (st) return st;
+    LCTX__TRY(lctx__cache_tiles(LCTX__SITE(desc, lctx_cache_desc), desc, &t));
     if (bytes < 0) return lctx__tell(desc->refused, LCTX_E_COUNT, "bytes");
     *tokens = bytes / (lctx__tile_bytes(&t) * t.n_head_kv) * LCTX_TILE;
     return LCTX_OK;
@@ -5079,8 +5060,7 @@ static lctx_status lctx__cache_new(lctx__site at, const lctx_cache_desc *desc, l
     const lctx_allocator alloc = lctx__allocator(desc->alloc);
     lctx_tiles tiles;
     lctx_cache *c;
-    const lctx_status st = lctx__cache_check(at, desc, &tiles);
-    if (st) return st;
+    LCTX__TRY(lctx__cache_check(at, desc, &tiles));
     c = (lctx_cache *)lctx__new(&alloc, (int64_t)sizeof *c);
     if (!c) return lctx__tell(at.to, LCTX_E_MEMORY, NULL);
     c->d = *desc, c->alloc = alloc, c->tiles = tiles;
@@ -5363,7 +5343,7 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
     if (lctx__windowed(cache)) return lctx__tell(select->refused, LCTX_E_POLICY, "cache");
     s = *select;
     if (!s.mass) s.mass = cache->mass, s.mass_head = cache->cap_mass * 4;
-    if ((st = lctx__select_check(cache, &s)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__select_check(cache, &s));
     st = lctx__select(cache, &s, lctx__max(cache->n - lctx__min(s.window, cache->n), cache->cut));
     return lctx__tell(s.refused, st, NULL);
 }
@@ -5435,7 +5415,7 @@ static void lctx__evict(lctx_cache *c, int64_t pos)
     if (hi > lo) lctx__slots_drop(c, lo, hi);
 }
 
-/* The block, or a copy for oneself where it is shared, or a new one where there is none; or null, if
+/* The block, or a copy for oneself where it is shared, or a new one where there is none; null if
    there is no memory. */
 static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
@@ -5619,16 +5599,15 @@ static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
 {
     lctx_cache *c = cache;
-    lctx_status st;
     int64_t held, g, i;
     int in_hand;
     if (!c || !other) return LCTX_E_NULL;
-    if ((st = lctx__join_check(c, other)) != LCTX_OK || other->n == c->n) return st;
+    LCTX__TRY(lctx__join_check(c, other));
+    if (other->n == c->n) return LCTX_OK;
     held = lctx__held(c), in_hand = c->n_slot && c->slot[c->n_slot - 1].id == c->n / c->d.block;
-    st = lctx__slots_reserve(c, c->n_slot + other->n_slot - in_hand);
-    if (!st) st = lctx__mass_reserve(c, other->n - c->n);
-    if (!st && in_hand) st = lctx__own(c, &c->slot[c->n_slot - 1], c->n);
-    if (st) return st;
+    LCTX__TRY(lctx__slots_reserve(c, c->n_slot + other->n_slot - in_hand));
+    LCTX__TRY(lctx__mass_reserve(c, other->n - c->n));
+    if (in_hand) LCTX__TRY(lctx__own(c, &c->slot[c->n_slot - 1], c->n));
     lctx__mass_begin(c, other->n);
     for (g = 0; c->mass && g < c->d.n_head_kv; g++)
         memcpy(c->mass + g * c->cap_mass + held, other->mass + g * other->cap_mass,
@@ -5742,9 +5721,8 @@ static lctx_status lctx__cache_agrees(const lctx_cache *c, const lctx_attn *a)
 static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, lctx_attn *out)
 {
     const lctx_cache_desc *d = &c->d;
-    const lctx_status st = lctx__cache_agrees(c, attn);
+    LCTX__TRY(lctx__cache_agrees(c, attn));
     *out = *attn;
-    if (st) return st;
     out->n_head_kv = d->n_head_kv, out->d_k = d->d_k, out->d_v = d->d_v;
     if (c->mass && !attn->mass) out->mass = c->mass, out->mass_head = c->cap_mass * 4;
     if (lctx__windowed(c)) out->window = d->window, out->n_sink = d->n_sink;
@@ -5805,18 +5783,16 @@ static lctx_status lctx__parts_size(const lctx_cache *c, const lctx_attn *attn, 
                                     size_t *bytes)
 {
     size_t part;
-    lctx_status st = lctx_attend_size(attn, &part);      /* is all of it sound? */
     int64_t t = 0, n, sized = -1, tile, most = 0;
     lctx_attn a;
-    if (st) return st;
+    LCTX__TRY(lctx_attend_size(attn, &part));      /* is all of it sound? */
     do {
         n = lctx__query_run(c, attn, t, &tile);
         if (n == sized) continue;
         a = lctx__attn_queries(attn, t, n), sized = n;
-        st = lctx_attend_size(&a, &part);
-        if (!st) most = lctx__max(most, (int64_t)part);
-    } while (!st && (t += n) < attn->n_q);
-    if (st) return st;
+        LCTX__TRY(lctx_attend_size(&a, &part));
+        most = lctx__max(most, (int64_t)part);
+    } while ((t += n) < attn->n_q);
     own = lctx__add(own, most), *bytes = (size_t)own;
     return lctx__fits(own) ? LCTX_OK : lctx__tell(attn->refused, LCTX_E_OVERFLOW, NULL);
 }
@@ -5870,18 +5846,17 @@ static lctx_status lctx__attend_parts(const lctx_cache *c, const lctx__reading *
 {
     int64_t t = 0, n, i, tile;
     lctx_attn part;
-    lctx_status st;
     do {
         n = lctx__query_run(c, a, t, &tile), a->spans = x->spans;
         a->n_spans = lctx__cache_spans(c, x->list, x->n, tile, x->spans, x->cap);
         for (i = 0; x->list && i < a->n_spans; i++)
             x->spans[i] = lctx__span_head(x->spans[i], x->head);
         part = lctx__attn_queries(a, t, n);
-        st = lctx_attend(&part, scratch, bytes);
-        if (!st && n < a->n_q && a->progress && a->progress(a->progress_user, t + n, a->n_q))
-            st = lctx__tell(a->refused, LCTX_E_CANCELLED, NULL);
-    } while (!st && (t += n) < a->n_q);
-    return st;
+        LCTX__TRY(lctx_attend(&part, scratch, bytes));
+        if (n < a->n_q && a->progress && a->progress(a->progress_user, t + n, a->n_q))
+            return lctx__tell(a->refused, LCTX_E_CANCELLED, NULL);
+    } while ((t += n) < a->n_q);
+    return LCTX_OK;
 }
 
 /* A span without memory over tokens from .. to-1: for asking how much scratch they need. */
@@ -5917,10 +5892,9 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
     lctx_span runs[LCTX__RUNS];
     lctx__reading x;
     lctx_attn a;
-    lctx_status st;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
         return LCTX_E_NULL;
-    if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__cache_attn(cache, attn, &a));
     lctx__cache_runs(cache, runs);
     a.spans = runs, a.n_spans = LCTX__RUNS;
     return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 0, NULL, &x), bytes);
@@ -5935,14 +5909,14 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     int64_t bytes;
     size_t account;
     if (!attn || lctx__begin(attn->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
-    if ((st = lctx__cache_attn(cache, attn, &a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__cache_attn(cache, attn, &a));
     bytes = lctx__reading_carve(cache, &a, 0, NULL, &x);
     if (!lctx__fits(bytes)) return lctx__tell(a.refused, LCTX_E_OVERFLOW, NULL);
     if (!scratch || scratch_bytes < (size_t)bytes)
         return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     (void)lctx__reading_carve(cache, &a, 0, lctx__aligned(scratch), &x);
     if (x.lse) a.lse = x.lse, a.lse_token = 0;
-    if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__windows_check(cache, &a));
     account = (size_t)lctx__account_bytes(cache, &a);
     if (account) memcpy(x.account, cache->mass, account);
     st = lctx__attend_parts(cache, &x, &a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
@@ -5957,17 +5931,16 @@ static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *att
                                        lctx_span runs[LCTX__RUNS], lctx_attn *a)
 {
     const lctx__site at = LCTX__SITE(attn, lctx_attn);
-    lctx_status st;
     size_t bytes;
     if (c->d.policy != LCTX_FULL || !c->d.summaries)
         return lctx__tell(attn->refused, LCTX_E_POLICY, "cache");
     LCTX__IS(rope, !attn->rope, POLICY);
-    if ((st = lctx__cache_attn(c, attn, a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__cache_attn(c, attn, a));
     LCTX__IS(bias, !attn->bias, SPAN); LCTX__IS(mass, !attn->mass, SPAN);
     LCTX__IS(pattern, !attn->pattern, SPAN);
     lctx__cache_runs(c, runs);
     a->spans = runs, a->n_spans = LCTX__RUNS;
-    if ((st = lctx_attend_size(a, &bytes)) != LCTX_OK) return st;
+    LCTX__TRY(lctx_attend_size(a, &bytes));
     return lctx__attn_strides(a, 0);
 }
 /* The part of it that is KV head g's. */
@@ -6005,12 +5978,11 @@ LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn 
 {
     lctx_span runs[LCTX__RUNS];
     lctx_attn a;
-    lctx_status st;
     int64_t g;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bound ? "bound" : NULL))
         return LCTX_E_NULL;
     if (!attn->q) return lctx__refuse(LCTX__SITE(attn, lctx_attn), LCTX_E_NULL, "q");
-    if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__retrieve_attn(cache, attn, runs, &a));
     for (g = 0; g < a.n_head_kv; g++) lctx__bounds(cache, &a, g, bound + g * cache->n_slot);
     return LCTX_OK;
 }
@@ -6021,10 +5993,9 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     lctx_span runs[LCTX__RUNS];
     lctx__reading x;
     lctx_attn a;
-    lctx_status st;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
         return LCTX_E_NULL;
-    if ((st = lctx__retrieve_attn(cache, attn, runs, &a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__retrieve_attn(cache, attn, runs, &a));
     a = lctx__attn_head(&a, 0);
     return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 1, NULL, &x), bytes);
 }
@@ -6063,26 +6034,24 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     lctx_span runs[LCTX__RUNS];
     lctx__reading x;
     lctx_attn a, head;
-    lctx_status st;
     size_t bytes;
     int64_t g, own;
     if (retrieve) (void)lctx__begin(retrieve->refused, attn ? NULL : "attn");
     if (!attn || lctx__begin(attn->refused, retrieve ? NULL : "retrieve")) return LCTX_E_NULL;
-    if ((st = lctx_cache_retrieve_size(cache, attn, &bytes)) != LCTX_OK) return st;
+    LCTX__TRY(lctx_cache_retrieve_size(cache, attn, &bytes));
     (void)lctx__retrieve_attn(cache, attn, runs, &a);
-    if ((st = lctx__retrieve_check(retrieve)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__retrieve_check(retrieve));
     if (a.n_q && (!a.q || !a.out))
         return lctx__refuse(LCTX__SITE(&a, lctx_attn), LCTX_E_NULL, a.q ? "out" : "q");
     if (!scratch || scratch_bytes < bytes)
         return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
-    if ((st = lctx__windows_check(cache, &a)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__windows_check(cache, &a));
     own = lctx__reading_carve(cache, &a, 1, lctx__aligned(scratch), &x);
     for (g = 0; g < a.n_head_kv; g++) {
         head = lctx__attn_head(&a, g);
         lctx__retrieve_choose(cache, &a, retrieve, g, &x);
-        st = lctx__attend_parts(cache, &x, &head, (char *)scratch + own,
-                                scratch_bytes - (size_t)own);
-        if (st) return st;
+        LCTX__TRY(lctx__attend_parts(cache, &x, &head, (char *)scratch + own,
+                                     scratch_bytes - (size_t)own));
         if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv))
             return lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
     }
@@ -6191,10 +6160,10 @@ static lctx_status lctx__carry_sum(lctx__stream *s)
 static lctx_status lctx__carry_head(lctx__stream *s, int64_t *head, const int64_t *own, int n,
                                    int fixed)
 {
-    lctx_status st = lctx__carry(s, head, (int64_t)n * 8);
-    if (!st && memcmp(head, own, 2 * 8)) st = LCTX_E_FORMAT;
-    if (!st) st = lctx__carry_sum(s);
-    return !st && memcmp(head, own, (size_t)fixed * 8) ? LCTX_E_MISMATCH : st;
+    LCTX__TRY(lctx__carry(s, head, (int64_t)n * 8));
+    if (memcmp(head, own, 2 * 8)) return LCTX_E_FORMAT;
+    LCTX__TRY(lctx__carry_sum(s));
+    return memcmp(head, own, (size_t)fixed * 8) ? LCTX_E_MISMATCH : LCTX_OK;
 }
 
 enum { LCTX__HEAD_WORDS = 17, LCTX__PIECE = 65536 };
@@ -6224,14 +6193,13 @@ static lctx_status lctx__head_check(const lctx_cache *c, const int64_t head[LCTX
 static lctx_status lctx__carry_mass(const lctx_cache *c, lctx__stream *s)
 {
     const int64_t n = c->mass ? lctx__held(c) : 0;
-    lctx_status st = LCTX_OK;
     int64_t row;
-    for (row = 0; !st && n && row < 2 * c->d.n_head_kv; row++) {
+    for (row = 0; n && row < 2 * c->d.n_head_kv; row++) {
         float *mass = c->mass + row * c->cap_mass;
         if (n % 2) mass[n] = 0;
-        st = lctx__carry(s, mass, (n + n % 2) * 4);
+        LCTX__TRY(lctx__carry(s, mass, (n + n % 2) * 4));
     }
-    return st;
+    return LCTX_OK;
 }
 
 static lctx_status lctx__carry_block(lctx__stream *s, lctx__block *b)
@@ -6241,28 +6209,26 @@ static lctx_status lctx__carry_block(lctx__stream *s, lctx__block *b)
 /* Of a slot all but its summaries. */
 static lctx_status lctx__carry_slot(const lctx_cache *c, lctx__stream *s, const lctx__slot *slot)
 {
-    const lctx_status st = lctx__carry(s, lctx__contents(slot->block),
-                                       lctx__tiles_bytes(&c->tiles));
-    return st ? st : lctx__carry_block(s, slot->open);
+    LCTX__TRY(lctx__carry(s, lctx__contents(slot->block), lctx__tiles_bytes(&c->tiles)));
+    return lctx__carry_block(s, slot->open);
 }
 
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user)
 {
     lctx__stream s = { write, NULL, user, LCTX__FNV };
     int64_t head[LCTX__HEAD_WORDS], i;
-    lctx_status st;
     if (!cache || !write) return LCTX_E_NULL;
     lctx__cache_head(cache, head);
-    st = lctx__carry_head(&s, head, head, LCTX__HEAD_WORDS, 0);
-    if (!st) st = lctx__carry_block(&s, cache->kept);
-    for (i = 0; !st && i < cache->n_slot; i++) {
+    LCTX__TRY(lctx__carry_head(&s, head, head, LCTX__HEAD_WORDS, 0));
+    LCTX__TRY(lctx__carry_block(&s, cache->kept));
+    for (i = 0; i < cache->n_slot; i++) {
         const lctx__slot *slot = &cache->slot[i];
         int64_t words[2] = { slot->id, slot->open ? slot->open_from : -1 };
-        st = lctx__carry(&s, words, sizeof words);
-        if (!st) st = lctx__carry_slot(cache, &s, slot);
+        LCTX__TRY(lctx__carry(&s, words, sizeof words));
+        LCTX__TRY(lctx__carry_slot(cache, &s, slot));
     }
-    if (!st) st = lctx__carry_mass(cache, &s);
-    return st ? st : lctx__carry_sum(&s);
+    LCTX__TRY(lctx__carry_mass(cache, &s));
+    return lctx__carry_sum(&s);
 }
 
 /* A block of so many bytes, which grows as they arrive: a head may promise anything. */
@@ -6285,11 +6251,9 @@ static lctx_status lctx__load_block(const lctx_cache *c, lctx__stream *s, int64_
 /* What a selection kept, into an empty cache. */
 static lctx_status lctx__load_kept(lctx_cache *c, lctx__stream *s, int64_t cut, int64_t n_kept)
 {
-    lctx_status st;
     int64_t g, i, *pos;
     if (!cut) return LCTX_OK;
-    st = lctx__load_block(c, s, lctx__kept_bytes(c, n_kept), &c->kept);
-    if (st) return st;
+    LCTX__TRY(lctx__load_block(c, s, lctx__kept_bytes(c, n_kept), &c->kept));
     c->n_kept = n_kept, c->cut = c->n = cut;
     pos = lctx__kept_pos(c, c->kept, n_kept);
     for (g = 0; g < c->d.n_head_kv; g++, pos += n_kept)
@@ -6304,19 +6268,18 @@ static lctx_status lctx__load_slot(lctx_cache *c, lctx__stream *s, int64_t id, i
     const int64_t end = (id + 1) * c->d.block;
     int64_t words[2];
     lctx__slot *slot;
-    lctx_status st = lctx__carry(s, words, sizeof words);
-    if (st) return st;
+    LCTX__TRY(lctx__carry(s, words, sizeof words));
     if (words[0] != id || (words[1] != -1 && (!lctx__opens(c) || words[1] % LCTX_TILE ||
         words[1] < id * c->d.block || words[1] >= lctx__min(end, n))))
         return LCTX_E_FORMAT;
-    if ((st = lctx__slots_reserve(c, c->n_slot + 1)) != LCTX_OK) return st;
-    if ((st = lctx__slot_new(c, id)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__slots_reserve(c, c->n_slot + 1));
+    LCTX__TRY(lctx__slot_new(c, id));
     slot = &c->slot[c->n_slot - 1];
     if (words[1] == -1) lctx__close(c, slot);
     else slot->open_from = words[1];
-    st = lctx__carry_slot(c, s, slot);
-    if (!st && end <= n) lctx__summarise(c, slot->block);
-    return st;
+    LCTX__TRY(lctx__carry_slot(c, s, slot));
+    if (end <= n) lctx__summarise(c, slot->block);
+    return LCTX_OK;
 }
 
 /* The blocks of a stream: those of the sinks, then the last ones, without a gap. Without a window
@@ -6326,14 +6289,13 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
     const int windowed = lctx__windowed(c);
     const int64_t all = lctx__n_blocks(c, n), most = all - c->cut / c->d.block;
     const int64_t lead = windowed ? lctx__min(lctx__n_blocks(c, c->d.n_sink), all) : 0;
-    lctx_status st = LCTX_OK;
     int64_t i;
     if (n_slot < lead || n_slot > most) return LCTX_E_FORMAT;
     if (!windowed && n_slot < most && (n_slot || n > c->cut)) return LCTX_E_FORMAT;
-    for (i = 0; !st && i < n_slot; i++)
-        st = lctx__load_slot(c, s, i < lead ? i : all - n_slot + i, n);
+    for (i = 0; i < n_slot; i++)
+        LCTX__TRY(lctx__load_slot(c, s, i < lead ? i : all - n_slot + i, n));
     c->n = n;
-    return st ? st : lctx__can_rewind(c, n) ? LCTX_OK : LCTX_E_FORMAT;
+    return lctx__can_rewind(c, n) ? LCTX_OK : LCTX_E_FORMAT;
 }
 
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user)
@@ -6344,9 +6306,8 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     lctx_status st;
     if (!cache || !read) return LCTX_E_NULL;
     lctx__cache_head(cache, mine);
-    st = lctx__carry_head(&s, head, mine, LCTX__HEAD_WORDS, 12);
-    if (!st) st = lctx__head_check(cache, head);
-    if (st) return st;
+    LCTX__TRY(lctx__carry_head(&s, head, mine, LCTX__HEAD_WORDS, 12));
+    LCTX__TRY(lctx__head_check(cache, head));
     memset(&fresh, 0, sizeof fresh);
     fresh.d = cache->d, fresh.alloc = cache->alloc, fresh.tiles = cache->tiles;
     fresh.n_before = head[16];
@@ -8129,14 +8090,11 @@ LCTX__INLINE vf FN(value)(const int type, const void *v, int64_t stride, int64_t
     default:        return FN(row)(type, p + e * stride, c);
     }
 }
-#define LCTX__GROUP(type)                                \
-    ((type) == LCTX_I4 ? 8 : (type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
 /* The last n < VL elements of a row, zeros after them. */
 LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
 {
-    static const int size[LCTX_TYPE_COUNT] = { 4, 2, 2, 1 };
     char buf[64] = { 0 };
-    memcpy(buf, (const char *)p + i * size[type], (size_t)((n & 15) * size[type]));
+    memcpy(buf, (const char *)p + lctx__row_bytes(type, i), (size_t)lctx__row_bytes(type, n & 15));
     return FN(row)(type, buf, 0);
 }
 
@@ -8807,8 +8765,7 @@ LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
 
 LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, float *out)
 {
-    const int64_t eighths = type == LCTX_F32 ? 32 : type == LCTX_I8 ? 8 : type == LCTX_I4 ? 4 : 16;
-    const int64_t stride = d * eighths / 8;
+    const int64_t stride = lctx__row_bytes(type, d);
     int64_t j, c;
     int e;
     for (j = 0; j < LCTX_TILE; j += LCTX__GROUP(type))
@@ -9054,9 +9011,8 @@ LCTX__ENTRY void FN(rmsnorm)(int64_t n, const float *x, const float *w, float ep
 {
     vf sum = vf_set1(0.0f), r;
     int64_t i = 0;
-    for (; i + VL <= n; i += VL) sum = vf_fma(vf_load(x + i), vf_load(x + i), sum);
-    if (i < n) {
-        r = FN(row_end)(LCTX_F32, x, i, n - i);
+    for (; i < n; i += VL) {
+        r = FN(row_from)(LCTX_F32, x, i, n - i);
         sum = vf_fma(r, r, sum);
     }
     r = vf_set1(1.0f / sqrtf(vf_hsum(sum) / (float)n + eps));
@@ -9598,7 +9554,6 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef KEY_START
 #undef WEIGHT_BITS
 #undef DOTS
-#undef LCTX__GROUP
 #undef LCTX__BY_KEY
 #undef LCTX__BY_VALUE
 #undef LCTX__BY_TYPE
