@@ -1380,7 +1380,7 @@ enum {
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
-    LCTX__INT_TOKENS = 64, LCTX__UNITS = 4,      /* the same of integers, columns by 256 */
+    LCTX__INT_TOKENS = 64,          /* the same of integers */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
@@ -7440,7 +7440,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
        vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights or codes a of at most 63, int8 b
-   Where weights in blocks are multiplied as integers (INT_ROWS at a time), these two as well, and,
+   Where weights in blocks are multiplied as integers (INT_ROWS), these two as well, and,
    of the 16 / VL groups of 16 bytes by which they are taken, four to a vector of 16 words:
        vw_pieces(p, a, b, g)  group g of 16 bytes at p, p + a, p + b, p + a + b; a is 16 or 0
        vf_from_bytes/halves(lo, hi, g)  of 16 bytes lo, hi; of 16 halves lo, lo, hi, hi
@@ -9177,15 +9177,6 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 #endif /* DOTS */
 
 #if defined(INT_ROWS) && !defined(LCTX_NO_MODEL)
-#  define LCTX__BY_BLOCKS(type, f)                       \
-    switch (type) {                                      \
-    case LCTX_Q8_0: f(LCTX_Q8_0); break;                 \
-    case LCTX_Q4_0: f(LCTX_Q4_0); break;                 \
-    case LCTX_Q4_K: f(LCTX_Q4_K); break;                 \
-    case LCTX_Q5_K: f(LCTX_Q5_K); break;                 \
-    case LCTX_Q6_K: f(LCTX_Q6_K); break;                 \
-    default:        f(LCTX_MXFP4); break;                \
-    }
 /* ---- weights in blocks, by products of integers. Run 4 L + j of 256 weights are the 16 from 128
    (L / 2) + 32 j + 16 (L % 2) on: as types of 256 have them in pieces of 16 bytes. */
 LCTX__INLINE void FN(codes_32)(const int type, const char *p, const int g, vw w[4])
@@ -9282,35 +9273,6 @@ LCTX__INLINE void FN(unblock)(const int type, const char *p, const int g, vw w[4
 }
 
 #ifndef DOTS
-/* n times 256 weights. */
-LCTX__INLINE void FN(unblocks_of)(const int type, const char *p, int64_t n, lctx__runs *out)
-{
-    int g, j;
-    for (; n > 0; n--, p += lctx__row_bytes(type, 256), out++) {
-        LCTX__UNROLL
-        for (g = 0; g < 16 / VL; g++) {
-            vf a, b;
-            vw w[4];
-            FN(unblock)(type, p, g, w, &a, &b);
-            LCTX__UNROLL
-            for (j = 0; j < 4; j++) vw_store(out->code + 4 * VL * (4 * g + j), w[j]);
-            vf_store(out->a + g * VL, a), vf_store(out->b + g * VL, b);
-        }
-    }
-}
-/* The weights at p, so many; what is left of the last 256 is 0. */
-LCTX__ENTRY void FN(unblocks)(int type, const char *p, int64_t n, lctx__runs *out)
-{
-    char rest[8 * 34];
-    int64_t units = n / 256;
-    if (!units) p = lctx__rest_of(type, p, n, rest), units = 1;
-#define LCTX__CALL(T) FN(unblocks_of)(T, p, units, out)
-    LCTX__BY_BLOCKS(type, LCTX__CALL)
-#undef LCTX__CALL
-    if (n > 256 * units)
-        FN(unblocks)(type, p + lctx__row_bytes(type, 256 * units), n % 256, out + units);
-}
-
 /* A token's activations to bytes, VL runs side by side; what has a NaN or infinity stays one. */
 LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
 {
@@ -9367,96 +9329,87 @@ LCTX__INLINE vf FN(sum_runs)(const int type, const vw w[4], vf a, vf b, const lc
     if (type == LCTX_Q8_0) return KEY_START ? vf_fma(vf_mul(a, vf_set1(KEY_START)), all, sum) : sum;
     return vf_fma(b, all, sum);
 }
-/* m times 256 columns of R rows w[R][LCTX__UNITS] with n tokens x[m][ld]: sum[n][R]. */
-LCTX__INLINE void FN(sum_tokens)(const lctx__runs *w, const lctx__runs *x, int64_t ld, int64_t m,
-                                 int64_t n, const int R, const int type, vf *sum)
+/* A group of runs of each of four rows, while n tokens pass it, so many rows at a time. */
+typedef struct FN(rows4) {
+    vw codes[4][4];
+    vf a[4], b[4];
+} FN(rows4);
+LCTX__INLINE void FN(pass)(const int type, const FN(rows4) *w, const lctx__runs *x, int64_t n,
+                           int64_t g, vf *sum)
 {
-    int64_t g, t;
-    int r, j;
-    for (; m > 0; m--, w++, x += ld)
-        for (g = 0; g < 16 / VL; g++) {
-            vw c[INT_ROWS][4];
-            vf a[INT_ROWS], b[INT_ROWS];
-            LCTX__UNROLL
-            for (r = 0; r < R; r++) {
-                const lctx__runs *from = w + r * LCTX__UNITS;
-                a[r] = vf_load(from->a + g * VL), b[r] = vf_load(from->b + g * VL);
-                LCTX__UNROLL
-                for (j = 0; j < 4; j++) c[r][j] = vw_load(from->code + 4 * VL * (4 * g + j));
-            }
-            for (t = 0; t < n; t++)
-                LCTX__UNROLL
-                for (r = 0; r < R; r++)
-                    sum[t * R + r] = FN(sum_runs)(type, c[r], a[r], b[r], x + t, g, sum[t * R + r]);
+    int64_t t, row;
+    int r;
+    for (row = 0; row < 4; row += INT_ROWS, sum += INT_ROWS) {
+        vw codes[INT_ROWS][4];
+        vf a[INT_ROWS], b[INT_ROWS];
+        LCTX__EACH(r, INT_ROWS) {
+            a[r] = w->a[row + r], b[r] = w->b[row + r];
+            memcpy(codes[r], w->codes[row + r], sizeof codes[r]);
         }
+        for (t = 0; t < n; t++) {
+            vf to[INT_ROWS];
+            LCTX__EACH(r, INT_ROWS)
+                to[r] = FN(sum_runs)(type, codes[r], a[r], b[r], x + t, g, sum[4 * t + r]);
+            LCTX__EACH(r, INT_ROWS) sum[4 * t + r] = to[r];
+        }
+    }
 }
-/* One token: four rows in step, as FN(product_one). */
-LCTX__INLINE void FN(vector_ints)(const lctx__product *p, const int type)
+LCTX__ENTRY void FN(pass_tokens)(int type, const FN(rows4) *w, const lctx__runs *x, int64_t n,
+                                 int64_t g, vf *sum)
+{
+    if (type == LCTX_Q8_0) FN(pass)(LCTX_Q8_0, w, x, n, g, sum);
+    else FN(pass)(LCTX_Q4_0, w, x, n, g, sum);
+}
+/* Some tokens: four rows in step, as FN(product_one), 256 weights of each at a time. */
+LCTX__INLINE void FN(ints_of)(const lctx__product *p, const int type, int64_t t0, int64_t n)
 {
     const int64_t bytes = lctx__row_bytes(type, 256), stride = lctx__row_bytes(type, p->cols);
+    vf sum[4 * LCTX__INT_TOKENS];
+    FN(rows4) held[16 / VL];
     char rest[8 * 34];
-    int64_t row, c, n, r, i;
+    int64_t row, rows, r, c, t, i;
     int g;
-    for (row = p->row0; row < p->row1; row += n) {
+    memset(held, 0, sizeof held);
+    for (row = p->row0; row < p->row1; row += rows) {
         const char *w = (const char *)p->w + row * stride;
-        const lctx__runs *x = p->rounded;
-        vf sum[4];
-        n = lctx__min(p->row1 - row, 4);
-        for (r = 0; r < n; r++) sum[r] = vf_set1(0.0f);
+        const lctx__runs *x = p->rounded + t0;
+        rows = lctx__min(p->row1 - row, 4);
+        for (i = 0; i < 4 * n; i++) sum[i] = vf_set1(0.0f);
         for (c = 0; c < p->cols; c += 256, w += bytes, x += p->n_rounded) {
             const int64_t ahead = (c >> 8) * bytes + LCTX__AHEAD / 4;
-            const int64_t soon = LCTX__AHEAD / 4 + (ahead < stride ? 0 : (n - 1) * stride);
-            for (r = 0; r < n; r++) {
+            const int64_t soon = LCTX__AHEAD / 4 + (ahead < stride ? 0 : (rows - 1) * stride);
+            for (r = 0; r < rows; r++) {
                 const char *at = w + r * stride;
                 for (i = 0; i < bytes; i += 64) LCTX__FETCH(at + soon + i, 1);
                 if (p->cols - c < 256) at = lctx__rest_of(type, at, p->cols - c, rest);
-                LCTX__UNROLL
-                for (g = 0; g < 16 / VL; g++) {
+                LCTX__EACH(g, 16 / VL) {
                     vf a, b;
                     vw codes[4];
                     FN(unblock)(type, at, g, codes, &a, &b);
-                    sum[r] = FN(sum_runs)(type, codes, a, b, x, g, sum[r]);
+                    if (n == 1) sum[r] = FN(sum_runs)(type, codes, a, b, x, g, sum[r]);
+                    else held[g].a[r] = a, held[g].b[r] = b,
+                        memcpy(held[g].codes[r], codes, sizeof codes);
                 }
             }
+            for (g = 0; n > 1 && g < 16 / VL; g++) FN(pass_tokens)(type, &held[g], x, n, g, sum);
         }
-        PLAIN(summed)(p, row, n, 0, sum);
+        for (t = 0; t < n; t++) PLAIN(summed)(p, row, rows, t0 + t, sum + 4 * t);
     }
 }
-/* Some rows and tokens at a time, as FN(product). */
 LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 {
-    const int64_t stride = lctx__row_bytes(p->type, p->cols);
-    const int64_t step = 256 * LCTX__UNITS, bytes = lctx__row_bytes(p->type, 256);
-    vf sum[LCTX__INT_TOKENS * INT_ROWS];
-    vf space[INT_ROWS * LCTX__UNITS * (sizeof(lctx__runs) / sizeof(vf))];    /* aligned */
-    lctx__runs *w = (lctx__runs *)(void *)space;
-    int64_t t, row, rows, n, c, m, r;
-#define LCTX__CALL(T) FN(vector_ints)(p, T)
-    if (p->n == 1) {
-        LCTX__BY_BLOCKS(p->type, LCTX__CALL)
-        return;
-    }
-#undef LCTX__CALL
-    for (t = 0; t < p->n; t += n)
-        for (n = lctx__min(p->n - t, LCTX__INT_TOKENS), row = p->row0; row < p->row1; row += rows) {
-            rows = n >= 4 && p->row1 - row >= INT_ROWS ? INT_ROWS : 1;
-            for (r = 0; r < n * rows; r++) sum[r] = vf_set1(0.0f);
-            for (c = 0; c < p->cols; c += step) {
-                const lctx__runs *x = p->rounded + c / 256 * p->n_rounded + t;
-                const char *from = (const char *)p->w + row * stride + c / 256 * bytes;
-                m = lctx__min(p->cols - c, step);
-                for (r = 0; r < rows; r++, from += stride)
-                    PLAIN(unblocks)(p->type, from, m, w + r * LCTX__UNITS);
-                m = (m + 255) / 256;
-#define LCTX__CALL(R, T) FN(sum_tokens)(w, x, p->n_rounded, m, n, R, T, sum)
-                if (p->type == LCTX_Q8_0 && rows > 1) LCTX__CALL(INT_ROWS, LCTX_Q8_0);
-                else if (p->type == LCTX_Q8_0) LCTX__CALL(1, LCTX_Q8_0);
-                else if (rows > 1) LCTX__CALL(INT_ROWS, LCTX_Q4_0);
-                else LCTX__CALL(1, LCTX_Q4_0);
-#undef LCTX__CALL
-            }
-            for (r = 0; r < n; r++) PLAIN(summed)(p, row, rows, t + r, sum + r * rows);
+    int64_t t, n;
+    for (t = 0; t < p->n; t += n) {
+        n = lctx__min(p->n - t, LCTX__INT_TOKENS);
+        switch (p->type) {
+        case LCTX_Q8_0: FN(ints_of)(p, LCTX_Q8_0, t, n); break;
+        case LCTX_Q4_0: FN(ints_of)(p, LCTX_Q4_0, t, n); break;
+        case LCTX_Q4_K: FN(ints_of)(p, LCTX_Q4_K, t, n); break;
+        case LCTX_Q5_K: FN(ints_of)(p, LCTX_Q5_K, t, n); break;
+        case LCTX_Q6_K: FN(ints_of)(p, LCTX_Q6_K, t, n); break;
+        default:        FN(ints_of)(p, LCTX_MXFP4, t, n); break;
         }
+    }
 }
 #endif
 
@@ -9559,7 +9512,6 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_ROWS
-#undef LCTX__BY_BLOCKS
 #else
 static const lctx__ops *const LCTX__SET(LCTX__ISA) = NULL;
 #endif
