@@ -81,8 +81,7 @@ static int32_t *encode(const os_file *asked, int first, int64_t *n)
 /* Prints a token's text; of an answer without what is not to be seen, and without spaces before. */
 static void print_token(text_out *out, int32_t token, int *hidden, int *begun)
 {
-    gguf_string piece = vocab_text(&r.vocab, token);
-    if (chatting && !chat_shows(&talk, token, hidden)) return;
+    gguf_string piece = chatting ? chat_text(&talk, token, hidden) : vocab_text(&r.vocab, token);
     while (chatting && !*begun && piece.n && *piece.text == ' ') piece.text++, piece.n--;
     *begun |= piece.n > 0;
     text_write(out, piece.text, piece.n);

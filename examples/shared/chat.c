@@ -159,11 +159,13 @@ int chat_turn(chat *c, int first, const char *system, const char *user, size_t n
     return bad ? -1 : 0;
 }
 
-int chat_shows(const chat *c, int32_t token, int *hidden)
+gguf_string chat_text(const chat *c, int32_t token, int *hidden)
 {
+    static const gguf_string none = { "", 0 }, line_end = { "\n", 1 };
     const gguf_string name = c->v->name[token];
+    const int was_hidden = *hidden;
     if (gguf_string_is(name, "<|channel|>") || gguf_string_is(name, "<|start|>")) *hidden = 1;
-    if (!gguf_string_is(name, "<|message|>")) return !*hidden;
-    *hidden = 0;
-    return 0;
+    if (gguf_string_is(name, "<|message|>")) *hidden = 0;
+    if (was_hidden || *hidden) return none;
+    return gguf_string_is(name, "<|end|>") ? line_end : vocab_text(c->v, token);
 }

@@ -24,7 +24,8 @@ const char *chat_name(const chat *c);
    lacking. */
 int chat_turn(chat *c, int first, const char *system, const char *user, size_t n_user);
 
-/* Whether a token that the model draws is part of its answer's text: in harmony what stands between
-   <|channel|> or <|start|> and <|message|> is not. *hidden: 0 at the beginning of an answer. */
-int chat_shows(const chat *c, int32_t token, int *hidden);
+/* What a token that the model draws adds to its answer: in harmony nothing between <|start|> or
+   <|channel|> and <|message|>, and a line end where a message ends. *hidden: 0 where an answer
+   begins. */
+gguf_string chat_text(const chat *c, int32_t token, int *hidden);
 #endif

@@ -8,8 +8,9 @@
      gemma4  the same over characters, with U+2581 and <0xNN> as in llama
 
    Control tokens are found in a text only where that is asked for, else they are plain text;
-   user-defined ones always. Ids are those of llama.cpp, but for two things: text that merges to a
-   control token's name is not that token, and broken UTF-8 before a space does not break the space.
+   user-defined ones always. Ids are those of llama.cpp, but for three things: text that merges to a
+   control token's name is not that token; gpt-oss's control tokens stay such; and broken UTF-8
+   before a space does not break the space.
    Invalid bytes are kept by llama and become U+FFFD each in the others.
 
    A vocabulary points into its file, which must stay open. */

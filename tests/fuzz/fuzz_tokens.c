@@ -263,7 +263,7 @@ static void use(gguf *g, const vocab *v, const char *text, size_t n)
             FUZZ_CHECK(!chat_turn(&talk, !turn, turn ? NULL : "be <|x|>", text, n), "a turn");
             if (talk.n > 4096) break;
             count = encode(v, VOCAB_PARSE | VOCAB_START, talk.text, talk.n, talk.plain, tokens);
-            while (count-- > 0) (void)chat_shows(&talk, tokens[count], &hidden);
+            while (count-- > 0) (void)chat_text(&talk, tokens[count], &hidden);
         }
     }
     chat_close(&talk);
