@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, CAP = 1 << 18 };
+enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3, CAP = 1 << 18 };
 
 typedef struct image {
     uint8_t data[CAP];
@@ -90,19 +90,20 @@ static void put_vocabulary(image *f, bytes *b, int n, int pieces)
     for (i = 0; i < n; i++) put_int(f, i == 0 ? 3 : i > 256 ? 1 : 6, 4);
 }
 
-static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t rows)
+static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t rows,
+                   uint64_t count)
 {
     static const uint32_t blocks[] = { GGUF_TENSOR_Q8_0, GGUF_TENSOR_Q4_0, GGUF_TENSOR_MXFP4 };
     static const uint64_t bytes_of_block[] = { 34, 18, 17 };
     const int how = (int)bytes_take(b, 1), in_blocks = how >= 160 && how < 248 && rows > 1;
     uint64_t dims[4], n;
-    uint32_t n_dims = rows > 1 ? 2 : 1, type = how < 64 ? GGUF_TENSOR_F16 : how < 128 ?
+    uint32_t n_dims = count > 1 ? 3 : rows > 1 ? 2 : 1, type = how < 64 ? GGUF_TENSOR_F16 : how < 128 ?
                       GGUF_TENSOR_BF16 : in_blocks ? blocks[how % 3] : GGUF_TENSOR_F32;
     uint32_t d;
     if (how == 255) return;
-    dims[0] = cols, dims[1] = rows, dims[2] = dims[3] = 1;
-    n = cols * rows * (type == GGUF_TENSOR_F32 ? 4 : 2);
-    if (in_blocks) n = cols / 32 * rows * bytes_of_block[how % 3];
+    dims[0] = cols, dims[1] = rows, dims[2] = count, dims[3] = 1;
+    n = cols * rows * count * (type == GGUF_TENSOR_F32 ? 4 : 2);
+    if (in_blocks) n = cols / 32 * rows * count * bytes_of_block[how % 3];
     if (how == 254) dims[bytes_in(b, 0, 3)] = (uint64_t)bytes_int(b);
     if (how == 253) n_dims = (uint32_t)bytes_int(b);
     if (how == 252) type = (uint32_t)bytes_int(b);
@@ -131,8 +132,13 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         { "rope.scaling.attn_factor", GGUF_F32, 1 },
         { "attn_logit_softcapping", GGUF_F32, 30 }, { "final_logit_softcapping", GGUF_F32, 30 },
         { "embedding_scale", GGUF_F32, 2 }, { "attention.scale", GGUF_F32, 0.5 }
+    }, experts[] = {
+        { "expert_count", GGUF_U32, EXPERTS }, { "expert_used_count", GGUF_U32, 2 },
+        { "expert_feed_forward_length", GGUF_U32, FF }, { "expert_weights_norm", GGUF_BOOL, 0 },
+        { "interleave_moe_layer_step", GGUF_U32, 1 },
+        { "attention.sliding_window_pattern", GGUF_U32, 2 }
     };
-    const int optional = (int)bytes_take(b, 2);
+    const int optional = (int)bytes_take(b, 2), more = (int)bytes_take(b, 1);
     char name[80];
     int i;
     key(f, b, "general.architecture", GGUF_STRING, 0, arch);
@@ -141,6 +147,11 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         snprintf(name, sizeof name, "%s.%s", arch, keys[i].name);
         key(f, b, name, keys[i].type, keys[i].type == GGUF_F32 ? bits_of(keys[i].value)
                                                               : (uint64_t)keys[i].value, NULL);
+    }
+    for (i = 0; i < (int)(sizeof experts / sizeof *experts); i++) {
+        if (!(more >> i & 1)) continue;
+        snprintf(name, sizeof name, "%s.%s", arch, experts[i].name);
+        key(f, b, name, experts[i].type, (uint64_t)experts[i].value, NULL);
     }
     snprintf(name, sizeof name, "%s.rope.scaling.type", arch);
     if (optional & 1 << 12) key(f, b, name, GGUF_STRING, 0, scalings[bytes_in(b, 0, 4)]);
@@ -154,33 +165,54 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
 
 static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vocab)
 {
-    const struct { const char *name; uint64_t cols, rows; int archs; } layer[] = {
-        { "attn_norm.weight", D, 1, 7 }, { "attn_q.weight", D, HEADS * HEAD, 7 },
-        { "attn_k.weight", D, HEAD, 7 }, { "attn_v.weight", D, HEAD, 7 },
-        { "attn_output.weight", HEADS * HEAD, D, 7 }, { "ffn_norm.weight", D, 1, 7 },
-        { "ffn_gate.weight", D, FF, 7 }, { "ffn_up.weight", D, FF, 7 },
-        { "ffn_down.weight", FF, D, 7 }, { "attn_q.bias", HEADS * HEAD, 1, 2 },
-        { "attn_k.bias", HEAD, 1, 2 }, { "attn_v.bias", HEAD, 1, 2 },
-        { "attn_q_norm.weight", HEAD, 1, 4 }, { "attn_k_norm.weight", HEAD, 1, 4 }
+    enum { LLAMA = 1, QWEN2 = 2, QWEN3 = 4, MOE = 8, GEMMA2 = 16, GEMMA3 = 32, PHI = 64, OSS = 128,
+           LLAMA4 = 256, APART = 1023 - PHI, ALL = 1023, DENSE = APART - MOE - OSS - LLAMA4,
+           MIXED = MOE | OSS | LLAMA4 };
+    const uint64_t d = D, q = HEADS * HEAD, k = HEAD, ff = FF, e = EXPERTS;
+    const struct { const char *name; uint64_t cols, rows, count; int archs; } layer[] = {
+        { "attn_norm.weight", d, 1, 1, ALL }, { "attn_q.weight", d, q, 1, APART },
+        { "attn_k.weight", d, k, 1, APART }, { "attn_v.weight", d, k, 1, APART },
+        { "attn_qkv.weight", d, q + 2 * k, 1, PHI }, { "attn_output.weight", q, d, 1, ALL },
+        { "ffn_norm.weight", d, 1, 1, ALL - OSS }, { "ffn_gate.weight", d, ff, 1, DENSE },
+        { "ffn_up.weight", d, ff, 1, DENSE }, { "ffn_up.weight", d, 2 * ff, 1, PHI },
+        { "ffn_down.weight", ff, d, 1, DENSE | PHI }, { "attn_q.bias", q, 1, 1, QWEN2 | OSS },
+        { "attn_k.bias", k, 1, 1, QWEN2 | OSS }, { "attn_v.bias", k, 1, 1, QWEN2 | OSS },
+        { "attn_output.bias", d, 1, 1, OSS }, { "attn_sinks.weight", HEADS, 1, 1, OSS },
+        { "attn_q_norm.weight", k, 1, 1, QWEN3 | MOE | GEMMA3 },
+        { "attn_k_norm.weight", k, 1, 1, QWEN3 | MOE | GEMMA3 },
+        { "post_attention_norm.weight", d, 1, 1, GEMMA2 | GEMMA3 | OSS },
+        { "post_ffw_norm.weight", d, 1, 1, GEMMA2 | GEMMA3 },
+        { "ffn_gate_inp.weight", d, e, 1, MIXED }, { "ffn_gate_exps.weight", d, ff, e, MIXED },
+        { "ffn_up_exps.weight", d, ff, e, MIXED }, { "ffn_down_exps.weight", ff, d, e, MIXED },
+        { "ffn_gate_inp.bias", e, 1, 1, OSS }, { "ffn_gate_exps.bias", ff, e, 1, OSS },
+        { "ffn_up_exps.bias", ff, e, 1, OSS }, { "ffn_down_exps.bias", d, e, 1, OSS },
+        { "ffn_gate_shexp.weight", d, ff, 1, LLAMA4 }, { "ffn_up_shexp.weight", d, ff, 1, LLAMA4 },
+        { "ffn_down_shexp.weight", ff, d, 1, LLAMA4 }
     };
     char name[80];
     size_t w;
     int i;
-    tensor(f, b, "token_embd.weight", D, n_vocab);
-    tensor(f, b, "output_norm.weight", D, 1);
-    if (bytes_flag(b)) tensor(f, b, "output.weight", D, n_vocab);
-    if (bytes_rarely(b, 4)) tensor(f, b, "rope_freqs.weight", HEAD / 2, 1);
+    tensor(f, b, "token_embd.weight", D, n_vocab, 1);
+    tensor(f, b, "output_norm.weight", D, 1, 1);
+    if (bytes_flag(b)) tensor(f, b, "output.weight", D, n_vocab, 1);
+    if (bytes_rarely(b, 4)) tensor(f, b, "rope_freqs.weight", HEAD / 2, 1, 1);
+    if (bytes_rarely(b, 4)) {
+        tensor(f, b, "rope_factors_short.weight", HEAD / 2, 1, 1);
+        tensor(f, b, "rope_factors_long.weight", HEAD / 2, 1, 1);
+    }
     for (i = 0; i < n_layer; i++)
         for (w = 0; w < sizeof layer / sizeof *layer; w++) {
             snprintf(name, sizeof name, "blk.%d.%s", i, layer[w].name);
-            if (layer[w].archs & arch) tensor(f, b, name, layer[w].cols, layer[w].rows);
+            if (layer[w].archs & arch)
+                tensor(f, b, name, layer[w].cols, layer[w].rows, layer[w].count);
         }
 }
 
 static void put_file(image *f, bytes *b)
 {
-    static const char *const archs[] = { "llama", "qwen2", "qwen3", "gemma" };
-    const int arch = (int)bytes_in(b, 0, 3), n_layer = (int)bytes_in(b, 0, 2);
+    static const char *const archs[] = { "llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3",
+                                         "phi3", "gpt-oss", "llama4", "gemma" };
+    const int arch = (int)bytes_in(b, 0, 9), n_layer = (int)bytes_in(b, 0, 2);
     const int n_vocab = bytes_rarely(b, 4) ? (int)bytes_in(b, 0, 260) : 257 + bytes_flag(b);
     const int how = (int)bytes_take(b, 1);
     uint64_t i, data;
@@ -201,6 +233,26 @@ static void put_file(image *f, bytes *b)
     /* halves of small numbers; as f32 they are small ones too */
     for (i = 0; i + 2 <= f->offset; i += 2) put_int(f, 0x3000u + (fuzz_hash(2, 0, i) & 0x8fff), 2);
     if (how >= 240 && how < 250) f->n -= (size_t)bytes_take(b, 2) % (f->n + 1);
+}
+
+/* A checkpoint of llama2.c, of any version, and sizes that may be wrong. */
+static void put_checkpoint(image *f, bytes *b)
+{
+    const int version = (int)bytes_in(b, 0, 3), kv = 1 + bytes_flag(b), tied = bytes_flag(b);
+    const int vocab = 16, layers = (int)bytes_in(b, 1, 2), ctx = 4;
+    const int numbers[7] = { D, FF, layers, HEADS, kv, tied || version ? vocab : -vocab, ctx };
+    const int64_t norms = (2 * layers + 1) * D, rest = D * (D * 2 + kv * (D / HEADS) * 2 + FF * 3);
+    int64_t n = norms + layers * rest + vocab * D * (2 - tied) + (version ? 0 : ctx * (D / HEADS));
+    int i;
+    f->n = 0;
+    if (version) put_int(f, 0x616b3432, 4), put_int(f, (uint64_t)version, 4);
+    for (i = 0; i < 7; i++)
+        put_int(f, (uint64_t)(bytes_rarely(b, 16) ? bytes_int(b) : numbers[i]), 4);
+    if (version) put_int(f, (uint64_t)tied, 1), put_int(f, bytes_rarely(b, 8) ? 3 : 8, 4);
+    while (version && f->n < 256) put_int(f, 0, 1);
+    n = version == 2 ? 4 * norms + (n - norms) + (n - norms) / 8 * 4 : 4 * n;
+    if (bytes_rarely(b, 8)) n += bytes_in(b, 0, 255) - 128;
+    for (; n > 0; n -= 2) put_int(f, 0x3000u, 2);
 }
 
 /* ---- reading */
@@ -261,7 +313,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes b = bytes_of(data, size);
     if (size > 4 && !memcmp(data, "GGUF", 4)) load(data, size);
     else {
-        put_file(&f, &b);
+        if (size && data[size - 1] % 8 == 7) put_checkpoint(&f, &b);
+        else put_file(&f, &b);
         load(f.data, f.n);
     }
     return 0;
