@@ -9095,9 +9095,8 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     FN(summed)(p, row, R, tok, end);
 }
 /* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains:
-   some columns at a time, which are converted once and stay in the first cache. */
-LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t t0, int64_t n,
-                                   const int type)
+   some columns at a time, which are converted once and stay in the first cache, whatever the type. */
+LCTX__ENTRY void FN(product_many)(const lctx__product *p, int64_t row, int64_t t0, int64_t n)
 {
     const int64_t stride = lctx__row_bytes(p->type, p->cols);
     const char *w = (const char *)p->w + row * stride;
@@ -9108,11 +9107,10 @@ LCTX__INLINE void FN(product_many)(const lctx__product *p, int64_t row, int64_t 
         const int64_t end = c0 + LCTX__COLS, bytes = lctx__row_bytes(p->type, LCTX__COLS);
         const char *next = w + (end < p->cols ? lctx__row_bytes(p->type, end) : W_R * stride);
         m = lctx__min(p->cols - c0, LCTX__COLS);
-        for (r = 0; type == LCTX_Q8_0 && r < W_R; r++)
-            FN(blocks_to_f32)(p->type, w + r * stride, c0, m, (float *)(void *)a[r]);
-        for (r = 0; type != LCTX_Q8_0 && r < W_R; r++)
-            for (c = 0; c < m; c += VL)
-                a[r][c / VL] = FN(row_from)(type, w + r * stride, c0 + c, m - c);
+        for (r = 0; r < W_R; r++) {
+            a[r][(m - 1) / VL] = vf_set1(0.0f);
+            FN(to_f32)(p->type, m, w + r * stride + lctx__row_bytes(p->type, c0), (float *)a[r]);
+        }
         for (tok = 0; tok < n; tok += W_N) {
             const float *x = p->x + (t0 + tok) * p->ldx + c0;
             const char *soon = next + tok * bytes / LCTX__TOKENS;
@@ -9157,7 +9155,7 @@ LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
         for (row = p->row0; row < p->row1; row += rows) {
             n = p->row1 - row >= W_R ? (end - t0) / W_N * W_N : 0;
             rows = n ? W_R : p->row1 - row >= 4 ? 4 : 1;
-            if (n) FN(product_many)(p, row, t0, n, type);
+            if (n) FN(product_many)(p, row, t0, n);
             for (tok = t0 + n; tok < end; tok++)
                 if (rows == 1) FN(product_one)(p, row, tok, 1, type);
                 else
