@@ -281,7 +281,8 @@ static void run(model *m, const vocab *v)
 
 static void load(const uint8_t *data, size_t n)
 {
-    const size_t aligned = n / 16 * 16;        /* as malloc aligns; a few bytes less */
+    /* as malloc aligns, and as floats are; a few bytes less */
+    const size_t unit = n > 4 && !memcmp(data, "GGUF", 4) ? 16 : 4, aligned = n / unit * unit;
     uint8_t *copy = n <= FUZZ_SLOT ? (uint8_t *)fuzz_guarded(0, aligned, 0, 0) : NULL;
     gguf_string text;
     model m;
