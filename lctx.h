@@ -2210,12 +2210,12 @@ static void lctx__soon_next(lctx__soon *soon)
     soon->at = p->at, soon->end = p->at + p->bytes;
 }
 
-/* Foreign rows to be a native key tile: `units` of words, or of halves, a row; 0 from there to
-   `padded`. Lanes of no row get the last one. */
+/* Foreign rows of so many bytes to be a native key tile, 0 from there to the end of a row's words.
+   Lanes of no row get the last one. */
 typedef struct lctx__pack {
     const char *src;
-    int64_t n, units, padded, stride;
-    int halves;
+    int64_t n, bytes, words, stride;
+    int halves;                      /* is an element half a word by itself? */
     char *out;
     lctx__soon *soon;
 } lctx__pack;
@@ -4237,23 +4237,13 @@ static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
    unpacked in place, for reading stays ahead of writing. */
 static void lctx__pack_keys(lctx__work *w, int type, int64_t n, const char *k, int64_t stride)
 {
-    const int64_t d = w->p->a.d_k, size = lctx__esize(type), unit = type == LCTX_F16 ? 2 : 4;
-    char *tile = (char *)w->k_tile + LCTX_TILE * w->p->d_k * (4 - size);
+    const int64_t size = lctx__esize(type), padded = w->p->d_k * size;
     lctx__pack r;
-    int64_t i, e;
-    w->t.k = tile;
-    if (d * size % unit == 0) {
-        r.src = k, r.n = n, r.stride = stride, r.out = tile, r.soon = &w->soon;
-        r.halves = unit == 2, r.units = d * size / unit, r.padded = w->p->d_k * size / unit;
-        w->ops->pack(&r);
-        return;
-    }
-    memset(tile, 0, (size_t)(LCTX_TILE * w->p->d_k * size));
-    for (i = 0; i < n; i++) {
-        lctx__place p = lctx__key_place(type, d, tile, i);
-        for (e = 0; e < d; e++)
-            memcpy(lctx__place_at(&p, e), k + i * stride + e * size, (size_t)size);
-    }
+    r.src = k, r.n = n, r.bytes = w->p->a.d_k * size, r.words = padded / 4, r.stride = stride;
+    r.halves = type == LCTX_F16, r.soon = &w->soon;
+    r.out = (char *)w->k_tile + LCTX_TILE * (w->p->d_k * 4 - padded);
+    w->ops->pack(&r);
+    w->t.k = r.out;
 }
 static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
@@ -7426,8 +7416,8 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        These not with VL 1:
        vf_swap(x)          neighbours exchanged
        vf_zip1/zip2(a, b)  within each 128 bits: a0 b0 a1 b1, and a2 b2 a3 b3; zip1d/zip2d pairs of
-                           words, zip1h/zip2h halves
-       vf_stack(r, at)     16 bytes at `at` of each of the rows r[0], r[8] and so on
+                           words
+       vf_lows/highs(a, b) the low, the high halves of a's words, each with that of b's behind it
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
        W_R, W_N            rows (by fours) and tokens (a divisor of 12) of a product's register tile
@@ -7538,13 +7528,10 @@ LCTX__INLINE float FN(round)(float x)
 #  define vf_zip2(a, b)    _mm256_unpackhi_ps(a, b)
 #  define vf_zip1d(a, b)   _mm256_shuffle_ps(a, b, 0x44)
 #  define vf_zip2d(a, b)   _mm256_shuffle_ps(a, b, 0xee)
-#  define vf_zip1h(a, b)   _mm256_castsi256_ps(_mm256_unpacklo_epi16( \
-                               _mm256_castps_si256(a), _mm256_castps_si256(b)))
-#  define vf_zip2h(a, b)   _mm256_castsi256_ps(_mm256_unpackhi_epi16( \
-                               _mm256_castps_si256(a), _mm256_castps_si256(b)))
-#  define vf_stack(r, at)  _mm256_insertf128_ps(_mm256_castps128_ps256( \
-                               _mm_loadu_ps((const float *)(const void *)((r)[0] + (at)))), \
-                               _mm_loadu_ps((const float *)(const void *)((r)[8] + (at))), 1)
+#  define vf_lows(a, b)    _mm256_castsi256_ps(_mm256_blend_epi16(_mm256_castps_si256(a), \
+                               _mm256_slli_epi32(_mm256_castps_si256(b), 16), 0xaa))
+#  define vf_highs(a, b)   _mm256_castsi256_ps(_mm256_blend_epi16(_mm256_srli_epi32( \
+                               _mm256_castps_si256(a), 16), _mm256_castps_si256(b), 0xaa))
 #  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
 #  define vf_bf16(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
@@ -7667,11 +7654,12 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_zip2(a, b)    _mm512_unpackhi_ps(a, b)
 #  define vf_zip1d(a, b)   _mm512_shuffle_ps(a, b, 0x44)
 #  define vf_zip2d(a, b)   _mm512_shuffle_ps(a, b, 0xee)
-#  define vf_zip1h(a, b)   _mm512_castsi512_ps(_mm512_unpacklo_epi16( \
-                               _mm512_castps_si512(a), _mm512_castps_si512(b)))
-#  define vf_zip2h(a, b)   _mm512_castsi512_ps(_mm512_unpackhi_epi16( \
-                               _mm512_castps_si512(a), _mm512_castps_si512(b)))
-#  define vf_stack(r, at)  FN(stack)(r, at)
+#  define vf_lows(a, b)    _mm512_castsi512_ps(_mm512_mask_blend_epi16((__mmask32)0xaaaaaaaau, \
+                               _mm512_castps_si512(a), \
+                               _mm512_slli_epi32(_mm512_castps_si512(b), 16)))
+#  define vf_highs(a, b)   _mm512_castsi512_ps(_mm512_mask_blend_epi16((__mmask32)0xaaaaaaaau, \
+                               _mm512_srli_epi32(_mm512_castps_si512(a), 16), \
+                               _mm512_castps_si512(b)))
 #  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
 #  define vf_bf16(p)       _mm512_castsi512_ps(_mm512_slli_epi32( \
@@ -7734,13 +7722,6 @@ LCTX__INLINE vw FN(pieces)(const char *p, const int64_t a, const int64_t b)
             _mm256_loadu_si256((const __m256i *)x)), _mm256_loadu_si256((const __m256i *)y), 1);
     return (vw)_mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(_mm_loadu_si128(x)), 0xff00,
                                            _mm_loadu_si128(y));
-}
-LCTX__INLINE vf FN(stack)(const char *const *r, int64_t at)
-{
-    __m512 x = _mm512_castps128_ps512(_mm_loadu_ps((const float *)(const void *)(r[0] + at)));
-    x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(const void *)(r[8] + at)), 1);
-    x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(const void *)(r[16] + at)), 2);
-    return _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(const void *)(r[24] + at)), 3);
 }
 /* Packing works within each 128 bits: words c0 c1 c2 c3 of all four come out in every fourth. */
 LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int four)
@@ -7814,11 +7795,10 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vf_zip2(a, b)    vzip2q_f32(a, b)
 #  define vf_zip1d(a, b)   vcombine_f32(vget_low_f32(a), vget_low_f32(b))
 #  define vf_zip2d(a, b)   vcombine_f32(vget_high_f32(a), vget_high_f32(b))
-#  define vf_zip1h(a, b)   vreinterpretq_f32_u16(vzip1q_u16(vreinterpretq_u16_f32(a), \
-                               vreinterpretq_u16_f32(b)))
-#  define vf_zip2h(a, b)   vreinterpretq_f32_u16(vzip2q_u16(vreinterpretq_u16_f32(a), \
-                               vreinterpretq_u16_f32(b)))
-#  define vf_stack(r, at)  vreinterpretq_f32_u32(FN(words)((r)[0] + (at)))
+#  define vf_lows(a, b)    vreinterpretq_f32_u32(vsliq_n_u32(vreinterpretq_u32_f32(a), \
+                               vreinterpretq_u32_f32(b), 16))
+#  define vf_highs(a, b)   vreinterpretq_f32_u32(vsriq_n_u32(vreinterpretq_u32_f32(b), \
+                               vreinterpretq_u32_f32(a), 16))
 #  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const uint8_t *)(p))))
 #  define vf_bf16(p)       vreinterpretq_f32_u32(vshll_n_u16( \
@@ -7927,9 +7907,8 @@ LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, int four)
 #  define vf_zip2(a, b)    wasm_i32x4_shuffle(a, b, 2, 6, 3, 7)
 #  define vf_zip1d(a, b)   wasm_i64x2_shuffle(a, b, 0, 2)
 #  define vf_zip2d(a, b)   wasm_i64x2_shuffle(a, b, 1, 3)
-#  define vf_zip1h(a, b)   wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#  define vf_zip2h(a, b)   wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#  define vf_stack(r, at)  wasm_v128_load((r)[0] + (at))
+#  define vf_lows(a, b)    wasm_i16x8_shuffle(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#  define vf_highs(a, b)   wasm_i16x8_shuffle(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
 #  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        FN(from_half)(wasm_i32x4_load16x4(p))
 #  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
@@ -8783,14 +8762,16 @@ LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 #if VL == 1
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
-    static const char zero[4] = { 0 };
-    const size_t size = t->halves ? 2 : 4;
+    const int64_t size = t->halves ? 2 : 4;
     int64_t i, c;
     for (i = 0; i < LCTX_TILE; i++)
-        for (c = 0; c < t->padded; c++)
-            memcpy(t->out + (size_t)(c * LCTX_TILE + i) * size,
-                   c < t->units ? t->src + lctx__min(i, t->n - 1) * t->stride + c * (int64_t)size
-                                : zero, size);
+        for (c = 0; c < t->words * 4 / size; c++) {
+            const char *row = t->src + lctx__min(i, t->n - 1) * t->stride;
+            const int64_t left = t->bytes - c * size;
+            char x[4] = { 0 };
+            if (left > 0) memcpy(x, row + c * size, (size_t)lctx__min(left, size));
+            memcpy(t->out + (c * LCTX_TILE + i) * size, x, (size_t)size);
+        }
 }
 #else
 /* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
@@ -8801,57 +8782,46 @@ LCTX__INLINE void FN(transpose)(vf x[VL])
     for (i = 0; i + 4 <= VL; i += 4) FN(transpose4)(x + i);
     vf_lanes(x);
 }
-/* Eight halves at `at` of 2 VL rows: x[e] becomes number e of each, in each 128 bits of eight. */
-LCTX__INLINE void FN(eights)(const char *const *row, int64_t at, vf x[8])
+/* VL words at `at` of VL rows: x[e] becomes number e of each. */
+LCTX__INLINE void FN(columns)(const lctx__pack *t, const char *const *row, int64_t at, vf x[VL])
 {
-    vf a[8];
-    int j;
-    LCTX__UNROLL
-    for (j = 0; j < 8; j += 2) {
-        const vf y = vf_stack(row + j, at), z = vf_stack(row + j + 1, at);
-        a[j] = vf_zip1h(y, z), a[j + 1] = vf_zip2h(y, z);
-    }
-    LCTX__EACH(j, 2) {
-        const vf y1 = vf_zip1(a[j], a[j + 2]), y2 = vf_zip2(a[j], a[j + 2]);
-        const vf z1 = vf_zip1(a[j + 4], a[j + 6]), z2 = vf_zip2(a[j + 4], a[j + 6]);
-        x[4 * j] = vf_zip1d(y1, z1), x[4 * j + 1] = vf_zip2d(y1, z1);
-        x[4 * j + 2] = vf_zip1d(y2, z2), x[4 * j + 3] = vf_zip2d(y2, z2);
-    }
+    int i;
+    FN(fetch)(t->soon, t->soon->ask[LCTX__PACK] * VL * VL / (t->words * LCTX_TILE));
+    LCTX__EACH(i, VL) x[i] = vf_load(row[i] + at);
+    FN(transpose)(x);
 }
-/* The first n of R vectors, stride bytes apart. */
-LCTX__INLINE void FN(put_rows)(const vf *x, const int R, int64_t n, char *to, const int64_t stride)
-{
-    int j;
-    LCTX__EACH(j, R)
-        if (j < n) vf_store((float *)(void *)(to + j * stride), x[j]);
-}
-/* Rows from i on: VL of VL words at a time, or 2 VL of eight halves. A row's rest is read from a
-   copy, for memory may end there. */
+/* Rows from i on, VL words at a time: VL of them, or, of halves, VL even and VL odd ones. What
+   fills no vector is taken with words before it or, where there are none, from a copy. */
 LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, int64_t i, const int halves)
 {
-    const int M = halves ? 2 * VL : VL, B = halves ? 8 : VL, size = halves ? 2 : 4;
-    const int64_t whole = t->units / B * B;
-    const int64_t rate = t->soon->ask[LCTX__PACK] * M * B / (t->padded * LCTX_TILE);
+    const int M = halves ? 2 * VL : VL;
+    const int64_t whole = t->bytes / (4 * VL) * VL;
+    const int64_t last = t->bytes == 4 * t->words && whole ? t->words - VL : t->words;
     const char *row[2 * VL];
     char end[2 * VL][64];
     int64_t c, at;
     int j;
-    for (j = 0; j < M; j++) row[j] = t->src + lctx__min(i + j, t->n - 1) * t->stride;
-    for (c = 0; c < t->padded; c += B) {
-        vf x[VL > 8 ? VL : 8];
-        FN(fetch)(t->soon, rate);
+    for (j = 0; j < M; j++) {
+        const int64_t token = i + (halves ? 2 * (j % VL) + j / VL : j);
+        row[j] = t->src + lctx__min(token, t->n - 1) * t->stride;
+    }
+    for (c = 0; c < t->words; c += VL) {
+        vf x[VL], y[VL];
+        c = lctx__min(c, last);
         for (j = 0; c == whole && j < M; j++) {
             memset(end[j], 0, sizeof end[j]);
-            memcpy(end[j], row[j] + c * size, (size_t)((t->units - c) * size));
+            memcpy(end[j], row[j] + 4 * c, (size_t)(t->bytes - 4 * c));
             row[j] = end[j];
         }
-        at = c == whole ? 0 : c * size;
-        if (halves) FN(eights)(row, at, x);
-        else {
-            LCTX__EACH(j, VL) x[j] = vf_load(row[j] + at);
-            FN(transpose)(x);
+        at = c == whole ? 0 : 4 * c;
+        FN(columns)(t, row, at, x);
+        if (halves) FN(columns)(t, row + VL, at, y);
+        LCTX__EACH(j, VL) {
+            float *to = (float *)(void *)t->out + (c + j) * LCTX_TILE + i / (M / VL);
+            if (c + j >= t->words) continue;
+            vf_store(to, halves ? vf_lows(x[j], y[j]) : x[j]);
+            if (halves) vf_store(to + LCTX_TILE / 2, vf_highs(x[j], y[j]));
         }
-        FN(put_rows)(x, B, t->padded - c, t->out + (c * LCTX_TILE + i) * size, size * LCTX_TILE);
     }
 }
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
@@ -9472,9 +9442,8 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_zip2
 #undef vf_zip1d
 #undef vf_zip2d
-#undef vf_zip1h
-#undef vf_zip2h
-#undef vf_stack
+#undef vf_lows
+#undef vf_highs
 #undef vf_lanes
 #undef vf_f16
 #undef vf_bf16
