@@ -28,7 +28,7 @@ HAVE_CXX := $(shell command -v $(firstword $(CXX)))
 PARALLEL_CXX := $(if $(PARALLEL),$(call TRY_THREADS,$(CXX)))
 
 PROGRAMS  = generate passkey perplexity stream drop_in split
-SHARED    = args chat gguf llama2c lookup model os prefix run tasks text token unicode words
+SHARED    = args chat gguf llama2c lookup model os prefix run tasks text token unicode vocab words
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
 TOY       = examples/toy
 
@@ -171,7 +171,7 @@ FUZZ_C99   = $(FUZZ_CC) -std=c99 -O1 -g -I. -Itests -Iexamples/shared
 FUZZ_LCTX  = $(if $(FUZZ_SIMD),,-DLCTX_NO_SIMD) -w '-D_Pragma(x)=' -DLCTX_IMPLEMENTATION \
              '-DLCTX_ASSERT(x)=((x) ? (void)0 : __builtin_trap())'
 FUZZ_H     = $(wildcard tests/fuzz/*.h tests/*.h)
-FUZZ_PARTS = fuzz tiny chat gguf llama2c model text token unicode words os
+FUZZ_PARTS = fuzz tiny chat gguf llama2c model text token unicode vocab words os
 SECONDS   ?= 10
 vpath %.c tests/fuzz
 

@@ -239,10 +239,10 @@ static void put_file(image *f, bytes *b)
 static void put_checkpoint(image *f, bytes *b)
 {
     const int version = (int)bytes_in(b, 0, 3), kv = 1 + bytes_flag(b), tied = bytes_flag(b);
-    const int vocab = 16, layers = (int)bytes_in(b, 1, 2), ctx = 4;
-    const int numbers[7] = { D, FF, layers, HEADS, kv, tied || version ? vocab : -vocab, ctx };
+    const int n_vocab = 16, layers = (int)bytes_in(b, 1, 2), ctx = 4;
+    const int numbers[7] = { D, FF, layers, HEADS, kv, tied || version ? n_vocab : -n_vocab, ctx };
     const int64_t norms = (2 * layers + 1) * D, rest = D * (D * 2 + kv * (D / HEADS) * 2 + FF * 3);
-    int64_t n = norms + layers * rest + vocab * D * (2 - tied) + (version ? 0 : ctx * (D / HEADS));
+    int64_t n = norms + layers * rest + n_vocab * D * (2 - tied) + (version ? 0 : ctx * (D / HEADS));
     int i;
     f->n = 0;
     if (version) put_int(f, 0x616b3432, 4), put_int(f, (uint64_t)version, 4);
