@@ -4250,17 +4250,17 @@ static void lctx__pack_keys(lctx__work *w, int type, int64_t n, const char *k, i
     w->ops->pack(&r);
     w->t.k = r.out;
 }
+/* To one of values for dot products. Rows that are not whole are copied behind it first. */
 static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
-    const int64_t d = w->p->a.d_v;
-    int64_t i = 0, e;
-    if (n < LCTX_TILE || d != w->p->d_v) memset(w->v_tile, 0, (size_t)lctx__value_bytes(type, d));
-    if (d == w->p->d_v) i = n / 4 * 4, w->ops->weave(type, i, d, v, stride, w->v_tile);
-    for (; i < n; i++) {
-        lctx__place p = lctx__value_place(type, d, (char *)w->v_tile, i);
-        for (e = 0; e < d; e++)
-            memcpy(lctx__place_at(&p, e), v + i * stride + e * p.size, (size_t)p.size);
-    }
+    const int64_t bytes = w->p->a.d_v * lctx__esize(type), whole = w->p->d_v * lctx__esize(type);
+    char *rows = (char *)w->v_tile + LCTX_TILE * whole;
+    int64_t i;
+    if (bytes != whole) memset(rows, 0, (size_t)(n * whole));
+    for (i = 0; bytes != whole && i < n; i++)
+        memcpy(rows + i * whole, v + i * stride, (size_t)bytes);
+    if (bytes != whole) v = rows, stride = whole;
+    w->ops->weave(type, n, w->p->d_v, v, stride, w->v_tile);
 }
 static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
@@ -8402,22 +8402,24 @@ LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots
     }
 }
 
-/* n rows of d values, n a multiple of 4 and d of 16, to a native value tile. */
+/* n rows of d values, d a multiple of 16, to a native value tile; the last one stands for more. */
 LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride,
                            void *out)
 {
     uint32_t *to = (uint32_t *)out;
+    const char *p[4];
     int64_t j, c;
     int e;
-    for (j = 0; j < n; j += LCTX__GROUP(type))
+    for (j = 0; j < LCTX_TILE; j += LCTX__GROUP(type)) {
+        LCTX__EACH(e, 4) p[e] = rows + lctx__min(j + e, n - 1) * stride;
         for (c = 0; c < d; c += VL, to += VL) {
-            const char *p = rows + j * stride + c * (type == LCTX_I8 ? 1 : 2);
             vw x = vw_set1(0);
-            if (type == LCTX_BF16) x = vw_halves(p) | vw_halves(p + stride) << 16;
+            if (type == LCTX_BF16) x = vw_halves(p[0] + 2 * c) | vw_halves(p[1] + 2 * c) << 16;
             else
-                for (e = 0; e < 4; e++) x |= vw_bytes(p + e * stride) << 8 * e;
+                LCTX__EACH(e, 4) x |= vw_bytes(p[e] + c) << 8 * e;
             vw_store(to, x);
         }
+    }
 }
 #endif /* DOTS */
 
