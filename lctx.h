@@ -240,8 +240,6 @@
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
        below about 2^-24 of a key's mass are lost in it.
-       Keys that are cached rotated have one schedule for good; where frequencies change
-       mid-sequence (DYNAMIC, LONGROPE), keep them raw, or settle on one length.
        4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
        is still open; and selecting or dropping tokens turns what is kept into f16.
        What a big-endian machine saves only such a machine restores; others refuse it, as _FORMAT.
@@ -5868,7 +5866,7 @@ static lctx_span lctx__run_span(const lctx_cache *c, int64_t from, int64_t to)
 /* Few spans that need as much scratch as the cache's own: the size asks only which leaves there
    are, and whether sinks are among them. */
 enum { LCTX__RUNS = 4 };
-static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS])
+static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS], lctx_attn *a)
 {
     const int64_t from = lctx__held_from(c);
     int64_t n_sink = c->d.policy == LCTX_SINKS ? lctx__min(c->d.n_sink, c->n) : 0, lead = 0;
@@ -5879,6 +5877,7 @@ static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS])
     runs[2] = lctx__run_span(c, n_sink, lead * c->d.block);     /* up to the gap */
     runs[3] = lctx__run_span(c, lctx__max(from, n_sink), c->n);
     runs[1].query = n_sink > 0;
+    a->spans = runs, a->n_spans = LCTX__RUNS;
 }
 
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
@@ -5890,8 +5889,7 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
         return LCTX_E_NULL;
     LCTX__TRY(lctx__cache_attn(cache, attn, &a));
-    lctx__cache_runs(cache, runs);
-    a.spans = runs, a.n_spans = LCTX__RUNS;
+    lctx__cache_runs(cache, runs, &a);
     return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 0, NULL, &x), bytes);
 }
 
@@ -5933,8 +5931,7 @@ static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *att
     LCTX__TRY(lctx__cache_attn(c, attn, a));
     LCTX__IS(bias, !attn->bias, SPAN); LCTX__IS(mass, !attn->mass, SPAN);
     LCTX__IS(pattern, !attn->pattern, SPAN);
-    lctx__cache_runs(c, runs);
-    a->spans = runs, a->n_spans = LCTX__RUNS;
+    lctx__cache_runs(c, runs, a);
     LCTX__TRY(lctx_attend_size(a, &bytes));
     return lctx__attn_strides(a, 0);
 }
