@@ -2170,7 +2170,7 @@ static void lctx__codes_6(const uint8_t *b, int r, lctx__codes *c)
         c->code[i] = (int8_t)(((q[i] >> low & 15) | (high[i] >> bits & 3) << 4) - 32);
 }
 /* The last n < 256 weights of a row as the first of 256, the others 0: rest[8 * 34]. */
-static const char *lctx__rest_of(int type, const char *p, int64_t n, char *rest)
+LCTX__INLINE const char *lctx__rest_of(int type, const char *p, int64_t n, char *rest)
 {
     memset(rest, 0, 8 * 34);
     memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
