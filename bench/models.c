@@ -2,6 +2,7 @@
    Q4_K_M stores them: prompts, and what follows them. --peer COMMAND times another engine on the same
    file, right after each of ours: it is run as COMMAND FILE N_PROMPT N_NEW THREADS and prints two
    numbers, tokens a second of the prompt and of what follows. */
+#define _POSIX_C_SOURCE 200809L
 #include "args.h"
 #include "machine.h"
 #include "model.h"

@@ -1,6 +1,7 @@
 /* test_families.c - the families that the examples load: of each a tiny random file gives the
-   oracle's logits; on emulated CPUs and in scalar code a third of the types of each. With a folder as argument, the files are written there, each with the tokens that
-   were fed and the logits that came, for other engines to compare. */
+   oracle's logits. TEST_QUICK=1, TEST_SLOW=1 and scalar code take a third of the types of each. With
+   a folder as argument, the files are written there, each with the tokens that were fed and the
+   logits that came, for other engines to compare. */
 #include "lctx.h"
 #include "families.h"
 #include "model.h"
