@@ -86,6 +86,15 @@ size_t lctx_type_size(lctx_type type);
     ensures \result == esize(type); */
 static int64_t lctx__esize(int type);
 
+/*@ assigns \nothing;
+    ensures \result != 0 <==> LCTX_I4 < type < LCTX_TYPE_COUNT; */
+static int lctx__in_blocks(int type);
+
+/*@ requires TYPE(type);
+    assigns \nothing;
+    ensures \result == 1; */
+static int64_t lctx__block_of(int type);
+
 /*@ requires TYPE(type) && 0 <= d <= 65536;
     assigns \nothing;
     ensures \result == row(type, d); */
