@@ -4,6 +4,9 @@
 #define ORACLE_MODEL_H
 #include "oracle.h"
 
+enum oracle_routing { ORACLE_TOP_SOFTMAX, ORACLE_SOFTMAX, ORACLE_SIGMOID };
+enum oracle_activation { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED };
+
 /* Matrices are [rows][cols] and compute y[rows] = W x[cols]; what is null is left out. */
 typedef struct oracle_layer {
     const double *attn_norm;             /* [d_model] */
@@ -20,8 +23,7 @@ typedef struct oracle_layer {
     const double *router, *b_router;     /* [n_expert][d_model], [n_expert] or null */
     const double *shared_gate, *shared_up, *shared_down;
     int n_expert, n_expert_used, d_ff, d_ff_shared;      /* no expert: one FFN, for all */
-    enum { ORACLE_TOP_SOFTMAX, ORACLE_SOFTMAX, ORACLE_SIGMOID } routing;
-    enum { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED } activation;
+    int routing, activation;             /* oracle_routing, oracle_activation */
     double q_scale, q_scale_offset, q_scale_length;      /* length 0: none */
     const oracle_rope *rope;             /* or null */
     int interleaved;

@@ -142,7 +142,7 @@ static void product_open(product *p, const struct kind *k, int64_t rows, int64_t
     p->layer.w_gate = p->layer.w_up = p->layer.w_down = zero;
     p->m.n_layer = p->m.n_head = p->m.n_head_kv = 1, p->m.head_dim = 8;
     p->m.d_model = (int32_t)cols, p->m.d_ff = 8, p->m.n_vocab = (int32_t)rows;
-    p->m.tok_embd = tensor(p->embd, LCTX_F32), p->m.output = tensor(p->data, k->type);
+    p->m.tok_embd = tensor(p->embd, LCTX_F32), p->m.output = tensor(p->data, (int32_t)k->type);
     p->m.layers = &p->layer;
 }
 
@@ -288,7 +288,7 @@ static const double *whole_matrix(whole *w, const struct kind *k, int64_t rows, 
     int64_t r;
     for (r = 0; r < rows; r++)
         plain_row(k, data + r * row_bytes(k, cols), cols, value + r * cols);
-    *t = tensor(data, k->type);
+    *t = tensor(data, (int32_t)k->type);
     return value;
 }
 
