@@ -375,7 +375,7 @@ static void test_refused(const struct kind *k)
     lctx_cache_desc d;
     lctx_cache *c = NULL;
     product p;
-    lctx_tensor bad = tensor(bytes, k->type);
+    lctx_tensor bad = tensor(bytes, (int32_t)k->type);
     check(lctx_from_f32(k->type, 256, x, bytes, NULL) == LCTX_E_TYPE,
           "%s: rows are not rounded to it", k->name);
     check(lctx_to_f32(k->type, k->block / 2, bytes, NULL, x) == LCTX_E_COUNT,
@@ -385,9 +385,9 @@ static void test_refused(const struct kind *k)
     check(!strcmp(lctx_type_name(k->type), k->name) && lctx_type_size(k->type) == 0,
           "%s has a name and no size", k->name);
     memset(&d, 0, sizeof d);
-    d.n_head_kv = 1, d.d_k = 64, d.k_type = k->type;
+    d.n_head_kv = 1, d.d_k = 64, d.k_type = (int32_t)k->type;
     check(lctx_cache_create(&d, &c) == LCTX_E_TYPE, "%s: no type of keys", k->name);
-    d.k_type = LCTX_F16, d.v_type = k->type;
+    d.k_type = LCTX_F16, d.v_type = (int32_t)k->type;
     check(lctx_cache_create(&d, &c) == LCTX_E_TYPE, "%s: no type of values", k->name);
     product_open(&p, k, 8, 512);
     refused_model(&p, &p.layer.attn_norm, bad, LCTX_E_TYPE, "attn_norm", "no type of norms");
