@@ -45,6 +45,19 @@ TEST_UNUSED static int test_report(const char *suite, const char *isa)
     return test_failed != 0;
 }
 
+#ifdef LCTX_H
+/* Is this the best instruction set that there is? */
+TEST_UNUSED static int test_fastest(void)
+{
+    const lctx_isa mine = lctx_isa_get();
+    int isa, best = 1;
+    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++)
+        best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
+    lctx_isa_set(mine);
+    return best;
+}
+#endif
+
 /* A small deterministic generator, so that a failing case can be run again. */
 static uint64_t test_state = 0x9e3779b97f4a7c15u;
 static uint64_t test_random(void)

@@ -242,22 +242,11 @@ static void test_words(void)
     fails(1, "--beta-fast", "generate " TOY " hello --beta-fast 8");
 }
 
-/* Whether this machine has no instruction set above the one in use. */
-static int fastest(void)
-{
-    const lctx_isa mine = lctx_isa_get();
-    int isa, best = 1;
-    for (isa = (int)mine + 1; isa < LCTX_ISA_COUNT; isa++)
-        best &= lctx_isa_set((lctx_isa)isa) != LCTX_OK;
-    lctx_isa_set(mine);
-    return best;
-}
-
 /* Every method beyond the trained context, on the fastest instruction set; on others, which take
    long, or with TEST_SLOW=1, within it. */
 static void test_runs(void)
 {
-    const int beyond = getenv("TEST_FULL") || (fastest() && !getenv("TEST_SLOW"));
+    const int beyond = getenv("TEST_FULL") || (test_fastest() && !getenv("TEST_SLOW"));
     char command[200];
     works("drop_in");
     works("split");
@@ -295,7 +284,7 @@ static void test_comparison(void)
     fails(2, "no-such-file", "compare build/no-such-file.gguf");
     fails(2, "no-such-text", "compare --text build/no-such-text");
     fails(3, "no-such-folder", "compare --quick --json build/no-such-folder/json");
-    if (!fastest()) return;                           /* others take long, and are tested above */
+    if (!test_fastest()) return;                           /* others take long, and are tested above */
     works(with_scratch("compare --quick --types '' --methods plain,sinks --json @.json"));
     works("perplexity " TOY " examples/toy/held-out.txt --kv f32 --length 1024 --segments 2 "
           "--methods plain");
