@@ -267,7 +267,7 @@ static void list_rows(int file)
     for (list = methods; run_next_word(&list, method);)
         if (scaled || strcmp(method, "model")) add_row(file, method, LCTX_F32, 1);
     for (list = typed; run_next_word(&list, method);)
-        for (type = LCTX_F16; type < LCTX_TYPE_COUNT; type++) add_row(file, method, type, 0);
+        for (type = LCTX_F16; type <= LCTX_I4; type++) add_row(file, method, type, 0);
 }
 
 /* All but the pass keys; the longest jobs first. */

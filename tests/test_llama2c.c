@@ -8,11 +8,14 @@
 
 enum { N = 30, D = 64, FF = 160, HEADS = 4, KV = 2, CTX = 32, GROUP = 32 };
 
-typedef struct bytes { unsigned char *data; size_t n; } bytes;
+typedef struct bytes { unsigned char *data; size_t n, cap; } bytes;
 
 static void put(bytes *b, const void *data, size_t n)
 {
-    b->data = (unsigned char *)realloc(b->data, b->n + n + 1);
+    if (b->n + n > b->cap) {
+        b->cap = 2 * b->cap + n + 4096;
+        b->data = (unsigned char *)realloc(b->data, b->cap);
+    }
     memcpy(b->data + b->n, data, n);
     b->n += n;
 }
@@ -66,7 +69,7 @@ static bytes checkpoint(const oracle_model *o, int version, int tied)
 {
     static const double zeros[CTX * D / HEADS];
     const int64_t kv = KV * (D / HEADS);
-    bytes b = { NULL, 0 };
+    bytes b = { NULL, 0, 0 };
     int i, norms;
     if (version) put_int(&b, 0x616b3432, 4), put_int(&b, version, 4);
     put_sizes(&b, tied || version);
@@ -212,7 +215,7 @@ enum { N_WORDS = sizeof words / sizeof *words };
 /* A tokenizer.bin of 259 + N_WORDS tokens. */
 static bytes tokenizer(void)
 {
-    bytes b = { NULL, 0 };
+    bytes b = { NULL, 0, 0 };
     int i;
     put_int(&b, 7, 4);
     for (i = 0; i < 259 + N_WORDS; i++) {
