@@ -237,6 +237,7 @@ int main(int argc, char **argv)
     open_all();
     asked = read_prompt();
     tokens = encode(&asked, !load_file, &n);
+    if (!prompt && (prompt_file || !interactive)) os_file_close(&asked);
     if (!n)
         fail(EXIT_INPUT, "the prompt is empty, and %s", load_file
              ? "--load needs one: a session is saved without logits to go on from"
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
         tokens = encode(&asked, 0, &n);
         answer(s, tokens, n, 0);
     }
+    free(tokens);
     if (save_file) run_save(&r, s, save_file);
     keep_prompt(&pages, s);
     report(s, start);
@@ -263,7 +265,6 @@ int main(int argc, char **argv)
     lookup_free(&text);
     free(draw.items);
     free(last.logits);
-    free(tokens);
     chat_close(&talk);
     run_close(&r);
     return 0;
