@@ -1367,7 +1367,7 @@ typedef int32_t lctx__i32x8 __attribute__((vector_size(32)));
 #  define LCTX__UNROLL     /* not every compiler knows _Pragma */
 #  define LCTX__UNROLL4
 #endif
-#define LCTX__EACH(i, n) LCTX__UNROLL for (i = 0; i < (n); i++)
+#define LCTX__EACH(i, n) LCTX__UNROLL for ((i) = 0; (i) < (n); (i)++)
 
 enum {
     LCTX__LEAF = 8 * LCTX_TILE,     /* keys accumulated in one go */

@@ -197,7 +197,7 @@ static uint8_t *put_piece(uint8_t *to, const uint8_t *piece, int64_t n)
     uint8_t *text = to + 8, *end = text;
     int64_t i;
     for (i = 0; i < n; i++) {
-        if (piece[i] == ' ') memcpy(end, "\xE2\x96\x81", 3), end += 3;
+        if (piece[i] == ' ') end = put_number(end, 0x8196E2, 3);
         else *end++ = piece[i];
     }
     put_number(to, (uint64_t)(end - text), 8);
