@@ -653,7 +653,7 @@ static void test_blocks(void)
         const gguf_tensor *t;
         check(gguf_open_memory(&g, b.data, b.n) == GGUF_OK
               && (t = gguf_find_tensor(&g, "w")) != NULL && gguf_row_bytes(t) == 2 * all[i].bytes
-              && !memcmp(t->data, b.data + b.n - bytes, bytes),
+              && !memcmp(t->data, b.data + b.n - bytes, (size_t)bytes),
               "%s: blocks are read as they stand", all[i].name);
         gguf_close(&g);
         free(b.data);
