@@ -171,14 +171,3 @@ static void *lctx__carve(lctx__carver *r, int64_t n, int64_t size);
 /*@ assigns \nothing;
     ensures \result.base == base && \result.used == 0; */
 static lctx__carver lctx__carver_of(void *base);
-
-/* A session's activations: any model that lctx_model_check lets pass, chunks up to 2^20. */
-/*@ requires \valid_read(s) && \valid(a) && \separated(s, a) && at == \null;
-    requires 1 <= s->d.chunk <= 1048576;
-    requires s->m.d_model >= 1 && s->m.d_ff >= 1 && s->m.n_head >= 1 && s->m.n_head_kv >= 1;
-    requires DIM(s->m.head_dim) && s->m.n_head_kv <= s->m.n_head;
-    requires s->m.n_head * s->m.head_dim <= 0x7fffffff;
-    requires s->m.n_head_kv * s->m.head_dim <= 0x7fffffff;
-    assigns *a;
-    ensures SIZE(\result); */
-static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a);
