@@ -63,6 +63,7 @@ help:
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo '                 bench-threads: beside those of OpenMP, quiet and beside a busy process'
+	@echo '                 $(B)/models times the shapes of models that people have'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
 	@echo 'make compare     every method on the toy models: a table and pictures (half an hour)'
 	@echo 'make clean       removes $(B)/'

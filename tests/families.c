@@ -1,7 +1,7 @@
 /* families.c - see families.h. */
 #include "families.h"
 #include "oracle_blocks.h"
-#include "test.h"
+#include "writing.h"
 
 #include <math.h>
 
@@ -54,45 +54,15 @@ const family_type family_types[] = {
 const int n_family_types = (int)(sizeof family_types / sizeof *family_types);
 
 /* ---------------------------------------------------------------------------- writing */
-typedef struct bytes { unsigned char *data; size_t n, cap; } bytes;
 typedef struct writer {
     family_file *file;
     const family *f;
     int type;                 /* of matrices, a GGUF number */
     int block;                /* among oracle_blocks, or -1 */
     int head, model, ff, expert, query, key;      /* sizes, whole blocks */
-    bytes keys, infos, data;
+    writing keys, infos, data;
     uint64_t n_keys, n_tensors;
 } writer;
-
-static void put(bytes *b, const void *data, size_t n)
-{
-    while (b->n + n > b->cap) {
-        b->cap = 2 * b->cap + 4096;
-        b->data = (unsigned char *)realloc(b->data, b->cap);
-    }
-    memcpy(b->data + b->n, data, n);
-    b->n += n;
-}
-static void put_int(bytes *b, uint64_t x, int n)
-{
-    unsigned char le[8];
-    int i;
-    for (i = 0; i < 8; i++) le[i] = (unsigned char)(x >> 8 * i);
-    put(b, le, (size_t)n);
-}
-static void put_real(bytes *b, double x)
-{
-    const float y = (float)x;
-    uint32_t u;
-    memcpy(&u, &y, sizeof u);
-    put_int(b, u, 4);
-}
-static void put_text(bytes *b, const char *text)
-{
-    put_int(b, strlen(text), 8);
-    put(b, text, strlen(text));
-}
 
 /* A key of the family's architecture, or with a dot before its name, any. */
 static void key(writer *w, const char *name, uint32_t type)
@@ -369,7 +339,7 @@ static void set_sizes(writer *w)
 void family_make(family_file *file, int which, int type)
 {
     writer w;
-    bytes all;
+    writing all;
     memset(file, 0, sizeof *file);
     memset(&w, 0, sizeof w);
     memset(&all, 0, sizeof all);

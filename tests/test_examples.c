@@ -1,6 +1,7 @@
 /* test_examples.c - the examples as programs: exit codes and the one line on stderr for each kind of
    bad input. Wants a POSIX shell; runs from the repository's root, beside the built examples. */
 #include "lctx.h"
+#include "families.h"
 #include "test.h"
 
 #include <math.h>
@@ -178,6 +179,23 @@ static int same_output(const char *a, const char *b)
     if (x) fclose(x);
     if (y) fclose(y);
     return same;
+}
+
+/* What a session is of is told from every tensor's own bytes, in files of blocks too. */
+static void test_blocks(void)
+{
+    family_file file;
+    FILE *out = fopen(with_scratch("@.q4.gguf"), "wb");
+    int type = 0;
+    while (strcmp(family_types[type].name, "q4_k")) type++;
+    family_make(&file, 0, type);
+    check(out && fwrite(file.data, 1, file.n, out) == file.n, "a file of blocks is written");
+    if (out) fclose(out);
+    works(with_scratch("generate @.q4.gguf hello -n 2 --save @.session"));
+    works(with_scratch("generate @.q4.gguf x -n 2 --load @.session"));
+    copy_part(with_scratch("@.q4.gguf"), "@.cut.gguf", 1 << 30, (long)file.n - 256 * 512 / 256 * 144 / 2);
+    fails(2, "saved with model", with_scratch("generate @.cut.gguf x --load @.session"));
+    family_free(&file);
 }
 
 /* Lookups and kept prompts change the time that it takes, and not a byte of the text. */
@@ -381,7 +399,7 @@ static void test_chat(void)
 int main(int argc, char **argv)
 {
     static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged",
-                                            "json", "in", "chat.gguf", "plain", "pages" };
+                                            "json", "in", "chat.gguf", "plain", "pages", "q4.gguf" };
     static char folder[150];
     char path[256];
     size_t i;
@@ -396,6 +414,7 @@ int main(int argc, char **argv)
     test_usage();
     test_files();
     test_sessions();
+    test_blocks();
     test_faster();
     test_words();
     test_runs();

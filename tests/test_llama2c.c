@@ -4,76 +4,54 @@
 #include "families.h"
 #include "llama2c.h"
 #include "token.h"
-#include "test.h"
+#include "writing.h"
 
 enum { N = 30, D = 64, FF = 160, HEADS = 4, KV = 2, CTX = 32, GROUP = 32 };
 
-typedef struct bytes { unsigned char *data; size_t n, cap; } bytes;
-
-static void put(bytes *b, const void *data, size_t n)
-{
-    if (b->n + n > b->cap) {
-        b->cap = 2 * b->cap + n + 4096;
-        b->data = (unsigned char *)realloc(b->data, b->cap);
-    }
-    memcpy(b->data + b->n, data, n);
-    b->n += n;
-}
-static void put_int(bytes *b, int64_t x, int n)
-{
-    unsigned char le[8];
-    int i;
-    for (i = 0; i < n; i++) le[i] = (unsigned char)((uint64_t)x >> 8 * i);
-    put(b, le, (size_t)n);
-}
-static void put_floats(bytes *b, const double *x, int64_t n)
+static void put_floats(writing *b, const double *x, int64_t n)
 {
     int64_t i;
-    for (i = 0; i < n; i++) {
-        const float y = (float)x[i];
-        uint32_t u;
-        memcpy(&u, &y, sizeof u);
-        put_int(b, u, 4);
-    }
+    for (i = 0; i < n; i++) put_real(b, x[i]);
 }
 
 /* Codes, then a factor for each group; x becomes what they say. */
-static void put_codes(bytes *b, double *x, int64_t n)
+static void put_codes(writing *b, double *x, int64_t n)
 {
     double *factor = (double *)malloc((size_t)(n / GROUP) * sizeof *factor);
     int64_t i;
     for (i = 0; i < n; i++) {
         const int code = (int)(test_random() % 255) - 127;
         if (i % GROUP == 0) factor[i / GROUP] = (double)(float)((0.5 + test_uniform()) / 500);
-        put_int(b, code, 1);
+        put_int(b, (uint64_t)code, 1);
         x[i] = (double)(float)(code * factor[i / GROUP]);
     }
     put_floats(b, factor, n / GROUP);
     free(factor);
 }
 
-static void put_weight(bytes *b, int version, const double *x, int64_t n)
+static void put_weight(writing *b, int version, const double *x, int64_t n)
 {
     if (version == 2) put_codes(b, (double *)(uintptr_t)x, n);
     else put_floats(b, x, n);
 }
 
-static void put_sizes(bytes *b, int tied)
+static void put_sizes(writing *b, int tied)
 {
     put_int(b, D, 4), put_int(b, FF, 4), put_int(b, FAMILY_LAYERS, 4), put_int(b, HEADS, 4);
-    put_int(b, KV, 4), put_int(b, tied ? FAMILY_VOCAB : -FAMILY_VOCAB, 4), put_int(b, CTX, 4);
+    put_int(b, KV, 4), put_int(b, (uint64_t)(tied ? FAMILY_VOCAB : -FAMILY_VOCAB), 4);
+    put_int(b, CTX, 4);
 }
 
 /* A checkpoint of the file's weights; of version 2 they become what its codes say. */
-static bytes checkpoint(const oracle_model *o, int version, int tied)
+static writing checkpoint(const oracle_model *o, int version, int tied)
 {
     static const double zeros[CTX * D / HEADS];
     const int64_t kv = KV * (D / HEADS);
-    bytes b = { NULL, 0, 0 };
+    writing b = { NULL, 0, 0 };
     int i, norms;
-    if (version) put_int(&b, 0x616b3432, 4), put_int(&b, version, 4);
+    if (version) put_int(&b, 0x616b3432, 4), put_int(&b, (uint64_t)version, 4);
     put_sizes(&b, tied || version);
-    if (version) put_int(&b, tied, 1), put_int(&b, GROUP, 4);
+    if (version) put_int(&b, (uint64_t)tied, 1), put_int(&b, GROUP, 4);
     while (version && b.n < 256) put_int(&b, 0, 1);
     for (norms = version > 0; norms >= 0; norms--) {
 #define EACH(version, what, n) \
@@ -126,7 +104,7 @@ static void test_versions(void)
         float want[FAMILY_VOCAB], got[FAMILY_VOCAB];
         char error[240];
         family_file file;
-        bytes b;
+        writing b;
         family_make(&file, 0, 0);
         b = checkpoint(&file.model, version, 0);
         if (version < 2) {
@@ -158,7 +136,7 @@ static void test_tied(void)
     int version;
     for (version = 0; version < 3; version++) {
         family_file file;
-        bytes b;
+        writing b;
         family_make(&file, 1, 0);
         b = checkpoint(&file.model, version, 1);
         check(!logits_of(b.data, b.n, got, error), "version %d: an output tied to the embeddings (%s)",
@@ -177,7 +155,7 @@ static void test_refused(void)
         const size_t sizes = version ? 8 : 0;
         family_file file;
         unsigned char *copy;
-        bytes b;
+        writing b;
         size_t n, field;
         int refused = 0, tried = 0;
         family_make(&file, 0, 0);
@@ -213,9 +191,9 @@ static const char *const words[] = { " the", "the", "he", " t", "t", "h", "e", "
 enum { N_WORDS = sizeof words / sizeof *words };
 
 /* A tokenizer.bin of 259 + N_WORDS tokens. */
-static bytes tokenizer(void)
+static writing tokenizer(void)
 {
-    bytes b = { NULL, 0, 0 };
+    writing b = { NULL, 0, 0 };
     int i;
     put_int(&b, 7, 4);
     for (i = 0; i < 259 + N_WORDS; i++) {
@@ -225,7 +203,7 @@ static bytes tokenizer(void)
         snprintf(piece, sizeof piece, "<0x%02X>", (unsigned)(i - 3) & 255u);
         if (i >= 259) text = words[i - 259];
         put_floats(&b, &score, 1);
-        put_int(&b, (int64_t)strlen(text), 4);
+        put_int(&b, strlen(text), 4);
         put(&b, text, strlen(text));
     }
     return b;
@@ -247,7 +225,7 @@ static gguf_status with_vocabulary(const char *path, const void *data, size_t n,
 static void test_vocabulary(const char *path)
 {
     static const int32_t want[] = { 1, 259, 259, 3 + 'x', 267, 259 };
-    bytes b = tokenizer();
+    writing b = tokenizer();
     int32_t tokens[64];
     int64_t n = 0;
     size_t cut;

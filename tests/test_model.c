@@ -1888,6 +1888,39 @@ static void test_pages(int k_type, int v_type)
     world_free(w);
 }
 
+/* Pages of a stranger may hold any numbers: a feed over them ends, with logits or without. */
+static void test_wild_pages(int k_type, int v_type)
+{
+    world *w = world_new(&small_shape);
+    int32_t *tokens = random_tokens(w, 80, 31);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    float *logits = (float *)zeroed(w->m.n_vocab, sizeof *logits);
+    int round, ended = 0;
+    d.k_type = k_type, d.v_type = v_type;
+    for (round = 0; round < 4; round++) {
+        lctx_session *s = session_new(w, &d);
+        void *memory;
+        size_t bytes = 0, i;
+        char *page;
+        lctx_status st;
+        lctx_session_feed(s, tokens, 64, LCTX_LOGITS_NONE, NULL);
+        lctx_session_page_size(s, &bytes);
+        page = saved_pages(s, 1, bytes, &memory);
+        lctx_session_rewind(s, 0);
+        for (i = 0; i < bytes; i++)
+            page[i] = (char)(round == 3 ? 255 : round && test_random() % 8 ? page[i]
+                             : (int)(test_random() & 255));
+        st = lctx_session_page_restore(s, 0, page);
+        if (!st) st = lctx_session_feed(s, tokens + 64, 16, LCTX_LOGITS_LAST, logits);
+        ended += st == LCTX_OK || st == LCTX_E_NAN;
+        lctx_session_free(s);
+        free(memory);
+    }
+    check(ended == 4, "types %d, %d: pages of any numbers give logits or _NAN", k_type, v_type);
+    free(logits), free(tokens);
+    world_free(w);
+}
+
 static void test_bad_pages(void)
 {
     world *w = world_new(&small_shape);
@@ -2375,7 +2408,8 @@ int main(void)
     test_many(&shapes[25]);
     test_bad_many();
     test_many_fails();
-    for (type = 0; type < 5; type++) test_pages(type, (type + 2) % 5);
+    for (type = 0; type < 5; type++)
+        test_pages(type, (type + 2) % 5), test_wild_pages(type, (type + 2) % 5);
     test_bad_pages();
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */

@@ -5,7 +5,7 @@
 #include "text.h"
 #include "unicode.h"
 #include "os.h"
-#include "test.h"
+#include "writing.h"
 
 #define VECTORS "tests/vectors/"
 enum { MOST = 1024 };                      /* bytes of a text that the slow ones take */
@@ -571,23 +571,6 @@ typedef struct change {
     uint64_t    n;                    /* of an array */
 } change;
 
-typedef struct image { unsigned char *data; size_t n; } image;
-
-static void put(image *b, const void *data, size_t n)
-{
-    b->data = (unsigned char *)realloc(b->data, b->n + n + 64);
-    if (n) memcpy(b->data + b->n, data, n);
-    b->n += n;
-}
-
-static void put_int(image *b, uint64_t x, size_t bytes)
-{
-    unsigned char le[8];
-    int i;
-    for (i = 0; i < 8; i++) le[i] = (unsigned char)(x >> 8 * i);
-    put(b, le, bytes);
-}
-
 static size_t value_bytes(const gguf_key *k)
 {
     static const size_t bytes[GGUF_TYPE_COUNT] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
@@ -599,9 +582,9 @@ static size_t value_bytes(const gguf_key *k)
     return (size_t)(at - k->data);
 }
 
-static image load(const char *path)
+static writing load(const char *path)
 {
-    image b = { NULL, 0 };
+    writing b = { NULL, 0, 0 };
     char piece[4096];
     size_t n;
     FILE *f = fopen(path, "rb");
@@ -611,9 +594,9 @@ static image load(const char *path)
 }
 
 /* The file with a change; frees what it was made of. */
-static image changed(image from, const change *c)
+static writing changed(writing from, const change *c)
 {
-    image b = { NULL, 0 };
+    writing b = { NULL, 0, 0 };
     size_t i, found = 0;
     gguf g;
     if (gguf_open_memory(&g, from.data, from.n) != GGUF_OK) return from;
@@ -641,8 +624,8 @@ static image changed(image from, const change *c)
     return b;
 }
 
-/* What opening an image says; error gets the line. A vocabulary that opens encodes a text. */
-static gguf_status try_image(const image *b, char error[300])
+/* What opening an writing says; error gets the line. A vocabulary that opens encodes a text. */
+static gguf_status try_image(const writing *b, char error[300])
 {
     static int32_t tokens[4 * 64 + 8];
     const char *text = "the user's <|x|> caf\xC3\xA9 \xF0\x9F\x98\x80 12345\n\n  [[U]] \xFF";
@@ -671,7 +654,7 @@ static gguf_status try_image(const image *b, char error[300])
 static void refused(const char *path, const change *c, gguf_status want, const char *words,
                     const char *what)
 {
-    image b = changed(load(path), c);
+    writing b = changed(load(path), c);
     char error[300];
     const gguf_status st = try_image(&b, error);
     check(st == want && (st == GGUF_OK || strstr(error, words)), "%s: %s (\"%s\")", what,
@@ -724,7 +707,7 @@ static void test_merged_control(gguf *g, unsigned char *types, const change *c)
 {
     const uint8_t *at = gguf_find(g, "tokenizer.ggml.tokens")->data;
     int32_t tokens[64], id;
-    image b;
+    writing b;
     gguf h;
     vocab w;
     for (id = 0; !gguf_string_is(gguf_next_string(&at), "he"); id++) {}
@@ -815,7 +798,7 @@ static void test_inconsistent(void)
                            { "tokenizer.ggml.eot_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 },
                            { "tokenizer.ggml.unknown_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 },
                            { "tokenizer.ggml.scores", GGUF_U8, GGUF_U8, NULL, 0, 0 } };
-    image b = changed(changed(load(VECTORS "bpe.gguf"), &no_eos), &adds);
+    writing b = changed(changed(load(VECTORS "bpe.gguf"), &no_eos), &adds);
     char error[300];
     size_t i;
     check(try_image(&b, error) == GGUF_E_VOCABULARY && strstr(error, "add_eos_token"),
@@ -843,7 +826,7 @@ static void test_unknown_bytes(void)
         { "tokenizer.ggml.bos_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 },
         { "tokenizer.ggml.eos_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 },
         { "tokenizer.ggml.eot_token_id", GGUF_U8, GGUF_U8, NULL, 0, 0 } };
-    image b = load(VECTORS "bpe.gguf");
+    writing b = load(VECTORS "bpe.gguf");
     int32_t tokens[32];
     size_t i;
     gguf g;
@@ -864,12 +847,12 @@ static void test_damage(const char *path)
 {
     const size_t step = getenv("TEST_FULL") ? 1 : 97;
     const int flips = getenv("TEST_FULL") ? 20000 : 1500;
-    image b = load(path);
+    writing b = load(path);
     int i, silent = 0, opened = 0;
     char error[300];
     size_t n;
     for (n = 0; n < b.n; n += step) {
-        image part = { (unsigned char *)malloc(n + 1), n };
+        writing part = { (unsigned char *)malloc(n + 1), n, n + 1 };
         memcpy(part.data, b.data, n);
         silent += try_image(&part, error) != GGUF_OK && !error[0];
         free(part.data);
@@ -1016,7 +999,7 @@ static void test_chat(void)
         const int last = i == sizeof talks / sizeof *talks;
         const change c = text_change("tokenizer.chat_template", last ? "what is this" : talks[i].template,
                                      value);
-        image b = changed(load(VECTORS "bpe.gguf"), &c);
+        writing b = changed(load(VECTORS "bpe.gguf"), &c);
         const gguf_key *k;
         gguf g;
         vocab w;

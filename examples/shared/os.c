@@ -157,6 +157,15 @@ int64_t os_peak_bytes(void) { return 0; }
 int os_is_terminal(FILE *stream) { (void)stream; return 0; }
 #endif
 
+uint64_t os_hash(uint64_t sum, const void *data, size_t n)
+{
+    const unsigned char *bytes = data;
+    size_t i;
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): who calls has filled them */
+    for (i = 0; i < n; i++) sum = (sum ^ bytes[i]) * 0x100000001B3u;
+    return sum;
+}
+
 static int read_stream(os_file *file, FILE *stream)
 {
     char  *data = malloc(1);

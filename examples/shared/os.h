@@ -1,4 +1,5 @@
-/* os.h - what the examples ask of the system: files in memory, the clock, memory used, terminals.
+/* os.h - what the examples ask of the system: files in memory, sums of bytes, the clock,
+   memory used, terminals.
    POSIX where there is one (mmap, getrusage), Windows' own calls there; plain C elsewhere. */
 #ifndef OS_H
 #define OS_H
@@ -26,6 +27,9 @@ typedef struct os_file {
 int  os_file_open(os_file *file, const char *path);
 int  os_file_open_copy(os_file *file, const char *path);     /* and change its bytes, in memory alone */
 void os_file_close(os_file *file);
+
+#define OS_HASH_BEGIN 0xCBF29CE484222325u
+uint64_t os_hash(uint64_t sum, const void *data, size_t n);      /* FNV-1a, on from sum */
 
 int os_seek(FILE *stream, int64_t at);              /* from the start; nonzero on failure */
 int os_replace(const char *from, const char *to);   /* renames over an older file; 0 or an errno */

@@ -6,14 +6,6 @@
 enum { ALIGN = 64 };
 #define MARK "lctx pages 1, "
 
-static uint64_t mix(uint64_t sum, const void *data, size_t n)      /* FNV-1a */
-{
-    const unsigned char *bytes = data;
-    size_t i;
-    for (i = 0; i < n; i++) sum = (sum ^ bytes[i]) * 0x100000001B3u;
-    return sum;
-}
-
 static size_t token_bytes(const prefix *p) { return (size_t)p->block * sizeof(int32_t); }
 
 int prefix_open(prefix *p, const char *path, const char *label, const lctx_session *s, int64_t block)
@@ -43,21 +35,14 @@ void prefix_close(prefix *p)
     memset(&p->file, 0, sizeof p->file);
 }
 
-/* The sum that record number i should have, after the one before. */
-static uint64_t chain(const prefix *p, uint64_t before, const int32_t *tokens)
-{
-    return mix(before, tokens, token_bytes(p));
-}
-#define CHAIN_BEGIN 0xCBF29CE484222325u
-
 int64_t prefix_restore(prefix *p, lctx_session *s, const int32_t *tokens, int64_t n)
 {
-    uint64_t sum = CHAIN_BEGIN, stored;
+    uint64_t sum = OS_HASH_BEGIN, stored;
     for (p->n = 0; (p->n + 1) * p->block < n; p->n++) {
         const size_t at = PREFIX_HEAD + (size_t)p->n * p->record;
         char *record = (char *)(uintptr_t)p->file.data + at;
         if (at > p->file.size || p->record > p->file.size - at) break;
-        sum = chain(p, sum, tokens + p->n * p->block);
+        sum = os_hash(sum, tokens + p->n * p->block, token_bytes(p));
         memcpy(&stored, record, sizeof stored);
         if (stored != sum || memcmp(record + sizeof sum, tokens + p->n * p->block, token_bytes(p)))
             break;
@@ -84,12 +69,12 @@ int prefix_save(prefix *p, const lctx_session *s, const int32_t *tokens, int64_t
     char *page = malloc(p->page);
     const int fresh = !p->file.data;
     FILE *file = page ? fopen(p->path, fresh ? "wb" : "r+b") : NULL;
-    uint64_t sum = CHAIN_BEGIN;
+    uint64_t sum = OS_HASH_BEGIN;
     int64_t i;
     int bad = !file;
     if (!bad && fresh) bad = fwrite(p->head, PREFIX_HEAD, 1, file) != 1;
     for (i = 0; !bad && (i + 1) * p->block <= n; i++) {
-        sum = chain(p, sum, tokens + i * p->block);
+        sum = os_hash(sum, tokens + i * p->block, token_bytes(p));
         if (i < p->n) continue;
         if (lctx_session_page_save(s, i, page)) break;
         bad = write_record(p, file, i, page, sum, tokens + i * p->block);

@@ -309,30 +309,21 @@ static int read_bytes(void *file, void *data, size_t n)
     return fread(data, 1, n, file) != n;
 }
 
-static uint64_t mix(uint64_t hash, const void *data, size_t n)      /* FNV-1a */
-{
-    const unsigned char *bytes = data;
-    size_t i;
-    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the model is filled in */
-    for (i = 0; i < n; i++) hash = (hash ^ bytes[i]) * 0x100000001B3u;
-    return hash;
-}
-
 /* Of every tensor its name and shape, and what stands in its middle. */
 static uint64_t model_hash(const model *m)
 {
     const float reals[] = { m->lctx.norm_eps, m->lctx.embd_scale, m->lctx.attn_scale,
                             m->lctx.softcap, m->lctx.logit_softcap };
-    uint64_t hash = mix(0xCBF29CE484222325u, reals, sizeof reals);
+    uint64_t hash = os_hash(OS_HASH_BEGIN, reals, sizeof reals);
     size_t i;
-    hash = mix(hash, &m->lctx.n_head, sizeof m->lctx.n_head);
+    hash = os_hash(hash, &m->lctx.n_head, sizeof m->lctx.n_head);
     for (i = 0; i < m->file.n_tensors; i++) {
         const gguf_tensor *t = &m->file.tensors[i];
-        size_t bytes = (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]) * 2;
+        size_t bytes = gguf_row_bytes(t) * (size_t)(t->dims[1] * t->dims[2] * t->dims[3]);
         size_t n = bytes < 256 ? bytes : 256;
-        hash = mix(hash, t->name.text, t->name.n);
-        hash = mix(hash, t->dims, sizeof t->dims);
-        hash = mix(hash, (const char *)t->data + (bytes - n) / 2, n);
+        hash = os_hash(hash, t->name.text, t->name.n);
+        hash = os_hash(hash, t->dims, sizeof t->dims);
+        hash = os_hash(hash, (const char *)t->data + (bytes - n) / 2, n);
     }
     return hash;
 }
@@ -355,7 +346,7 @@ static void describe(const run *r, char lines[N_LINES][LINE])
              "%g %g, attention factor %g, frequencies %016llx", schemes[rope->scheme], rope->factor,
              rope->theta, rope->orig_ctx, rope->ctx, rope->beta_fast, rope->beta_slow,
              x->attn_factor,
-             (unsigned long long)mix(0, x->freq, sizeof *x->freq * (size_t)x->n_rot / 2));
+             (unsigned long long)os_hash(0, x->freq, sizeof *x->freq * (size_t)x->n_rot / 2));
     snprintf(lines[3], LINE, "cache %s, %d sinks, window %lld, %lld heavy, keys %s, values %s",
              policies[d.policy], (int)d.n_sink, (long long)d.window, (long long)d.n_heavy,
              lctx_type_name((lctx_type)d.k_type), lctx_type_name((lctx_type)d.v_type));

@@ -7,11 +7,9 @@
 #define SPACE "\xE2\x96\x81"      /* U+2581 in UTF-8 */
 
 /* -------------------------------------------------------------------------------- tables */
-static uint64_t hash(gguf_string s)      /* FNV-1a */
+static uint64_t hash(gguf_string s)
 {
-    uint64_t h = 0xCBF29CE484222325u;
-    size_t i;
-    for (i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.text[i]) * 0x100000001B3u;
+    const uint64_t h = os_hash(OS_HASH_BEGIN, s.text, s.n);
     return h ^ h >> 32;
 }
 

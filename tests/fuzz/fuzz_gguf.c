@@ -1,7 +1,7 @@
 /* fuzz_gguf.c - the examples' loader of GGUF files, as model and as vocabulary. An input that
    begins as such a file does is one; others choose what is written into a small file. What is
    loaded is run for a few tokens, over memory that ends where nobody may read. */
-#include "fuzz.h"
+#include "image.h"
 #include "model.h"
 #include "text.h"
 
@@ -9,33 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3, CAP = 1 << 18 };
-
-typedef struct image {
-    uint8_t data[CAP];
-    size_t n;
-    uint64_t n_keys, n_tensors, offset;
-} image;
-
-/* ---- writing */
-static void put(image *f, const void *data, size_t n)
-{
-    if (f->n + n > CAP) return;
-    memcpy(f->data + f->n, data, n);
-    f->n += n;
-}
-static void put_int(image *f, uint64_t x, int n)
-{
-    uint8_t le[8];
-    int i;
-    for (i = 0; i < 8; i++) le[i] = (uint8_t)(x >> 8 * i);
-    put(f, le, (size_t)n);
-}
-static void put_text(image *f, const char *text)
-{
-    put_int(f, strlen(text), 8);
-    put(f, text, strlen(text));
-}
+enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3 };
 
 static int width(uint32_t type)
 {

@@ -3,41 +3,13 @@
    ids, flags, and a text. What opens encodes the text, whose tokens must be the vocabulary's and,
    where all can be told apart, say the text again. */
 #include "chat.h"
-#include "fuzz.h"
+#include "image.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAP = 1 << 15, MOST_PIECES = 96, NAME = 40 };
-
-typedef struct image {
-    uint8_t data[CAP];
-    size_t n;
-    uint64_t n_keys;
-} image;
-
-/* ---- writing */
-static void put(image *f, const void *data, size_t n)
-{
-    if (f->n + n > CAP) return;
-    memcpy(f->data + f->n, data, n);
-    f->n += n;
-}
-
-static void put_int(image *f, uint64_t x, int n)
-{
-    uint8_t le[8];
-    int i;
-    for (i = 0; i < 8; i++) le[i] = (uint8_t)(x >> 8 * i);
-    put(f, le, (size_t)n);
-}
-
-static void put_text(image *f, const char *text)
-{
-    put_int(f, strlen(text), 8);
-    put(f, text, strlen(text));
-}
+enum { MOST_PIECES = 96, NAME = 40 };
 
 static void put_key(image *f, const char *name, uint32_t type)
 {
