@@ -170,9 +170,9 @@
        Weights in blocks are multiplied as integers where there are vectors (not WebAssembly's):
        activations are rounded to int8, one scale (amax / 127) for 16 neighbours, whose products are
        summed exactly, and their sums in f32. The error (NMSE) of products stays below 1e-4 (a test
-       checks that on noise with outliers, and prints what it finds: 4e-5). Scalar
-       code, and a session that is precise, multiply what the blocks stand for, exactly, in f32, as
-       weights of all other types are.
+       checks that on noise with outliers, and prints what it finds: 4e-5). Scalar code, and a
+       session that is precise, multiply what the blocks stand for, exactly, in f32, as weights of
+       all other types are.
 
    MEMORY: THE NATIVE LAYOUT
        Per KV head, tiles of T = 64 tokens; a tile holds its keys, then its values.
