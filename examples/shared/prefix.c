@@ -40,8 +40,9 @@ int64_t prefix_restore(prefix *p, lctx_session *s, const int32_t *tokens, int64_
     uint64_t sum = OS_HASH_BEGIN, stored;
     for (p->n = 0; (p->n + 1) * p->block < n; p->n++) {
         const size_t at = PREFIX_HEAD + (size_t)p->n * p->record;
-        char *record = (char *)(uintptr_t)p->file.data + at;
+        char *record;
         if (at > p->file.size || p->record > p->file.size - at) break;
+        record = (char *)(uintptr_t)p->file.data + at;
         sum = os_hash(sum, tokens + p->n * p->block, token_bytes(p));
         memcpy(&stored, record, sizeof stored);
         if (stored != sum || memcmp(record + sizeof sum, tokens + p->n * p->block, token_bytes(p)))
