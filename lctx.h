@@ -5444,6 +5444,7 @@ static lctx_status lctx__slot_new(lctx_cache *c, int64_t id)
     if ((st = lctx__own(c, s, id * c->d.block)) == LCTX_OK) c->n_slot++;
     return st;
 }
+#ifndef LCTX_NO_MODEL
 /* Takes a whole block in place behind a cache's whole blocks, for which there is a slot: it counts
    as shared by so many that it is neither written nor freed. */
 #define LCTX__LENT ((int64_t)1 << 40)
@@ -5455,6 +5456,7 @@ static void lctx__slot_lent(lctx_cache *c, void *block)
     s.block->refs = LCTX__LENT, s.block->bytes = lctx__block_bytes(c);
     c->slot[c->n_slot++] = s, c->n += c->d.block;
 }
+#endif
 
 /* Blocks for tokens c->n .. end-1, the one in hand made one's own. On failure all is as before. */
 static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
@@ -8198,10 +8200,12 @@ LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
     if (type == LCTX_I4) x = (e ? x >> 4 : x) & vw_set1(0x0f0f0f0f);
     return x;
 }
-/* A whole number's parts above and below `bits` bits as the bytes of 16. */
+/* A whole number's parts above and below `bits` bits as the bytes of 16. The least int, which is
+   what no number becomes, has none below 2^16. */
 LCTX__INLINE vw FN(parts)(vw x, const int bits)
 {
-    return bits < 8 ? x + (x & vw_set1(-(1 << bits))) : x;
+    const vw all = vw_set1(0xffff);
+    return bits < 8 ? ((x & all) + (x & all & vw_set1(-(1 << bits)))) & all : x;
 }
 /* Queries for the tile's 4-bit keys: a dimension's step times them, rounded to whole numbers of 14
    bits in two parts; its low times them into the base. */
@@ -8236,7 +8240,7 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
                 if (at < d)
                     x[i] = vw_int(vf_mul(vf_mul(FN(row_from)(LCTX_F32, q + r * d, at, d - at),
                                                 vf_odd(range + 4 * at)), inv[r]));
-                x[i] = FN(parts)(x[i], 7) & vw_set1(0xffff);
+                x[i] = FN(parts)(x[i], 7);
             }
             FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
         }
