@@ -8801,11 +8801,12 @@ LCTX__INLINE void FN(transpose)(vf x[VL])
     for (i = 0; i + 4 <= VL; i += 4) FN(transpose4)(x + i);
     vf_lanes(x);
 }
-/* VL words at `at` of VL rows: x[e] becomes number e of each. */
-LCTX__INLINE void FN(columns)(const lctx__pack *t, const char *const *row, int64_t at, vf x[VL])
+/* VL words at `at` of VL rows: x[e] becomes number e of each. Asks for `rate` bytes meanwhile. */
+LCTX__INLINE void FN(columns)(lctx__soon *soon, int64_t rate, const char *const *row, int64_t at,
+                              vf x[VL])
 {
     int i;
-    FN(fetch)(t->soon, t->soon->ask[LCTX__PACK] * VL * VL / (t->words * LCTX_TILE));
+    FN(fetch)(soon, rate);
     LCTX__EACH(i, VL) x[i] = vf_load(row[i] + at);
     FN(transpose)(x);
 }
@@ -8816,9 +8817,11 @@ LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, int64_t i, const int halves
     const int M = halves ? 2 * VL : VL;
     const int64_t whole = t->bytes / (4 * VL) * VL;
     const int64_t last = t->bytes == 4 * t->words && whole ? t->words - VL : t->words;
+    const int64_t rate = t->soon->ask[LCTX__PACK] * VL * VL / (t->words * LCTX_TILE);
     const char *row[2 * VL];
     char end[2 * VL][64];
-    int64_t c, at;
+    float *to;
+    int64_t c, at, n;
     int j;
     for (j = 0; j < M; j++) {
         const int64_t token = i + (halves ? 2 * (j % VL) + j / VL : j);
@@ -8833,13 +8836,13 @@ LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, int64_t i, const int halves
             row[j] = end[j];
         }
         at = c == whole ? 0 : 4 * c;
-        FN(columns)(t, row, at, x);
-        if (halves) FN(columns)(t, row + VL, at, y);
+        FN(columns)(t->soon, rate, row, at, x);
+        if (halves) FN(columns)(t->soon, rate, row + VL, at, y);
+        to = (float *)(void *)t->out + c * LCTX_TILE + i / (M / VL);
+        n = t->words - c;
         LCTX__EACH(j, VL) {
-            float *to = (float *)(void *)t->out + (c + j) * LCTX_TILE + i / (M / VL);
-            if (c + j >= t->words) continue;
-            vf_store(to, halves ? vf_lows(x[j], y[j]) : x[j]);
-            if (halves) vf_store(to + LCTX_TILE / 2, vf_highs(x[j], y[j]));
+            if (j < n) vf_store(to + j * LCTX_TILE, halves ? vf_lows(x[j], y[j]) : x[j]);
+            if (halves && j < n) vf_store(to + j * LCTX_TILE + LCTX_TILE / 2, vf_highs(x[j], y[j]));
         }
     }
 }
