@@ -57,6 +57,7 @@ help:
 	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
 	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
 	@echo 'make test-peers  beside llama.cpp: tokens, logits (wants node, npm and python3)'
+	@echo 'make mpi         examples of more than one process (wants MPI); test-mpi: their tests'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
@@ -225,6 +226,36 @@ $(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c $(FUZZ_H) $(REPLAY_SHARED) $(B)/t
 	@echo 'CC  $@'
 	$(Q)$(C99) -Itests $(PTHREAD) $(LDFLAGS) $(filter %.c %.o %.a,$^) -o $@ $(LIBS)
 
+# Examples over MPI, where there is its compiler.
+MPICC       ?= mpicc
+MPI_decode   = wire rows
+MPI_prompt   = wire rows ring ulysses longnet
+MPI_faults   = wire
+MPI_PROGRAMS = decode prompt faults
+MPI_C99      = $(MPICC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples/shared -Iexamples/mpi
+
+$(B)/mpi/%.o: examples/mpi/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo 'CC  $@'
+	$(Q)$(MPI_C99) $(DEPS) -c $< -o $@
+$(B)/mpi/faults.o: tests/mpi/faults.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo 'CC  $@'
+	$(Q)$(MPI_C99) $(DEPS) -c $< -o $@
+
+define MPI_RULE
+$(B)/mpi_$(1): $(MPI_$(1):%=$(B)/mpi/%.o) $(B)/mpi/$(1).o $(B)/shared.a $(B)/lctx.o
+	@echo 'LD  $$@'
+	$(Q)$(MPICC) $(CFLAGS) $(LDFLAGS) $$^ -o $$@ $(LIBS)
+endef
+$(foreach p,$(MPI_PROGRAMS),$(eval $(call MPI_RULE,$(p))))
+
+mpi: $(if $(shell command -v $(MPICC)),$(MPI_PROGRAMS:%=$(B)/mpi_%))
+	$(if $(shell command -v $(MPICC)),,@echo 'SKIPPED mpi: no MPI compiler ($(MPICC))')
+
+test-mpi: mpi
+	$(Q)sh tests/mpi/run.sh $(B)
+
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler
 # can do for it.
 BENCH_C   = $(filter-out bench/baseline.c bench/compare% bench/models%,$(wildcard bench/*.c))
@@ -254,7 +285,7 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 	@echo 'CC  $@'
 	$(Q)$(C99) -pthread $(LDFLAGS) $(MODELS) $(B)/shared.a $(B)/lctx.o -o $@ $(LIBS)
 
--include $(wildcard $(B)/*.d)
+-include $(wildcard $(B)/*.d $(B)/mpi/*.d)
 
-.PHONY: all help examples run test test-full test-peers fuzz bench bench-quick bench-threads plots \
+.PHONY: all help examples run test test-full test-peers mpi test-mpi fuzz bench bench-quick bench-threads plots \
         compare lib wasm clean FORCE

@@ -1,0 +1,55 @@
+#!/bin/sh
+# run.sh [build-directory] - runs the examples over MPI with 1 to 4 ranks, and ranks that fail;
+# closes with "N passed, N failed". Without mpirun all of it is named as skipped.
+build=${1:-build}
+log=$build/mpi.log
+passed=0 failed=0
+: > "$log"
+if ! command -v mpirun > /dev/null || [ ! -x "$build/mpi_decode" ]; then
+    echo 'SKIPPED mpi: no mpirun, or no compiler of its'
+    echo '0 passed, 0 failed'
+    exit 0
+fi
+
+# Open MPI: more ranks than cores, which do not spin while they wait; as root; in a container.
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_btl_vader_single_copy_mechanism=none
+
+# result STATUS SENTENCE: 0 is a pass
+result() {
+    if [ "$1" -eq 0 ]; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        echo "  FAIL: $2"
+        tail -n 5 "$build/mpi.out"
+    fi
+    cat "$build/mpi.out" >> "$log"
+}
+
+# ranks N PROGRAM ...: under a minute, or it hangs (124)
+ranks() {
+    n=$1
+    shift
+    timeout 60 mpirun -n "$n" "$@" > "$build/mpi.out" 2>&1 < /dev/null
+}
+
+for n in 1 2 3 4; do
+    ranks $n "$build/mpi_decode" --tokens 4000 --steps 8
+    result $? "decoding on $n ranks is as on one, and has the same bits on all"
+    [ $n = 4 ] && cat "$build/mpi.out"
+    ranks $n "$build/mpi_prompt" --tokens 1536 --rounds 1
+    result $? "each method reads a prompt on $n ranks as on one"
+    [ $n = 4 ] && cat "$build/mpi.out"
+done
+
+ranks 3 "$build/mpi_faults" none
+result $? "ranks without fault end well"
+for fault in killed exits fails stalls short long rows shape; do
+    ranks 3 "$build/mpi_faults" $fault --limit 2
+    status=$?
+    [ $status -ne 0 ] && [ $status -ne 124 ]
+    result $? "a rank that is at fault ($fault) ends all, with an error (status $status)"
+done
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
