@@ -301,6 +301,7 @@ extern "C" {
     X(LCTX_E_LOCAL,       "a pattern's local, summary or back is out of range")           \
     X(LCTX_E_GLOBAL,      "a pattern's global positions are bad, unsorted or not kept")   \
     X(LCTX_E_GROUP,       "the group of a span or of a query is negative")                \
+    X(LCTX_E_LIST,        "a list of keys has no valid shape, or names what is not there") \
     X(LCTX_E_FAR_RULE,    "a far_rule's window, group or leak is below 1, or rope forbids one") \
     X(LCTX_E_SOFTCAP,     "softcap or scale is negative or not finite")                   \
     X(LCTX_E_SCRATCH,     "scratch is null or too small")                                 \
@@ -697,9 +698,11 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
        s_j = s_j - alibi[h] * |pos_t - pos_j| + bias[h][t][j]      if given
        with rope, q_t and k_j are rotated to their positions first (see lctx_far_rule)
        visible: pos_j <= pos_t (causal), and
-                  pos_t - pos_j < window and the pattern allows it, or
+                  pos_t - pos_j < window and the pattern allows it (and, of keys after the query,
+                  pos_j - pos_t <= window_right), or
                   pos_j < n_sink, or j or t is one of the pattern's global positions;
-                and the groups of t and of j's span agree, or one of them is 0
+                and the groups of t and of j's span agree, or one of them is 0;
+                and t's list names j's block, if there are lists, and mask_bits allow j
        p_j = exp(s_j) / (sum over visible j of exp(s_j) + exp(sink_logit[h]))
        out = sum of p_j v_j,    lse = log of the denominator
        mass[g][j] += sum of p_j over the queries and the heads of group g
@@ -775,6 +778,15 @@ typedef struct lctx_pattern {
                                       causality and groups allow (Longformer 2004.05150) */
 } lctx_pattern;
 
+/* Lists: which blocks of keys each query reads, as a chooser found them; they narrow whatever else
+   is said. Block b holds the keys of numbers (lctx_span.index) b * list_keys and on. Query t reads
+   by row (list_first + t) / list_queries; its head by one column for all (list_heads 1), its KV
+   head's or its own (n_head_kv, n_head). Blocks come in any order, twice is once, -1 is none. 0s
+   mean list_queries: all queries share a row; list_heads: 1; list_keys: LCTX_TILE. Tiles that no
+   query of a task reads are not touched, so time falls with the share that is read, if blocks are
+   whole tiles; smaller ones hide keys within tiles. With all blocks named, the bits are those
+   without a list. Scratch has a bit a block for each row of a task. */
+
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
    rule says at which distance a pair counts whose own, m - n, is `window` or more:
@@ -824,7 +836,14 @@ typedef struct lctx_attn {
     int32_t mask;                  /* lctx_mask */
     int32_t n_sink;                /* with a window: keys at positions below stay visible */
     int64_t window;                /* keys a query sees, its own counted; 0 = all */
+    int64_t window_right;          /* LCTX_MASK_NONE: keys after its own; 0 = all, -1 = none */
     const lctx_pattern *pattern;   /* null = none */
+    const int32_t *list;           /* [n_list][list_heads][list_len] blocks of keys, or null */
+    int64_t list_len, list_queries, list_first;
+    int32_t list_heads, list_keys;
+    const uint64_t *mask_bits;     /* [n_head][n_q][n_kv] bits, rows of whole words: key j is bit
+                                      j % 64 of word j / 64, 1 where it may be seen; or null */
+    int64_t mask_head, mask_query; /* strides, bytes; 0 = packed, -1 = the same for all */
     const float *alibi;            /* [n_head] slopes or null */
     const float *sink_logit;       /* [n_head] or null */
     const float *bias;             /* [n_head][n_q][n_kv], added; -inf masks, and tiles all masked
@@ -855,8 +874,8 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
    of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
    nothing; sink logits take their share of it.
    Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
-   _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _FAR_RULE, _XPOS_FAR, _SOFTCAP, _POS,
-   _THREADS, _SCRATCH, _CANCELLED, a schedule's. */
+   _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
+   _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
@@ -3411,6 +3430,7 @@ typedef struct lctx__plan {
     int64_t heads;               /* KV heads a task: 1, or all of them */
     int64_t head_tasks;          /* n_head_kv / heads */
     int64_t n_kv;
+    int64_t end;                 /* number of the key after the last */
     int split;                   /* are leaves cut into sets, for more tasks? */
     int shift;                   /* a task takes the leaves that agree in leaf >> shift */
     int64_t n_part;              /* such sets of leaves */
@@ -3422,6 +3442,8 @@ typedef struct lctx__plan {
     int has_far;                 /* spans of query 1 */
     int biased;                  /* scores that something is added to key by key */
     int has_rule;                /* distances that are not their own */
+    int64_t list_rows, list_each;    /* of a task: rows of the list, columns of each */
+    int64_t list_base, list_words;   /* bits for its blocks from list_base on */
     lctx__turns *turns;          /* [LCTX__TURNS] with raw keys */
     int64_t turns_at;            /* where these and their tables stand in scratch */
     int64_t part_floats;         /* of one lctx__part */
@@ -3558,6 +3580,26 @@ static lctx_status lctx__positions_check(const lctx_attn *a)
     if (!st) st = lctx__q_pos_check(a, a->q_pos0 + a->n_q - 1);
     return st ? lctx__refuse_query(a, st, 0) : LCTX_OK;
 }
+/* The row of its list that a query goes by; how many rows there are. */
+static int64_t lctx__list_row(const lctx_attn *a, int64_t t)
+{
+    return (a->list_first + t) / a->list_queries;
+}
+static const int32_t *lctx__listed_blocks(const lctx_attn *a, int64_t row, int64_t column)
+{
+    return a->list + (row * a->list_heads + column) * a->list_len;
+}
+/* Lists of blocks of keys, all that queries go by. */
+static lctx_status lctx__blocks_check(const lctx__plan *p)
+{
+    const lctx_attn *a = &p->a;
+    const int64_t rows = a->list && a->n_q ? lctx__list_row(a, a->n_q - 1) + 1 : 0;
+    int64_t i;
+    for (i = 0; i < rows * a->list_heads * a->list_len; i++)
+        if (a->list[i] < -1 || a->list[i] * (int64_t)a->list_keys >= p->end)
+            return lctx__refuse_element(LCTX__SITE(a, lctx_attn), LCTX_E_LIST, "list", i);
+    return LCTX_OK;
+}
 /* What is listed for each query and each key. */
 static lctx_status lctx__listed_check(const lctx_attn *a)
 {
@@ -3628,6 +3670,12 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     LCTX__IS(d_k, lctx__dim_ok(a->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(a->d_v), HEAD_DIM);
     LCTX__IN(a, mask, 0, LCTX_MASK_COUNT - 1, ENUM);
     LCTX__FROM(a, window, 0, WINDOW); LCTX__FROM(a, n_sink, 0, WINDOW);
+    LCTX__FROM(a, window_right, -1, WINDOW);
+    LCTX__IS(window_right, !a->window_right || a->mask == LCTX_MASK_NONE, WINDOW);
+    LCTX__IN(a, list_len, 0, LCTX__MAX_POS, LIST); LCTX__FROM(a, list_keys, 0, LIST);
+    LCTX__FROM(a, list_queries, 0, LIST); LCTX__IN(a, list_first, 0, LCTX__MAX_POS, LIST);
+    LCTX__IS(list_heads, !a->list_heads || a->list_heads == 1 || a->list_heads == a->n_head_kv ||
+                         a->list_heads == a->n_head, LIST);
     if (a->pattern) LCTX__TRY(lctx__pattern_check(a->refused, a->pattern, -1));
     LCTX__REAL(a, softcap, SOFTCAP); LCTX__REAL(a, scale, SOFTCAP);
     LCTX__IS(spans, !a->n_spans || a->spans, NULL);
@@ -3636,21 +3684,24 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     return lctx__positions_check(a);
 }
 
-/* Strides of queries, output, bias and mass. Of bias -1 is the same for all queries, all heads. */
+/* Strides of queries, output, bias, mask and mass. Of rows of n_kv -1 is the same for all queries,
+   all heads. */
+#define LCTX__SAME_OR(x, other) ((x) == -1 ? 0 : (x) ? (x) : (other))
+#define LCTX__STRIDES_KV(a, what, row, n, heads)                                                   \
+    { #what "_query", LCTX__SAME_OR(a->what##_query, row), &a->what##_query, 0, row, 0 },          \
+    { #what "_head", LCTX__SAME_OR(a->what##_head, a->what##_query == -1 ? row :                   \
+                                   lctx__mul(lctx__max(a->what##_query, row), n)),                 \
+      &a->what##_head, 0, row, heads }
 static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
 {
     const int64_t k = (int64_t)a->d_k * 4, v = (int64_t)a->d_v * 4, row = n_kv * 4;
-    const int64_t n = a->n_q, h = a->n_head;
-    const int64_t query = a->bias_query == -1 ? 0 : a->bias_query ? a->bias_query : row;
-    const int64_t head = a->bias_query == -1 ? row : lctx__mul(lctx__max(query, 0), n);
-    const int one = a->bias_head == -1;
+    const int64_t n = a->n_q, h = a->n_head, bits = lctx__round_up(n_kv, 64) / 8;
     const lctx__stride all[] = {
         LCTX__STRIDE(a, a, q_head, k, k, h), LCTX__STRIDE(a, a, out_head, v, v, h),
         LCTX__STRIDE(a, a, q_token, h * k, k, n), LCTX__STRIDE(a, a, out_token, h * v, v, n),
         LCTX__STRIDE(a, a, lse_token, h * 4, h * 4, n),
-        { "bias_query", query, &a->bias_query, 0, row, 0 },
-        { "bias_head", one ? 0 : a->bias_head, &a->bias_head, one ? 0 : head, row,
-          a->bias ? h : 0 },
+        LCTX__STRIDES_KV(a, bias, row, n, a->bias ? h : 0),
+        LCTX__STRIDES_KV(a, mask, bits, n, a->mask_bits ? h : 0),
         LCTX__STRIDE(a, a, mass_head, row, row, a->n_head_kv)
     };
     return lctx__strides(LCTX__SITE(a, lctx_attn), LCTX__ALL(all));
@@ -3691,19 +3742,29 @@ static void lctx__plan_split(lctx__plan *p, int64_t base)
     p->n_task = lctx__mul(base, p->n_part);
 }
 
+/* Bits for blocks of keys from number `first` on. */
+static void lctx__plan_list(lctx__plan *p, int64_t first)
+{
+    const lctx_attn *a = &p->a;
+    p->list_each = a->list_heads == a->n_head ? p->group : 1;
+    p->list_rows = lctx__min(p->q_block, (p->q_block - 1) / a->list_queries + 2);
+    p->list_base = first, p->list_words = (p->end / a->list_keys - first) / 64 + 1;
+}
+
 /* How the work is cut: query blocks of about LCTX__ROWS rows, and sets of leaves where these and
    the heads are too few. A task has one KV head; but a few queries (of each group) on rows
    [token][head][dim] take all heads, so that memory is read in order. */
 static void lctx__plan_cut(lctx__plan *p)
 {
     const int64_t n_q = lctx__max(p->a.n_q, 1), few = LCTX__BESIDE_ROWS / p->group;
-    int64_t i, next = 0, top = 0, groups = 0, last = -1;
+    int64_t i, next = 0, top = 0, groups = 0, last = -1, first = -1;
     int tokens_first = 0;
     p->q_block = lctx__min(lctx__max(LCTX__ROWS / p->group, 1), n_q);
     p->biased = p->a.bias != NULL;
     for (i = 0; i < p->a.n_spans; i++) {
         lctx_span s = lctx__span(p, i, &next);
         if (!s.n) continue;
+        if (first < 0) first = s.index / p->a.list_keys;
         top = lctx__leaf(&s, lctx__span_tiles(&s) - 1);
         p->has_far |= s.query;
         p->any_dots |= (int)(p->k_dots >> s.k_type | p->v_dots >> s.v_type) & 1;
@@ -3712,11 +3773,12 @@ static void lctx__plan_cut(lctx__plan *p)
         if (!p->a.q_group) s.group = 0;
         groups += s.group != last, last = s.group;
     }
-    p->heads = tokens_first && n_q <= groups * few ? p->a.n_head_kv : 1;
+    p->heads = tokens_first && n_q <= groups * few && !p->a.list ? p->a.n_head_kv : 1;
     if (p->heads > 1)
         p->q_block = lctx__min(p->q_block, lctx__max(few, 2 * LCTX__ROWS / p->a.n_head));
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
     p->rows = p->q_block * p->group;
+    if (p->a.list) lctx__plan_list(p, lctx__max(first, 0));
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
     p->depth = lctx__min(p->depth, lctx__max(lctx__parts(p, 0, 0, NULL), 1));
     p->head_tasks = p->a.n_head_kv / p->heads;
@@ -3763,6 +3825,8 @@ typedef struct lctx__work {
     lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
     uint64_t *side;                /* [rows] of see, near or far pairs */
     uint64_t *see;
+    uint64_t *list;                /* [list_rows][list_each][list_words] */
+    int64_t next;                  /* the span's next tile that is seen */
     float *slope, *dist;
     lctx__part *stack;             /* [depth] */
     int64_t top;                   /* parts on the stack */
@@ -3787,6 +3851,7 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->t.s = (float *)lctx__carve(r, p->rows, LCTX_TILE * 4);
     w->bias = p->biased ? (float *)lctx__carve(r, p->rows, LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(r, p->rows, 8);
+    w->list = (uint64_t *)lctx__carve(r, lctx__mul(p->list_rows * p->list_each, p->list_words), 8);
     w->slope = (float *)lctx__carve(r, all, 4);
     w->dist = (float *)lctx__carve(r, p->rows, 4);
     w->k_tile = (float *)lctx__carve(r, d, LCTX_TILE * 4);
@@ -3863,10 +3928,14 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     p->has_rule = p->a.far_rule && p->a.far_rule->kind != LCTX_FAR_NONE;
     if (p->a.window == 0) p->a.window = LCTX__HUGE;
     if (p->a.mass_queries == 0) p->a.mass_queries = p->a.n_q;
+    if (p->a.list_queries == 0) p->a.list_queries = LCTX__HUGE;
+    if (p->a.list_heads == 0) p->a.list_heads = 1;
+    if (p->a.list_keys == 0) p->a.list_keys = LCTX_TILE;
     for (i = 0; i < p->a.n_spans; i++) {
         LCTX__TRY(lctx__span_check(&p->a, i, next));
         LCTX__TRY(lctx__span_sizes(p, i, &next));
     }
+    p->end = next;
     LCTX__TRY(lctx__attn_strides(&p->a, p->n_kv));
     p->d_k = lctx__pad_k(p->a.d_k), p->d_v = lctx__pad_v(p->a.d_v);
     p->group = p->a.n_head / p->a.n_head_kv;
@@ -3993,6 +4062,32 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->block0 + row % w->rows / group;
 }
 
+/* The bits of the blocks that are listed for query t and head h. */
+static uint64_t *lctx__list_bits(const lctx__work *w, int64_t t, int64_t h)
+{
+    const lctx__plan *p = w->p;
+    const int64_t row = lctx__list_row(&p->a, t) - lctx__list_row(&p->a, w->block0);
+    return w->list + (row * p->list_each + h % p->list_each) * p->list_words;
+}
+/* Fills them in for the queries in hand. */
+static void lctx__work_lists(lctx__work *w)
+{
+    const lctx__plan *p = w->p;
+    const lctx_attn *a = &p->a;
+    const int64_t row0 = lctx__list_row(a, w->block0), n = p->list_each;
+    const int64_t end = lctx__list_row(a, w->block0 + w->n_q - 1) + 1;
+    const int64_t column = a->list_heads == 1 ? 0 : w->head0 * n;
+    int64_t row, e, i, b;
+    memset(w->list, 0, (size_t)((end - row0) * n * p->list_words) * sizeof *w->list);
+    for (row = row0; row < end; row++)
+        for (e = 0; e < n; e++) {
+            const int32_t *list = lctx__listed_blocks(a, row, column + e);
+            uint64_t *bits = w->list + ((row - row0) * n + e) * p->list_words;
+            for (i = 0; i < a->list_len; i++)
+                if ((b = list[i] - p->list_base) >= 0) bits[b / 64] |= (uint64_t)1 << b % 64;
+        }
+}
+
 /* Queries of the block from q0 on, all copies, scaled; padding dimensions zero; slopes. */
 static void lctx__work_queries(lctx__work *w, int64_t q0)
 {
@@ -4013,6 +4108,7 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
         }
     }
     for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
+    if (a->list) lctx__work_lists(w);
     w->dots[0].type = w->dots[1].type = -1;
 }
 
@@ -4075,6 +4171,13 @@ static lctx__run lctx__global_run(const lctx_pattern *p, int64_t from)
     return lo < p->n_global ? lctx__run_of(p->global[lo], p->global[lo] + 1) : lctx__run_of(0, 0);
 }
 
+/* Where a query's window ends. */
+static int64_t lctx__window_end(const lctx_attn *a, int64_t pos)
+{
+    const int64_t right = lctx__max(a->window_right, 0);
+    if (a->mask == LCTX_CAUSAL) return pos + 1;
+    return a->window_right ? lctx__add(pos, right) + 1 : LCTX__HUGE;
+}
 /* The first run at or after from >= 0 that a head of a query at pos sees. */
 static lctx__run lctx__next_run(const lctx_attn *a, int64_t head, int64_t pos, int64_t from)
 {
@@ -4082,6 +4185,7 @@ static lctx__run lctx__next_run(const lctx_attn *a, int64_t head, int64_t pos, i
     const int64_t in = lctx__max(from, pos - a->window + 1);
     const int64_t end = a->mask == LCTX_CAUSAL ? pos + 1 : LCTX__HUGE;
     lctx__run r = p ? lctx__pattern_run(p, head, pos, in) : lctx__run_of(in, LCTX__HUGE);
+    r = lctx__run_of(r.from, lctx__min(r.to, lctx__window_end(a, pos)));
     if (from < a->n_sink) r = lctx__first_run(r, lctx__run_of(from, a->n_sink));
     if (p && p->n_global) {
         r = lctx__first_run(r, lctx__global_run(p, from));
@@ -4093,7 +4197,9 @@ static lctx__run lctx__next_run(const lctx_attn *a, int64_t head, int64_t pos, i
 /* Do heads of one query see different keys? */
 static int lctx__by_head(const lctx_attn *a)
 {
-    return (a->bias && a->bias_head) || (a->pattern && a->pattern->kind == LCTX_PATTERN_DILATED);
+    return (a->bias && a->bias_head) || (a->mask_bits && a->mask_head) ||
+           (a->list && a->list_heads > a->n_head_kv) ||
+           (a->pattern && a->pattern->kind == LCTX_PATTERN_DILATED);
 }
 static int lctx__sees_span(const lctx_attn *a, int64_t t, const lctx_span *s)
 {
@@ -4135,7 +4241,7 @@ static uint64_t lctx__visible_keys(const lctx_attn *a, const lctx_span *s, int64
     const int64_t top = list ? list[last - 1] : s->pos + last - 1;
     int64_t j = lctx__max(lane0, 0), end;
     uint64_t see = 0;
-    if (!a->pattern && (a->mask == LCTX_MASK_NONE || top <= pos) && a->window > pos) return live;
+    if (!a->pattern && top < lctx__window_end(a, pos) && a->window > pos) return live;
     if (!list) return lctx__visible(a, h, pos, s->pos + lane0, live);
     for (; j < last; j = end) {
         for (end = j + 1; end < last && list[end] == list[end - 1] + 1; end++) {}
@@ -4158,6 +4264,32 @@ static void lctx__bias_words(const lctx__work *w, const lctx_span *s, int64_t la
         LCTX__FETCH(b + lctx__min(i, w->p->n_kv - 1) * 4, 0);
     if (last - first < LCTX_TILE) memset(x, 0, LCTX_TILE * sizeof *x);
     memcpy(x + (first - lane0), b + (w->key0 + first) * 4, (size_t)(last - first) * sizeof *x);
+}
+/* Of the lanes from the span's key lane0 on, those in blocks that are listed. */
+static uint64_t lctx__listed(const lctx__work *w, const lctx_span *s, int64_t lane0, int64_t t,
+                             int64_t h)
+{
+    const int64_t keys = w->p->a.list_keys, last = lctx__min(lane0 + LCTX_TILE, s->n);
+    const uint64_t *bits = lctx__list_bits(w, t, h);
+    int64_t j = lctx__max(lane0, 0), end;
+    uint64_t see = 0;
+    for (; j < last; j = end) {
+        const int64_t b = (s->index + j) / keys - w->p->list_base;
+        end = (b + w->p->list_base + 1) * keys - s->index;
+        if (bits[b / 64] >> b % 64 & 1) see |= lctx__below(end - lane0) & ~lctx__below(j - lane0);
+    }
+    return see;
+}
+/* Those that mask_bits allow. Lane 0 may stand before the first key. */
+static uint64_t lctx__allowed(const lctx__work *w, int64_t lane0, int64_t t, int64_t h)
+{
+    const lctx_attn *a = &w->p->a;
+    const char *row = (const char *)a->mask_bits + h * a->mask_head + t * a->mask_query;
+    const int64_t at = w->key0 + lane0 + 64, word = at / 64 - 1, shift = at % 64;
+    uint64_t low = 0, high = 0;
+    if (word >= 0) memcpy(&low, row + word * 8, 8);
+    if (shift && word * 64 + 64 < w->p->n_kv) memcpy(&high, row + word * 8 + 8, 8);
+    return shift ? low >> shift | high << (64 - shift) : low;
 }
 /* The lanes whose bias is not -inf. */
 static uint64_t lctx__unhidden(const uint32_t *x)
@@ -4184,6 +4316,8 @@ static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, ui
         if (row % group == 0 || lctx__by_head(a)) {
             see = lctx__sees_span(a, t, s)
                 ? lctx__visible_keys(a, s, w->head, h, lctx__q_pos(a, t), lane0, live) : 0;
+            if (see && a->list) see &= lctx__listed(w, s, lane0, t, h);
+            if (see && a->mask_bits) see &= lctx__allowed(w, lane0, t, h);
             if (see && a->bias) lctx__bias_words(w, s, lane0, t, h, bias);
             if (see && a->bias) see &= lctx__unhidden(bias);
         }
@@ -4349,8 +4483,8 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
     const char *next = NULL;
     int64_t *ask = w->soon.ask, all = 0;
     if (w->head + 1 < w->head0 + w->p->heads) next = k + s->k_head;
-    else if (first + 2 * LCTX_TILE <= s->n)
-        next = (const char *)s->k + w->head0 * s->k_head + (first + LCTX_TILE) * s->k_token;
+    else if ((w->next + 1) * LCTX_TILE <= s->n)
+        next = (const char *)s->k + w->head0 * s->k_head + w->next * LCTX_TILE * s->k_token;
     if (!w->mass) lctx__soon_piece(w, v, n, vb, s->v_token), all += n * vb;
     if (next) lctx__soon_piece(w, next, LCTX_TILE, kb, s->k_token), all += LCTX_TILE * kb;
     ask[LCTX__PACK] = ask[LCTX__SCORES] = ask[LCTX__VALUES] = all / (w->mass ? 2 : 3);
@@ -4382,7 +4516,7 @@ static void lctx__soon_tile(lctx__work *w, const char *tile, int64_t row_bytes, 
 /* One block of rows reads keys, values and the next tile's keys in order. A stage that reads none
    makes up for what one that does leaves unasked. */
 static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, const char *v,
-                             int more)
+                             int64_t more)
 {
     const int64_t row_k = lctx__row_bytes(s->k_type, w->p->d_k);
     const int64_t row_v = lctx__row_bytes(s->v_type, w->p->d_v);
@@ -4395,20 +4529,20 @@ static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, c
     ask[LCTX__SCORES] = kb - ask[LCTX__SOFTMAX], ask[LCTX__VALUES] = vb - ask[LCTX__AGAIN];
     lctx__soon_piece(w, k, 1, LCTX_TILE * row_k, 0);
     if (!w->mass) lctx__soon_tile(w, v, row_v, vb);
-    if (more) lctx__soon_tile(w, k + s->k_token, row_k, kb);
+    if (more) lctx__soon_tile(w, k + more * s->k_token, row_k, kb);
     lctx__soon_begin(w, LCTX__AHEAD);
 }
 /* Many rows take their time: for the next tile, or, where the values are read as they are, for them
    and the next keys. */
 static void lctx__soon_blocks(lctx__work *w, const lctx_span *s, const char *k, const char *v,
-                              int more, int direct)
+                              int64_t more, int direct)
 {
     const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
     const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
     int64_t *ask = w->soon.ask;
     if (direct) lctx__soon_piece(w, v, 1, vb, 0);
-    if (more) lctx__soon_piece(w, k + s->k_token, 1, kb, 0);
-    if (more && !direct) lctx__soon_piece(w, v + s->v_token, 1, vb, 0);
+    if (more) lctx__soon_piece(w, k + more * s->k_token, 1, kb, 0);
+    if (more && !direct) lctx__soon_piece(w, v + more * s->v_token, 1, vb, 0);
     ask[LCTX__SCORES] = direct ? vb : kb, ask[LCTX__VALUES] = direct ? kb : vb;
     lctx__soon_begin(w, 0);
 }
@@ -4422,7 +4556,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
-    const int more = i + 1 < lctx__span_tiles(s);
+    const int64_t more = w->next < lctx__span_tiles(s) ? w->next - i : 0;      /* tiles ahead */
     int keys, values;
     w->t.k = k, w->t.v = v;
     w->t.k_scale = lctx__native_scale(k, s->k_type, w->p->d_k);
@@ -4622,6 +4756,31 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i)
     }
 }
 
+/* The first position from `from` on whose key is in a block listed for query t and head h; at or
+   beyond the span's end if there is none. */
+static int64_t lctx__next_listed(const lctx__work *w, const lctx_span *s, int64_t t, int64_t h,
+                                 int64_t from)
+{
+    const lctx__plan *p = w->p;
+    const uint64_t *bits = lctx__list_bits(w, t, h);
+    const int64_t apart = s->index - s->pos, keys = p->a.list_keys;
+    int64_t b = (from + apart) / keys - p->list_base;
+    uint64_t rest = bits[b / 64] >> b % 64;
+    if (rest & 1) return from;
+    while (!rest && (b = b / 64 * 64 + 64) < p->list_words * 64) rest = bits[b / 64];
+    for (; rest && !(rest & 1); rest >>= 1) b++;
+    return (b + p->list_base) * keys - apart;
+}
+/* The first position from `from` on that a head of query t sees there, or further than any. */
+static int64_t lctx__next_seen(const lctx__work *w, const lctx_span *s, int64_t t, int64_t h,
+                               int64_t from)
+{
+    const lctx_attn *a = &w->p->a;
+    int64_t run = lctx__next_run(a, h, lctx__q_pos(a, t), from).from;
+    while (a->list && run < s->pos + s->n && (from = lctx__next_listed(w, s, t, h, run)) > run)
+        run = from < s->pos + s->n ? lctx__next_run(a, h, lctx__q_pos(a, t), from).from : from;
+    return run;
+}
 /* The first tile at or after i that any row of the task sees, or n. Later queries see the most. */
 static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
 {
@@ -4633,9 +4792,8 @@ static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t 
     if (s->k_pos) return i;                        /* each head has its own: its mask decides */
     for (t = w->n_q - 1; t >= 0 && i < n; t--)
         for (h = h0; h < h0 + n_head && lctx__sees_span(a, w->q0 + t, s); h++) {
-            lctx__run r = lctx__next_run(a, h, lctx__q_pos(a, w->q0 + t),
-                                         lctx__max(at + i * LCTX_TILE, s->pos));
-            best = lctx__min(best, r.from);
+            best = lctx__min(best, lctx__next_seen(w, s, w->q0 + t, h,
+                                                   lctx__max(at + i * LCTX_TILE, s->pos)));
             if (best < at + (i + 1) * LCTX_TILE) return i;
         }
     return best < s->pos + s->n ? (best - at) / LCTX_TILE : n;
@@ -4655,16 +4813,18 @@ static void lctx__work_span(lctx__work *w, const lctx_span *s)
 {
     int64_t n = lctx__span_tiles(s), i;
     lctx__work_take(w, s);
-    for (i = lctx__next_tile(w, s, 0, n); i < n; i = lctx__next_tile(w, s, i + 1, n)) {
+    for (i = lctx__next_tile(w, s, 0, n); i < n; i = w->next) {
         if (w->p->n_part > 1) {
             int64_t part = lctx__leaf(s, i) >> w->p->shift;
             if (part > w->part) return;
             if (part < w->part) {         /* jump to where the part begins */
                 int64_t skip = (w->part << w->p->shift) * LCTX__LEAF - (s->index - s->skip);
-                i = lctx__max(i, (skip + LCTX_TILE - 1) / LCTX_TILE - 1);
+                skip = lctx__max(i + 1, (skip + LCTX_TILE - 1) / LCTX_TILE);
+                w->next = lctx__next_tile(w, s, skip, n);
                 continue;
             }
         }
+        w->next = lctx__next_tile(w, s, i + 1, n);
         lctx__work_tile(w, s, i);
     }
 }
@@ -4818,6 +4978,7 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     if (!attn) return LCTX_E_NULL;
     LCTX__TRY(lctx__plan_make(&p, attn));
     LCTX__TRY(lctx__listed_check(&p.a));
+    LCTX__TRY(lctx__blocks_check(&p));
     if (p.a.n_q == 0) return LCTX_OK;
     LCTX__TRY(lctx__memory_check(&p));
     if (!scratch || scratch_bytes < (size_t)p.total_bytes)
@@ -5759,6 +5920,14 @@ static int64_t lctx__query_run(const lctx_cache *c, const lctx_attn *a, int64_t 
     return n;
 }
 
+/* Row t of what has a row of n_kv for each query; its stride from head to head stays. */
+static const void *lctx__row_kv(const void *rows, int64_t *head, int64_t query, int64_t packed,
+                                int64_t n_q, int64_t t)
+{
+    const int64_t row = LCTX__SAME_OR(query, packed);
+    if (!*head) *head = row ? row * n_q : packed;
+    return rows ? (const char *)rows + t * row : NULL;
+}
 /* Of a descriptor, found sound by the part that begins it, the part of queries t .. t+n-1. */
 static lctx_attn lctx__attn_queries(const lctx_attn *attn, int64_t t, int64_t n)
 {
@@ -5775,11 +5944,10 @@ static lctx_attn lctx__attn_queries(const lctx_attn *attn, int64_t t, int64_t n)
     if (a.q_group) a.q_group += t;
     if (a.out) a.out += t * (a.out_token ? a.out_token : heads * d_v * 4) / 4;
     if (a.lse) a.lse += t * (a.lse_token ? a.lse_token : heads * 4) / 4;
-    if (a.bias) {
-        const int64_t row = a.bias_query == -1 ? 0 : a.bias_query ? a.bias_query : n_kv * 4;
-        if (!a.bias_head) a.bias_head = row ? row * a.n_q : n_kv * 4;
-        a.bias = (const float *)(const void *)((const char *)a.bias + t * row);
-    }
+    a.bias = (const float *)lctx__row_kv(a.bias, &a.bias_head, a.bias_query, n_kv * 4, a.n_q, t);
+    a.mask_bits = (const uint64_t *)lctx__row_kv(a.mask_bits, &a.mask_head, a.mask_query,
+                                                 lctx__round_up(n_kv, 64) / 8, a.n_q, t);
+    a.list_first += t;
     a.mass_queries = lctx__clip(t + n - (a.n_q - counted), n);
     if (!a.mass_queries) a.mass = NULL;
     a.q_pos0 += t, a.n_q = n;

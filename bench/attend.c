@@ -192,6 +192,23 @@ void attend_scratch(attend *w)
     w->scratch = machine_alloc(w->scratch_bytes);
 }
 
+/* For each KV head so many blocks, drawn without repetition, the last always. */
+static void attend_list(attend *w)
+{
+    const setting *s = &w->s;
+    const int64_t blocks = s->n_kv / LCTX_TILE, len = blocks * s->share / 100;
+    uint64_t random = 1;
+    int64_t g, b, left;
+    int32_t *list = w->list = machine_alloc((size_t)(s->n_head_kv * len) * sizeof *w->list);
+    for (g = 0; g < s->n_head_kv; g++)
+        for (b = blocks - 1, left = len; b >= 0; b--) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            if (b < blocks - 1 && (int64_t)((random >> 33) % (uint64_t)(b + 1)) >= left) continue;
+            *list++ = (int32_t)b, left--;
+        }
+    w->a.list = w->list, w->a.list_len = len, w->a.list_heads = s->n_head_kv;
+}
+
 void attend_open(attend *w, const setting *s)
 {
     lctx_attn *a = &w->a;
@@ -207,11 +224,14 @@ void attend_open(attend *w, const setting *s)
     a->n_q = s->n_q, a->n_head = s->n_head, a->n_head_kv = s->n_head_kv, a->d_k = s->head_dim;
     a->q = w->q, a->q_pos0 = s->n_kv - s->n_q, a->out = w->out;
     a->spans = &w->span, a->n_spans = 1, a->par = &w->par;
+    if (s->share) attend_list(w);
     attend_scratch(w);
 }
 
 void attend_close(attend *w)
 {
+    if (w->list)
+        machine_free(w->list, (size_t)(w->s.n_head_kv * w->a.list_len) * sizeof *w->list);
     machine_free(w->q, query_bytes(&w->s));
     machine_free(w->out, query_bytes(&w->s));
     machine_free(w->scratch, w->scratch_bytes);
@@ -231,13 +251,15 @@ void attend_run(void *attend_)
 
 double attend_bytes(const setting *s)
 {
-    return (double)s->n_kv * s->n_head_kv * (double)token_bytes(s);
+    const double all = (double)s->n_kv * s->n_head_kv * (double)token_bytes(s);
+    return s->share ? all * s->share / 100 : all;
 }
 
 double attend_flops(const setting *s)
 {
     const double n_q = (double)s->n_q, before = (double)(s->n_kv - s->n_q);
-    return 4.0 * s->head_dim * s->n_head * n_q * (before + (n_q + 1) / 2);
+    const double all = 4.0 * s->head_dim * s->n_head * n_q * (before + (n_q + 1) / 2);
+    return s->share ? all * s->share / 100 : all;
 }
 
 shape attend_shape(const setting *s)
@@ -290,17 +312,26 @@ static void reference_chunk(int64_t n, int64_t d, const float *q, const float *k
     }
 }
 
+static int listed(const attend *w, int64_t g, int64_t block)
+{
+    int64_t i;
+    for (i = 0; i < w->a.list_len; i++) if (w->list[g * w->a.list_len + i] == block) return 1;
+    return 0;
+}
+
 static void reference(const attend *w, int64_t t, int64_t h, double *out)
 {
     const setting *s = &w->s;
     const int64_t d = s->head_dim, seen = s->n_kv - s->n_q + t + 1;
     const size_t bytes = CHUNK * (size_t)d * sizeof(float);
     float *k = machine_alloc(2 * bytes), *v = k + CHUNK * d;
+    const int64_t most = w->list ? LCTX_TILE : CHUNK;
     double max = -HUGE_VAL, sum = 0;
     int64_t at, c, n;
     for (c = 0; c < d; c++) out[c] = 0;
     for (at = 0; at < seen; at += n) {
-        n = seen - at < CHUNK ? seen - at : CHUNK;
+        n = seen - at < most ? seen - at : most;
+        if (w->list && !listed(w, h / (s->n_head / s->n_head_kv), at / LCTX_TILE)) continue;
         read_chunk(w, h / (s->n_head / s->n_head_kv), at, n, k, v);
         reference_chunk(n, d, w->q + (t * s->n_head + h) * d, k, v, &max, &sum, out);
     }

@@ -16,6 +16,7 @@ typedef struct setting {
     int32_t     head_dim, n_head, n_head_kv;
     int32_t     type;          /* lctx_type */
     layout      layout;
+    int32_t     share;         /* of 100 blocks of 64 keys each KV head reads so many; 0: no lists */
 } setting;
 
 typedef struct store store;
@@ -26,6 +27,7 @@ typedef struct attend {
     lctx_span  span;
     lctx_parallel par;
     float     *q, *out;        /* [n_q][n_head][head_dim] */
+    int32_t   *list;           /* [n_head_kv][list_len] or null */
     void      *scratch;
     size_t     scratch_bytes;
     int64_t    slices, turn;

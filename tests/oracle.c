@@ -299,11 +299,13 @@ int oracle_sees(const oracle_attn *a, int64_t t, int h, int64_t j)
     const int64_t list = a->k_pos_head ? h / (a->n_head / a->n_head_kv) * a->k_pos_head : 0;
     int64_t m = a->q_pos[t], n = a->k_pos[list + j];
     if (a->causal && n > m) return 0;
+    if (a->seen && !a->seen[(h * a->n_q + t) * a->n_kv + j]) return 0;
     if (a->q_group && a->q_group[t] != 0 && a->k_group[j] != 0 && a->q_group[t] != a->k_group[j])
         return 0;
     if (n < a->n_sink) return 1;
     if (a->pattern && (is_global(a->pattern, m) || is_global(a->pattern, n))) return 1;
     if (a->window != 0 && m - n >= a->window) return 0;
+    if (a->right != 0 && n - m >= a->right) return 0;
     return !a->pattern || allowed(a->pattern, h, m, n);
 }
 

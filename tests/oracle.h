@@ -92,6 +92,8 @@ typedef struct oracle_attn {
     double scale, softcap;              /* scale as it stands; softcap 0 = none */
     int causal, n_sink;
     int64_t window;                     /* 0 = all */
+    int64_t right;                      /* not causal: keys fewer than so many later; 0 = all */
+    const unsigned char *seen;          /* [n_head][n_q][n_kv], 0 where nothing may be seen; or null */
     const oracle_pattern *pattern;      /* or null */
     const int32_t *q_group, *k_group;   /* [n_q], [n_kv]: 0 goes with all; or null */
     const float *alibi, *sink_logit;    /* [n_head] or null */

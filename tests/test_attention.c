@@ -41,7 +41,7 @@ typedef struct problem {
     int32_t far;             /* nonzero: every other span is scored with the far query */
     int64_t q_back;          /* the last query stands this many positions before the last key */
     int32_t mask, n_sink;
-    int64_t window;
+    int64_t window, right;
     float scale, softcap, sharp;      /* sharp: factor of the queries; 0 = 1 */
     int32_t alibi;
     float sink;              /* sink logits +sink, -sink, ... ; 0 = none */
@@ -56,13 +56,19 @@ typedef struct problem {
     int32_t yarn;            /* nonzero: a schedule with an attention factor and a scale_mul */
     lctx_far_rule rule;
     int32_t precise;
+    int32_t lists;           /* 1: one list for all heads; 2: KV head by KV head; 3: head by head */
+    int32_t list_keys, list_share;      /* of 100 blocks so many are listed */
+    int64_t list_queries;
+    int32_t bits;            /* a mask of bits: 1 a row each; 2 one for heads; 3 for queries; 4 one */
 } problem;
 
 typedef struct scene {
     problem p;
     float *q, *q_far, *alibi, *sink, *bias;
     int64_t *q_pos, *k_pos, *list;                  /* list [n_head_kv][n_kv], if positions are */
-    int32_t *q_group, *k_group;
+    int32_t *q_group, *k_group, *blocks;
+    uint64_t *bits;
+    unsigned char *seen;             /* [n_head][n_q][n_kv], of lists and bits; or null */
     oracle_pattern pattern;          /* the oracle's */
     lctx_rope rope;
     oracle_rope oracle_rope;
@@ -359,6 +365,66 @@ static void make_bias(scene *s)
     s->attn.bias_query = one_query ? -1 : 0;
 }
 
+/* Lists in no order, with gaps and some blocks twice, as the oracle sees them: key by key. */
+static void make_lists(scene *s)
+{
+    lctx_attn *a = &s->attn;
+    const int32_t heads = s->p.lists == 1 ? 1 : s->p.lists == 2 ? s->p.n_head_kv : s->p.n_head;
+    const int64_t keys = s->p.list_keys ? s->p.list_keys : LCTX_TILE;
+    const int64_t blocks = (s->p.n_kv + keys - 1) / keys, n = blocks + blocks / 4 + 1;
+    const int64_t first = s->p.list_queries / 2, every = s->p.list_queries;
+    const int64_t rows = every ? (first + s->p.n_q + every - 1) / every + 1 : 1;
+    int64_t i, j, t, h;
+    s->blocks = (int32_t *)zeroed(rows * heads * n, sizeof *s->blocks);
+    for (i = 0; i < rows * heads; i++) {
+        int32_t *list = s->blocks + i * n;
+        for (j = 0; j < n; j++) {
+            int64_t b = j < blocks ? blocks - 1 - j : (int64_t)(test_random() % (uint64_t)n);
+            list[j] = (int64_t)(test_random() % 100) < s->p.list_share && b < blocks ? (int32_t)b : -1;
+        }
+    }
+    a->list = s->blocks; a->list_len = n; a->list_heads = heads == 1 ? 0 : heads;
+    a->list_queries = every; a->list_first = first; a->list_keys = s->p.list_keys;
+    for (h = 0; h < s->p.n_head; h++)
+        for (t = 0; t < s->p.n_q; t++) {
+            const int64_t row = every ? (first + t) / every : 0;
+            const int64_t column = h * heads / s->p.n_head;
+            const int32_t *list = s->blocks + (row * heads + column) * n;
+            unsigned char *seen = s->seen + (h * s->p.n_q + t) * s->p.n_kv;
+            for (i = 0; i < n; i++)
+                for (j = list[i] * keys; list[i] >= 0 && j < (list[i] + 1) * keys; j++)
+                    if (j < s->p.n_kv) seen[j] |= 2;
+        }
+}
+/* A mask of bits, in runs; what no list names is not seen whatever it says. */
+static void make_bits(scene *s)
+{
+    lctx_attn *a = &s->attn;
+    const int one_head = s->p.bits == 2 || s->p.bits == 4, one_query = s->p.bits >= 3;
+    const int64_t words = (s->p.n_kv + 63) / 64, rows = s->p.n_q * s->p.n_head;
+    int64_t row, j;
+    s->bits = (uint64_t *)zeroed(rows * words, sizeof *s->bits);
+    for (j = 0; j < rows * words; j++)
+        s->bits[j] = test_random() % 3 ? test_random() : test_random() % 2 ? ~(uint64_t)0 : 0;
+    a->mask_bits = s->bits;
+    a->mask_head = one_head ? -1 : 0; a->mask_query = one_query ? -1 : 0;
+    for (row = 0; row < rows; row++) {
+        const int64_t h = one_head ? 0 : row / s->p.n_q, t = one_query ? 0 : row % s->p.n_q;
+        const uint64_t *bits = s->bits + (h * (one_query ? 1 : s->p.n_q) + t) * words;
+        for (j = 0; j < s->p.n_kv; j++)
+            if (!(bits[j / 64] >> j % 64 & 1)) s->seen[row * s->p.n_kv + j] = 0;
+    }
+}
+static void make_seen(scene *s)
+{
+    const int64_t n = s->p.n_head * s->p.n_q * s->p.n_kv;
+    if (!s->p.lists && !s->p.bits) return;
+    s->seen = (unsigned char *)zeroed(n, 1);
+    if (s->p.lists) make_lists(s);
+    else memset(s->seen, 1, (size_t)n);
+    if (s->p.bits) make_bits(s);
+}
+
 /* The pattern as the oracle reads it: defaults filled in, global positions as a list. */
 static void make_pattern(scene *s)
 {
@@ -407,8 +473,10 @@ static void make_attn(scene *s)
     if (s->p.far) a->q_far = s->q_far;
     a->scale = s->p.scale; a->softcap = s->p.softcap;
     a->mask = s->p.mask; a->n_sink = s->p.n_sink; a->window = s->p.window;
+    a->window_right = s->p.right;
     a->precise = s->p.precise;
     if (s->p.bias) make_bias(s);
+    make_seen(s);
     s->alibi = (float *)zeroed(s->p.n_head, sizeof *s->alibi);
     s->sink = (float *)zeroed(s->p.n_head, sizeof *s->sink);
     for (h = 0; h < s->p.n_head; h++) {
@@ -451,6 +519,7 @@ static scene *scene_new(const problem *p)
 static void scene_free(scene *s)
 {
     void *all[] = { (void *)(uintptr_t)s->pattern.global, s->q_group, s->k_group,
+                    s->blocks, s->bits, s->seen,
                     s->q, s->q_far, s->q_pos, s->alibi, s->sink, s->bias, s->k_pos, s->list,
                     s->far,
                     s->k, s->v, s->k_factor, s->v_factor, s->k_base, s->v_base, s->k_scale,
@@ -489,6 +558,7 @@ static oracle_attn oracle_of(const scene *s)
     o.scale = s->p.scale > 0 ? (double)s->p.scale : 1 / sqrt((double)s->p.d_k);
     o.softcap = (double)s->p.softcap;
     o.causal = s->p.mask == LCTX_CAUSAL; o.n_sink = s->p.n_sink; o.window = s->p.window;
+    o.right = s->p.right < 0 ? 1 : s->p.right ? s->p.right + 1 : 0; o.seen = s->seen;
     o.pattern = s->p.patterned ? &s->pattern : NULL;
     o.q_group = s->attn.q_group; o.k_group = s->k_group;
     o.rope = s->p.n_rot ? &s->oracle_rope : NULL; o.interleaved = s->p.pairing;
@@ -574,7 +644,8 @@ static void agrees_as_asked(const problem *p, const char *what)
           "%s agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
           " cut %d gap %d%s%s, listed %d raw %d%s rule %d (%d, %d, %g) hat %d xpos %g, back %d, mask %d"
           " window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g sharp %g groups %d"
-          " pattern %d/%d (%d, %d, %d, %d, %d globals)%s [%s, NMSE %.1e, worst %.1e, lse %.1e]",
+          " pattern %d/%d (%d, %d, %d, %d, %d globals)%s, lists %d of %d keys for %d queries, %d %%,"
+          " bits %d, right %d [%s, NMSE %.1e, worst %.1e, lse %.1e]",
           what, p->n_head, p->n_head_kv, p->d_k, p->d_v,
           (int)p->n_q, (int)p->n_kv, type_names[p->k_type], type_names[p->v_type],
           store_names[p->store], (int)p->cut, (int)p->gap, p->falling ? " falling" : "",
@@ -584,7 +655,8 @@ static void agrees_as_asked(const problem *p, const char *what)
           (double)p->sink, (int)p->bias, (double)p->scale, (double)p->sharp, p->groups,
           p->patterned, p->pattern.kind, (int)p->pattern.length, p->pattern.dilation,
           (int)(p->pattern.local + p->pattern.summary), (int)p->pattern.back,
-          (int)p->pattern.n_global, p->precise ? " precise" : "", lctx_status_text(st),
+          (int)p->pattern.n_global, p->precise ? " precise" : "", p->lists, p->list_keys,
+          (int)p->list_queries, p->list_share, p->bits, (int)p->right, lctx_status_text(st),
           oracle_error_nmse(&e), e.worst, lse_off);
     scene_free(s);
 }
@@ -708,6 +780,16 @@ static void some_four(problem *p)
     if (which == 1 || which == 2) p->v_type = LCTX_I4;
 }
 
+static const int32_t block_sizes[] = { 0, 1, 2, 16, 32, 64, 128, 256, 5, 100 };
+static void some_lists(problem *p)
+{
+    static const int64_t every[] = { 0, 1, 4, 7, 64 };
+    p->lists = (int32_t)(test_random() % 3) + 1;
+    p->list_keys = block_sizes[test_random() % COUNT(block_sizes)];
+    p->list_queries = every[test_random() % COUNT(every)];
+    p->list_share = (int32_t)(test_random() % 100);
+}
+
 static problem random_problem(void)
 {
     static const float softcaps[] = { 0, 0, 0, 1, 10, 30, 50 }, sinks[] = { 0, 0, 10, -10, 0.5f };
@@ -733,6 +815,9 @@ static problem random_problem(void)
     p.bias = test_random() % 3 ? NO_BIAS : (bias)(test_random() % BIASES);
     if (p.alibi && p.bias >= WALLS) p.sink = 0;      /* or no key is near enough to count */
     if (test_random() % 4 == 0) p.listed = (int32_t)(test_random() % 2) + 1;
+    if (test_random() % 4 == 0) some_lists(&p);
+    if (test_random() % 4 == 0) p.bits = (int32_t)(test_random() % 4) + 1;
+    if (p.mask == LCTX_MASK_NONE && test_random() % 2) p.right = (int64_t)(test_random() % 200) - 1;
 #undef PICK
     return p;
 }
@@ -746,8 +831,9 @@ static void test_random_problems(void)
         problem p = random_problem();
         double work = (double)p.n_q * (double)p.n_head * (double)p.n_kv * (p.d_k + p.d_v);
         if (work + 20.0 * (double)p.n_kv * p.n_head_kv * (p.d_k + p.d_v) > most) continue;
-        if (p.bias && p.n_q * p.n_head * p.n_kv > 4000000) continue;
+        if ((p.bias || p.lists || p.bits) && p.n_q * p.n_head * p.n_kv > 4000000) continue;
         if (p.scale > 0.1f) p.scale /= sqrtf((float)p.d_k);
+        if (p.alibi && (p.lists || p.bits)) p.alibi = 0;
         if (p.alibi && p.gap > 17) p.gap = 17;       /* or no key is near enough to count */
         agrees(&p, "a random problem");
         cases--;
@@ -1080,6 +1166,12 @@ static lctx_attn some_queries(const scene *s, int64_t t, int64_t n)
         a.bias_query = s->p.n_kv * 4;
         a.bias_head = s->p.n_q * s->p.n_kv * 4;
         a.bias += t * s->p.n_kv;
+    }
+    a.list_first += t;
+    if (a.mask_bits) {
+        const int64_t words = (s->p.n_kv + 63) / 64;
+        a.mask_query = words * 8, a.mask_head = s->p.n_q * words * 8;
+        a.mask_bits += t * words;
     }
     return a;
 }
@@ -1947,6 +2039,8 @@ static void test_unseen_tiles(int kind, int64_t length, size_t way, int64_t n_q)
     p.q_back = 100 + (int64_t)way * 37;
     if (way % 4 == 1) { p.window = 1000; p.n_sink = 3; }
     p.bias = biases[way % 5];
+    if (way % 3 == 2) { some_lists(&p); p.list_share = 20; }
+    if (way % 4 == 3) p.bits = 1;
     s = scene_new(&p);
     o = oracle_of(s);
     if (!guarded_new(&g, TILES_HELD)) { scene_free(s); return; }
@@ -2069,6 +2163,98 @@ static void test_pattern_bits(void)
             bits_without_evicted(s, &want, what);
             outcome_free(&want);
             scene_free(s);
+        }
+}
+
+/* ---------------------------------------------------------------------------- lists */
+
+/* Blocks of every size, one list for all queries and one for each few, for every kind of heads. */
+static void test_lists(void)
+{
+    static const int64_t every[] = { 0, 1, 16, 50 };
+    size_t i, k;
+    int heads;
+    for (i = 0; i < COUNT(block_sizes); i++)
+        for (k = 0; k < COUNT(every); k++)
+            for (heads = 1; heads <= 3; heads++) {
+                problem p = plain(6, 3, 40, k % 2 ? 3 : 40, 1500, every_type[(i + k) % 4]);
+                if (!full() && (i + k + (size_t)heads) % (slow() ? 7 : 3)) continue;
+                p.lists = heads; p.list_keys = block_sizes[i]; p.list_queries = every[k];
+                p.list_share = i % 3 == 0 ? 5 : i % 3 == 1 ? 30 : 80;
+                p.store = (store)((i + k) % STORES); p.cut = (cut)(heads % CUTS);
+                if (i % 2) { p.window = 533; p.n_sink = 5; }
+                agrees(&p, "a list of blocks");
+            }
+}
+
+/* Lists of nothing: zeros and lse -inf; of everything: the bits of no list. Bits of a mask alike. */
+static void test_lists_of_all(void)
+{
+    int i;
+    for (i = 0; i < 3 * 2 * STORES; i++) {
+        problem p = bits_problem(every_type[i % 4], (store)(i % STORES), i / 12);
+        scene *s;
+        outcome want;
+        int64_t n, j;
+        p.bits = 1 + i % 4; p.lists = 1 + i % 3; p.list_keys = block_sizes[i % (int)COUNT(block_sizes)];
+        if (!full() && slow() && i % 3) continue;
+        s = scene_new(&p);
+        s->attn.list = NULL; s->attn.mask_bits = NULL;
+        want = outcome_of(s);
+        s->attn.list = s->blocks; s->attn.mask_bits = s->bits;
+        n = s->attn.list_len;
+        for (j = 0; j < n * (p.lists == 1 ? 1 : p.lists == 2 ? 2 : 6); j++)
+            s->blocks[j] = (int32_t)(j % n * (p.list_keys ? p.list_keys : 64) < p.n_kv ? j % n : 0);
+        memset(s->bits, 0xff, (size_t)(p.n_q * p.n_head * ((p.n_kv + 63) / 64) * 8));
+        check(attends_the_same(s, &s->attn, &want),
+              "lists %d of all blocks of %d keys and a mask of ones, %d, give the bits of neither: %s",
+              p.lists, p.list_keys, p.bits, store_names[p.store]);
+        for (j = 0; j < n * (p.lists == 1 ? 1 : p.lists == 2 ? 2 : 6); j++) s->blocks[j] = -1;
+        s->attn.sink_logit = NULL;
+        check(attend(&s->attn) == LCTX_OK && all_zero(s->out, want.n_out)
+              && s->lse[0] == -(float)INFINITY, "lists of nothing give zeros and lse -inf");
+        s->attn.list_len = 0;
+        s->out[0] = 1;
+        check(attend(&s->attn) == LCTX_OK && all_zero(s->out, want.n_out),
+              "and so do lists of no length");
+        outcome_free(&want);
+        scene_free(s);
+    }
+}
+
+static void test_list_bits(void)
+{
+    char what[64];
+    int i;
+    for (i = 0; i < 12; i++) {
+        problem p = bits_problem(every_type[i % 4], (store)(i % STORES), i % 2);
+        scene *s;
+        outcome want;
+        if (!full() && slow() && i % 3) continue;
+        p.lists = 1 + i % 3; p.list_keys = block_sizes[i % (int)COUNT(block_sizes)];
+        p.list_queries = 1 + i % 5 * 7; p.list_share = 40; p.bits = i % 5;
+        s = scene_new(&p);
+        want = outcome_of(s);
+        sprintf(what, "%s in %s, lists %d", type_names[i % 4], store_names[p.store], p.lists);
+        bits_over_threads(s, &want, what);
+        if (p.bits < 2) bits_over_chunks(s, &want, what);
+        outcome_free(&want);
+        scene_free(s);
+    }
+}
+
+/* Windows to both sides, and to the right alone. */
+static void test_two_sides(void)
+{
+    size_t i, k;
+    for (i = 0; i < COUNT(windows); i++)
+        for (k = 0; k < 4; k++) {
+            problem p = plain(4, 2, 32, 40, 700, every_type[(i + k) % 4]);
+            if (!full() && slow() && (i + k) % 3) continue;
+            p.mask = LCTX_MASK_NONE; p.right = k ? windows[COUNT(windows) - 1 - i] : -1;
+            p.window = k % 2 ? windows[i] : 0; p.n_sink = k == 3 ? 5 : 0;
+            p.q_back = 350; p.store = (store)((i + k) % STORES); p.cut = (cut)(i % CUTS);
+            agrees(&p, "a window to the right");
         }
 }
 
@@ -2590,7 +2776,8 @@ typedef struct arguments {
     lctx_parallel par;
     int64_t pos[3], pos16[16];
     lctx_pattern p;             /* used where a.pattern is set to it */
-    int32_t group[3];
+    int32_t group[3], blocks[2];
+    uint64_t words[12];
     lctx_rope rope;             /* where a.rope and a.far_rule are set to them */
     lctx_far_rule rule;
     size_t short_by;            /* bytes that the scratch lacks */
@@ -2685,6 +2872,21 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_STRIDE, "a short value head stride", g.s[1].v_head = 60);
     REFUSED(LCTX_E_STRIDE, "a short bias stride",
             g.a.bias = g.q; g.a.bias_head = -1; g.a.bias_query = 60);
+    REFUSED(LCTX_E_WINDOW, "a window to the right of a causal query", g.a.window_right = 1);
+    REFUSED(LCTX_E_WINDOW, "a window that ends before the query",
+            g.a.mask = LCTX_MASK_NONE; g.a.window_right = -2);
+    REFUSED(LCTX_E_LIST, "lists of negative length", g.a.list_len = -1);
+    REFUSED(LCTX_E_LIST, "blocks of negative size", g.a.list_keys = -1);
+    REFUSED(LCTX_E_LIST, "rows of lists for -1 queries", g.a.list_queries = -1);
+    REFUSED(LCTX_E_LIST, "lists that begin before their row", g.a.list_first = -1);
+    REFUSED(LCTX_E_LIST, "lists for some of the heads", g.a.list_heads = 3);
+    REFUSED(LCTX_OK, "a list", g.a.list = g.blocks; g.a.list_len = 2);
+    REFUSED(LCTX_E_LIST, "a block that is not there", g.need_size = 0; g.a.list = g.blocks;
+            g.a.list_len = 2; g.blocks[1] = 1);
+    REFUSED(LCTX_E_LIST, "a block below none", g.need_size = 0; g.a.list = g.blocks;
+            g.a.list_len = 2; g.blocks[1] = -2);
+    REFUSED(LCTX_E_STRIDE, "a short stride of mask bits",
+            g.a.mask_bits = g.words; g.a.mask_head = -1; g.a.mask_query = 4);
     REFUSED(LCTX_OK, "room for mass", g.a.mass = g.mass);
     REFUSED(LCTX_E_NULL, "mass but no lse", g.need_size = 0; g.a.mass = g.mass; g.a.lse = NULL);
     REFUSED(LCTX_E_STRIDE, "a short mass stride", g.a.mass = g.mass; g.a.mass_head = 60);
@@ -3619,6 +3821,10 @@ int main(void)
     test_patterns();
     test_random_patterns();
     test_pattern_bits();
+    test_lists();
+    test_lists_of_all();
+    test_list_bits();
+    test_two_sides();
     test_dilated_mixture();
     test_parallel_contexts();
     for (t = 0; t < 16; t++)

@@ -446,6 +446,14 @@ static void test_attn(void)
     FIELD(a->mask = 2, E_ENUM, "mask");
     FIELD(a->window = -1, E_WINDOW, "window");
     FIELD(a->n_sink = -1, E_WINDOW, "n_sink");
+    FIELD(a->window_right = 1, E_WINDOW, "window_right");
+    FIELD(a->list_len = -1, E_LIST, "list_len");
+    FIELD(a->list_queries = -1, E_LIST, "list_queries");
+    FIELD(a->list_first = -1, E_LIST, "list_first");
+    FIELD(a->list_heads = 3, E_LIST, "list_heads");
+    FIELD(a->list_keys = -1, E_LIST, "list_keys");
+    FIELD(a->mask_query = 4, E_STRIDE, "mask_query");
+    FIELD(a->mask_head = -4, E_STRIDE, "mask_head");
     FIELD(a->softcap = -1, E_SOFTCAP, "softcap");
     FIELD(a->scale = NAN, E_SOFTCAP, "scale");
     FIELD(a->spans = NULL, E_NULL, "spans");
@@ -491,6 +499,8 @@ static void test_attn(void)
     BAD(a->mass = wide, attend, E_NULL, "lctx_attn", "lse");
     REFUSES((a->q_group = w.group, w.group[1] = -1), attend, a->refused, E_GROUP, "lctx_attn",
             "q_group", -1, 1);
+    REFUSES((a->list = w.group, a->list_len = 2, w.group[1] = 99), attend, a->refused, E_LIST,
+            "lctx_attn", "list", -1, 1);
     REFUSES((a->q_pos = w.pos, w.pos[2] = FAR), attend, a->refused, E_POS, "lctx_attn", "q_pos", -1,
             2);
     REFUSES((raw(), w.rope.xpos_base = 10, a->q_pos = w.pos, w.pos[1] = 1000), attend, a->refused,

@@ -47,7 +47,7 @@ void fuzz_stream_free(fuzz_stream *s);
 /* ---- buffers between pages that nobody may touch; slot 0 .. FUZZ_SLOTS-1 holds one at a time, n
    bytes at most FUZZ_SLOT. It ends where the forbidden begins, or begins where that ends (low); its
    bytes are `fill`, and so are the rest of the pages it lies on. */
-enum { FUZZ_SLOTS = 24, FUZZ_SLOT = 1 << 18 };
+enum { FUZZ_SLOTS = 28, FUZZ_SLOT = 1 << 18 };
 void *fuzz_guarded(int slot, size_t n, int low, int fill);
 int   fuzz_guarded_rest(int slot, size_t n, int low, int fill);    /* is that rest as it was? */
 

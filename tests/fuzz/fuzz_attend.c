@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { HEADS = 4, QUERIES = 6, KEYS = 160, SPANS = 4, DIM = 20, SCRATCH = FUZZ_SLOT };
-enum { Q, Q_FAR, OUT, LSE, MASS, BIAS, WORK, SPAN0 };      /* slots; a span has 5 from SPAN0 on */
+enum { Q, Q_FAR, OUT, LSE, MASS, BIAS, LIST, BITS, WORK, SPAN0 };      /* slots; a span has 5 from SPAN0 on */
 
 typedef struct call {
     bytes b;
@@ -33,7 +33,9 @@ typedef struct call {
     int64_t pos[HEADS * KEYS];
     int32_t k_group[KEYS];
     unsigned char is_far[KEYS];
-    int64_t n_kv;
+    int64_t n_kv, end;          /* end: the number after the last key's */
+    int64_t number[KEYS];
+    unsigned char seen[HEADS * QUERIES * KEYS];     /* by lists and bits */
 } call;
 
 static int64_t stride_of(bytes *b, int64_t packed)
@@ -150,7 +152,9 @@ static void add_span(call *c, int at, int64_t *next)
                                              s->k_pos[(s->k_pos_head ? 0 : g * n) + i];
     for (i = 0; i < n; i++)
         c->is_far[c->n_kv + i] = (unsigned char)s->query, c->k_group[c->n_kv + i] = s->group;
-    c->n_kv += n;
+    if (s->index) c->end = s->index;
+    for (i = 0; i < n; i++) c->number[c->n_kv + i] = c->end + i;
+    c->end += n, c->n_kv += n;
 }
 
 static void add_rope(call *c)
@@ -232,7 +236,7 @@ static void describe(call *c)
     if (options & 8) a->scale = 0.7f;
     if (options & 16) a->alibi = c->alibi;
     if (options & 32) a->sink_logit = c->sink;
-    if (options & 64) a->mask = LCTX_MASK_NONE;
+    if (options & 64) a->mask = LCTX_MASK_NONE, a->window_right = bytes_in(&c->b, 0, 90) - 1;
     if (options & 128) a->window = bytes_in(&c->b, 1, 200);
     if (options & 256) a->n_sink = (int32_t)bytes_in(&c->b, 0, 100);
     if (options & 512) a->q_group = c->q_group;
@@ -241,7 +245,52 @@ static void describe(call *c)
     c->wild = (int)(bytes_take(&c->b, 1) % 8);
 }
 
-/* Bias and mass, once the keys are counted. */
+/* Lists of blocks that are there or not, now and then one that may not be named. */
+static void add_lists(call *c)
+{
+    lctx_attn *a = &c->a;
+    const int heads = (int)bytes_in(&c->b, 0, 2), each = heads ? heads == 1 ? a->n_head_kv : a->n_head : 1;
+    const int64_t keys = bytes_in(&c->b, 1, 130), every = bytes_in(&c->b, 0, QUERIES);
+    const int64_t len = bytes_in(&c->b, 0, 9), blocks = c->end ? (c->end - 1) / keys + 1 : 0;
+    const int64_t first = bytes_in(&c->b, 0, 5);
+    const int64_t rows = a->n_q ? every ? (first + a->n_q - 1) / every + 1 : 1 : 0;
+    int64_t i, t, h, j;
+    int32_t *list = (int32_t *)fuzz_guarded(LIST, (size_t)(rows * each * len) * 4, c->low, 0);
+    a->list = list, a->list_len = len, a->list_heads = heads ? each : 0;
+    a->list_keys = (int32_t)keys, a->list_queries = every, a->list_first = first;
+    for (i = 0; i < rows * each * len; i++)
+        list[i] = (int32_t)(fuzz_hash(79, (uint64_t)i, 0) % (uint64_t)(blocks + 1)) - 1;
+    for (h = 0; h < a->n_head; h++)
+        for (t = 0; t < a->n_q; t++)
+            for (j = 0; j < c->n_kv; j++) {
+                const int64_t row = every ? (first + t) / every : 0;
+                const int32_t *x = list + (row * each + h * each / a->n_head) * len;
+                int any = 0;
+                for (i = 0; i < len; i++) any |= x[i] == c->number[j] / keys;
+                c->seen[(h * a->n_q + t) * c->n_kv + j] &= (unsigned char)any;
+            }
+}
+static void add_bits(call *c)
+{
+    lctx_attn *a = &c->a;
+    const int one_head = bytes_flag(&c->b), one_query = bytes_flag(&c->b);
+    const int64_t words = (c->n_kv + 63) / 64, n_q = one_query ? 1 : a->n_q;
+    const int64_t n = a->n_q ? words * n_q * (one_head ? 1 : a->n_head) : 0;
+    uint64_t *bits = (uint64_t *)fuzz_guarded(BITS, (size_t)n * 8, c->low, 0);
+    int64_t i, t, h, j;
+    a->mask_bits = bits;
+    a->mask_head = one_head ? -1 : 0, a->mask_query = one_query ? -1 : 0;
+    for (i = 0; i < n; i++) bits[i] = fuzz_hash(80, (uint64_t)i, 0) | fuzz_hash(80, (uint64_t)i, 1);
+    for (h = 0; h < a->n_head; h++)
+        for (t = 0; t < a->n_q; t++)
+            for (j = 0; j < c->n_kv; j++) {
+                const int64_t row = (one_head ? 0 : h) * n_q + (one_query ? 0 : t);
+                c->seen[(h * a->n_q + t) * c->n_kv + j] &= (unsigned char)
+                    (bits[row * words + j / 64] >> j % 64 & 1);
+            }
+}
+
+/* Bias, mass, lists and bits, once the keys are counted. */
 static void add_tables(call *c)
 {
     lctx_attn *a = &c->a;
@@ -253,6 +302,8 @@ static void add_tables(call *c)
         a->mass = (float *)fuzz_guarded(MASS, c->mass_bytes, c->low, 0);
         a->mass_queries = bytes_in(&c->b, 0, a->n_q);
     }
+    if (options & 16) add_lists(c);
+    if (options & 32) add_bits(c);
     if (!(options & 2)) return;
     a->bias_query = options & 4 ? -1 : stride_of(&c->b, c->n_kv * 4);
     a->bias_head = options & 8 ? -1 : stride_of(&c->b, (options & 4 || !a->n_q ? 1 : a->n_q) *
@@ -308,6 +359,7 @@ static oracle_attn oracle_of(const call *c, oracle_pattern *p, int64_t q_pos[QUE
     o.far = c->is_far, o.q_group = a->q_group, o.k_group = c->k_group;
     o.scale = a->scale != 0 ? (double)a->scale : 1 / sqrt(a->d_k), o.softcap = (double)a->softcap;
     o.causal = a->mask == LCTX_CAUSAL, o.window = a->window;
+    o.right = a->window_right < 0 ? 1 : a->window_right ? a->window_right + 1 : 0, o.seen = c->seen;
     o.n_sink = a->n_sink, o.alibi = a->alibi, o.sink_logit = a->sink_logit;
     o.bias = a->bias, o.bias_query = a->bias_query == -1 ? 0 : a->bias_query / 4;
     o.bias_head = a->bias_head == -1 ? 0 : a->bias_head / 4;
@@ -395,7 +447,7 @@ static int spoil(call *c)
     const int64_t big = bytes_int(&c->b);
     const int32_t small = (int32_t)(uint32_t)((uint64_t)big & UINT32_MAX);
     const float real = (float)bytes_real(&c->b);
-    const int field = (int)bytes_in(&c->b, 0, 44);
+    const int field = (int)bytes_in(&c->b, 0, 50);
     const int listed = a->q_pos || a->q_group;
     fuzz_say("field %d: %lld or %g", field, (long long)big, (double)real);
     switch (field) {
@@ -443,7 +495,13 @@ static int spoil(call *c)
     case 41: c->rope.pairing = small; return 0;
     case 42: c->rope.n_rot = small; return 0;
     case 43: c->rope.n_hat = c->rope.xpos_center = big; return 0;
-    default: c->pattern.dilation = small, c->pattern.global0 = big; return 0;
+    case 44: c->pattern.dilation = small, c->pattern.global0 = big; return 0;
+    case 45: a->window_right = big; return 0;
+    case 46: a->list_first = big; return 1;
+    case 47: a->list_len = big; return 1;
+    case 48: a->list_queries = big; return 1;
+    case 49: a->list_heads = small; return 1;
+    default: a->list_keys = small; return 0;
     }
 }
 
@@ -465,6 +523,7 @@ static void try_attend(call *c)
     describe(c);
     c->a.spans = c->spans, c->a.n_spans = bytes_in(&c->b, 0, SPANS);
     for (i = 0; i < c->a.n_spans; i++) add_span(c, i, &next);
+    memset(c->seen, 1, sizeof c->seen);
     add_tables(c);
     only_ask = bytes_flag(&c->b) ? ask_only(c) : 0;
     size_st = lctx_attend_size(&c->a, &need);
