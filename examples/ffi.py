@@ -43,9 +43,11 @@ Attn = struct(
     "lctx_attn", n_q=I64, n_head=I32, n_head_kv=I32, d_k=I32, d_v=I32, q=P, q_far=P, q_token=I64,
     q_head=I64, q_pos=P, q_pos0=I64, q_group=P, rope=P, far_rule=P, far_pos=I64,
     spans=c.POINTER(Span), n_spans=I64, out=P, out_token=I64, out_head=I64, lse=P, lse_token=I64,
-    scale=F32, softcap=F32, mask=I32, n_sink=I32, window=I64, pattern=P, alibi=P, sink_logit=P,
-    bias=P, bias_head=I64, bias_query=I64, precise=I32, reserved=I32, mass=P, mass_head=I64,
-    mass_queries=I64, par=P, progress=P, progress_user=P, refused=c.POINTER(Refusal))
+    scale=F32, softcap=F32, mask=I32, n_sink=I32, window=I64, window_right=I64, pattern=P, list=P,
+    list_len=I64, list_queries=I64, list_first=I64, list_heads=I32, list_keys=I32, mask_bits=P,
+    mask_head=I64, mask_query=I64, alibi=P, sink_logit=P, bias=P, bias_head=I64, bias_query=I64,
+    precise=I32, reserved=I32, mass=P, mass_head=I64, mass_queries=I64, par=P, progress=P,
+    progress_user=P, refused=c.POINTER(Refusal))
 Parallel = struct("lctx_parallel", run=P, user=P, n_threads=I32, reserved=I32)
 ThreadsDesc = struct(
     "lctx_threads_desc", n_threads=I32, spin=I32, alloc=P, refused=c.POINTER(Refusal))

@@ -19,8 +19,9 @@ const ATTN = ['lctx_attn', {
     n_q: 'l', n_head: 'i', n_head_kv: 'i', d_k: 'i', d_v: 'i', q: 'p', q_far: 'p', q_token: 'l',
     q_head: 'l', q_pos: 'p', q_pos0: 'l', q_group: 'p', rope: 'p', far_rule: 'p', far_pos: 'l',
     spans: 'p', n_spans: 'l', out: 'p', out_token: 'l', out_head: 'l', lse: 'p', lse_token: 'l',
-    scale: 'f', softcap: 'f', mask: 'i', n_sink: 'i', window: 'l', pattern: 'p', alibi: 'p',
-    sink_logit: 'p', bias: 'p', bias_head: 'l', bias_query: 'l', precise: 'i', reserved: 'i',
+    scale: 'f', softcap: 'f', mask: 'i', n_sink: 'i', window: 'l', window_right: 'l', pattern: 'p',
+    list: 'p', list_len: 'l', list_queries: 'l', list_first: 'l', list_heads: 'i', list_keys: 'i',
+    mask_bits: 'p', mask_head: 'l', mask_query: 'l', alibi: 'p', sink_logit: 'p', bias: 'p', bias_head: 'l', bias_query: 'l', precise: 'i', reserved: 'i',
     mass: 'p', mass_head: 'l', mass_queries: 'l', par: 'p', progress: 'p', progress_user: 'p',
     refused: 'p',
 }];
