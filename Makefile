@@ -61,6 +61,8 @@ help:
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
+	@echo 'make web         $(B)/web, a page that shows what a long context costs (wants the same)'
+	@echo 'make test-web    tests it in Chromium (wants node and chromium)'
 	@echo 'make bench       measurements beside their limits; bench-quick: a few of them;'
 	@echo '                 GGML=PREFIX compares with an installed ggml'
 	@echo '                 bench-threads: beside those of OpenMP, quiet and beside a busy process'
@@ -137,6 +139,54 @@ $(B)/lctx.wasm: lctx.h $(B)/flags
 	$(Q)$(WASM) -mexec-model=reactor -DLCTX_IMPLEMENTATION \
 	    '-DLCTX_API=__attribute__((visibility("default")))' -x c $< -o $@ \
 	    -Wl,--export-dynamic,--export=malloc,--export=free
+
+# A page, as a folder that can be served or opened as it is: what it loads comes as scripts, which a
+# page from a disk may read. The implementation alone wants atomics; one linking shares its memory.
+WEB        = $(B)/web
+WEB_O      = $(B)/web.o
+WEB_CC     = $(WASM) -D_WASI_EMULATED_PROCESS_CLOCKS -I. -Iexamples/shared
+WEB_LD     = $(WASM) -mexec-model=reactor -Wl,--export=malloc,--export=free,--no-check-features,-s
+WEB_SHARE  = -Wl,--shared-memory,--import-memory,--max-memory=4294967296,--export=__stack_pointer
+WEB_ASSETS = $(WEB_O)/lctx.wasm $(WEB_O)/lctx-threads.wasm examples/web/worker.js $(TOY)/toy.gguf \
+             $(TOY)/toy-yarn.gguf $(TOY)/passkey.txt $(TOY)/held-out.txt
+WEB_PAGE   = $(patsubst examples/web/%,$(WEB)/%,$(filter-out %/worker.js,\
+             $(wildcard examples/web/*.html examples/web/*.css examples/web/*.js)))
+
+web:
+	@if echo 'int main(void) { return 0; }' | $(WASM) -x c - -o $(B)/try.wasm 2>/dev/null; then \
+	    $(MAKE) $(WEB_PAGE) $(patsubst %,$(WEB)/%.js,$(notdir $(WEB_ASSETS))) && \
+	    echo 'open $(WEB)/index.html'; \
+	else echo 'SKIPPED web: no clang with lld, wasi-libc and its runtime library'; fi
+
+$(WEB_O)/%.o: examples/shared/%.c $(wildcard examples/shared/*.h) lctx.h $(B)/flags
+	@echo 'CC  $@'
+	@mkdir -p $(WEB_O)
+	$(Q)$(WEB_CC) -c $< -o $@
+
+$(WEB_O)/web.o: examples/web/web.c examples/web/crew.h $(wildcard examples/shared/*.h) lctx.h \
+    $(B)/flags
+	@echo 'CC  $@'
+	@mkdir -p $(WEB_O)
+	$(Q)$(WEB_CC) -matomics -mbulk-memory -c $< -o $@
+
+$(WEB_O)/lctx.wasm $(WEB_O)/lctx-threads.wasm: $(WEB_O)/web.o $(SHARED:%=$(WEB_O)/%.o)
+	@echo 'LD  $@'
+	$(Q)$(WEB_LD) $(if $(findstring threads,$@),$(WEB_SHARE)) $^ -o $@ -lwasi-emulated-process-clocks
+
+$(WEB_PAGE): $(WEB)/%: examples/web/%
+	@mkdir -p $(WEB)
+	$(Q)cp $< $@
+
+# asset NAME is a rule for a script that brings a file along.
+define WEB_ASSET
+$(WEB)/$(notdir $(1)).js: $(1)
+	@mkdir -p $(WEB)
+	$(Q){ printf "assets['$(notdir $(1))'] = '"; base64 < $$< | tr -d '\n'; echo "';"; } > $$@
+endef
+$(foreach asset,$(WEB_ASSETS),$(eval $(call WEB_ASSET,$(asset))))
+
+test-web: web
+	$(Q)sh tests/web/run.sh $(B)
 
 vpath %.c examples examples/shared
 
@@ -288,4 +338,4 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 -include $(wildcard $(B)/*.d $(B)/mpi/*.d)
 
 .PHONY: all help examples run test test-full test-peers mpi test-mpi fuzz bench bench-quick bench-threads plots \
-        compare lib wasm clean FORCE
+        compare lib wasm web test-web clean FORCE

@@ -48,14 +48,13 @@ static void fill(char *to, int64_t n, const os_file *filler, uint64_t *state)
         to[i] = ((const char *)filler->data)[at];
 }
 
-/* A document of n bytes that ends with the question and all but the last digit of the answer. */
-static void compose(char *text, int64_t n, double depth, const char *key, const os_file *filler,
-                    uint64_t *state)
+void task_passkey_text(char *text, int64_t n, double depth, const char *key, int given,
+                       const os_file *filler, uint64_t *state)
 {
     char needle[80], tail[80];
     int n_needle = snprintf(needle, sizeof needle,
                             "\nThe pass key is %s. Remember it. %s is the pass key.\n", key, key);
-    int n_tail = snprintf(tail, sizeof tail, QUESTION "%.*s", DIGITS - 1, key);
+    int n_tail = snprintf(tail, sizeof tail, QUESTION "%.*s", given, key);
     int64_t before = (int64_t)(depth * (double)(n - n_needle - n_tail) + 0.5);
     fill(text, n, filler, state);
     memcpy(text + before, needle, (size_t)n_needle);
@@ -85,7 +84,7 @@ int task_passkey(lctx_session *s, const vocab *v, const os_file *filler, int64_t
     int64_t n_tokens;
     int right;
     snprintf(key, sizeof key, "%05d", (int)(text_random(state) % 100000));
-    compose(text, n - 2, depth, key, filler, state);          /* BOS and the last digit: 2 */
+    task_passkey_text(text, n - 2, depth, key, DIGITS - 1, filler, state);  /* BOS, last digit: 2 */
     tokens = run_encode(v, VOCAB_START, text, n - 2, &n_tokens);
     right = answers(s, v, tokens, n_tokens, key);
     free(tokens);

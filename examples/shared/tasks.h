@@ -19,6 +19,11 @@ int64_t task_stretch(int64_t all, int64_t i, int64_t of, int64_t n);
 void task_bits(lctx_session *s, const vocab *v, const int32_t *tokens, int64_t n, int64_t first,
                double *bits);
 
+/* Writes n bytes, at least 128, of filler from a random place on, with a key in them at a depth (0
+   first, 1 last); they end with the question and the first `given` digits of its answer. */
+void task_passkey_text(char *text, int64_t n, double depth, const char *key, int given,
+                       const os_file *filler, uint64_t *state);
+
 /* Hides a five-digit key at a depth (0 first, 1 last) in n tokens that end with the question and
    its answer; s is empty, the vocabulary one of bytes. Returns whether greedy decoding would answer right. Draws the key and
    where the filler begins from state. n is at least 128. */

@@ -1,0 +1,111 @@
+// Line charts as SVG, and maps of tiles on canvases. Colours are the page's own, so that both schemes
+// hold; charts are drawn anew as data come.
+'use strict';
+const charts = (() => {
+    const W = 340, H = 190, LEFT = 44, BOTTOM = 34, TOP = 8, RIGHT = 8;
+    const svg = (name, attributes, text) => {
+        const node = document.createElementNS('http://www.w3.org/2000/svg', name);
+        for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+        if (text !== undefined) node.textContent = text;
+        return node;
+    };
+
+    // The step of about `n` round ticks up to most: 1, 2 or 5 times a power of ten.
+    function tickStep(most, n) {
+        const raw = most / n, power = 10 ** Math.floor(Math.log10(raw));
+        return [1, 2, 5, 10].map((m) => m * power).find((step) => step >= raw * 0.999);
+    }
+
+    // Tokens and bytes stand on powers of two.
+    const binaryStep = (most) => 2 ** Math.max(0, Math.ceil(Math.log2(most / 4.5)));
+
+    function axes(chart, { xMost, yMost, xAt, yAt, label, format, binary }) {
+        const yStep = binary ? binaryStep(yMost) : tickStep(yMost, 4), xStep = binaryStep(xMost);
+        for (let y = 0; y <= yMost * 1.0001; y += yStep) {
+            chart.append(svg('line', { class: 'axis', x1: LEFT, x2: W - RIGHT, y1: yAt(y), y2: yAt(y) }),
+                svg('text', { x: LEFT - 6, y: yAt(y) + 4, 'text-anchor': 'end' }, format(y)));
+        }
+        for (let x = 0; x <= xMost; x += xStep)
+            chart.append(svg('text', { x: xAt(x), y: H - BOTTOM + 16, 'text-anchor': 'middle' },
+                x.toLocaleString('en')));
+        chart.append(svg('text', { x: (LEFT + W - RIGHT) / 2, y: H - 2, 'text-anchor': 'middle' }, label));
+    }
+
+    // series: { a: [[x, y], ...], b: ... }; mark: an x to be marked.
+    function line(chart, { series, xMost, mark, binary,
+        format = (y) => `${+y.toFixed(2)}`, least = 0 }) {
+        const all = Object.values(series).flat();
+        const yMost = Math.max(least, ...all.map(([, y]) => y)) * 1.05 || 1;
+        const xAt = (x) => LEFT + x / xMost * (W - LEFT - RIGHT);
+        const yAt = (y) => H - BOTTOM - y / yMost * (H - BOTTOM - TOP);
+        chart.replaceChildren();
+        chart.setAttribute('viewBox', `0 0 ${W} ${H}`);
+        axes(chart, { xMost, yMost, xAt, yAt, label: 'position in the text, tokens', format, binary });
+        if (mark && mark < xMost)
+            chart.append(svg('line', { class: 'mark', x1: xAt(mark), x2: xAt(mark), y1: TOP, y2: H - BOTTOM }));
+        for (const [name, points] of Object.entries(series).reverse())
+            chart.append(svg('polyline', { class: `line ${name}`,
+                points: points.map(([x, y]) => `${xAt(x).toFixed(1)},${yAt(y).toFixed(1)}`).join(' ') }));
+    }
+
+    // ---- maps
+    function color(name) {
+        const probe = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+        probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+        probe.fillRect(0, 0, 1, 1);
+        return probe.getImageData(0, 0, 1, 1).data;
+    }
+    let palette = null;
+    const forget = () => { palette = null; };
+    const colors = () => palette ??= Object.fromEntries(['accent', 'held', 'gone', 'card'].map(
+        (name) => [name, color(`--${name}`)]));
+
+    // The colour of a tile: read (the more of it, the stronger), in memory, or gone.
+    function tileColor(seen, held) {
+        const { accent, held: grey, gone } = colors();
+        if (!seen) return held ? grey : gone;
+        const weight = seen === 255 ? 1 : 0.3 + 0.45 * seen / 255;
+        return [0, 1, 2].map((i) => gone[i] + (accent[i] - gone[i]) * weight);
+    }
+
+    function sized(canvas, height) {
+        const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth;
+        canvas.style.height = `${height}px`;
+        canvas.width = Math.round(width * ratio), canvas.height = Math.round(height * ratio);
+        const context = canvas.getContext('2d');
+        context.scale(ratio, ratio);
+        return { context, width };
+    }
+
+    // One query: a square a tile, in rows as lines of text.
+    function strip(canvas, { seen, held }, tiles) {
+        const width = canvas.clientWidth, pitch = tiles > 400 ? 7 : tiles > 150 ? 10 : 14;
+        const columns = Math.max(1, Math.floor(width / pitch)), rows = Math.ceil(tiles / columns);
+        const { context } = sized(canvas, rows * pitch);
+        for (let i = 0; i < tiles; i++) {
+            const x = i % columns * pitch, y = Math.floor(i / columns) * pitch;
+            context.fillStyle = `rgb(${tileColor(seen[i] ?? 0, held[i] ?? 0).slice(0, 3)})`;
+            if (i >= seen.length) context.fillStyle = `rgb(${[...colors().gone].slice(0, 3)})`;
+            context.globalAlpha = i < seen.length ? 1 : 0.45;
+            context.fillRect(x, y, pitch - 2, pitch - 2);
+        }
+    }
+
+    // All queries so far: a row each, a column a tile.
+    function history(canvas, rows, tiles, rowsMost, height) {
+        const { context, width } = sized(canvas, height), { card } = colors();
+        const image = new ImageData(tiles, rowsMost);
+        image.data.fill(0);
+        rows.forEach(({ seen, held }, y) => {
+            for (let x = 0; x < tiles; x++) {
+                const c = x < seen.length ? tileColor(seen[x], held[x]) : card;
+                image.data.set([c[0], c[1], c[2], x < seen.length ? 255 : 0], 4 * (y * tiles + x));
+            }
+        });
+        const small = new OffscreenCanvas(tiles, rowsMost);
+        small.getContext('2d').putImageData(image, 0, 0);
+        context.imageSmoothingEnabled = false;
+        context.drawImage(small, 0, 0, width, height);
+    }
+    return { line, strip, history, forget };
+})();

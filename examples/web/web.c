@@ -1,0 +1,269 @@
+/* Demonstrates lctx in a web page: a model out of a file's bytes, a session over it by settings, a
+   text fed piece by piece, and what of the cache its last query read. worker.js calls these.
+
+   Sessions do not show their caches: those are read here inside lctx_session, as this file compiles
+   the implementation. All else is the public API. */
+#define LCTX_IMPLEMENTATION
+#include "crew.h"
+#include "tasks.h"
+#include <stdio.h>
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+static struct {
+    model    model;
+    vocab    vocab;
+    void    *file;                /* the model's bytes */
+    int32_t *tokens;              /* [cap] of the text, then those drawn */
+    int64_t  n, n_new, cap;       /* n_new: how many may be drawn */
+    float   *bits;                /* [cap] -log2 p of each token, given those before it */
+    float   *logits;              /* [PIECE][n_vocab] */
+    float   *last;                /* in there, after the token fed last */
+    uint8_t *seen, *held;         /* [cap / LCTX_TILE + 1] shares of a tile, 255 all of it */
+    lctx_session *session;
+    lctx_parallel par;
+    double   factor;              /* of RoPE, as used */
+    int32_t  stop;                /* set by the page while a feed runs, where they share memory */
+    char     error[320];
+} page;
+
+enum { PIECE = LCTX_TILE, CHUNK = 16, N_SINK = 4 };      /* CHUNK: how often a feed looks at stop */
+
+EXPORT(error) const char *page_error(void) { return page.error; }
+EXPORT(stop_flag) int32_t *page_stop_flag(void) { return &page.stop; }
+EXPORT(threads) void page_threads(int32_t n)
+{
+    page.par.run = crew_run, page.par.n_threads = n;
+}
+
+static int say(const char *text)
+{
+    snprintf(page.error, sizeof page.error, "%s", text);
+    return 1;
+}
+
+/* -------------------------------------------------------------------------------- the model */
+static void close_session(void)
+{
+    lctx_session_free(page.session);
+    page.session = NULL;
+    page.n = 0;
+}
+
+EXPORT(close) void page_close(void)
+{
+    close_session();
+    if (!page.file) return;
+    vocab_close(&page.vocab);
+    model_close(&page.model);
+    free(page.file);
+    free(page.logits);
+    page.file = NULL, page.logits = NULL;
+}
+
+/* Takes over bytes that malloc gave. Returns nonzero where they are no model, and says why. */
+EXPORT(open) int page_open(void *data, size_t size)
+{
+    gguf *file = &page.model.file;
+    page_close();
+    page.file = data;
+    memset(&page.vocab, 0, sizeof page.vocab);
+    if (model_open_memory(&page.model, data, size) != GGUF_OK
+        || vocab_open(&page.vocab, file, page.model.lctx.n_vocab) != GGUF_OK) {
+        say(file->error);
+        page_close();
+        return 1;
+    }
+    page.logits = malloc((size_t)PIECE * (size_t)page.vocab.n * sizeof *page.logits);
+    if (page.logits) return 0;
+    page_close();
+    return say("there is no memory for the model's logits");
+}
+
+EXPORT(trained) double page_trained(void) { return (double)page.model.trained; }
+EXPORT(layers) int32_t page_layers(void) { return page.model.lctx.n_layer; }
+
+/* -------------------------------------------------------------------------------- the text */
+static int reserve(int64_t cap)
+{
+    const size_t tiles = (size_t)(cap / LCTX_TILE + 1);
+    free(page.tokens), free(page.bits), free(page.seen), free(page.held);
+    page.tokens = malloc((size_t)cap * sizeof *page.tokens);
+    page.bits = calloc((size_t)cap, sizeof *page.bits);
+    page.seen = malloc(tiles);
+    page.held = malloc(tiles);
+    page.cap = cap;
+    return !page.tokens || !page.bits || !page.seen || !page.held;
+}
+
+/* Makes n bytes tokens, with room for n_new more. Returns their number, or -1. */
+EXPORT(encode) int32_t page_encode(const char *text, size_t n, int32_t n_new)
+{
+    close_session();
+    page.n_new = n_new;
+    if (reserve(vocab_most(n) + n_new)) return say("there is no memory for so long a text"), -1;
+    page.n = vocab_encode(&page.vocab, VOCAB_START, text, n, NULL, page.tokens);
+    if (page.n < 0) say("there is no memory for so long a text");
+    if (!page.n) return say("the text is empty"), -1;
+    return (int32_t)page.n;
+}
+
+/* A text of n bytes out of filler that hides a key of five digits, written to `key`. */
+EXPORT(passkey) void page_passkey(char *text, int32_t n, double depth, char *key, const char *filler,
+                                  size_t n_filler, double seed)
+{
+    const os_file file = { filler, n_filler, 0 };
+    uint64_t state = (uint64_t)seed;
+    snprintf(key, 6, "%05d", (int)(text_random(&state) % 100000));
+    task_passkey_text(text, n, depth, key, 0, &file, &state);
+}
+
+/* -------------------------------------------------------------------------------- a session */
+/* The text's length decides a factor that is not given; YaRN's a quarter above it. */
+static lctx_status set_rope(int32_t scheme, double factor, double n_tokens)
+{
+    lctx_rope_desc d = page.model.rope_desc;
+    const double stretch = n_tokens / d.orig_ctx;
+    if (scheme >= 0) d.scheme = scheme, d.factor = 0;
+    if (scheme >= 0 || factor > 0) d.attn_factor = 0;         /* it went with the factor */
+    if (factor > 0) d.factor = factor;
+    if (d.factor <= 0) d.factor = stretch <= 1 ? 1 : stretch * (scheme == LCTX_ROPE_YARN ? 1.25 : 1);
+    if (d.scheme == LCTX_ROPE_PLAIN) d.factor = 1;
+    if (d.scheme == LCTX_ROPE_DYNAMIC || d.scheme == LCTX_ROPE_LONGROPE) d.ctx = n_tokens;
+    page.factor = d.factor;
+    return lctx_rope_init(&page.model.rope, &d);
+}
+
+static int on_progress(void *user, int64_t done, int64_t total)
+{
+    (void)user, (void)done, (void)total;
+    return __atomic_load_n(&page.stop, __ATOMIC_RELAXED);
+}
+
+/* keep: how many tokens a cache that forgets holds. scheme -1: as the file has it. Returns nonzero
+   where the settings cannot be, and says why. */
+EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t policy, int32_t keep,
+                             int32_t type)
+{
+    lctx_refusal refused = {0};
+    lctx_session_desc d = {0};
+    lctx_status status = set_rope(scheme, factor, (double)(page.n + page.n_new));
+    if (status) return say(lctx_status_text(status));
+    d.k_type = d.v_type = type;
+    d.policy = policy;
+    d.block = LCTX_TILE, d.chunk = CHUNK;
+    if (policy == LCTX_SINKS || policy == LCTX_HEAVY) d.n_sink = N_SINK;
+    if (policy != LCTX_FULL) d.window = policy == LCTX_HEAVY ? keep / 2 : keep - d.n_sink;
+    if (policy == LCTX_HEAVY) d.n_heavy = keep - d.n_sink - d.window;
+    d.par = &page.par;
+    d.progress = on_progress;
+    d.refused = &refused;
+    page.stop = 0;
+    status = lctx_session_create(&page.model.lctx, &d, &page.session);
+    if (status) lctx_refusal_text(&refused, page.error, sizeof page.error);
+    return status != LCTX_OK;
+}
+
+EXPORT(factor) double page_factor(void) { return page.factor; }
+
+EXPORT(cache_bytes) double page_cache_bytes(void)
+{
+    lctx_session_info info = {0};
+    lctx_session_get_info(page.session, &info);
+    return (double)info.cache_bytes;
+}
+
+/* Feeds n <= PIECE tokens. Returns 0, -1 where it was stopped, or 1, and says why. */
+EXPORT(feed) int page_feed(int32_t from, int32_t n)
+{
+    const int32_t n_vocab = page.vocab.n;
+    lctx_session_info info = {0};
+    lctx_status status = lctx_session_feed(page.session, page.tokens + from, n, LCTX_LOGITS_ALL,
+                                           page.logits);
+    int32_t i;
+    if (status == LCTX_E_CANCELLED) return -1;
+    if (status) {
+        lctx_session_get_info(page.session, &info);
+        lctx_refusal_text(&info.refused, page.error, sizeof page.error);
+        return 1;
+    }
+    for (i = 0; i < n && from + i + 1 < page.n; i++)
+        page.bits[from + i + 1] = (float)text_bits(page.logits + (size_t)i * (size_t)n_vocab, n_vocab,
+                                                   page.tokens[from + i + 1]);
+    page.last = page.logits + (size_t)(n - 1) * (size_t)n_vocab;
+    return 0;
+}
+
+/* The likeliest next token, put behind the others to be fed; -1 where it ends the text. */
+EXPORT(draw) int32_t page_draw(void)
+{
+    const int32_t token = text_argmax(page.last, page.vocab.n);
+    if (page.vocab.ends[token] || page.n == page.cap) return -1;
+    page.bits[page.n] = (float)text_bits(page.last, page.vocab.n, token);
+    page.tokens[page.n++] = token;
+    return token;
+}
+
+EXPORT(bits) const float *page_bits(void) { return page.bits; }
+EXPORT(piece) const char *page_piece(int32_t token) { return vocab_text(&page.vocab, token).text; }
+EXPORT(piece_bytes) size_t page_piece_bytes(int32_t token)
+{
+    return vocab_text(&page.vocab, token).n;
+}
+
+/* -------------------------------------------------------------------------------- the map */
+/* Whether the query at m sees the key at position j, which is in its layer's cache. */
+static int sees(const lctx_session *s, int32_t layer, int64_t m, int64_t j)
+{
+    const lctx_cache_desc *d = &s->cache[layer]->d;
+    const lctx_pattern *p = s->m.layers[layer].pattern;
+    const int windowed = d->policy == LCTX_WINDOW || d->policy == LCTX_SINKS;
+    if (p && p->kind == LCTX_PATTERN_BLOCKS && j / p->length < m / p->length - p->back) return 0;
+    return !windowed || m - j < d->window || (d->policy == LCTX_SINKS && j < d->n_sink);
+}
+
+/* Adds the keys of a span, of all heads, to the tiles that their positions are in. */
+static void count_span(const lctx_span *span, int32_t layer, float *seen, float *held)
+{
+    const lctx_session *s = page.session;
+    const int32_t n_head = s->m.n_head_kv;
+    const char *pos = (const char *)span->k_pos;
+    int64_t i, j, step = span->k_pos_head ? span->k_pos_head : span->n * (int64_t)sizeof(int64_t);
+    int32_t g;
+    for (g = 0; g < n_head; g++)
+        for (i = 0; i < span->n; i++) {
+            j = !pos ? span->pos + i : ((const int64_t *)(pos + (step > 0 ? step * g : 0)))[i];
+            held[j / LCTX_TILE]++;
+            seen[j / LCTX_TILE] += (float)sees(s, layer, s->n - 1, j);
+        }
+}
+
+static uint8_t share(float count, float of) { return (uint8_t)(ceilf(255 * count / of)); }
+
+/* What a layer's cache holds, by tiles of positions, and what of it the last query read: of all KV
+   heads together. Returns the number of tiles. */
+EXPORT(map) int32_t page_map(int32_t layer)
+{
+    const lctx_session *s = page.session;
+    const int64_t tiles = (s->n + LCTX_TILE - 1) / LCTX_TILE;
+    float *counts = calloc((size_t)tiles * 2, sizeof *counts);
+    int64_t i, n = 0;
+    lctx_span *spans;
+    lctx_cache_spans(s->cache[layer], NULL, 0, &n);
+    spans = malloc((size_t)n * sizeof *spans);
+    if (!counts || !spans) n = 0;
+    lctx_cache_spans(s->cache[layer], spans, n, &n);
+    for (i = 0; spans && counts && i < n; i++)
+        count_span(&spans[i], layer, counts, counts + tiles);
+    for (i = 0; counts && i < tiles; i++) {
+        const int64_t left = s->n - i * LCTX_TILE;
+        const float of = (float)(s->m.n_head_kv * (left < LCTX_TILE ? left : LCTX_TILE));
+        page.seen[i] = share(counts[i], of);
+        page.held[i] = share(counts[tiles + i], of);
+    }
+    free(counts);
+    free(spans);
+    return (int32_t)tiles;
+}
+EXPORT(seen) const uint8_t *page_seen(void) { return page.seen; }
+EXPORT(held) const uint8_t *page_held(void) { return page.held; }
