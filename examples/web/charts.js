@@ -2,7 +2,7 @@
 // hold; charts are drawn anew as data come.
 'use strict';
 const charts = (() => {
-    const W = 340, H = 190, LEFT = 44, BOTTOM = 34, TOP = 8, RIGHT = 8;
+    const W = 340, H = 190, LEFT = 44, BOTTOM = 34, TOP = 8, RIGHT = 18;
     const svg = (name, attributes, text) => {
         const node = document.createElementNS('http://www.w3.org/2000/svg', name);
         for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -64,7 +64,7 @@ const charts = (() => {
     function tileColor(seen, held) {
         const { accent, held: grey, gone } = colors();
         if (!seen) return held ? grey : gone;
-        const weight = seen === 255 ? 1 : 0.3 + 0.45 * seen / 255;
+        const weight = seen === 255 ? 1 : 0.2 + 0.6 * Math.sqrt(seen / 255);
         return [0, 1, 2].map((i) => gone[i] + (accent[i] - gone[i]) * weight);
     }
 

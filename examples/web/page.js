@@ -95,11 +95,11 @@ class Side {
         if (this.flag) Atomics.store(this.flag, 0, 1);
         this.worker.postMessage({ stop: {} });
     }
-    step({ at, n, ms, cache, bits, seen, held, piece }) {
+    step({ at, n, ms, cache, bits, seen, held, layer, piece }) {
         const known = bits.filter((x, i) => at + i > 0);
         const sum = known.reduce((a, b) => a + b, 0);
         this.fed = at + n;
-        this.steps.push({ seen, held });
+        this.steps.push({ seen, held, layer });
         this.tally.bits += sum, this.tally.n += known.length;
         this.cache = cache;
         this.spent[piece ? 'writing' : 'reading'] += ms * n;

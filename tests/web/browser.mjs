@@ -87,7 +87,8 @@ class Page {
         if (method === 'Log.entryAdded' && /error|warning/.test(params.entry.level))
             this.complaints.push(`${params.entry.text} ${params.entry.url ?? ''}`);
     }
-    async shape({ width, height, dark }) {
+    async shape(form) {
+        const { width, height, dark } = this.form = form;
         await this.send('Emulation.setDeviceMetricsOverride',
             { width, height, deviceScaleFactor: 1, mobile: width < 600 });
         await this.send('Emulation.setEmulatedMedia', { features: [
@@ -118,10 +119,14 @@ class Page {
         const { nodeId } = await this.send('DOM.querySelector', { nodeId: root.nodeId, selector });
         await this.send('DOM.setFileInputFiles', { nodeId, files: paths });
     }
+    // All of the page, in a window as high as it is.
     async picture() {
         const { cssContentSize } = await this.send('Page.getLayoutMetrics');
-        const { data } = await this.send('Page.captureScreenshot', { captureBeyondViewport: true,
-            clip: { x: 0, y: 0, width: cssContentSize.width, height: cssContentSize.height, scale: 1 } });
+        const { form } = this;
+        await this.shape({ ...form, height: Math.ceil(cssContentSize.height) });
+        await sleep(300);
+        const { data } = await this.send('Page.captureScreenshot');
+        await this.shape(form);
         return Buffer.from(data, 'base64');
     }
     async close() {
