@@ -328,7 +328,7 @@ extern "C" {
     X(LCTX_E_SHAPE,       "a model dimension is invalid")                                 \
     X(LCTX_E_TOKEN,       "a token is outside the vocabulary")                            \
     X(LCTX_E_NAN,         "the model gave a value that is not finite")                    \
-    X(LCTX_E_IO,          "a read or write callback failed or ended early")               \
+    X(LCTX_E_IO,          "a read, write or join callback failed or ended early")         \
     X(LCTX_E_FORMAT,      "saved data is not of this format or is damaged")               \
     X(LCTX_E_MISMATCH,    "saved data, a cache or a session does not go with the other")   \
     X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
@@ -1184,6 +1184,17 @@ typedef struct lctx_model {
     lctx_refusal *refused;        /* of check and create alone */
 } lctx_model;
 
+/* A session in parts, in as many processes or machines, over any transport: all are fed the same
+   tokens and compute the model, but of a layer without a window each keeps every parts-th block
+   alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
+   keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
+   parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
+   with LCTX_E_IO: as it must in all parts, of which one did not come. Merged row by row in a fixed
+   order, parts keep their bits in any chunking; those of a whole session differ by rounding.
+   LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's. */
+typedef int (*lctx_join)(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out,
+                         float *lse);
+
 /* With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
        rope      in place of the model's schedule (not of those that layers have of their own): the
                  query at position m turns, with all keys that it sees, by the schedule for ctx =
@@ -1203,6 +1214,9 @@ typedef struct lctx_session_desc {
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
     int32_t precise;              /* as in lctx_attn; products with weights are in f32, too */
     int32_t raw_keys;             /* nonzero: as above */
+    int32_t part, parts;          /* 0 .. parts-1, of a session in so many; parts 0 = 1: whole */
+    lctx_join join;               /* needed with parts above 1 */
+    void *join_user;
     const lctx_allocator *alloc;  /* copied; null = malloc */
     const lctx_parallel  *par;    /* copied; null = default */
     lctx_progress progress;       /* after each chunk of a feed: tokens done, tokens in all */
@@ -1234,14 +1248,15 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
    lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-   keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too. */
+   keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
+   pattern's, in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
 
 /* Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
    LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
-   _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; logits are unspecified then. */
+   _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _IO (join), _CANCELLED; logits are unspecified then. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
 
@@ -1279,8 +1294,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
    rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
    a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-   LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+   layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
    next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
 LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to);
@@ -5058,6 +5073,8 @@ struct lctx_cache {
     lctx_allocator  alloc;
     lctx_tiles      tiles;       /* of one block; mem is set per use */
     int64_t         n;           /* tokens appended */
+    int64_t         part, others;    /* of a sequence in parts: others' blocks before the first of
+                                        ours, and between two; all else here counts ours alone */
     lctx__slot     *slot;        /* blocks held, by id; a gap where blocks were dropped */
     int64_t         n_slot, cap_slot;
     int64_t         cut;         /* tokens before are gone, but for n_kept of each head: */
@@ -5807,9 +5824,10 @@ static lctx_span lctx__slot_span(const lctx_cache *c, const lctx__slot *slot, in
                                  int64_t to, int open)
 {
     const int64_t first = from - slot->id * c->d.block;
+    const int64_t before = (c->part + slot->id * c->others) * c->d.block;    /* others' tokens */
     lctx_tiles t = lctx__block_tiles(c, slot->block);
     lctx_span s;
-    lctx__tiles_span_of(&t, first, to - from, from, &s);
+    lctx__tiles_span_of(&t, first, to - from, before + from, &s);
     s.index = from;
     if (!open) return s;
     s.v_head = s.k_head, s.v_token = lctx__tile_bytes(&t);
@@ -6486,7 +6504,7 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     LCTX__TRY(lctx__head_check(cache, head));
     memset(&fresh, 0, sizeof fresh);
     fresh.d = cache->d, fresh.alloc = cache->alloc, fresh.tiles = cache->tiles;
-    fresh.n_before = head[16];
+    fresh.part = cache->part, fresh.others = cache->others, fresh.n_before = head[16];
     st = lctx__load_kept(&fresh, &s, head[14], head[15]);
     if (!st) st = lctx__load_blocks(&fresh, &s, head[12], head[13]);
     if (!st) st = lctx__mass_reserve(&fresh, 0);
@@ -6501,12 +6519,33 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
 
 #ifndef LCTX_NO_MODEL
 /* ============================================================================ >>model */
+/* Of a sequence's first n tokens, how many a cache of one part keeps. */
+static int64_t lctx__share(const lctx_cache *c, int64_t n)
+{
+    const int64_t b = c->d.block, round = (c->others + 1) * b;
+    return n / round * b + lctx__clip(n % round - c->part * b, b);
+}
+/* Appends those of the rows, of tokens from n on, that it keeps: all, or a block at a time. */
+static lctx_status lctx__append_share(lctx_cache *c, int64_t n, const lctx_rows *rows)
+{
+    const int64_t b = c->d.block;
+    lctx_rows r = *rows;
+    int64_t at;
+    for (at = 0; at < rows->n; at += r.n) {
+        r.n = c->others ? lctx__min(rows->n - at, b - (n + at) % b) : rows->n;
+        r.k = rows->k + at * rows->k_token / 4, r.v = rows->v + at * rows->v_token / 4;
+        if (!c->others || (n + at) / b % (c->others + 1) == c->part)
+            LCTX__TRY(lctx__append(c, &r));
+    }
+    return LCTX_OK;
+}
+
 /* What a feed that fails does in the caches that it got to: all is as before their append. */
 static void lctx__undo(lctx_cache *c, int64_t n)
 {
-    const int64_t one = c->d.n_head_kv * c->cap_mass;
-    if (c->n == n) return;
-    (void)lctx_cache_rewind(c, n);
+    const int64_t one = c->d.n_head_kv * c->cap_mass, own = lctx__share(c, n);
+    if (c->n == own) return;
+    (void)lctx_cache_rewind(c, own);
     if (c->mass) memmove(c->mass, c->mass + one, 2 * (size_t)one * sizeof *c->mass);
     c->n_before = c->n_older;
 }
@@ -6535,6 +6574,7 @@ typedef struct lctx__acts {
     int64_t ld_f, ld_e;                  /* the widest layer's d_ff, experts */
     float *x, *h;                /* [chunk][ld_x] */
     float *q, *far, *att;        /* [chunk][ld_q] */
+    float *lse;                  /* [chunk][n_head] of a part, whose packed rows are in far */
     float *k, *v;                /* [chunk][ld_k] */
     float *sum;                  /* [chunk][ld_x] what is normed before it is added to x */
     float *gate, *up;            /* [LCTX__FFN_TOKENS][ld_f]: the FFN goes in smaller blocks */
@@ -6711,6 +6751,7 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     a->q = (float *)lctx__carve(&r, n, a->ld_q * 4);
     a->far = (float *)lctx__carve(&r, n, a->ld_q * 4);
     a->att = (float *)lctx__carve(&r, n, a->ld_q * 4);
+    a->lse = (float *)lctx__carve(&r, s->d.parts > 1 ? n : 0, m->n_head * (int64_t)4);
     a->k = (float *)lctx__carve(&r, n, a->ld_k * 4);
     a->v = (float *)lctx__carve(&r, n, a->ld_k * 4);
     a->sum = (float *)lctx__carve(&r, n, a->ld_x * 4);
@@ -6816,6 +6857,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     lctx__site at;
     lctx_status st;
     int32_t i;
+    int whole;
     if (model) (void)lctx__begin(model->refused, desc ? NULL : "desc");
     if (!desc || lctx__begin(desc->refused, !model ? "model" : !session ? "session" : NULL))
         return LCTX_E_NULL;
@@ -6823,6 +6865,11 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if ((st = lctx_model_check(model)) != LCTX_OK) return st;
     if (desc->chunk < 0 || desc->chunk > 1 << 20) return lctx__refuse(at, LCTX_E_COUNT, "chunk");
     if ((st = lctx__parallel_check(desc->refused, desc->par)) != LCTX_OK) return st;
+    whole = desc->parts < 2;
+    LCTX__FROM(desc, parts, 0, COUNT); LCTX__IN(desc, part, 0, whole ? 0 : desc->parts - 1, COUNT);
+    LCTX__IS(join, whole || desc->join, NULL);
+    LCTX__IS(policy, whole || desc->policy == LCTX_FULL, POLICY);
+    LCTX__IS(k_type, whole || desc->k_type != LCTX_I4, TYPE);
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
@@ -6842,6 +6889,8 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
         if (p && p->n_global && c.policy != LCTX_FULL)
             st = lctx__refuse(lctx__site_of(at.to, "lctx_pattern", i), LCTX_E_GLOBAL, "n_global");
         else st = lctx__cache_new(at, &c, &s->cache[i]);
+        if (!st && !whole && c.policy == LCTX_FULL)
+            s->cache[i]->part = desc->part, s->cache[i]->others = desc->parts - 1;
     }
     if (st) lctx_session_free(s);
     else *session = s;
@@ -6934,6 +6983,7 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
                                       int64_t at, int64_t n, const lctx_rope *rope,
                                       const float *far)
 {
+    const int64_t row = s->m.n_head * (int64_t)s->m.head_dim, others = s->cache[layer]->others;
     lctx_attn t;
     lctx_status st;
     size_t bytes;
@@ -6947,6 +6997,8 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
     t.pattern = s->m.layers[layer].pattern, t.sink_logit = s->m.layers[layer].sink_logit;
     t.par = &s->par, t.precise = s->d.precise;
+    if (others) t.out = a->far, t.out_token = 0, t.lse = a->lse;
+    if (s->cache[layer]->part) t.sink_logit = NULL;
     if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);
@@ -6954,7 +7006,12 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
         lctx__delete(&s->alloc, s->scratch, s->scratch_bytes);
         s->scratch = grown, s->scratch_bytes = (int64_t)bytes;
     }
-    return lctx_cache_attend(s->cache[layer], &t, s->scratch, (size_t)s->scratch_bytes);
+    st = lctx_cache_attend(s->cache[layer], &t, s->scratch, (size_t)s->scratch_bytes);
+    if (st || !others) return st;
+    if (s->d.join(s->d.join_user, layer, n * s->m.n_head, s->m.head_dim, a->far, a->lse))
+        return LCTX_E_IO;
+    while (n-- > 0) memcpy(a->att + (at + n) * a->ld_q, a->far + n * row, (size_t)row * 4);
+    return LCTX_OK;
 }
 
 /* How many of n tokens from position pos on turn by one schedule that follows the length: those
@@ -7063,7 +7120,7 @@ static lctx_status lctx__attend_session(lctx_session *s, const lctx__acts *a, in
     memset(&rows, 0, sizeof rows);
     rows.n = n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
-    if ((st = lctx__append(s->cache[i], &rows)) != LCTX_OK) return st;
+    if ((st = lctx__append_share(s->cache[i], s->n, &rows)) != LCTX_OK) return st;
     return live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
 }
 
@@ -7440,9 +7497,10 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
     if (!session) return LCTX_E_NULL;
     if (n < 0 || n > session->n) return lctx__tell(&session->refused, LCTX_E_POS, "n");
     for (i = 0; i < session->m.n_layer; i++)
-        if (!lctx__can_rewind(session->cache[i], n))
+        if (!lctx__can_rewind(session->cache[i], lctx__share(session->cache[i], n)))
             return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
-    for (i = 0; i < session->m.n_layer; i++) (void)lctx_cache_rewind(session->cache[i], n);
+    for (i = 0; i < session->m.n_layer; i++)
+        (void)lctx_cache_rewind(session->cache[i], lctx__share(session->cache[i], n));
     session->n = n;
     return lctx__tell(&session->refused, LCTX_OK, NULL);
 }
@@ -7479,7 +7537,7 @@ static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION
 {
     const int64_t h[LCTX__SESSION_WORDS] = {
         LCTX__MAGIC + 1, 3, s->m.n_layer, s->m.n_head, s->m.d_model, s->m.d_ff, s->m.n_vocab,
-        s->raw, s->n
+        s->raw | (int64_t)s->d.part << 1 | lctx__max(s->d.parts - 1, 0) << 32, s->n
     };
     memcpy(head, h, sizeof h);
 }
@@ -7511,7 +7569,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     if (!(fresh = lctx__caches_fork(session))) return LCTX_E_MEMORY;
     for (i = 0; !st && i < session->m.n_layer; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
-        if (!st && fresh[i]->n != head[8]) st = LCTX_E_FORMAT;
+        if (!st && fresh[i]->n != lctx__share(fresh[i], head[8])) st = LCTX_E_FORMAT;
     }
     if (!st) session->cache = fresh, session->n = head[8], fresh = old;
     lctx__caches_free(session, fresh);
@@ -7525,7 +7583,7 @@ LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t 
     int32_t i;
     if (!session || !bytes) return LCTX_E_NULL;
     for (i = 0; i < session->m.n_layer; i++) {
-        if (session->cache[i]->d.policy != LCTX_FULL) return LCTX_E_POLICY;
+        if (session->cache[i]->d.policy != LCTX_FULL || session->d.parts > 1) return LCTX_E_POLICY;
         n += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);
     }
     *bytes = (size_t)n;

@@ -1784,6 +1784,304 @@ static void test_bad_sessions(void)
     world_free(w);
 }
 
+/* ---------------------------------------------------------------------------- in parts */
+#if HOOK_THREADS
+
+/* Where the parts of a session meet, each on its thread: the last to come merges what all brought,
+   in the order of the parts, and leaves it with each. */
+enum { MOST_PARTS = 4 };
+typedef struct meeting {
+    pthread_mutex_t lock;
+    pthread_cond_t  done;
+    int     n, come;
+    int64_t round, fail_at;    /* the meeting that fails; from 1, 0 = none */
+    float  *out[MOST_PARTS], *lse[MOST_PARTS];
+} meeting;
+
+/* One of them, and what it is to do. */
+typedef struct partner partner;
+typedef int (*partner_deed)(partner *p);
+struct partner {
+    meeting       *m;
+    const world   *w;
+    lctx_session_desc d;
+    partner_deed   deed;
+    const int32_t *tokens;
+    int64_t        n, piece;
+    float         *logits;     /* [n][n_vocab] */
+    lctx_session_info info;    /* at the end */
+    int            ok;
+};
+
+static int meet(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+{
+    partner *p = (partner *)user;
+    meeting *m = p->m;
+    const float *outs[MOST_PARTS], *lses[MOST_PARTS];
+    int64_t round;
+    int i;
+    (void)layer;
+    pthread_mutex_lock(&m->lock);
+    round = m->round, m->out[p->d.part] = out, m->lse[p->d.part] = lse;
+    if (++m->come == m->n) {
+        for (i = 0; i < m->n; i++) outs[i] = m->out[i], lses[i] = m->lse[i];
+        lctx_merge(n_rows, d, m->n, outs, lses, m->out[0], m->lse[0]);
+        for (i = 1; i < m->n; i++) {
+            memcpy(m->out[i], m->out[0], (size_t)(n_rows * d) * sizeof *out);
+            memcpy(m->lse[i], m->lse[0], (size_t)n_rows * sizeof *lse);
+        }
+        m->come = 0, m->round++;
+        pthread_cond_broadcast(&m->done);
+    }
+    while (m->round == round) pthread_cond_wait(&m->done, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+    return m->fail_at == round + 1;
+}
+
+static void *partner_play(void *user)
+{
+    partner *p = (partner *)user;
+    p->d.join_user = p;
+    p->ok = p->deed(p);
+    return NULL;
+}
+
+/* n of them do the same together; whether all did, and all have the first one's logits. */
+static int together(partner *p, int n, const world *w, const lctx_session_desc *d,
+                    partner_deed deed, const int32_t *tokens, int64_t n_tok, int64_t piece,
+                    int64_t fail_at)
+{
+    meeting m;
+    int i, ok = 1;
+    memset(&m, 0, sizeof m);
+    pthread_mutex_init(&m.lock, NULL), pthread_cond_init(&m.done, NULL);
+    m.n = n, m.fail_at = fail_at;
+    for (i = 0; i < n; i++) {
+        memset(&p[i], 0, sizeof p[i]);
+        p[i].m = &m, p[i].w = w, p[i].d = *d, p[i].deed = deed, p[i].piece = piece;
+        p[i].tokens = tokens, p[i].n = n_tok;
+        p[i].d.part = i, p[i].d.parts = n, p[i].d.join = meet;
+        p[i].logits = (float *)zeroed(n_tok * w->m.n_vocab, sizeof(float));
+    }
+    hook_each(partner_play, p, sizeof *p, n);
+    for (i = 0; i < n; i++) ok &= p[i].ok && same(w, p[0].logits, p[i].logits, n_tok);
+    pthread_cond_destroy(&m.done), pthread_mutex_destroy(&m.lock);
+    return ok;
+}
+static void apart(partner *p, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) free(p[i].logits);
+}
+
+static int feed_all(partner *p)
+{
+    lctx_session *s = session_new(p->w, &p->d);
+    const lctx_status st = feed_pieces(s, p->w, p->tokens, p->n, p->piece, p->logits);
+    p->info = info_of(s);
+    lctx_session_free(s);
+    return st == LCTX_OK;
+}
+
+/* The largest difference of logits, in parts of their greatest. */
+static double far_apart(const world *w, const float *a, const float *b, int64_t n)
+{
+    double most = 1e-30, worst = 0;
+    int64_t i;
+    for (i = 0; i < n * w->m.n_vocab; i++) {
+        most = fmax(most, fabs((double)b[i]));
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+    }
+    return worst / most;
+}
+
+static void test_parts(const shape *sh, int k_type, int v_type, int n, double bound)
+{
+    world *w = world_new(sh);
+    const int64_t n_tok = 64 * 4 * (int64_t)n + 40;
+    int32_t *tokens = random_tokens(w, n_tok, 77);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    partner once[MOST_PARTS], pieces[MOST_PARTS];
+    lctx_session *whole;
+    float *want = (float *)zeroed(n_tok * w->m.n_vocab, sizeof *want);
+    double error;
+    int ok;
+    d.k_type = k_type, d.v_type = v_type, d.precise = 1;
+    whole = session_new(w, &d);
+    (void)feed_pieces(whole, w, tokens, n_tok, 0, want);
+    ok = together(once, n, w, &d, feed_all, tokens, n_tok, 0, 0);
+    error = far_apart(w, once[0].logits, want, n_tok);
+    check(ok && error < bound, "%s, %s keys, %d parts: all have the same bits, and a whole "
+          "session's logits within %.0e (%.1e)", sh->name, lctx_type_name((lctx_type)k_type), n,
+          bound, error);
+    check(same(w, once[0].logits, want, 64), "%s, %d parts: while one part has all keys, bits are "
+          "those of a whole session", sh->name, n);
+    d.chunk = 37;
+    ok = together(pieces, n, w, &d, feed_all, tokens, n_tok, -1, 0);
+    check(ok && same(w, once[0].logits, pieces[0].logits, n_tok),
+          "%s, %s keys, %d parts: equal bits in other chunks", sh->name,
+          lctx_type_name((lctx_type)k_type), n);
+    check(sh != shapes || (once[0].info.cache_bytes - once[1].info.cache_bytes) * 5 ==
+          once[0].info.cache_bytes, "%s: of %d parts' blocks the first has one more", sh->name, n);
+    check(sh != shapes || once[1].info.cache_bytes * (4 * n + 1) == info_of(whole).cache_bytes * 4,
+          "%s: one of %d parts has so much less memory", sh->name, n);
+    lctx_session_free(whole);
+    apart(once, n), apart(pieces, n);
+    free(want), free(tokens);
+    world_free(w);
+}
+
+/* Half the tokens; saved; some others, taken back; then the rest in the session, in a fork of it and
+   in one that is restored. */
+enum { OTHERS = 150 };
+static int go_round(partner *p)
+{
+    const int64_t half = p->n / 2, v = p->w->m.n_vocab;
+    float *again = (float *)zeroed(p->n * v, sizeof *again);
+    lctx_session *s = session_new(p->w, &p->d), *fork = NULL, *to = session_new(p->w, &p->d);
+    lctx_session_info before;
+    lctx_status st = lctx_session_feed(s, p->tokens, half, LCTX_LOGITS_ALL, p->logits);
+    stream bytes = saved(s);
+    int ok;
+    before = info_of(s);
+    if (!st) st = lctx_session_feed(s, p->tokens + 5, OTHERS, LCTX_LOGITS_NONE, NULL);
+    if (!st) st = lctx_session_rewind(s, half);
+    if (!st) st = lctx_session_fork(s, &fork);
+    ok = !st && same_info(s, &before) && restore(to, &bytes, SIZE_MAX) == LCTX_OK;
+    if (ok) st = feed_pieces(s, p->w, p->tokens + half, p->n - half, 0, p->logits + half * v);
+    if (ok && !st) st = feed_pieces(fork, p->w, p->tokens + half, p->n - half, -1, again);
+    ok = ok && !st && same(p->w, p->logits + half * v, again, p->n - half);
+    if (ok) st = feed_pieces(to, p->w, p->tokens + half, p->n - half, 50, again);
+    ok = ok && !st && same(p->w, p->logits + half * v, again, p->n - half);
+    lctx_session_free(s), lctx_session_free(fork), lctx_session_free(to);
+    free(bytes.data), free(again);
+    return ok;
+}
+
+/* A join that fails ends the feed in all parts, and takes it back; then all goes on. */
+static int fail_once(partner *p)
+{
+    lctx_session *s = session_new(p->w, &p->d);
+    const int64_t half = p->n / 2, v = p->w->m.n_vocab;
+    lctx_status st = lctx_session_feed(s, p->tokens, half, LCTX_LOGITS_ALL, p->logits);
+    const lctx_session_info before = info_of(s);
+    int ok = !st && lctx_session_feed(s, p->tokens, p->n - half, LCTX_LOGITS_ALL, p->logits + half * v)
+             == LCTX_E_IO && same_info(s, &before);
+    ok = ok && info_of(s).refused.status == LCTX_E_IO;
+    st = feed_pieces(s, p->w, p->tokens + half, p->n - half, 0, p->logits + half * v);
+    lctx_session_free(s);
+    return ok && !st;
+}
+
+/* Two sequences in one feed. */
+static int feed_two(partner *p)
+{
+    const int64_t half = p->n / 2, v = p->w->m.n_vocab;
+    lctx_session *s[2];
+    const int32_t *tokens[2];
+    int64_t n[2];
+    lctx_status st;
+    s[0] = session_new(p->w, &p->d), s[1] = session_new(p->w, &p->d);
+    tokens[0] = p->tokens, tokens[1] = p->tokens + 3, n[0] = half, n[1] = p->n - half;
+    st = lctx_session_feed_many(s, 2, tokens, n, LCTX_LOGITS_ALL, p->logits);
+    if (!st) st = lctx_session_rewind(s[0], half / 2);
+    if (!st) st = lctx_session_feed(s[0], p->tokens + half / 2, half - half / 2, LCTX_LOGITS_ALL,
+                                    p->logits + half / 2 * v);
+    lctx_session_free(s[0]), lctx_session_free(s[1]);
+    return st == LCTX_OK;
+}
+
+static void test_parts_deeds(void)
+{
+    world *w = world_new(shapes);
+    const int64_t n_tok = 610, half = n_tok / 2;
+    int32_t *tokens = random_tokens(w, n_tok, 78);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    partner want[MOST_PARTS], got[MOST_PARTS];
+    int64_t at;
+    d.chunk = 100;
+    check(together(want, 3, w, &d, feed_all, tokens, n_tok, 0, 0), "three parts are fed");
+    check(together(got, 3, w, &d, go_round, tokens, n_tok, 0, 0)
+          && same(w, want[0].logits, got[0].logits, n_tok),
+          "parts rewound, forked, saved and restored go on with equal bits");
+    apart(got, 3);
+    for (at = 9; at <= 16; at += 3) {      /* the second feed has eight meetings */
+        check(together(got, 3, w, &d, fail_once, tokens, n_tok, 0, at)
+              && same(w, want[0].logits, got[0].logits, n_tok),
+              "meeting %d fails: all parts are as before, and go on", (int)at);
+        apart(got, 3);
+    }
+    check(together(got, 3, w, &d, feed_two, tokens, n_tok, 0, 0)
+          && same(w, want[0].logits, got[0].logits, half), "parts of two sequences fed at once");
+    apart(got, 3), apart(want, 3);
+    free(tokens);
+    world_free(w);
+}
+
+/* Raw keys with a schedule for each length. */
+static void test_parts_live(void)
+{
+    world *w = world_new(shapes);
+    int32_t *tokens = random_tokens(w, 400, 79);
+    oracle_rope_desc unused;
+    lctx_rope_desc rope = raw_rope(&shapes[0], LCTX_ROPE_LONGROPE, &unused);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    partner p[MOST_PARTS];
+    float *want;
+    int ok;
+    d.rope = &rope, d.precise = 1;
+    want = fresh_logits(w, &d, tokens, 400, 0);
+    ok = together(p, 2, w, &d, feed_all, tokens, 400, 0, 0);
+    check(ok && far_apart(w, p[0].logits, want, 400) < 1e-4,
+          "two parts of raw keys, and a schedule by length: as a whole session");
+    apart(p, 2);
+    free(want), free(tokens);
+    world_free(w);
+}
+#endif
+
+static int join_none(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+{
+    (void)user, (void)layer, (void)n_rows, (void)d, (void)out, (void)lse;
+    return 0;
+}
+
+static void test_bad_parts_of_sessions(void)
+{
+    world *w = world_new(&small_shape);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0), bad;
+    lctx_session *s, *other;
+    stream bytes;
+    size_t page;
+    d.parts = 3, d.part = 1, d.join = join_none;
+#define BAD(set, status) \
+    do { bad = d; bad.set; session_refused(w, &bad, status, "parts and " #set); } while (0)
+    BAD(part = 3, LCTX_E_COUNT);
+    BAD(part = -1, LCTX_E_COUNT);
+    BAD(parts = -1, LCTX_E_COUNT);
+    BAD(parts = 0, LCTX_E_COUNT);           /* with part 1 */
+    BAD(join = NULL, LCTX_E_NULL);
+    BAD(k_type = LCTX_I4, LCTX_E_TYPE);
+    bad = policy_desc(LCTX_WINDOW, 20, 0);
+    bad.parts = 2, bad.join = join_none;
+    session_refused(w, &bad, LCTX_E_POLICY, "parts and a window");
+    bad = policy_desc(LCTX_HEAVY, 20, 0);
+    bad.n_heavy = 9, bad.parts = 2, bad.join = join_none;
+    session_refused(w, &bad, LCTX_E_POLICY, "parts and heavy hitters");
+#undef BAD
+    s = session_new(w, &d);
+    check(lctx_session_page_size(s, &page) == LCTX_E_POLICY, "a part has no pages");
+    bytes = saved(s);
+    d.part = 2, other = session_new(w, &d);
+    check(restore(other, &bytes, SIZE_MAX) == LCTX_E_MISMATCH, "a part is not restored as another");
+    lctx_session_free(other);
+    d.part = 1, d.parts = 2, other = session_new(w, &d);
+    check(restore(other, &bytes, SIZE_MAX) == LCTX_E_MISMATCH, "nor as one of fewer");
+    lctx_session_free(other), lctx_session_free(s);
+    free(bytes.data);
+    world_free(w);
+}
+
 /* ---------------------------------------------------------------------------- memory */
 
 /* An allocator that counts, fails on demand and knows the size of each piece. */
@@ -2411,6 +2709,15 @@ int main(void)
     for (type = 0; type < 5; type++)
         test_pages(type, (type + 2) % 5), test_wild_pages(type, (type + 2) % 5);
     test_bad_pages();
+    test_bad_parts_of_sessions();
+#if HOOK_THREADS
+    for (type = 0; threads && type < 4; type++)
+        if (!slow() || type == LCTX_F16) test_parts(shapes, type, 4 - type, 2 + type % 3, 1e-4);
+    if (threads) test_parts(&bits_shape, LCTX_I8, LCTX_F16, 2, 1e-4);
+    if (threads) test_parts(&shapes[20], LCTX_F16, LCTX_F16, 3, 1e-3);
+    if (threads) test_parts(&shapes[25], LCTX_F16, LCTX_F16, 2, 1e-3);
+    if (threads) test_parts_deeds(), test_parts_live();
+#endif
     if (!quick() && threads) test_shared_model();
     for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
         lctx_policy p = (lctx_policy)policy;

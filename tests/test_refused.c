@@ -785,6 +785,12 @@ static void test_models(void)
     REFUSES(w.session_desc_in = NULL, session_create, m->refused, E_NULL, NULL, "desc", -1, -1);
 }
 
+static int no_join(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+{
+    (void)user, (void)layer, (void)n_rows, (void)d, (void)out, (void)lse;
+    return 1;
+}
+
 static void test_session_descs(void)
 {
     lctx_session_desc *d = &w.session_desc;
@@ -803,6 +809,12 @@ static void test_session_descs(void)
     FIELD((d->policy = LCTX_HEAVY, d->window = 5, d->n_heavy = 5, d->raw_keys = 1), E_POLICY,
           "policy");
     FIELD((d->far_rule = &w.far_rule, w.model.rope = NULL), E_NULL, "far_rule");
+    FIELD(d->parts = -1, E_COUNT, "parts");
+    FIELD(d->part = 1, E_COUNT, "part");
+    FIELD(d->parts = 2, E_NULL, "join");
+    FIELD((d->parts = 2, d->join = no_join, d->policy = LCTX_WINDOW, d->window = 5), E_POLICY,
+          "policy");
+    FIELD((d->parts = 2, d->join = no_join, d->k_type = LCTX_I4), E_TYPE, "k_type");
 #undef FIELD
     BAD(w.model_in = NULL, E_NULL, NULL, "model", -1, -1);
     BAD(w.session_out = NULL, E_NULL, NULL, "session", -1, -1);
