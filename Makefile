@@ -27,6 +27,15 @@ LIBS      = $(filter -pthread -fopenmp,$(PARALLEL)) -lm
 HAVE_CXX := $(shell command -v $(firstword $(CXX)))
 PARALLEL_CXX := $(if $(PARALLEL),$(call TRY_THREADS,$(CXX)))
 
+# Where make install puts things, under DESTDIR. Before 1.0 each minor version has an ABI of its own.
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+VERSION    := $(shell printf '%d.%d.%d' $$(sed -n \
+              's/.*define LCTX_VERSION 0x\(..\)\(..\)\(..\)u.*/0x\1 0x\2 0x\3/p' lctx.h))
+SONAME      = liblctx.so.$(basename $(VERSION))
+
 PROGRAMS  = generate passkey perplexity stream drop_in split
 SHARED    = args chat gguf llama2c lookup model os prefix run tasks text token unicode vocab words
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
@@ -59,6 +68,10 @@ help:
 	@echo 'make test-peers  beside llama.cpp: tokens, logits (wants node, npm and python3)'
 	@echo 'make mpi         examples of more than one process (wants MPI); test-mpi: their tests'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
+	@echo 'make install     header, libraries, pkg-config and CMake files and a manual page, to'
+	@echo '                 DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); uninstall'
+	@echo 'make bindings    declarations for Python, JavaScript, Rust and Go, out of lctx.h (wants'
+	@echo '                 clang and python3); test-bindings: all of them'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
 	@echo 'make web         $(B)/web, a page that shows what a long context costs (wants the same)'
@@ -107,6 +120,39 @@ lib: $(B)/liblctx.so $(B)/liblctx.a
 
 wasm: $(B)/lctx.wasm
 
+# Declarations for other languages, kept in the tree: after a change of the API.
+bindings:
+	python3 examples/bindings/generate.py
+
+test-bindings: lib
+	$(Q)sh tests/bindings/run.sh $(B)
+
+INSTALLED = $(INCLUDEDIR)/lctx.h $(LIBDIR)/liblctx.a $(LIBDIR)/liblctx.so.$(VERSION) \
+            $(LIBDIR)/$(SONAME) $(LIBDIR)/liblctx.so $(LIBDIR)/pkgconfig/lctx.pc \
+            $(LIBDIR)/cmake/lctx/lctx-config.cmake $(MANDIR)/man3/lctx.3 \
+            $(LIBDIR)/cmake/lctx/lctx-config-version.cmake
+FILL = sed $(foreach v,PREFIX LIBDIR INCLUDEDIR VERSION SONAME LIBS,-e 's|@$(v)@|$($(v))|g')
+
+install: lib
+	$(Q)mkdir -p $(addprefix '$(DESTDIR)',$(sort $(dir $(INSTALLED))))
+	$(Q)for file in $(INSTALLED); do \
+	    name=$${file##*/} to='$(DESTDIR)'$$file; \
+	    rm -f "$$to"; \
+	    case $$name in \
+	    lctx.h) cp lctx.h "$$to" ;; \
+	    liblctx.a) cp $(B)/liblctx.a "$$to" ;; \
+	    liblctx.so.$(VERSION)) cp $(B)/liblctx.so "$$to" && chmod 755 "$$to" ;; \
+	    liblctx.so*) ln -sf liblctx.so.$(VERSION) "$$to" ;; \
+	    lctx.3) awk -v version=$(VERSION) -f examples/install/man.awk lctx.h > "$$to" ;; \
+	    *) $(FILL) examples/install/$$name.in > "$$to" ;; \
+	    esac || exit 1; \
+	    echo "$$to"; \
+	done
+
+uninstall:
+	rm -f $(addprefix '$(DESTDIR)',$(INSTALLED))
+	-rmdir '$(DESTDIR)$(LIBDIR)/cmake/lctx'
+
 clean:
 	rm -rf $(B)
 
@@ -122,13 +168,19 @@ $(B)/lctx.o: lctx.h $(B)/flags
 	$(Q)$(C99) $(PARALLEL) $(PIC) -fvisibility=hidden -DLCTX_IMPLEMENTATION \
 	    '-DLCTX_API=__attribute__((visibility("default")))' -x c -c lctx.h -o $@
 
-$(B)/liblctx.so: $(B)/lctx.o
-	@echo 'LD  $@'
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $< -o $@ $(LIBS)
+# Where fields stand, for bindings.
+$(B)/layout.o: examples/bindings/layout.c lctx.h $(B)/flags
+	@echo 'CC  $@'
+	$(Q)$(C99) $(PIC) '-DLCTX_API=__attribute__((visibility("default")))' -c $< -o $@
 
-$(B)/liblctx.a: $(B)/lctx.o
+$(B)/liblctx.so: $(B)/lctx.o $(B)/layout.o
+	@echo 'LD  $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) $^ -o $@ $(LIBS)
+	$(Q)ln -sf liblctx.so $(B)/$(SONAME)
+
+$(B)/liblctx.a: $(B)/lctx.o $(B)/layout.o
 	@echo 'AR  $@'
-	$(Q)rm -f $@ && $(AR) rcs $@ $<
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A library of calls, without main, with malloc and free for what is handed to them.
 $(B)/lctx.wasm: lctx.h $(B)/flags
@@ -337,5 +389,6 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 
 -include $(wildcard $(B)/*.d $(B)/mpi/*.d)
 
-.PHONY: all help examples run test test-full test-peers mpi test-mpi fuzz bench bench-quick bench-threads plots \
-        compare lib wasm web test-web clean FORCE
+.PHONY: all help examples run test test-full test-peers mpi test-mpi fuzz bench bench-quick \
+        bench-threads plots compare lib wasm web test-web bindings test-bindings install \
+        uninstall clean FORCE

@@ -1,0 +1,1463 @@
+"""Written by examples/bindings/generate.py from lctx.h; make bindings writes it anew.
+
+The structs, enums and functions of lctx.h for ctypes, unchecked; lctx.py is built on it."""
+import ctypes as c
+from enum import IntEnum
+
+VERSION = 0x100    # 0xMMmmpp
+MAX_THREADS = 1024    # n_threads at most
+MAX_ROT = 512
+XPOS_REACH = 64    # xPos holds up to this many xpos_base away from the centre
+TILE = 64
+
+
+class Status(IntEnum):
+    # ok
+    OK = 0
+    # a required pointer is null
+    E_NULL = 1
+    # a count is negative or zero where it may not be
+    E_COUNT = 2
+    # a size or an offset overflows
+    E_OVERFLOW = 3
+    # a mask, pattern, rule, policy, scheme, pairing, layout ... is unknown
+    E_ENUM = 4
+    # an element type is unknown or not allowed here
+    E_TYPE = 5
+    # n_head is not a multiple of n_head_kv
+    E_HEADS = 6
+    # a head dimension is out of range
+    E_HEAD_DIM = 7
+    # a stride is shorter than what it steps over, or no multiple of 4 or 8
+    E_STRIDE = 8
+    # int8 rows come without their scales
+    E_SCALE = 9
+    # a span's range, order or query copy is invalid
+    E_SPAN = 10
+    # window, n_sink, n_heavy or pool is out of range
+    E_WINDOW = 11
+    # a pattern's length (stride, segment or block) is out of range
+    E_LENGTH = 12
+    # a pattern's dilation is not in 1 .. length
+    E_DILATION = 13
+    # a pattern's local, summary or back is out of range
+    E_LOCAL = 14
+    # a pattern's global positions are bad, unsorted or not kept
+    E_GLOBAL = 15
+    # the group of a span or of a query is negative
+    E_GROUP = 16
+    # a list of keys has no valid shape, or names what is not there
+    E_LIST = 17
+    # a far_rule's window, group or leak is below 1, or rope forbids one
+    E_FAR_RULE = 18
+    # softcap or scale is negative or not finite
+    E_SOFTCAP = 19
+    # scratch is null or too small
+    E_SCRATCH = 20
+    # n_threads is out of range
+    E_THREADS = 21
+    E_N_ROT = 22
+    # theta (the RoPE base) must be above 1 and finite
+    E_THETA = 23
+    # factor must be at least 1 and finite, the base it gives finite
+    E_FACTOR = 24
+    # orig_ctx is missing or invalid for this scheme
+    E_ORIG_CTX = 25
+    # ctx is not positive and finite, or a plan's is below orig_ctx
+    E_CTX = 26
+    # beta_fast must be above beta_slow, both positive
+    E_BETA = 27
+    # high_freq must be above low_freq, both positive
+    E_FREQ_FACTOR = 28
+    # attn_factor, scale_mul or an mscale is out of range or not finite
+    E_MSCALE = 29
+    # freq, plain, short_factor or long_factor is missing or has bad values
+    E_TABLE = 30
+    # n_freq, n_short or n_long is not n_rot / 2
+    E_TABLE_SIZE = 31
+    E_N_HAT = 32
+    # xpos_base or xpos_center is invalid
+    E_XPOS = 33
+    # a position is too far from xpos_center for f32
+    E_XPOS_FAR = 34
+    # a position is negative, too large or goes back
+    E_POS = 35
+    # the allocator gave no memory
+    E_MEMORY = 36
+    # the cache has no room for these tokens
+    E_FULL = 37
+    # the tokens needed for that were evicted
+    E_EVICTED = 38
+    # the cache's policy does not allow that
+    E_POLICY = 39
+    # a weight tensor is missing
+    E_WEIGHT = 40
+    # a model dimension is invalid
+    E_SHAPE = 41
+    # a token is outside the vocabulary
+    E_TOKEN = 42
+    # the model gave a value that is not finite
+    E_NAN = 43
+    # a read or write callback failed or ended early
+    E_IO = 44
+    # saved data is not of this format or is damaged
+    E_FORMAT = 45
+    # saved data, a cache or a session does not go with the other
+    E_MISMATCH = 46
+    # the progress callback asked to stop
+    E_CANCELLED = 47
+    # this CPU or this build lacks that instruction set
+    E_ISA = 48
+    # memory of the pool is still in use
+    E_IN_USE = 49
+
+
+class Type(IntEnum):
+    """Element types (see MEMORY). LCTX_I4 is for keys and values in native tiles alone; what follows it
+    for matrices of weights alone, in blocks of 32 or (_K) 256 neighbours of a row, byte by byte as
+    GGUF files have them, on machines of either order of bytes."""
+    F32 = 0
+    F16 = 1
+    BF16 = 2
+    I8 = 3
+    I4 = 4
+    Q8_0 = 5
+    Q4_0 = 6
+    Q4_K = 7
+    Q5_K = 8
+    Q6_K = 9
+    MXFP4 = 10
+
+
+class Isa(IntEnum):
+    SCALAR = 0
+    # with FMA and F16C
+    AVX2 = 1
+    # F, BW, DQ, VL
+    AVX512 = 2
+    # and the dot products of BF16 and VNNI
+    AVX512_DOT = 3
+    NEON = 4
+    # and int8 dot products
+    NEON_DOT = 5
+    # WebAssembly's 128 bits, where the build has them (-msimd128)
+    WASM = 6
+
+
+class RopeScheme(IntEnum):
+    PLAIN = 0
+    LINEAR = 1
+    NTK = 2
+    DYNAMIC = 3
+    BY_PARTS = 4
+    YARN = 5
+    LLAMA3 = 6
+    RAW = 7
+    LONGROPE = 8
+
+
+class RopePairing(IntEnum):
+    # (i, i + n_rot/2): NeoX, Hugging Face
+    HALF = 0
+    # (2i, 2i + 1): GPT-J, llama2.c, GGUF's llama
+    INTERLEAVED = 1
+
+
+class RopeSide(IntEnum):
+    QUERY = 0
+    KEY = 1
+
+
+class Layout(IntEnum):
+    """A run of n keys and values, all heads. Layouts:
+    LCTX_ROWS   key j of head g stands at k + j*k_token + g*k_head, d_k elements in a row; values
+                likewise. Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
+                k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
+    LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
+                span (0 .. 63)."""
+    ROWS = 0
+    TILES = 1
+
+
+class Mask(IntEnum):
+    CAUSAL = 0
+    NONE = 1
+
+
+class PatternKind(IntEnum):
+    """Block patterns: which keys (at position n) a query (at m, head h) sees, from positions alone; "/"
+    rounds down. A pattern narrows the mask and the window, which hold beside it; sinks and global
+    positions are seen whatever it says. Tiles that no query of a task sees are never read, and rows
+    that see nothing of a tile not computed; within a tile keys cost the same seen or not, so that
+    strides and dilations below 64 save time by their queries only.
+        ALL      every key; for global positions alone (with a window: Longformer)
+        STRIDED  |m - n| < local or (m - n) % length = 0            Sparse Transformer 1904.10509
+        FIXED    m / length = n / length or n % length >= length - summary            its "fixed"
+        DILATED  m / length = n / length and m % length % dilation = n % length % dilation
+                 = h % dilation: one segment length and dilation of LongNet 2307.02486. Queries
+                 that a head leaves out get zeros and lse = -inf, so that lctx_merge over several
+                 calls, one per pair of length and dilation, weighs them as the paper does. (The
+                 authors' code gives blocks of neighbouring heads one offset, the paper h % r.)
+        BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
+                 trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
+                 LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
+                 no later one.
+    Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
+    again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
+    With a cache per context, set the group in what lctx_cache_spans gives."""
+    ALL = 0
+    STRIDED = 1
+    FIXED = 2
+    DILATED = 3
+    BLOCKS = 4
+
+
+class FarKind(IntEnum):
+    """Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
+    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
+    rule says at which distance a pair counts whose own, m - n, is `window` or more:
+        window + g(m) - g(window) - g(n)
+        CLAMP   g(x) = 0              min(m - n, window): ReRoPE (Su, kexue.fm 9708); with a window
+                                      and sinks LM-Infinite's cap (2308.16137)
+        LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
+        GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
+    A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
+    are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
+    sin are products of two floats each, within 2^-22."""
+    NONE = 0
+    CLAMP = 1
+    LEAKY = 2
+    GROUP = 3
+
+
+class Policy(IntEnum):
+    FULL = 0
+    WINDOW = 1
+    SINKS = 2
+    HEAVY = 3
+
+
+class Activation(IntEnum):
+    """act(g, u), element by element"""
+    # g / (1 + e^-g) u
+    SILU = 0
+    # g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u
+    GELU = 1
+    # g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7
+    SWIGLU_CAPPED = 2
+
+
+class Routing(IntEnum):
+    """The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
+    last of equals"""
+    # softmax over the chosen: as over all, made to sum to 1
+    TOP_SOFTMAX = 0
+    # softmax over all
+    SOFTMAX = 1
+    # 1 / (1 + e^-r), multiplied into the expert's h (Llama 4)
+    SIGMOID = 2
+
+
+class Logits(IntEnum):
+    LAST = 0
+    ALL = 1
+    NONE = 2
+
+
+# Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
+# 0 .. n_threads-1 and never the same thread number twice at a time, and return when all are done.
+# run null: OpenMP if compiled with it, else serial. n_threads 0: what OpenMP says, else 1.
+Task = c.CFUNCTYPE(None, c.c_void_p, c.c_int64, c.c_int32)
+# Called now and then during a long call and at its end, by thread 0 of the loop; done rises to
+# total, in units of that call. Return nonzero to end the call with LCTX_E_CANCELLED.
+Progress = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int64, c.c_int64)
+# Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure.
+Write = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
+# Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure.
+Read = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
+
+
+class Refusal(c.Structure):
+    """What a call refused, and where it stands. A descriptor lends one (its last field, refused; null =
+    none), and calls that take it fill it in: with what they refused of it or of what it points to,
+    with an argument, or with a failure that no field is to blame for; else with LCTX_OK. Of two
+    descriptors each tells of its own; lend both the same to look in one place. Texts are static.
+    A report is for one thread at a time, and so is a descriptor that has one."""
+    _fields_ = [
+        # lctx_status
+        ("status", c.c_int32),
+        ("reserved", c.c_int32),
+        # "lctx_span": the struct; null = the call itself
+        ("type", c.c_char_p),
+        # "k_pos": its field, or the call's argument; null = none
+        ("field", c.c_char_p),
+        # of the struct in an array, or of its layer: span 3; else -1
+        ("index", c.c_int64),
+        # of the field where it is an array: position 5; else -1
+        ("element", c.c_int64),
+    ]
+
+
+class Allocator(c.Structure):
+    """Memory for objects. alloc returns size bytes aligned to align (a power of two), or null.
+    free gets what alloc gave, with its size. Both null: malloc and free. Must be thread-safe if
+    objects that share memory (forks) live on several threads."""
+    _fields_ = [
+        ("alloc", c.CFUNCTYPE(c.c_void_p, c.c_void_p, c.c_size_t, c.c_size_t)),
+        ("free", c.CFUNCTYPE(None, c.c_void_p, c.c_void_p, c.c_size_t)),
+        ("user", c.c_void_p),
+    ]
+
+
+class PoolDesc(c.Structure):
+    """A pool: an allocator for many objects, the caches and sessions of many sequences, which takes at
+    most max_bytes from another one for all of them. Sizes count rounded up to 64 bytes. What is
+    freed stays, spare, and serves requests of its size: the blocks of caches of one shape are of one
+    size, so that any spare one will do. Where a request would pass the bound, and where the other
+    allocator has no more, spare memory of other sizes is given back to that one first. Only where
+    that is not enough the call ends with LCTX_E_MEMORY.
+    Objects of one pool may live on several threads, if the other allocator is thread-safe (which
+    malloc is) and the compiler gcc or clang. The other allocator is called with no lock held."""
+    _fields_ = [
+        # the bound; 0 = none
+        ("max_bytes", c.c_int64),
+        # copied: where memory comes from; null = malloc
+        ("alloc", c.POINTER(Allocator)),
+        # null = none, here and below
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Pool(c.Structure):
+    """Seen by pointer alone."""
+
+
+class PoolInfo(c.Structure):
+    _fields_ = [
+        # as described
+        ("max_bytes", c.c_int64),
+        # in use
+        ("bytes_used", c.c_int64),
+        # not in use and not given back; with bytes_used at most max_bytes
+        ("bytes_spare", c.c_int64),
+        # the most that was in use so far
+        ("bytes_peak", c.c_int64),
+        # pieces in use
+        ("n_used", c.c_int64),
+    ]
+
+
+class Parallel(c.Structure):
+    _fields_ = [
+        ("run", c.CFUNCTYPE(None, c.c_void_p, c.c_int32, c.c_int64, Task, c.c_void_p)),
+        ("user", c.c_void_p),
+        ("n_threads", c.c_int32),
+        ("reserved", c.c_int32),
+    ]
+
+
+class ThreadsDesc(c.Structure):
+    """Threads of the library's own, where it was compiled with LCTX_PTHREADS. A loop's caller is number
+    0 of them. The others look for a loop for some tens of microseconds after the last, then sleep; a
+    loop wakes as many as it can use and gives its tasks one by one to those who have come. Several
+    host threads may share them: while they are in a loop, one from elsewhere, or from inside a task,
+    is its caller's alone. After fork() the child must neither use nor free them."""
+    _fields_ = [
+        # the caller's counted; 0 = processors, of those it may use where compiled with
+        # _GNU_SOURCE; at most LCTX_MAX_THREADS
+        ("n_threads", c.c_int32),
+        # looks before sleeping, 10 to 50 ns each; 0 = 3000, -1 = none
+        ("spin", c.c_int32),
+        # copied; null = malloc
+        ("alloc", c.POINTER(Allocator)),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Threads(c.Structure):
+    """Seen by pointer alone."""
+
+
+class RopeDesc(c.Structure):
+    """Where implementations disagree, the comment says what ours does and how to get the other."""
+    _fields_ = [
+        # lctx_rope_scheme
+        ("scheme", c.c_int32),
+        # lctx_rope_pairing
+        ("pairing", c.c_int32),
+        # dimensions that turn, even; the rest of the head passes through
+        ("n_rot", c.c_int32),
+        # YARN: nonzero = no floor and ceil (HF truncate: false); ggml: 0
+        ("no_truncate", c.c_int32),
+        # base; 0 = 10000
+        ("theta", c.c_double),
+        # s >= 1; 0 = 1. HF's ctx / orig_ctx, which replaces a factor where a config gives the
+        # original context, is yours to compute
+        ("factor", c.c_double),
+        # L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3, LONGROPE (there above 1)
+        ("orig_ctx", c.c_double),
+        # DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx. l = L is still
+        # plain, or short; l = L + 1 is not
+        ("ctx", c.c_double),
+        # BY_PARTS, YARN; 0 = 32
+        ("beta_fast", c.c_double),
+        # 0 = 1. Where all of YaRN's ramp lies behind the last pair, all are kept, as in ggml; HF,
+        # which clamps low from below and high from above only, interpolates all of them: LINEAR
+        ("beta_slow", c.c_double),
+        # overrides the computed attention factor, any scheme; 0 = computed. It stands alone: ggml
+        # multiplies its own by 0.1 ln s + 1, so that a factor from GGUF is to be multiplied by
+        # that first
+        ("attn_factor", c.c_double),
+        # YARN; 0 = not given. Alone it changes nothing, as in HF; DeepSeek's own code then has
+        # attn_factor = 0.1 mscale ln s + 1
+        ("mscale", c.c_double),
+        # YARN; 0 = not given. Equal to mscale, the attention factor is 1 and the whole effect is
+        # scale_mul. Where that was left out (some versions of HF, exllamav3), ignore scale_mul
+        ("mscale_all_dim", c.c_double),
+        # LLAMA3 low_freq_factor; 0 = 1
+        ("low_freq", c.c_double),
+        # LLAMA3 high_freq_factor; 0 = 4
+        ("high_freq", c.c_double),
+        # RAW: [n_rot/2] radians per position, at most 2^512 in size
+        ("freq", c.c_void_p),
+        # LONGROPE: [n_rot/2] divisors up to orig_ctx, from 2^-512
+        ("short_factor", c.c_void_p),
+        # LONGROPE: [n_rot/2] divisors beyond it, from 2^-512
+        ("long_factor", c.c_void_p),
+        # lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+        ("n_freq", c.c_int32),
+        # lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+        ("n_short", c.c_int32),
+        # lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+        ("n_long", c.c_int32),
+        ("reserved", c.c_int32),
+        # LONGROPE: attention factor with the short list (Phi-3.5-MoE)
+        ("short_mscale", c.c_double),
+        # ... with the long list; 0 = computed
+        ("long_mscale", c.c_double),
+        # positions below it turn by f_i: LONGROPE's first tokens, of any scheme; 0 = none, as in
+        # HF. Under LCTX_SINKS at most n_sink
+        ("n_hat", c.c_int64),
+        # xPos: 512 in the paper; 0 = no xPos
+        ("xpos_base", c.c_double),
+        # xPos: the position c that is not scaled
+        ("xpos_center", c.c_int64),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Rope(c.Structure):
+    """A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
+    is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing),
+    _TABLE, _MSCALE, _N_HAT and _XPOS."""
+    _fields_ = [
+        ("n_rot", c.c_int32),
+        ("pairing", c.c_int32),
+        # multiplied into cos and sin; above 0
+        ("attn_factor", c.c_double),
+        # to be multiplied into the softmax scale (DeepSeek); above 0
+        ("scale_mul", c.c_double),
+        # [n_rot/2] radians per position
+        ("freq", c.c_double * 256),
+        # [n_rot/2] f_i, in their place at positions below n_hat
+        ("plain", c.c_double * 256),
+        ("n_hat", c.c_int64),
+        # 0 = no xPos
+        ("xpos_base", c.c_double),
+        ("xpos_center", c.c_int64),
+    ]
+
+
+class RopeJob(c.Structure):
+    """Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
+    may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
+    positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
+    own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
+    are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
+    Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+    schedule's; nothing is written then."""
+    _fields_ = [
+        ("n_tok", c.c_int64),
+        ("n_head", c.c_int32),
+        ("head_dim", c.c_int32),
+        ("x", c.c_void_p),
+        # strides
+        ("x_token", c.c_int64),
+        # strides
+        ("x_head", c.c_int64),
+        ("out", c.c_void_p),
+        # strides
+        ("out_token", c.c_int64),
+        # strides
+        ("out_head", c.c_int64),
+        # [n_tok] or null
+        ("pos", c.c_void_p),
+        ("pos0", c.c_int64),
+        # null = default
+        ("par", c.POINTER(Parallel)),
+        ("cos", c.c_void_p),
+        # both or neither; strides
+        ("cos_token", c.c_int64),
+        ("sin", c.c_void_p),
+        ("sin_token", c.c_int64),
+        # lctx_rope_side, for xPos
+        ("side", c.c_int32),
+        ("reserved", c.c_int32),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Span(c.Structure):
+    _fields_ = [
+        ("k", c.c_void_p),
+        ("v", c.c_void_p),
+        # lctx_type
+        ("k_type", c.c_int32),
+        # lctx_type
+        ("v_type", c.c_int32),
+        # lctx_layout
+        ("layout", c.c_int32),
+        # TILES: keys of the first tile before the span
+        ("skip", c.c_int32),
+        # keys; 0 is allowed
+        ("n", c.c_int64),
+        # position of the first key; the next follow by one. 0 is position 0 in every span, not
+        # "after the span before": contexts side by side begin again
+        ("pos", c.c_int64),
+        # number of the first key in the sequence, which fixes its leaf and so the bits. 0 = right
+        # after the span before
+        ("index", c.c_int64),
+        # 0: scored with q, 1: with q_far
+        ("query", c.c_int32),
+        # seen by queries of this group and of 0; 0: by all
+        ("group", c.c_int32),
+        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
+        # hold keys and values, and v_head as k_head
+        ("k_token", c.c_int64),
+        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
+        # hold keys and values, and v_head as k_head
+        ("k_head", c.c_int64),
+        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
+        # hold keys and values, and v_head as k_head
+        ("v_token", c.c_int64),
+        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
+        # hold keys and values, and v_head as k_head
+        ("v_head", c.c_int64),
+        # ROWS of int8
+        ("k_scale", c.c_void_p),
+        # ROWS of int8
+        ("v_scale", c.c_void_p),
+        ("k_scale_token", c.c_int64),
+        ("k_scale_head", c.c_int64),
+        ("v_scale_token", c.c_int64),
+        ("v_scale_head", c.c_int64),
+        # [n_head_kv][n] positions in place of pos + j, which do not go back; or null
+        ("k_pos", c.c_void_p),
+        # stride, bytes; 0 = packed, -1 = the same for all
+        ("k_pos_head", c.c_int64),
+    ]
+
+
+class Pattern(c.Structure):
+    _fields_ = [
+        # lctx_pattern_kind
+        ("kind", c.c_int32),
+        # DILATED: 1 .. length
+        ("dilation", c.c_int32),
+        # the stride, segment or block; >= 1 but for ALL
+        ("length", c.c_int64),
+        # STRIDED: keys nearer than this; 0 = length, 1 = own key
+        ("local", c.c_int64),
+        # FIXED: keys at each stride's end; 0 = 1, at most length
+        ("summary", c.c_int64),
+        # BLOCKS: earlier blocks that are seen, >= 0
+        ("back", c.c_int64),
+        # [n_global] rising positions, or null: those from global0 on
+        ("global", c.c_void_p),
+        # keys there are seen by all, queries there see all, as far as causality and groups allow
+        # (Longformer 2004.05150)
+        ("n_global", c.c_int64),
+        # keys there are seen by all, queries there see all, as far as causality and groups allow
+        # (Longformer 2004.05150)
+        ("global0", c.c_int64),
+    ]
+
+
+class FarRule(c.Structure):
+    _fields_ = [
+        # lctx_far_kind
+        ("kind", c.c_int32),
+        # GROUP: positions that count as one, >= 1
+        ("group", c.c_int32),
+        # pairs nearer than this keep their distance, >= 1
+        ("window", c.c_int64),
+        # LEAKY: k >= 1
+        ("leak", c.c_double),
+    ]
+
+
+class Attn(c.Structure):
+    _fields_ = [
+        # queries, >= 0
+        ("n_q", c.c_int64),
+        ("n_head", c.c_int32),
+        ("n_head_kv", c.c_int32),
+        # d_v 0 = d_k
+        ("d_k", c.c_int32),
+        # d_v 0 = d_k
+        ("d_v", c.c_int32),
+        # [n_q][n_head][d_k], rotated already unless rope is given
+        ("q", c.c_void_p),
+        # the same rotated otherwise, for spans with query 1; or null
+        ("q_far", c.c_void_p),
+        # strides of q and q_far, bytes; 0 = packed
+        ("q_token", c.c_int64),
+        # strides of q and q_far, bytes; 0 = packed
+        ("q_head", c.c_int64),
+        # [n_q] positions, or null: q_pos0 + t. Without rope, causal ones may be negative, as in
+        # masks aligned at the end of more queries than keys: before all keys a query sees nothing
+        ("q_pos", c.c_void_p),
+        ("q_pos0", c.c_int64),
+        # [n_q] groups of spans that the queries see; null or 0: all. Queries of a group cost least
+        # side by side
+        ("q_group", c.c_void_p),
+        # given: keys and queries are raw; null: rotated already
+        ("rope", c.POINTER(Rope)),
+        # with rope, one without n_hat and xPos; null = no rule
+        ("far_rule", c.POINTER(FarRule)),
+        # with rope: for spans of query 1 queries stand at far_pos at most, and q_far is not read;
+        # 0 = no bound
+        ("far_pos", c.c_int64),
+        # [n_spans]
+        ("spans", c.POINTER(Span)),
+        ("n_spans", c.c_int64),
+        # [n_q][n_head][d_v]
+        ("out", c.c_void_p),
+        # strides, bytes; 0 = packed
+        ("out_token", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("out_head", c.c_int64),
+        # [n_q][n_head] or null
+        ("lse", c.c_void_p),
+        # stride, bytes; 0 = packed
+        ("lse_token", c.c_int64),
+        # 0 = 1/sqrt(d_k), with rope times its scale_mul
+        ("scale", c.c_float),
+        # 0 = none
+        ("softcap", c.c_float),
+        # lctx_mask
+        ("mask", c.c_int32),
+        # with a window: keys at positions below stay visible
+        ("n_sink", c.c_int32),
+        # keys a query sees, its own counted; 0 = all
+        ("window", c.c_int64),
+        # LCTX_MASK_NONE: keys after its own; 0 = all, -1 = none
+        ("window_right", c.c_int64),
+        # null = none
+        ("pattern", c.POINTER(Pattern)),
+        # [n_list][list_heads][list_len] blocks of keys, or null
+        ("list", c.c_void_p),
+        ("list_len", c.c_int64),
+        ("list_queries", c.c_int64),
+        ("list_first", c.c_int64),
+        ("list_heads", c.c_int32),
+        ("list_keys", c.c_int32),
+        # [n_head][n_q][n_kv] bits, rows of whole words: key j is bit j % 64 of word j / 64, 1
+        # where it may be seen; or null
+        ("mask_bits", c.c_void_p),
+        # strides, bytes; 0 = packed, -1 = the same for all
+        ("mask_head", c.c_int64),
+        # strides, bytes; 0 = packed, -1 = the same for all
+        ("mask_query", c.c_int64),
+        # [n_head] slopes or null
+        ("alibi", c.c_void_p),
+        # [n_head] or null
+        ("sink_logit", c.c_void_p),
+        # [n_head][n_q][n_kv], added; -inf masks, and tiles all masked are not read; or null. n_kv:
+        # keys of all spans in order
+        ("bias", c.c_void_p),
+        # strides, bytes; 0 = packed, -1 = the same for all
+        ("bias_head", c.c_int64),
+        # strides, bytes; 0 = packed, -1 = the same for all
+        ("bias_query", c.c_int64),
+        # nonzero: f32 arithmetic for all types (ARITHMETIC)
+        ("precise", c.c_int32),
+        ("reserved", c.c_int32),
+        # [n_head_kv][n_kv], added to; wants lse. Or null (see below)
+        ("mass", c.c_void_p),
+        # stride, bytes; 0 = packed
+        ("mass_head", c.c_int64),
+        # only the last so many queries count, <= n_q; 0 = all
+        ("mass_queries", c.c_int64),
+        # null = default
+        ("par", c.POINTER(Parallel)),
+        # or null; on cancelling out, lse and mass are unspecified
+        ("progress", Progress),
+        ("progress_user", c.c_void_p),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Tiles(c.Structure):
+    _fields_ = [
+        # d_v 0 = d_k
+        ("n_head_kv", c.c_int32),
+        # d_v 0 = d_k
+        ("d_k", c.c_int32),
+        # d_v 0 = d_k
+        ("d_v", c.c_int32),
+        # lctx_type
+        ("k_type", c.c_int32),
+        # lctx_type
+        ("v_type", c.c_int32),
+        ("reserved", c.c_int32),
+        # tokens, a multiple of LCTX_TILE
+        ("cap", c.c_int64),
+        # lctx_tiles_size bytes
+        ("mem", c.c_void_p),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Rows(c.Structure):
+    """Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]."""
+    _fields_ = [
+        ("n", c.c_int64),
+        ("k", c.c_void_p),
+        ("v", c.c_void_p),
+        ("k_token", c.c_int64),
+        ("k_head", c.c_int64),
+        ("v_token", c.c_int64),
+        ("v_head", c.c_int64),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class CacheDesc(c.Structure):
+    _fields_ = [
+        # d_v 0 = d_k
+        ("n_head_kv", c.c_int32),
+        # d_v 0 = d_k
+        ("d_k", c.c_int32),
+        # d_v 0 = d_k
+        ("d_v", c.c_int32),
+        # lctx_type
+        ("k_type", c.c_int32),
+        # lctx_type
+        ("v_type", c.c_int32),
+        # lctx_policy
+        ("policy", c.c_int32),
+        # SINKS: >= 1; HEAVY
+        ("n_sink", c.c_int32),
+        # tokens a block, a multiple of LCTX_TILE; 0 = 256
+        ("block", c.c_int32),
+        # all but FULL: >= 1, the query's own key counted
+        ("window", c.c_int64),
+        # HEAVY: >= 1, in tokens; see lctx_cache_tokens
+        ("n_heavy", c.c_int64),
+        # nonzero: full blocks keep the least and the greatest of each dimension of their keys, for
+        # lctx_cache_retrieve
+        ("summaries", c.c_int32),
+        ("reserved", c.c_int32),
+        # FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
+        ("max_tokens", c.c_int64),
+        # copied; null = malloc
+        ("alloc", c.POINTER(Allocator)),
+        # of create and tokens alone
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Cache(c.Structure):
+    """Seen by pointer alone."""
+
+
+class CacheInfo(c.Structure):
+    _fields_ = [
+        # tokens appended, less those rewound: the next position
+        ("n", c.c_int64),
+        # tokens in memory, of each KV head
+        ("n_held", c.c_int64),
+        # tokens no longer in memory
+        ("n_dropped", c.c_int64),
+        # lctx_cache_rewind can go back to any n from here on; and to 0
+        ("rewind_min", c.c_int64),
+        # blocks held, shared ones included
+        ("n_block", c.c_int64),
+        # of those blocks, of open keys and of what was kept
+        ("bytes", c.c_int64),
+        # of these, in memory that forks share
+        ("bytes_shared", c.c_int64),
+        # tokens that a selection kept: the first of the spans lists them
+        ("n_kept", c.c_int64),
+    ]
+
+
+class Select(c.Structure):
+    """Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
+    below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    Where there are no more than that, nothing happens. Kept keys and values keep their positions and
+    bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
+    tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
+    end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
+    SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+    _OVERFLOW, _MEMORY."""
+    _fields_ = [
+        # [n_head_kv][info.n_held] in the order of the spans, as attention gives it; a NaN of
+        # either sign counts more than any number. null = the cache's own account (HEAVY)
+        ("mass", c.c_void_p),
+        # stride, bytes; 0 = packed
+        ("mass_head", c.c_int64),
+        # >= 0
+        ("n_heavy", c.c_int64),
+        # >= 0
+        ("window", c.c_int64),
+        # >= 0
+        ("n_sink", c.c_int32),
+        # odd: tokens count with the greatest mass of so many around them, themselves included; 0 =
+        # 1. SnapKV: 7
+        ("pool", c.c_int32),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Retrieve(c.Structure):
+    """Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
+    Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
+    a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
+    others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
+    exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
+    may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
+    window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
+    progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
+    LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern)."""
+    _fields_ = [
+        # >= 0
+        ("n_top", c.c_int64),
+        # >= 1
+        ("window", c.c_int64),
+        # >= 0
+        ("n_sink", c.c_int32),
+        ("reserved", c.c_int32),
+        # [n_head_kv][info.n_block]: 1 where read, else 0; or null
+        ("read", c.c_void_p),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Tensor(c.Structure):
+    """A weight. [rows][cols] row-major as named beside each; a matrix computes y[rows] = W
+    x[cols]."""
+    _fields_ = [
+        ("data", c.c_void_p),
+        # LCTX_I8: [rows]
+        ("scale", c.c_void_p),
+        # lctx_type
+        ("type", c.c_int32),
+        ("reserved", c.c_int32),
+    ]
+
+
+class Layer(c.Structure):
+    _fields_ = [
+        # [d_model]
+        ("attn_norm", Tensor),
+        # [n_head*head_dim][d_model]
+        ("wq", Tensor),
+        # [n_head_kv*head_dim][d_model]
+        ("wk", Tensor),
+        # [n_head_kv*head_dim][d_model]
+        ("wv", Tensor),
+        # [d_model][n_head*head_dim]
+        ("wo", Tensor),
+        # [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none
+        ("bq", Tensor),
+        # [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none
+        ("bk", Tensor),
+        # [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none
+        ("bv", Tensor),
+        # [d_model]; data null = none
+        ("bo", Tensor),
+        # [head_dim]; data null = none
+        ("q_norm", Tensor),
+        # [head_dim]; data null = none
+        ("k_norm", Tensor),
+        # [d_model]
+        ("ffn_norm", Tensor),
+        # [d_ff][d_model]; with experts [n_expert][d_ff][d_model]
+        ("w_gate", Tensor),
+        # [d_ff][d_model]; with experts [n_expert][d_ff][d_model]
+        ("w_up", Tensor),
+        # [d_model][d_ff]; with experts [n_expert][d_model][d_ff]
+        ("w_down", Tensor),
+        # likewise without their last dimension; or null
+        ("b_gate", Tensor),
+        # likewise without their last dimension; or null
+        ("b_up", Tensor),
+        # likewise without their last dimension; or null
+        ("b_down", Tensor),
+        # [d_model]; data null = none
+        ("attn_post_norm", Tensor),
+        # [d_model]; data null = none
+        ("ffn_post_norm", Tensor),
+        # with experts: [n_expert][d_model], [n_expert] or null
+        ("router", Tensor),
+        # with experts: [n_expert][d_model], [n_expert] or null
+        ("b_router", Tensor),
+        # [d_ff_shared][d_model]; data null = none
+        ("shared_gate", Tensor),
+        # [d_ff_shared][d_model]; data null = none
+        ("shared_up", Tensor),
+        # [d_model][d_ff_shared]
+        ("shared_down", Tensor),
+        # 0 = no experts
+        ("n_expert", c.c_int32),
+        # 0 = no experts
+        ("n_expert_used", c.c_int32),
+        # lctx_routing, lctx_activation
+        ("routing", c.c_int32),
+        # lctx_routing, lctx_activation
+        ("activation", c.c_int32),
+        # d_ff 0 = the model's
+        ("d_ff", c.c_int32),
+        # d_ff 0 = the model's
+        ("d_ff_shared", c.c_int32),
+        # q *= 1 + q_scale ln(1 + floor((position +
+        ("q_scale", c.c_float),
+        # q *= 1 + q_scale ln(1 + floor((position +
+        ("q_scale_offset", c.c_float),
+        # q_scale_offset) / q_scale_length)); 0 = none
+        ("q_scale_length", c.c_int64),
+        # null = the model's
+        ("rope", c.POINTER(Rope)),
+        # this layer's sliding window; 0 = none
+        ("window", c.c_int64),
+        # nonzero: this layer has no rotation
+        ("no_rope", c.c_int32),
+        ("reserved", c.c_int32),
+        # which keys this layer's queries see; null = all
+        ("pattern", c.POINTER(Pattern)),
+        # [n_head], as in lctx_attn (gpt-oss); null = none
+        ("sink_logit", c.c_void_p),
+    ]
+
+
+class Model(c.Structure):
+    _fields_ = [
+        # head_dim 0 = d_model / n_head
+        ("n_layer", c.c_int32),
+        # head_dim 0 = d_model / n_head
+        ("n_head", c.c_int32),
+        # head_dim 0 = d_model / n_head
+        ("n_head_kv", c.c_int32),
+        # head_dim 0 = d_model / n_head
+        ("head_dim", c.c_int32),
+        ("d_model", c.c_int32),
+        ("d_ff", c.c_int32),
+        ("n_vocab", c.c_int32),
+        # 0 = 1e-5
+        ("norm_eps", c.c_float),
+        # 0 = 1
+        ("embd_scale", c.c_float),
+        # softmax scale before rope.scale_mul; 0 = 1/sqrt(head_dim)
+        ("attn_scale", c.c_float),
+        # attention softcap; 0 = none
+        ("softcap", c.c_float),
+        # 0 = none
+        ("logit_softcap", c.c_float),
+        # [n_vocab][d_model]
+        ("tok_embd", Tensor),
+        # [d_model]
+        ("output_norm", Tensor),
+        # [n_vocab][d_model]; data null = tok_embd
+        ("output", Tensor),
+        # [n_layer]
+        ("layers", c.POINTER(Layer)),
+        # null = no rotation
+        ("rope", c.POINTER(Rope)),
+        # of check and create alone
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class SessionDesc(c.Structure):
+    """With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
+        rope      in place of the model's schedule (not of those that layers have of their own): the
+                  query at position m turns, with all keys that it sees, by the schedule for ctx =
+                  m + 1, whatever the keys before it were scored by. So DYNAMIC and LONGROPE follow
+                  the text exactly, in any chunking; the hidden states that gave the keys stay.
+                  Past orig_ctx DYNAMIC has a schedule for each token: prompts run at decode's pace.
+        far_rule  how far pairs count their distance"""
+    _fields_ = [
+        # of the caches, lctx_type
+        ("k_type", c.c_int32),
+        # of the caches, lctx_type
+        ("v_type", c.c_int32),
+        # lctx_policy, of every layer that has no narrower window; under HEAVY, of every layer that
+        # has no window
+        ("policy", c.c_int32),
+        ("n_sink", c.c_int32),
+        ("window", c.c_int64),
+        # HEAVY: tokens of each KV head and layer, kept by their mass
+        ("n_heavy", c.c_int64),
+        # FULL; 0 = no limit
+        ("max_tokens", c.c_int64),
+        # tokens a cache block; 0 = 256
+        ("block", c.c_int32),
+        # tokens computed at once; bounds memory, not bits; 0 = 256
+        ("chunk", c.c_int32),
+        # as in lctx_attn; products with weights are in f32, too
+        ("precise", c.c_int32),
+        # nonzero: as above
+        ("raw_keys", c.c_int32),
+        # copied; null = malloc
+        ("alloc", c.POINTER(Allocator)),
+        # copied; null = default
+        ("par", c.POINTER(Parallel)),
+        # after each chunk of a feed: tokens done, tokens in all
+        ("progress", Progress),
+        ("progress_user", c.c_void_p),
+        # copied, its lists borrowed; ctx is not read; or null
+        ("rope", c.POINTER(RopeDesc)),
+        # copied; null = distances as they are
+        ("far_rule", c.POINTER(FarRule)),
+        # of create alone; then see lctx_session_info
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Session(c.Structure):
+    """Seen by pointer alone."""
+
+
+class SessionInfo(c.Structure):
+    _fields_ = [
+        # tokens fed: the next position
+        ("n", c.c_int64),
+        # tokens that some layer no longer holds
+        ("n_dropped", c.c_int64),
+        # from here on lctx_session_rewind can go back to any n; and to 0
+        ("rewind_min", c.c_int64),
+        # all layers' blocks
+        ("cache_bytes", c.c_int64),
+        # activations and attention scratch
+        ("scratch_bytes", c.c_int64),
+        # by the last feed or rewind
+        ("refused", Refusal),
+    ]
+
+
+STRUCTS = {
+    "lctx_refusal": Refusal,
+    "lctx_allocator": Allocator,
+    "lctx_pool_desc": PoolDesc,
+    "lctx_pool_info": PoolInfo,
+    "lctx_parallel": Parallel,
+    "lctx_threads_desc": ThreadsDesc,
+    "lctx_rope_desc": RopeDesc,
+    "lctx_rope": Rope,
+    "lctx_rope_job": RopeJob,
+    "lctx_span": Span,
+    "lctx_pattern": Pattern,
+    "lctx_far_rule": FarRule,
+    "lctx_attn": Attn,
+    "lctx_tiles": Tiles,
+    "lctx_rows": Rows,
+    "lctx_cache_desc": CacheDesc,
+    "lctx_cache_info": CacheInfo,
+    "lctx_select": Select,
+    "lctx_retrieve": Retrieve,
+    "lctx_tensor": Tensor,
+    "lctx_layer": Layer,
+    "lctx_model": Model,
+    "lctx_session_desc": SessionDesc,
+    "lctx_session_info": SessionInfo,
+}
+
+# Arrays that fields point to: elements, and sizes from outside in. n_expert? counts where
+# there are experts; / rounds up.
+ARRAYS = {
+    "lctx_rope_desc.freq": ("double", "n_rot/2"),
+    "lctx_rope_desc.short_factor": ("double", "n_rot/2"),
+    "lctx_rope_desc.long_factor": ("double", "n_rot/2"),
+    "lctx_rope_job.pos": ("int64_t", "n_tok"),
+    "lctx_span.k_pos": ("int64_t", "n_head_kv n"),
+    "lctx_pattern.global": ("int64_t", "n_global"),
+    "lctx_attn.q": ("float", "n_q n_head d_k"),
+    "lctx_attn.q_far": ("float", "n_q n_head d_k"),
+    "lctx_attn.q_pos": ("int64_t", "n_q"),
+    "lctx_attn.q_group": ("int32_t", "n_q"),
+    "lctx_attn.spans": ("lctx_span", "n_spans"),
+    "lctx_attn.out": ("float", "n_q n_head d_v"),
+    "lctx_attn.lse": ("float", "n_q n_head"),
+    "lctx_attn.list": ("int32_t", "n_list list_heads list_len"),
+    "lctx_attn.mask_bits": ("uint64_t", "n_head n_q n_kv/64"),
+    "lctx_attn.alibi": ("float", "n_head"),
+    "lctx_attn.sink_logit": ("float", "n_head"),
+    "lctx_attn.bias": ("float", "n_head n_q n_kv"),
+    "lctx_attn.mass": ("float", "n_head_kv n_kv"),
+    "lctx_select.mass": ("float", "n_head_kv info.n_held"),
+    "lctx_retrieve.read": ("uint8_t", "n_head_kv info.n_block"),
+    "lctx_tensor.scale": ("float", "rows"),
+    "lctx_layer.attn_norm": ("any", "d_model"),
+    "lctx_layer.wq": ("any", "n_head*head_dim d_model"),
+    "lctx_layer.wk": ("any", "n_head_kv*head_dim d_model"),
+    "lctx_layer.wv": ("any", "n_head_kv*head_dim d_model"),
+    "lctx_layer.wo": ("any", "d_model n_head*head_dim"),
+    "lctx_layer.bq": ("any", "n_head*head_dim"),
+    "lctx_layer.bk": ("any", "n_head_kv*head_dim"),
+    "lctx_layer.bv": ("any", "n_head_kv*head_dim"),
+    "lctx_layer.bo": ("any", "d_model"),
+    "lctx_layer.q_norm": ("any", "head_dim"),
+    "lctx_layer.k_norm": ("any", "head_dim"),
+    "lctx_layer.ffn_norm": ("any", "d_model"),
+    "lctx_layer.w_gate": ("any", "n_expert? d_ff d_model"),
+    "lctx_layer.w_up": ("any", "n_expert? d_ff d_model"),
+    "lctx_layer.w_down": ("any", "n_expert? d_model d_ff"),
+    "lctx_layer.b_gate": ("any", "n_expert? d_ff"),
+    "lctx_layer.b_up": ("any", "n_expert? d_ff"),
+    "lctx_layer.b_down": ("any", "n_expert? d_model"),
+    "lctx_layer.attn_post_norm": ("any", "d_model"),
+    "lctx_layer.ffn_post_norm": ("any", "d_model"),
+    "lctx_layer.router": ("any", "n_expert d_model"),
+    "lctx_layer.b_router": ("any", "n_expert"),
+    "lctx_layer.shared_gate": ("any", "d_ff_shared d_model"),
+    "lctx_layer.shared_up": ("any", "d_ff_shared d_model"),
+    "lctx_layer.shared_down": ("any", "d_model d_ff_shared"),
+    "lctx_layer.sink_logit": ("float", "n_head"),
+    "lctx_model.tok_embd": ("any", "n_vocab d_model"),
+    "lctx_model.output_norm": ("any", "d_model"),
+    "lctx_model.output": ("any", "n_vocab d_model"),
+    "lctx_model.layers": ("lctx_layer", "n_layer"),
+}
+
+# What each function returns, and its arguments.
+FUNCTIONS = {
+    # Creates an empty pool; its own bytes do not count. Errors: LCTX_E_NULL, _COUNT, _MEMORY.
+    "lctx_pool_create": (c.c_int, [c.POINTER(PoolDesc), c.c_void_p]),
+    # Frees a pool and gives its memory back; null is fine. No other call may use it meanwhile. Errors:
+    # LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then.
+    "lctx_pool_free": (c.c_int, [c.POINTER(Pool)]),
+    # The allocator for objects and data of yours; the pool must outlive them. Errors: LCTX_E_NULL.
+    "lctx_pool_allocator": (c.c_int, [c.POINTER(Pool), c.POINTER(Allocator)]),
+    # Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL.
+    "lctx_pool_trim": (c.c_int, [c.POINTER(Pool)]),
+    # Errors: LCTX_E_NULL.
+    "lctx_pool_get_info": (c.c_int, [c.POINTER(Pool), c.POINTER(PoolInfo)]),
+    # Starts n_threads - 1 threads, or as many as the system gives. Compiled without LCTX_PTHREADS it
+    # starts none: loops are OpenMP's then, or else their caller's alone.
+    # Errors: LCTX_E_NULL, _THREADS, _COUNT (spin below -1), _MEMORY.
+    "lctx_threads_create": (c.c_int, [c.POINTER(ThreadsDesc), c.c_void_p]),
+    # Ends and joins them; null is fine. No loop may be running.
+    "lctx_threads_free": (None, [c.POINTER(Threads)]),
+    # The hook to hand to calls and sessions, which the threads must outlive; its n_threads tells how
+    # many there are, and may be lowered. Errors: LCTX_E_NULL.
+    "lctx_threads_parallel": (c.c_int, [c.POINTER(Threads), c.POINTER(Parallel)]),
+    "lctx_version": (c.c_uint32, []),
+    "lctx_status_text": (c.c_char_p, [c.c_int]),
+    # "lctx_span[3].k_type: an element type is unknown or not allowed here", cut to what size bytes
+    # hold with a 0 at the end; returns the length of all of it.
+    "lctx_refusal_text": (c.c_size_t, [c.POINTER(Refusal), c.c_void_p, c.c_size_t]),
+    # sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
+    # an unknown name. Bindings compare it with their own at load time.
+    "lctx_sizeof": (c.c_size_t, [c.c_char_p]),
+    # The instruction set in use. The best that the CPU has is taken at first use, capped by the
+    # environment's LCTX_ISA. set is for tests and comparisons; not while other calls run.
+    # Errors: LCTX_E_ISA. name gives "scalar", "avx2", ...; null for an unknown value.
+    "lctx_isa_get": (c.c_int, []),
+    # The instruction set in use. The best that the CPU has is taken at first use, capped by the
+    # environment's LCTX_ISA. set is for tests and comparisons; not while other calls run.
+    # Errors: LCTX_E_ISA. name gives "scalar", "avx2", ...; null for an unknown value.
+    "lctx_isa_set": (c.c_int, [c.c_int]),
+    # The instruction set in use. The best that the CPU has is taken at first use, capped by the
+    # environment's LCTX_ISA. set is for tests and comparisons; not while other calls run.
+    # Errors: LCTX_E_ISA. name gives "scalar", "avx2", ...; null for an unknown value.
+    "lctx_isa_name": (c.c_char_p, [c.c_int]),
+    # Bytes of one element; 0 for an unknown type, for LCTX_I4, of which two make a byte, and for types
+    # of blocks.
+    "lctx_type_size": (c.c_size_t, [c.c_int]),
+    # "f32", "f16", "bf16", "int8", "int4", "q8_0", "q4_0", "q4_k", ...; null for an unknown type.
+    "lctx_type_name": (c.c_char_p, [c.c_int]),
+    # n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
+    # NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
+    # by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
+    # infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
+    # blocks. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE.
+    "lctx_from_f32": (c.c_int, [c.c_int, c.c_int64, c.c_void_p, c.c_void_p, c.c_void_p]),
+    # n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
+    # NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
+    # by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
+    # infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
+    # blocks. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE.
+    "lctx_to_f32": (c.c_int, [c.c_int, c.c_int64, c.c_void_p, c.c_void_p, c.c_void_p]),
+    # Computes a schedule, in double: each frequency within 5e-15 of the formula's, relatively. Errors:
+    # LCTX_E_NULL, _ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
+    # _TABLE, _TABLE_SIZE, _N_HAT, _XPOS; *rope is untouched then. Nothing is clamped silently.
+    "lctx_rope_init": (c.c_int, [c.POINTER(Rope), c.POINTER(RopeDesc)]),
+    # cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
+    # float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
+    # what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
+    # 0 <= pos < 2^48. Errors: LCTX_E_NULL, _POS, a schedule's.
+    "lctx_rope_cos_sin": (c.c_int, [c.POINTER(Rope), c.c_int64, c.c_void_p, c.c_void_p]),
+    # xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
+    # inverse of a key's; all 1 without xPos. They stay within 2^+-116 up to LCTX_XPOS_REACH *
+    # xpos_base positions from the centre (32768 for 512), so that elements of size 5000 do not
+    # overflow in f32; positions farther out are refused. Keep keys as f32 or bf16: with base 512, f16
+    # overflows from 4500 positions off the centre on, and int8 has one scale for a row whose pairs
+    # grow apart. Errors: LCTX_E_NULL, _ENUM, _POS, _XPOS_FAR, a schedule's.
+    "lctx_rope_xpos": (c.c_int, [c.POINTER(Rope), c.c_int, c.c_int64, c.c_void_p]),
+    # Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
+    # may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
+    # positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
+    # own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
+    # are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
+    # Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+    # schedule's; nothing is written then.
+    "lctx_rope_apply": (c.c_int, [c.POINTER(Rope), c.POINTER(RopeJob)]),
+    # Critical dimension: the first dim of n_rot dimensions have turned once within L,
+    #     dim = 2 ceil(d/2 log_b(L / 2pi)), and n_rot where that is larger: all have.
+    "lctx_rope_critical_dim": (c.c_int, [c.c_int32, c.c_double, c.c_double, c.c_void_p]),
+    # The context that a larger base can carry after tuning, the period of the last dimension that had
+    # turned once: ctx = 2pi new_theta^(dim/n_rot), dim as above; infinite where dim is n_rot: no pair
+    # sets a bound then. new_theta 0 = theta, the model as it is: a little above L.
+    # Errors also: LCTX_E_THETA where new_theta is below theta.
+    "lctx_rope_reach": (c.c_int, [c.c_int32, c.c_double, c.c_double, c.c_double, c.c_void_p]),
+    # What to change for a context of ctx >= L tokens. new_theta: the base to tune with (ABF),
+    # b^(log(ctx/2pi) / log(L/2pi)); lctx_rope_reach of it is at least ctx. factor: ctx / L, for the
+    # schemes that interpolate; ntk_factor: the factor that gives NTK that base. Outputs may be null.
+    # Errors also: LCTX_E_CTX, LCTX_E_N_ROT (ntk_factor needs a second pair).
+    "lctx_rope_advise": (c.c_int, [c.c_int32, c.c_double, c.c_double, c.c_double, c.c_void_p,
+        c.c_void_p, c.c_void_p]),
+    # Smaller bases extrapolate too, without a sharp bound, the better the more of a turn every pair
+    # makes within the L tokens of tuning: theta[0] = 2L/pi a quarter, theta[1] = L/pi half,
+    # theta[2] = L/2pi a whole one. Errors: LCTX_E_NULL, _ORIG_CTX.
+    "lctx_rope_small_thetas": (c.c_int, [c.c_double, c.c_void_p]),
+    # What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
+    # 2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
+    # Errors: LCTX_E_NULL, _CTX, a schedule's.
+    "lctx_rope_incomplete": (c.c_int, [c.POINTER(Rope), c.c_double, c.c_void_p, c.c_void_p]),
+    # Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
+    # may still be null. Independent of the number of keys but for a logarithm. Reads the descriptor,
+    # its spans, rule, schedule and pattern, in time by their number, but none of the lists q_pos,
+    # q_group and k_pos: what is wrong in these, lctx_attend says. Errors: as lctx_attend.
+    "lctx_attend_size": (c.c_int, [c.POINTER(Attn), c.c_void_p]),
+    # Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
+    # run at once.
+    # Mass is the weight that each key received: a second pass over the keys, for which all rows' lse
+    # must be known first, so it costs about what the scores did. Weights are added one by one, in the
+    # order of queries and within each of heads: the same bits for any thread count, split and chunking
+    # of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
+    # nothing; sink logits take their share of it.
+    # Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
+    # _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
+    # _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
+    "lctx_attend": (c.c_int, [c.POINTER(Attn), c.c_void_p, c.c_size_t]),
+    # Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
+    #     m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
+    # out and lse_out may be those of a part (in place); lse_out may be null. Parts with lse = -inf
+    # count nothing. Use sink_logit in one part only. Errors: LCTX_E_NULL, _COUNT, _HEAD_DIM.
+    "lctx_merge": (c.c_int, [c.c_int64, c.c_int32, c.c_int32, c.c_void_p, c.c_void_p, c.c_void_p,
+        c.c_void_p]),
+    # ALiBi slopes: 2^(-8(h+1)/n) for n a power of two; else those of the power of two below, then
+    # every second one of twice that power (2108.12409, authors' code). Errors: LCTX_E_NULL, _HEADS.
+    "lctx_alibi_slopes": (c.c_int, [c.c_int32, c.c_void_p]),
+    # Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    "lctx_tiles_size": (c.c_int, [c.POINTER(Tiles), c.c_void_p]),
+    # Packs rows as tokens first .. first+n-1; others are untouched. LCTX_I4 keys go by whole tiles:
+    # first % LCTX_TILE = 0, and what the last held beyond is lost. Errors: as size, _SPAN, _STRIDE.
+    "lctx_tiles_write": (c.c_int, [c.POINTER(Tiles), c.c_int64, c.POINTER(Rows)]),
+    # Unpacks n tokens into k[n][n_head_kv][d_k] and v[n][n_head_kv][d_v], either may be null.
+    "lctx_tiles_read": (c.c_int, [c.POINTER(Tiles), c.c_int64, c.c_int64, c.c_void_p, c.c_void_p]),
+    # A span over tokens first .. first+n-1 of a store, at position pos. Errors: as above.
+    "lctx_tiles_span": (c.c_int, [c.POINTER(Tiles), c.c_int64, c.c_int64, c.c_int64,
+        c.POINTER(Span)]),
+    # Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
+    # _ENUM, _WINDOW, _OVERFLOW, _MEMORY.
+    "lctx_cache_create": (c.c_int, [c.POINTER(CacheDesc), c.c_void_p]),
+    # How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
+    # (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors: LCTX_E_NULL,
+    # _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    "lctx_cache_tokens": (c.c_int, [c.POINTER(CacheDesc), c.c_int64, c.c_void_p]),
+    # How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
+    # (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors: LCTX_E_NULL,
+    # _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    "lctx_cache_free": (None, [c.POINTER(Cache)]),
+    # Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
+    # every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
+    # info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
+    # to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY.
+    "lctx_cache_append": (c.c_int, [c.POINTER(Cache), c.POINTER(Rows)]),
+    # Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
+    # (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
+    # must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
+    # and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
+    # Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
+    # and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
+    # cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
+    # raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
+    # of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED.
+    "lctx_cache_attend_size": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p]),
+    # Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
+    # (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
+    # must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
+    # and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
+    # Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
+    # and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
+    # cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
+    # raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
+    # of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED.
+    "lctx_cache_attend": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p, c.c_size_t]),
+    # Where q_far is rotated to: min(pos, n_sink + window - 1) under LCTX_SINKS, else pos.
+    "lctx_cache_far_pos": (c.c_int64, [c.POINTER(Cache), c.c_int64]),
+    # The spans that attention of the next token sees, in order; *n gets their number (at most that
+    # many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_NULL, _COUNT.
+    "lctx_cache_spans": (c.c_int, [c.POINTER(Cache), c.POINTER(Span), c.c_int64, c.c_void_p]),
+    # Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
+    # below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    # Where there are no more than that, nothing happens. Kept keys and values keep their positions and
+    # bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
+    # tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
+    # end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
+    # SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+    # _OVERFLOW, _MEMORY.
+    "lctx_cache_select": (c.c_int, [c.POINTER(Cache), c.POINTER(Select)]),
+    # Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
+    # bits. Those before the range are compacted, so it takes time by their number, and afterwards one
+    # can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
+    # Errors: LCTX_E_NULL, _POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
+    # than others), _MEMORY.
+    "lctx_cache_drop": (c.c_int, [c.POINTER(Cache), c.c_int64, c.c_int64]),
+    # Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
+    # begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of
+    # range, or not empty), _FULL (beyond max_tokens), _MEMORY.
+    "lctx_cache_begin": (c.c_int, [c.POINTER(Cache), c.c_int64]),
+    # Appends what another cache of the same description and allocator holds, which must begin where
+    # this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
+    # computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
+    # 4-bit keys are joined between tiles (else _POS).
+    # Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
+    # the other), _FULL, _MEMORY.
+    "lctx_cache_join": (c.c_int, [c.POINTER(Cache), c.POINTER(Cache)]),
+    # Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
+    # Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
+    # a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
+    # others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
+    # exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
+    # may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
+    # window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
+    # progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
+    # LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern).
+    "lctx_cache_retrieve_size": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p]),
+    # Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
+    # Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
+    # a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
+    # others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
+    # exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
+    # may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
+    # window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
+    # progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
+    # LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern).
+    "lctx_cache_retrieve": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.POINTER(Retrieve),
+        c.c_void_p, c.c_size_t]),
+    # The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
+    # q and all heads of the group, q . k (unscaled) is at most
+    #     max over q of sum over d of max(q_d least_d, q_d greatest_d),
+    # but for f32's rounding; the block that is being filled has infinity. Errors: as lctx_attend_size,
+    # and LCTX_E_NULL, _POLICY.
+    "lctx_cache_bounds": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p]),
+    # Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
+    # mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
+    # on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED
+    # (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are).
+    "lctx_cache_rewind": (c.c_int, [c.POINTER(Cache), c.c_int64]),
+    # A second cache with the same contents; full blocks are shared, and a shared block is copied by
+    # whichever side first writes into it. Errors: LCTX_E_NULL, _MEMORY.
+    "lctx_cache_fork": (c.c_int, [c.POINTER(Cache), c.c_void_p]),
+    "lctx_cache_get_info": (c.c_int, [c.POINTER(Cache), c.POINTER(CacheInfo)]),
+    # Writes the cache to a stream, and reads it back into a cache of the same description. The format
+    # is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
+    # restore replaces the contents. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    "lctx_cache_save": (c.c_int, [c.POINTER(Cache), Write, c.c_void_p]),
+    # Writes the cache to a stream, and reads it back into a cache of the same description. The format
+    # is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
+    # restore replaces the contents. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    "lctx_cache_restore": (c.c_int, [c.POINTER(Cache), Read, c.c_void_p]),
+    # Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
+    # _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, a schedule's, and a pattern's: _ENUM, _LENGTH,
+    # _DILATION, _LOCAL, _GLOBAL.
+    "lctx_model_check": (c.c_int, [c.POINTER(Model)]),
+    # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
+    # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
+    # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
+    # keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    "lctx_session_create": (c.c_int, [c.POINTER(Model), c.POINTER(SessionDesc), c.c_void_p]),
+    # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
+    # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
+    # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
+    # keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    "lctx_session_free": (None, [c.POINTER(Session)]),
+    # Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
+    # LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
+    # _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; logits are unspecified then.
+    "lctx_session_feed": (c.c_int, [c.POINTER(Session), c.c_void_p, c.c_int64, c.c_int,
+        c.c_void_p]),
+    # Feeds n_session sessions over one model n[i] >= 1 tokens each, tokens[i][n[i]]: to the same bits
+    # as one by one, but the weights are read once for all. logits are those of the feeds, one behind
+    # the other: LAST [n_session][n_vocab], ALL [n[0] + n[1] + ...][n_vocab]. The first session's
+    # chunk, threads and progress hold; on an error all sessions are as before, and the one at fault,
+    # or else the first, has the refusal. No other call may use any of them meanwhile. Errors: those of
+    # lctx_session_feed; LCTX_E_MISMATCH: over another model, with another precise, or twice.
+    "lctx_session_feed_many": (c.c_int, [c.c_void_p, c.c_int64, c.c_void_p, c.c_void_p, c.c_int,
+        c.c_void_p]),
+    # Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
+    # _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer).
+    "lctx_session_rewind": (c.c_int, [c.POINTER(Session), c.c_int64]),
+    # A second session with the same contents over the same model; cached blocks are shared until one
+    # side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
+    "lctx_session_fork": (c.c_int, [c.POINTER(Session), c.c_void_p]),
+    "lctx_session_get_info": (c.c_int, [c.POINTER(Session), c.POINTER(SessionInfo)]),
+    # Writes what the session has cached to a stream (no weights), and reads it back into a session
+    # over a model of the same shape with the same cache settings: it then goes on with the same bits.
+    # Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    "lctx_session_save": (c.c_int, [c.POINTER(Session), Write, c.c_void_p]),
+    # Writes what the session has cached to a stream (no weights), and reads it back into a session
+    # over a model of the same shape with the same cache settings: it then goes on with the same bits.
+    # Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    "lctx_session_restore": (c.c_int, [c.POINTER(Session), Read, c.c_void_p]),
+    # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
+    # after them, which lctx_session_desc has; it does not change any more once the session has passed
+    # them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
+    # save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+    # is a page saved from a session over the same model with the same types and block, at a multiple
+    # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
+    # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
+    # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
+    # LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    "lctx_session_page_size": (c.c_int, [c.POINTER(Session), c.c_void_p]),
+    # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
+    # after them, which lctx_session_desc has; it does not change any more once the session has passed
+    # them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
+    # save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+    # is a page saved from a session over the same model with the same types and block, at a multiple
+    # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
+    # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
+    # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
+    # LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    "lctx_session_page_save": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
+    # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
+    # after them, which lctx_session_desc has; it does not change any more once the session has passed
+    # them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
+    # save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+    # is a page saved from a session over the same model with the same types and block, at a multiple
+    # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
+    # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
+    # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
+    # LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    "lctx_session_page_restore": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
+}
