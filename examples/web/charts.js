@@ -57,8 +57,10 @@ const charts = (() => {
     }
     let palette = null;
     const forget = () => { palette = null; };
-    const colors = () => palette ??= Object.fromEntries(['accent', 'held', 'gone', 'card'].map(
+    const colors = () => palette ??= Object.fromEntries(['accent', 'held', 'gone', 'card', 'ink'].map(
         (name) => [name, color(`--${name}`)]));
+
+    const css = (name) => `rgb(${[...colors()[name]].slice(0, 3)})`;
 
     // The colour of a tile: read (the more of it, the stronger), in memory, or gone.
     function tileColor(seen, held) {
@@ -78,34 +80,40 @@ const charts = (() => {
     }
 
     // One query: a square a tile, in rows as lines of text.
-    function strip(canvas, { seen, held }, tiles) {
+    function strip(canvas, { seen, held }, tiles, mark) {
         const width = canvas.clientWidth, pitch = tiles > 400 ? 7 : tiles > 150 ? 10 : 14;
         const columns = Math.max(1, Math.floor(width / pitch)), rows = Math.ceil(tiles / columns);
-        const { context } = sized(canvas, rows * pitch);
+        const { context } = sized(canvas, rows * pitch + 2);
         for (let i = 0; i < tiles; i++) {
-            const x = i % columns * pitch, y = Math.floor(i / columns) * pitch;
-            context.fillStyle = `rgb(${tileColor(seen[i] ?? 0, held[i] ?? 0).slice(0, 3)})`;
-            if (i >= seen.length) context.fillStyle = `rgb(${[...colors().gone].slice(0, 3)})`;
+            const x = i % columns * pitch + 1, y = Math.floor(i / columns) * pitch + 1;
+            context.fillStyle = i < seen.length ? `rgb(${tileColor(seen[i], held[i]).slice(0, 3)})` : css('gone');
             context.globalAlpha = i < seen.length ? 1 : 0.45;
             context.fillRect(x, y, pitch - 2, pitch - 2);
+            if (i !== mark) continue;
+            context.globalAlpha = 1, context.lineWidth = 2, context.strokeStyle = css('ink');
+            context.strokeRect(x, y, pitch - 2, pitch - 2);
         }
     }
 
-    // All queries so far: a row each, a column a tile.
-    function history(canvas, rows, tiles, rowsMost, height) {
-        const { context, width } = sized(canvas, height), { card } = colors();
-        const image = new ImageData(tiles, rowsMost);
-        image.data.fill(0);
-        rows.forEach(({ seen, held }, y) => {
-            for (let x = 0; x < tiles; x++) {
-                const c = x < seen.length ? tileColor(seen[x], held[x]) : card;
-                image.data.set([c[0], c[1], c[2], x < seen.length ? 255 : 0], 4 * (y * tiles + x));
+    // All queries so far: a row each, a column a tile, or several where there are many.
+    function history(canvas, rows, tiles, rowsMost, mark) {
+        const height = Math.min(220, Math.max(120, 2 * rowsMost)), { context, width } = sized(canvas, height);
+        const columns = Math.min(tiles, 1024), image = new ImageData(columns, rowsMost);
+        rows.slice(0, rowsMost).forEach(({ seen, held }, y) => {
+            for (let x = 0; x < columns; x++) {
+                const tile = Math.floor(x * tiles / columns);
+                if (tile >= seen.length) break;
+                const [r, g, b] = tileColor(seen[tile], held[tile]);
+                image.data.set([r, g, b, 255], 4 * (y * columns + x));
             }
         });
-        const small = new OffscreenCanvas(tiles, rowsMost);
+        const small = new OffscreenCanvas(columns, rowsMost);
         small.getContext('2d').putImageData(image, 0, 0);
         context.imageSmoothingEnabled = false;
         context.drawImage(small, 0, 0, width, height);
+        if (mark < 0) return;
+        context.fillStyle = css('ink');
+        context.fillRect((mark + 0.5) / tiles * width - 0.5, 0, 1, height);
     }
     return { line, strip, history, forget };
 })();

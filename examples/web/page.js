@@ -5,7 +5,7 @@ const SCHEMES = [[-1, 'as the file has it'], [0, 'plain'], [1, 'linear (PI)'], [
 const POLICIES = [[0, 'keep everything'], [1, 'window'], [2, 'sinks and window'], [3, 'heavy hitters']];
 const TYPES = [[0, 'f32'], [1, 'f16'], [2, 'bf16'], [3, 'int8'], [4, 'int4']];
 const DEFAULTS = { a: { scheme: 5, policy: 0, type: 1 }, b: { scheme: -1, policy: 2, type: 1 } };
-const TILE = 64, TEXT_MOST = 2 ** 20, FILE_MOST = 1.5 * 2 ** 30, CREW_MOST = 4;
+const TILE = 64, ROWS = 512, TEXT_MOST = 2 ** 20, FILE_MOST = 1.5 * 2 ** 30, CREW_MOST = 4;
 // A function of no arguments that gives a vector of 128 bits.
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15,
     253, 98, 11];
@@ -44,7 +44,9 @@ class Side {
         this.worker.onerror = (event) => this.take({ type: 'failed', text: event.message, broken: true });
     }
     clear() {
-        this.steps = [], this.points = { bits: [], bytes: [], ms: [] };
+        this.last = { seen: [], held: [] };      // the map of the last query
+        this.rows = [], this.stride = 1, this.steps = 0;      // of every stride-th, at most ROWS
+        this.points = { bits: [], bytes: [], ms: [] };
         this.bytes = [], this.tokens = 0, this.n = 0, this.fed = 0, this.tally = { bits: 0, n: 0 };
         this.end = '', this.spent = { reading: 0, writing: 0 };
     }
@@ -66,6 +68,7 @@ class Side {
             this.waiting = null;
             waiting.resolve(message);
         } else if (message.type === 'step') this.step(message);
+        else if (message.type === 'map' && message.seen) this.last = message, redraw();
         else if (message.type === 'begun') Object.assign(this, message);
         else if (message.type === 'loading') loading(this.name, message);
     }
@@ -95,19 +98,30 @@ class Side {
         if (this.flag) Atomics.store(this.flag, 0, 1);
         this.worker.postMessage({ stop: {} });
     }
-    step({ at, n, ms, cache, bits, seen, held, layer, piece }) {
+    step({ at, n, ms, cache, bits, written, seen, held, layer }) {
         const known = bits.filter((x, i) => at + i > 0);
         const sum = known.reduce((a, b) => a + b, 0);
         this.fed = at + n;
-        this.steps.push({ seen, held, layer });
+        if (seen) this.row({ seen, held, layer });
         this.tally.bits += sum, this.tally.n += known.length;
         this.cache = cache;
-        this.spent[piece ? 'writing' : 'reading'] += ms * n;
-        if (piece) this.bytes.push(...piece);
+        this.spent[written ? 'writing' : 'reading'] += ms * n;
+        if (written) this.bytes.push(...written);
         this.point('bits', sum, known.length);
         this.point('bytes', cache * n, n);
         this.point('ms', ms * n, n);
         redraw();
+    }
+    row(map) {
+        this.last = map;
+        if (this.steps++ % this.stride) return;
+        this.rows.push(map);
+        if (this.rows.length < ROWS) return;
+        this.rows = this.rows.filter((row, i) => i % 2 === 0);
+        this.stride *= 2;
+    }
+    rowsMost() {
+        return Math.max(1, this.end ? this.rows.length : Math.ceil((this.tokens / TILE + this.n) / this.stride));
     }
     // Points are means of at least a tile's tokens.
     point(name, sum, n) {
@@ -160,8 +174,10 @@ function resultCard(name) {
         <dl class="facts">${FACTS.map(([id, text]) => `<div><dt>${text}</dt><dd id="${name}-fact-${id}">–</dd></div>`).join('')}</dl>
         <p class="caption">The last query: a square is ${TILE} tokens of the text</p>
         <canvas id="${name}-strip" role="img"></canvas>
-        <p class="caption">All queries, from above: a column is ${TILE} tokens, a row ${TILE} queries, then one each as it writes</p>
-        <canvas id="${name}-history" role="img"></canvas>`;
+        <p class="caption">All queries so far, newest below: a row for ${TILE} that read, then for each that writes</p>
+        <canvas id="${name}-history" role="img"></canvas>
+        <div class="ends" aria-hidden="true"><span>0</span><span>position in the text, tokens</span>
+        <span id="${name}-tokens"></span></div>`;
     $('results').append(card);
 }
 
@@ -176,7 +192,7 @@ function chartFigure([id, title, unit]) {
 }
 
 // ---- drawing
-let sides = {}, key = '', trained = 0, drawing = false;
+let sides = {}, key = '', trained = 0, ofBytes = false, drawing = false;
 function redraw() {
     if (drawing) return;
     drawing = true;
@@ -199,39 +215,43 @@ function drawAnswer(side) {
     const answer = $(`${side.name}-answer`), asked = document.createElement('span');
     const written = document.createElement('span');
     asked.className = 'asked', written.className = 'written';
-    asked.textContent = side.steps.length ? `… ${$('input').value.slice(-60).trimStart()}` : '';
+    asked.textContent = side.fed ? `… ${$('input').value.slice(-60).trimStart()}` : '';
     written.textContent = side.written();
     answer.replaceChildren(asked, written);
 }
 
 function drawFacts(side) {
     const set = (id, text) => { $(`${side.name}-fact-${id}`).textContent = text; };
-    const last = side.steps.at(-1), written = side.fed - side.tokens;
+    const written = side.fed - side.tokens;
     const per = (ms, n) => (n > 0 ? `${(ms / n).toFixed(2)} ms` : '–');
-    const read = last ? last.seen.reduce((sum, x, i) =>
-        sum + x / 255 * Math.min(TILE, side.fed - i * TILE), 0) : 0;
+    const read = side.last.seen.reduce((sum, x, i) => sum + x / 255 * Math.min(TILE, side.fed - i * TILE), 0);
     $(`${side.name}-what`).textContent = verdict(side);
     set('bits', side.tally.n ? (side.tally.bits / side.tally.n).toFixed(2) : '–');
-    set('cache', last ? kib(side.cache) : '–');
-    set('read', last ? `${count(read)} of ${count(side.fed)}` : '–');
+    set('cache', side.fed ? kib(side.cache) : '–');
+    set('read', side.fed ? `${count(read)} of ${count(side.fed)}` : '–');
     set('reading', per(side.spent.reading, Math.min(side.fed, side.tokens)));
     set('writing', per(side.spent.writing, written));
-    set('factor', last ? `${+side.factor.toFixed(2)}` : '–');
+    set('factor', side.fed ? `${+side.factor.toFixed(2)}` : '–');
+}
+
+// The tile in which the pass key stands: known where bytes are tokens, the first of which begins the text.
+function keyTile() {
+    const at = key && ofBytes ? $('input').value.indexOf(key) : -1;
+    return at < 0 ? -1 : Math.floor((new TextEncoder().encode($('input').value.slice(0, at)).length + 1) / TILE);
 }
 
 function drawSide(side) {
-    const last = side.steps.at(-1) ?? { seen: [], held: [] };
-    const total = side.tokens + side.n, tiles = Math.max(1, Math.ceil(total / TILE));
-    const rows = side.end ? side.steps.length : Math.max(1, Math.ceil(side.tokens / TILE) + side.n);
-    const { name } = side, strip = $(`${name}-strip`), history = $(`${name}-history`);
-    const is = (array) => array.filter(Boolean).length;
+    const { name, last, rows } = side, strip = $(`${name}-strip`), history = $(`${name}-history`);
+    const total = side.end ? side.fed : side.tokens + side.n, tiles = Math.max(1, Math.ceil(total / TILE));
+    const is = (array) => array.filter(Boolean).length, mark = side.fed ? keyTile() : -1;
     drawAnswer(side);
     drawFacts(side);
-    charts.strip(strip, last, tiles);
-    charts.history(history, side.steps, tiles, rows, Math.min(220, Math.max(120, rows * 2)));
+    charts.strip(strip, last, tiles, mark);
+    charts.history(history, rows, tiles, side.rowsMost(), mark);
+    $(`${name}-tokens`).textContent = count(total);
     strip.setAttribute('aria-label', `Of ${last.seen.length} tiles the last query reads ${is([...last.seen])}; `
         + `${is([...last.held])} are in memory.`);
-    history.setAttribute('aria-label', `Which tiles each of ${side.steps.length} steps read.`);
+    history.setAttribute('aria-label', `Which tiles each of ${side.steps} steps read.`);
 }
 
 function drawCharts() {
@@ -252,7 +272,7 @@ let busy = '';
 function setBusy(what) {
     busy = what;
     $('run').disabled = Boolean(what);
-    $('stop').disabled = what !== 'run';
+    $('stop').disabled = what !== 'run' && what !== 'model';
     for (const id of ['fresh', 'model', 'model-file']) $(id).disabled = Boolean(what);
 }
 
@@ -303,7 +323,7 @@ async function openModel(blob, name) {
         if (sides[id].broken) await restart(sides[id]);
         opened = await sides[id].ask({ open: { blob, name, most: FILE_MOST } }, 'opened');
     }
-    trained = opened.trained;
+    trained = opened.trained, ofBytes = Boolean(opened.ofBytes);
     $('layer').innerHTML = Array.from({ length: opened.layers }, (_, i) => option([i, i + 1])).join('');
     $('layer').value = Math.min(opened.layers - 1, 1);
     $('model-note').textContent = `${opened.layers} layers, trained on ${count(trained)} tokens. `
@@ -360,7 +380,7 @@ async function run() {
     if (Object.values(sides).some((side) => side.broken)) await chooseModel($('model').value);
     setBusy('');
 }
-function stop() { if (busy === 'run') Object.values(sides).forEach((side) => side.stop()); }
+function stop() { if (!$('stop').disabled) Object.values(sides).forEach((side) => side.stop()); }
 
 // ---- the beginning
 function listen() {

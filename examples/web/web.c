@@ -27,7 +27,11 @@ static struct {
     char     error[320];
 } page;
 
-enum { PIECE = LCTX_TILE, CHUNK = 16, N_SINK = 4 };      /* CHUNK: how often a feed looks at stop */
+enum {
+    PIECE = LCTX_TILE,       /* tokens of a feed, at most */
+    CHUNK = 16,              /* after so many it looks at stop */
+    N_SINK = 4
+};
 
 EXPORT(error) const char *page_error(void) { return page.error; }
 EXPORT(stop_flag) int32_t *page_stop_flag(void) { return &page.stop; }
@@ -82,6 +86,7 @@ EXPORT(open) int page_open(void *data, size_t size)
 
 EXPORT(trained) double page_trained(void) { return (double)page.model.trained; }
 EXPORT(layers) int32_t page_layers(void) { return page.model.lctx.n_layer; }
+EXPORT(of_bytes) int page_of_bytes(void) { return page.vocab.bytes_only; }      /* a token each */
 
 /* -------------------------------------------------------------------------------- the text */
 static int reserve(int64_t cap)
@@ -245,10 +250,12 @@ static uint8_t share(float count, float of) { return (uint8_t)(ceilf(255 * count
 EXPORT(map) int32_t page_map(int32_t layer)
 {
     const lctx_session *s = page.session;
-    const int64_t tiles = (s->n + LCTX_TILE - 1) / LCTX_TILE;
-    float *counts = calloc((size_t)tiles * 2, sizeof *counts);
+    const int64_t tiles = s ? (s->n + LCTX_TILE - 1) / LCTX_TILE : 0;
+    float *counts;
     int64_t i, n = 0;
     lctx_span *spans;
+    if (!tiles) return 0;
+    counts = calloc((size_t)tiles * 2, sizeof *counts);
     lctx_cache_spans(s->cache[layer], NULL, 0, &n);
     spans = malloc((size_t)n * sizeof *spans);
     if (!counts || !spans) n = 0;

@@ -2,10 +2,10 @@
 // { run }, { layer }, { stop }; answers are { type, ... }. With shared memory, workers that are
 // nested in this one (the same text, started with { crew }) take part in the library's loops.
 'use strict';
-const PIECE = 64;                      // tokens a feed: a tile
+const TILE = 64;
 const PAGE = 65536, GIB = 2 ** 30;
 const MOST = [32768, 16384, 8192];     // pages of shared memory, at most: 2 GiB, or what is given
-let wasm, memory, layer = 0, stopped = false, modelSize = 0;
+let wasm, memory, piece = TILE, layer = 0, stopped = false;
 
 // ---- the module
 const bytes = (at, n) => new Uint8Array(memory.buffer, at, n);
@@ -46,6 +46,8 @@ async function start({ module, threads, source }) {
     memory = shared ?? wasm.memory;
     wasm._initialize();
     wasm.threads(shared ? threads : 1);
+    // The page stops a feed through shared memory; without, between two: by the same chunks of 16.
+    piece = shared ? TILE : 16;
     if (!shared) return;
     for (let thread = 1; thread < threads; thread++) {
         const stack = wasm.malloc(4 * PAGE) + 4 * PAGE & -16;
@@ -69,6 +71,7 @@ async function open({ blob, name, most }) {
     if (magic !== 'GGUF') throw new Error(`${name} is no GGUF file.`);
     if (blob.size > most)
         throw new Error(`${name} has ${size(blob.size)}; this page takes ${size(most)} at most.`);
+    stopped = false;
     wasm.close();
     const at = wasm.malloc(blob.size) >>> 0;
     if (!at) throw new Error(`The browser gives no memory for the ${size(blob.size)} of ${name}.`);
@@ -76,10 +79,12 @@ async function open({ blob, name, most }) {
         const part = new Uint8Array(await blob.slice(from, from + 2 ** 22).arrayBuffer());
         bytes(at + from, part.length).set(part);
         postMessage({ type: 'loading', done: from + part.length, total: blob.size });
+        if (!stopped) continue;
+        wasm.free(at);
+        throw new Error('Loading was stopped.');
     }
     if (wasm.open(at, blob.size)) throw new Error(`${name} cannot be used: ${text(wasm.error())}.`);
-    modelSize = blob.size;
-    postMessage({ type: 'opened', layers: wasm.layers(), trained: wasm.trained() });
+    postMessage({ type: 'opened', layers: wasm.layers(), trained: wasm.trained(), ofBytes: wasm.of_bytes() });
 }
 
 // ---- texts
@@ -107,17 +112,23 @@ const breathe = () => new Promise((resolve) => {     // lets a { stop } in
     channel.port2.postMessage(0);
 });
 
-// Feeds tokens and posts what came of it. Returns false where it was stopped.
-function step(from, n, more) {
+// Of each tile, what the layer's cache holds and what the last query read.
+function map() {
+    const tiles = wasm.map(layer);
+    return tiles ? { layer, seen: bytes(wasm.seen(), tiles).slice(), held: bytes(wasm.held(), tiles).slice() } : {};
+}
+
+// Feeds tokens and posts what came of it, with a map at the end of tiles and of the text. Returns
+// false where it was stopped.
+function step(from, n, of, more) {
     const begun = performance.now(), status = wasm.feed(from, n);
     const ms = (performance.now() - begun) / n;
     if (status > 0) throw new Error(`${text(wasm.error())}.`);
     if (status < 0 || stopped) return false;
-    const tiles = wasm.map(layer);
     postMessage({
-        type: 'step', at: from, n, ms, cache: wasm.cache_bytes(), layer,
+        type: 'step', at: from, n, ms, cache: wasm.cache_bytes(), ...more,
         bits: new Float32Array(memory.buffer, wasm.bits() + 4 * from, n).slice(),
-        seen: bytes(wasm.seen(), tiles).slice(), held: bytes(wasm.held(), tiles).slice(), ...more,
+        ...((from + n) % TILE && from + n < of ? {} : map()),
     });
     return true;
 }
@@ -126,8 +137,8 @@ async function decode(n, tokens) {
     for (let i = 0; i < n; i++) {
         const token = wasm.draw();
         if (token < 0) return 'The answer ends here.';
-        const piece = bytes(wasm.piece(token), wasm.piece_bytes(token)).slice();
-        if (!step(tokens + i, 1, { piece })) return null;
+        const written = bytes(wasm.piece(token), wasm.piece_bytes(token)).slice();
+        if (!step(tokens + i, 1, 0, { written })) return null;
         await breathe();
     }
     return 'That is as many tokens as were asked for.';
@@ -141,8 +152,8 @@ async function run({ input, n, scheme, factor, policy, keep, type }) {
     if (tokens < 0 || wasm.begin(scheme, factor, policy, keep, type))
         throw new Error(`These settings do not work: ${text(wasm.error())}.`);
     postMessage({ type: 'begun', tokens, n, factor: wasm.factor() });
-    for (let from = 0; from < tokens; from += PIECE) {
-        if (!step(from, Math.min(PIECE, tokens - from))) return null;
+    for (let from = 0; from < tokens; from += piece) {
+        if (!step(from, Math.min(piece, tokens - from), tokens)) return null;
         await breathe();
         if (stopped) return null;
     }
@@ -160,7 +171,10 @@ const actions = {
     },
     open,
     passkey,
-    layer(m) { layer = m; },
+    layer(m) {
+        layer = m;
+        postMessage({ type: 'map', ...map() });
+    },
     stop() { stopped = true; },
     async run(m) {
         layer = m.layer;

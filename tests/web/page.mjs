@@ -24,7 +24,7 @@ const click = (page, id) => page.eval(`document.getElementById('${id}').click()`
 const status = (page, words, seconds) => page.until(`document.getElementById('status').textContent === '${words}'`, seconds);
 const ready = (page) => status(page, 'Ready.');
 const series = (page, side, name) => page.eval(`JSON.stringify(sides.${side}.series('${name}'))`);
-const last = (page, side) => page.eval(`(({ seen, held }) => ({ seen: [...seen], held: [...held] }))(sides.${side}.steps.at(-1))`);
+const last = (page, side) => page.eval(`(({ seen, held }) => ({ seen: [...seen], held: [...held] }))(sides.${side}.last)`);
 
 async function run(page, seconds = 120) {
     await page.eval(`document.getElementById('status').textContent = ''`);
@@ -84,8 +84,11 @@ async function heavy(page) {
     const { seen, held } = await last(page, 'a'), old = seen.slice(0, -4);
     check('they are kept in part, in many places', old.filter((x) => x > 0 && x < 255).length > 3, seen);
     check('and all read', seen.every((x, i) => x === held[i]));
-    check('the layer chosen is shown', await page.eval('sides.a.steps.at(-1).layer') === 2);
+    check('the layer chosen is shown', await page.eval('sides.a.last.layer') === 2);
     await keep(page, 'heavy');
+    await set(page, 'layer', 0);
+    check('another can be, afterwards', await page.until('sides.a.last.layer === 0')
+        && `${(await last(page, 'a')).seen}` !== `${seen}`);
 }
 
 // Every scheme, policy and type, on short texts.
