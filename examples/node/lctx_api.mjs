@@ -98,7 +98,7 @@ export const Status = Object.freeze({
     E_TOKEN: 42,
     // the model gave a value that is not finite
     E_NAN: 43,
-    // a read or write callback failed or ended early
+    // a read, write or join callback failed or ended early
     E_IO: 44,
     // saved data is not of this format or is damaged
     E_FORMAT: 45,
@@ -277,6 +277,15 @@ export const callbacks = {
     lctx_write: 'int lctx_write(void * user, void * data, size_t n)',
     // Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure.
     lctx_read: 'int lctx_read(void * user, void * data, size_t n)',
+    // A session in parts, in as many processes or machines, over any transport: all are fed the same
+    // tokens and compute the model, but of a layer without a window each keeps every parts-th block
+    // alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
+    // keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
+    // parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
+    // with LCTX_E_IO: as it must in all parts, of which one did not come. Merged row by row in a fixed
+    // order, parts keep their bits in any chunking; those of a whole session differ by rounding.
+    // LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
+    lctx_join: 'int lctx_join(void * user, int32_t layer, int64_t n_rows, int32_t d, void * out, void * lse)',
 };
 
 // Structs: the type of each field, in order.
@@ -935,6 +944,13 @@ export const structs = {
         precise: 'int32_t',
         // nonzero: as above
         raw_keys: 'int32_t',
+        // 0 .. parts-1, of a session in so many; parts 0 = 1: whole
+        part: 'int32_t',
+        // 0 .. parts-1, of a session in so many; parts 0 = 1: whole
+        parts: 'int32_t',
+        // needed with parts above 1
+        join: 'void *',
+        join_user: 'void *',
         // copied; null = malloc
         alloc: 'void *',
         // copied; null = default
@@ -1220,16 +1236,18 @@ export const functions = {
     // Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     // must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     // lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    // keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    // keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
+    // pattern's, in a layer that evicts). free takes null too.
     lctx_session_create: ['int', 'void *', 'void *', 'void *'],
     // Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     // must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     // lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    // keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    // keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
+    // pattern's, in a layer that evicts). free takes null too.
     lctx_session_free: ['void', 'void *'],
     // Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
     // LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
-    // _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; logits are unspecified then.
+    // _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _IO (join), _CANCELLED; logits are unspecified then.
     lctx_session_feed: ['int', 'void *', 'void *', 'int64_t', 'int', 'void *'],
     // Feeds n_session sessions over one model n[i] >= 1 tokens each, tokens[i][n[i]]: to the same bits
     // as one by one, but the weights are read once for all. logits are those of the feeds, one behind
@@ -1261,8 +1279,8 @@ export const functions = {
     // of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-    // LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+    // layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
     // next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_size: ['int', 'void *', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1273,8 +1291,8 @@ export const functions = {
     // of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-    // LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+    // layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
     // next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_save: ['int', 'void *', 'int64_t', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1285,8 +1303,8 @@ export const functions = {
     // of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-    // LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+    // layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
     // next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_restore: ['int', 'void *', 'int64_t', 'void *'],
 };

@@ -98,7 +98,7 @@ class Status(IntEnum):
     E_TOKEN = 42
     # the model gave a value that is not finite
     E_NAN = 43
-    # a read or write callback failed or ended early
+    # a read, write or join callback failed or ended early
     E_IO = 44
     # saved data is not of this format or is damaged
     E_FORMAT = 45
@@ -275,6 +275,15 @@ Progress = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int64, c.c_int64)
 Write = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
 # Stream callbacks for save and restore: move exactly n bytes, return 0; nonzero is a failure.
 Read = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
+# A session in parts, in as many processes or machines, over any transport: all are fed the same
+# tokens and compute the model, but of a layer without a window each keeps every parts-th block
+# alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
+# keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
+# parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
+# with LCTX_E_IO: as it must in all parts, of which one did not come. Merged row by row in a fixed
+# order, parts keep their bits in any chunking; those of a whole session differ by rounding.
+# LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
+Join = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int32, c.c_int64, c.c_int32, c.c_void_p, c.c_void_p)
 
 
 class Refusal(c.Structure):
@@ -1010,6 +1019,13 @@ class SessionDesc(c.Structure):
         ("precise", c.c_int32),
         # nonzero: as above
         ("raw_keys", c.c_int32),
+        # 0 .. parts-1, of a session in so many; parts 0 = 1: whole
+        ("part", c.c_int32),
+        # 0 .. parts-1, of a session in so many; parts 0 = 1: whole
+        ("parts", c.c_int32),
+        # needed with parts above 1
+        ("join", Join),
+        ("join_user", c.c_void_p),
         # copied; null = malloc
         ("alloc", c.POINTER(Allocator)),
         # copied; null = default
@@ -1389,16 +1405,18 @@ FUNCTIONS = {
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    # keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
+    # pattern's, in a layer that evicts). free takes null too.
     "lctx_session_create": (c.c_int, [c.POINTER(Model), c.POINTER(SessionDesc), c.c_void_p]),
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys under LCTX_HEAVY), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    # keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
+    # pattern's, in a layer that evicts). free takes null too.
     "lctx_session_free": (None, [c.POINTER(Session)]),
     # Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
     # LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
-    # _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _CANCELLED; logits are unspecified then.
+    # _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _IO (join), _CANCELLED; logits are unspecified then.
     "lctx_session_feed": (c.c_int, [c.POINTER(Session), c.c_void_p, c.c_int64, c.c_int,
         c.c_void_p]),
     # Feeds n_session sessions over one model n[i] >= 1 tokens each, tokens[i][n[i]]: to the same bits
@@ -1432,8 +1450,8 @@ FUNCTIONS = {
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-    # LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+    # layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
     # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_size": (c.c_int, [c.POINTER(Session), c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1444,8 +1462,8 @@ FUNCTIONS = {
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-    # LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+    # layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
     # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_save": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1456,8 +1474,8 @@ FUNCTIONS = {
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL;
-    # LCTX_E_POLICY: a layer whose cache forgets; LCTX_E_POS: tokens that are not all there, or not the
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
+    # layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
     # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_restore": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
 }
