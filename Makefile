@@ -332,8 +332,9 @@ $(REPLAYS): $(B)/replay_%: tests/fuzz/fuzz_%.c $(FUZZ_H) $(REPLAY_SHARED) $(B)/t
 MPICC       ?= mpicc
 MPI_decode   = wire rows
 MPI_prompt   = wire rows ring ulysses longnet
+MPI_generate = wire
 MPI_faults   = wire
-MPI_PROGRAMS = decode prompt faults
+MPI_PROGRAMS = decode prompt generate faults
 MPI_C99      = $(MPICC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples/shared -Iexamples/mpi
 
 $(B)/mpi/%.o: examples/mpi/%.c $(B)/flags
@@ -355,7 +356,7 @@ $(foreach p,$(MPI_PROGRAMS),$(eval $(call MPI_RULE,$(p))))
 mpi: $(if $(shell command -v $(MPICC)),$(MPI_PROGRAMS:%=$(B)/mpi_%))
 	$(if $(shell command -v $(MPICC)),,@echo 'SKIPPED mpi: no MPI compiler ($(MPICC))')
 
-test-mpi: mpi
+test-mpi: mpi $(B)/generate
 	$(Q)sh tests/mpi/run.sh $(B)
 
 # The bench. GGML=PREFIX compares with an installed ggml; the plain baseline gets all that a compiler

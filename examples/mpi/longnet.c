@@ -34,7 +34,7 @@ static int64_t wanted_from(const part *p, const lctx_pattern *l, int from, int t
     return first;
 }
 
-/* What one rank gives another, or itself: keys [KV_HEADS][n][DIM], then values; and where they stand. */
+/* What one rank gives another, or itself: keys [KV_HEADS][n][DIM], values, and where they stand. */
 typedef struct parcel { int64_t n, first, *pos; uint16_t *rows; } parcel;
 
 static int64_t parcel_bytes(const parcel *a)

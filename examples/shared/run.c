@@ -237,6 +237,7 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     run_check(lctx_threads_parallel(r->crew, &par), "threads");
     d.par = &par;
     d.chunk = (int32_t)r->chunk;
+    d.part = r->part, d.parts = r->parts, d.join = r->join;
     set_policy(r, &d);
     rule = far_rule(r, n_tokens, d.window);
     if (r->far) d.far_rule = &rule;
