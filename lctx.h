@@ -1051,23 +1051,24 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
 
 /* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
    Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-   a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
-   others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
-   exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
-   may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
-   window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
-   progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
-   LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern). */
+   a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
+   and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
+   read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
+   summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
+   positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
+   `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
+   lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
+   summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own). */
 typedef struct lctx_retrieve {
     int64_t  n_top;           /* >= 0 */
     int64_t  window;          /* >= 1 */
     int32_t  n_sink;          /* >= 0 */
-    int32_t  reserved;
-    uint8_t *read;            /* [n_head_kv][info.n_block]: 1 where read, else 0; or null */
+    int32_t  queries;         /* that share a choice; 0 = all of a call */
+    uint8_t *read;            /* [n_head_kv][info.n_block]: 1 where any reads, else 0; or null */
     lctx_refusal *refused;
 } lctx_retrieve;
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
-                                              size_t *bytes);
+                                              const lctx_retrieve *retrieve, size_t *bytes);
 LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
                                          const lctx_retrieve *retrieve, void *scratch,
                                          size_t scratch_bytes);
@@ -5857,14 +5858,12 @@ static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int
     return n;
 }
 
-/* All spans: what was kept, then the listed blocks, or all. Returns how many; writes up to cap. */
-static int64_t lctx__cache_spans(const lctx_cache *c, const int64_t *list, int64_t n_slot,
-                                 int64_t tile, lctx_span *spans, int64_t cap)
+/* All spans: what was kept, then the blocks. Returns how many; writes up to cap. */
+static int64_t lctx__cache_spans(const lctx_cache *c, int64_t tile, lctx_span *spans, int64_t cap)
 {
     int64_t i, n = c->n_kept > 0;
     if (n && cap > 0) spans[0] = lctx__kept_span(c);
-    for (i = 0; i < n_slot; i++)
-        n = lctx__slot_spans(c, &c->slot[list ? list[i] : i], tile, spans, cap, n);
+    for (i = 0; i < c->n_slot; i++) n = lctx__slot_spans(c, &c->slot[i], tile, spans, cap, n);
     return n;
 }
 
@@ -5873,7 +5872,7 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
 {
     if (!cache || !n || (cap > 0 && !spans)) return LCTX_E_NULL;
     if (cap < 0) return LCTX_E_COUNT;
-    *n = lctx__cache_spans(cache, NULL, cache->n_slot, lctx__tile_of(cache->n), spans, cap);
+    *n = lctx__cache_spans(cache, lctx__tile_of(cache->n), spans, cap);
     return LCTX_OK;
 }
 
@@ -5998,37 +5997,20 @@ static int64_t lctx__account_bytes(const lctx_cache *c, const lctx_attn *a)
     return c->mass && a->mass == c->mass ? lctx__mass_bytes(c, c->cap_mass) / 3 : 0;
 }
 
-/* A span in head g alone. */
-static lctx_span lctx__span_head(lctx_span s, int64_t g)
-{
-    s.k = (const char *)s.k + g * s.k_head;
-    s.v = (const char *)s.v + g * (s.v_head ? s.v_head : s.k_head);
-    if (s.k_pos) s.k_pos += g * s.n;
-    return s;
-}
-
-/* What is read: all blocks, or some in one KV head. It precedes attention's own scratch. */
+/* What attention over a cache needs, before attention's own scratch. */
 typedef struct lctx__reading {
-    float     *bound;      /* [n_slot] of a choice, as the next two */
-    uint32_t  *rank;
-    int64_t   *list;       /* [n] the blocks; null: all */
-    int64_t    n, head;
-    lctx_span *spans;      /* [cap] theirs */
+    lctx_span *spans;      /* [cap] */
     int64_t    cap;
     float     *account;    /* of mass, as it was */
     float     *lse;        /* if mass needs it and nobody else */
 } lctx__reading;
-static int64_t lctx__reading_carve(const lctx_cache *c, const lctx_attn *a, int choice, void *at,
+static int64_t lctx__reading_carve(const lctx_cache *c, const lctx_attn *a, void *at,
                                    lctx__reading *x)
 {
     lctx__carver r = lctx__carver_of(at);
     int64_t i;
-    x->n = c->n_slot, x->head = 0;
-    x->cap = lctx__cache_spans(c, NULL, c->n_slot, c->n, NULL, 0);
+    x->cap = lctx__cache_spans(c, c->n, NULL, 0);
     for (i = 0; i < c->n_slot; i++) x->cap += c->slot[i].open != NULL;    /* may give two */
-    x->bound = choice ? (float *)lctx__carve(&r, x->n, 4) : NULL;
-    x->rank = choice ? (uint32_t *)lctx__carve(&r, x->n, 4) : NULL;
-    x->list = choice ? (int64_t *)lctx__carve(&r, x->n, 8) : NULL;
     x->spans = (lctx_span *)lctx__carve(&r, x->cap, (int64_t)sizeof *x->spans);
     x->account = (float *)lctx__carve(&r, lctx__account_bytes(c, a), 1);
     x->lse = a->mass && !a->lse ? (float *)lctx__carve(&r, a->n_q, a->n_head * (int64_t)4) : NULL;
@@ -6039,13 +6021,11 @@ static int64_t lctx__reading_carve(const lctx_cache *c, const lctx_attn *a, int 
 static lctx_status lctx__attend_parts(const lctx_cache *c, const lctx__reading *x, lctx_attn *a,
                                       char *scratch, size_t bytes)
 {
-    int64_t t = 0, n, i, tile;
+    int64_t t = 0, n, tile;
     lctx_attn part;
     do {
         n = lctx__query_run(c, a, t, &tile), a->spans = x->spans;
-        a->n_spans = lctx__cache_spans(c, x->list, x->n, tile, x->spans, x->cap);
-        for (i = 0; x->list && i < a->n_spans; i++)
-            x->spans[i] = lctx__span_head(x->spans[i], x->head);
+        a->n_spans = lctx__cache_spans(c, tile, x->spans, x->cap);
         part = lctx__attn_queries(a, t, n);
         LCTX__TRY(lctx_attend(&part, scratch, bytes));
         if (n < a->n_q && a->progress && a->progress(a->progress_user, t + n, a->n_q))
@@ -6092,133 +6072,213 @@ LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_
         return LCTX_E_NULL;
     LCTX__TRY(lctx__cache_attn(cache, attn, &a));
     lctx__cache_runs(cache, runs, &a);
-    return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 0, NULL, &x), bytes);
+    return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, NULL, &x), bytes);
+}
+
+/* Attention with what the cache knows filled in. */
+static lctx_status lctx__attend_held(const lctx_cache *c, lctx_attn *a, void *scratch, size_t room)
+{
+    lctx__reading x;
+    const int64_t bytes = lctx__reading_carve(c, a, NULL, &x);
+    size_t account;
+    lctx_status st;
+    if (!lctx__fits(bytes)) return lctx__tell(a->refused, LCTX_E_OVERFLOW, NULL);
+    if (!scratch || room < (size_t)bytes)
+        return lctx__tell(a->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
+    (void)lctx__reading_carve(c, a, lctx__aligned(scratch), &x);
+    if (x.lse) a->lse = x.lse, a->lse_token = 0;
+    LCTX__TRY(lctx__windows_check(c, a));
+    account = (size_t)lctx__account_bytes(c, a);
+    if (account) memcpy(x.account, c->mass, account);
+    st = lctx__attend_parts(c, &x, a, (char *)scratch + bytes, room - (size_t)bytes);
+    if (st && account) memcpy(c->mass, x.account, account);
+    return st;
 }
 
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
                                        void *scratch, size_t scratch_bytes)
 {
-    lctx__reading x;
     lctx_attn a;
-    lctx_status st;
-    int64_t bytes;
-    size_t account;
     if (!attn || lctx__begin(attn->refused, cache ? NULL : "cache")) return LCTX_E_NULL;
     LCTX__TRY(lctx__cache_attn(cache, attn, &a));
-    bytes = lctx__reading_carve(cache, &a, 0, NULL, &x);
-    if (!lctx__fits(bytes)) return lctx__tell(a.refused, LCTX_E_OVERFLOW, NULL);
-    if (!scratch || scratch_bytes < (size_t)bytes)
-        return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
-    (void)lctx__reading_carve(cache, &a, 0, lctx__aligned(scratch), &x);
-    if (x.lse) a.lse = x.lse, a.lse_token = 0;
-    LCTX__TRY(lctx__windows_check(cache, &a));
-    account = (size_t)lctx__account_bytes(cache, &a);
-    if (account) memcpy(x.account, cache->mass, account);
-    st = lctx__attend_parts(cache, &x, &a, (char *)scratch + bytes, scratch_bytes - (size_t)bytes);
-    if (st && account) memcpy(cache->mass, x.account, account);
-    return st;
+    return lctx__attend_held(cache, &a, scratch, scratch_bytes);
 }
 
-/* ---- retrieval: bounds, a choice of blocks for each KV head, attention head by head */
+/* ---- retrieval: bounds; for rows of queries and each KV head a choice of blocks; attention by
+   these lists */
+typedef struct lctx__retrieving {
+    const lctx_cache *c;
+    const lctx_retrieve *r;
+    lctx_attn a;             /* with what the cache knows, and its strides */
+    int64_t rows, kept;      /* of lists; blocks of what a selection kept, first in each */
+    int32_t *list;           /* [rows][n_head_kv][a.list_len] places in c->slot */
+    uint32_t *rank;          /* [threads][n_slot], as the next */
+    int64_t *best;
+} lctx__retrieving;
 
 /* attn with its defaults, checked, over the cache's runs. */
 static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *attn,
                                        lctx_span runs[LCTX__RUNS], lctx_attn *a)
 {
     const lctx__site at = LCTX__SITE(attn, lctx_attn);
+    lctx_attn strides;
     size_t bytes;
     if (c->d.policy != LCTX_FULL || !c->d.summaries)
         return lctx__tell(attn->refused, LCTX_E_POLICY, "cache");
-    LCTX__IS(rope, !attn->rope, POLICY);
+    LCTX__IS(rope, !attn->rope, POLICY); LCTX__IS(list, !attn->list, LIST);
     LCTX__TRY(lctx__cache_attn(c, attn, a));
-    LCTX__IS(bias, !attn->bias, SPAN); LCTX__IS(mass, !attn->mass, SPAN);
-    LCTX__IS(pattern, !attn->pattern, SPAN);
     lctx__cache_runs(c, runs, a);
     LCTX__TRY(lctx_attend_size(a, &bytes));
-    return lctx__attn_strides(a, 0);
-}
-/* The part of it that is KV head g's. */
-static lctx_attn lctx__attn_head(const lctx_attn *attn, int64_t g)
-{
-    lctx_attn a = *attn;
-    const int64_t group = a.n_head / a.n_head_kv, h = g * group;
-    a.n_head = (int32_t)group, a.n_head_kv = 1;
-    if (a.q) a.q = (const float *)(const void *)((const char *)a.q + h * a.q_head);
-    if (a.out) a.out = (float *)(void *)((char *)a.out + h * a.out_head);
-    if (a.lse) a.lse += h;
-    if (a.alibi) a.alibi += h;
-    if (a.sink_logit) a.sink_logit += h;
-    a.progress = NULL;
-    return a;
+    strides = *a;
+    LCTX__TRY(lctx__attn_strides(&strides, 0));
+    a->q_token = strides.q_token, a->q_head = strides.q_head;
+    return LCTX_OK;
 }
 
-static void lctx__bounds(const lctx_cache *c, const lctx_attn *attn, int64_t g, float *bound)
+/* The bound of a block in KV head g for queries t .. end-1. One that is being filled has none. */
+static float lctx__bound(const lctx_cache *c, const lctx_attn *a, const lctx__slot *slot, int64_t g,
+                         int64_t t, int64_t end)
 {
-    const lctx_attn a = lctx__attn_head(attn, g);
-    int64_t i, t, h;
-    for (i = 0; i < c->n_slot; i++) {
-        const float *lo = lctx__summary(c, c->slot[i].block, g);
-        bound[i] = (c->slot[i].id + 1) * c->d.block > c->n ? -lctx__minus_inf() : -FLT_MAX;
-        for (t = 0; t < a.n_q; t++)
-            for (h = 0; h < a.n_head; h++) {
-                const char *q = (const char *)a.q + t * a.q_token + h * a.q_head;
-                float b = lctx__use()->bound(a.d_k, (const float *)(const void *)q, lo, lo + a.d_k);
-                if (b > bound[i]) bound[i] = b;
-            }
-    }
+    const float *lo = lctx__summary(c, slot->block, g);
+    const int64_t group = a->n_head / a->n_head_kv;
+    float bound = -FLT_MAX;
+    int64_t h;
+    if ((slot->id + 1) * c->d.block > c->n) return -lctx__minus_inf();
+    for (; t < end; t++)
+        for (h = g * group; h < (g + 1) * group; h++) {
+            const char *q = (const char *)a->q + t * a->q_token + h * a->q_head;
+            float b = lctx__use()->bound(a->d_k, (const float *)(const void *)q, lo, lo + a->d_k);
+            if (b > bound) bound = b;
+        }
+    return bound;
 }
 
 LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn, float *bound)
 {
     lctx_span runs[LCTX__RUNS];
     lctx_attn a;
-    int64_t g;
+    int64_t g, i;
     if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bound ? "bound" : NULL))
         return LCTX_E_NULL;
     if (!attn->q) return lctx__refuse(LCTX__SITE(attn, lctx_attn), LCTX_E_NULL, "q");
     LCTX__TRY(lctx__retrieve_attn(cache, attn, runs, &a));
-    for (g = 0; g < a.n_head_kv; g++) lctx__bounds(cache, &a, g, bound + g * cache->n_slot);
+    for (g = 0; g < a.n_head_kv; g++)
+        for (i = 0; i < cache->n_slot; i++)
+            *bound++ = lctx__bound(cache, &a, &cache->slot[i], g, 0, a.n_q);
     return LCTX_OK;
-}
-
-LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
-                                              size_t *bytes)
-{
-    lctx_span runs[LCTX__RUNS];
-    lctx__reading x;
-    lctx_attn a;
-    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bytes ? "bytes" : NULL))
-        return LCTX_E_NULL;
-    LCTX__TRY(lctx__retrieve_attn(cache, attn, runs, &a));
-    a = lctx__attn_head(&a, 0);
-    return lctx__parts_size(cache, &a, lctx__reading_carve(cache, &a, 1, NULL, &x), bytes);
-}
-
-/* Which blocks head g reads. */
-static void lctx__retrieve_choose(const lctx_cache *c, const lctx_attn *a, const lctx_retrieve *r,
-                                  int64_t g, lctx__reading *x)
-{
-    const int64_t recent = c->n - lctx__min(r->window, c->n);
-    int64_t i, must = 0;
-    lctx__bounds(c, a, g, x->bound);
-    for (i = 0; i < c->n_slot; i++) {
-        const int64_t at = c->slot[i].id * c->d.block;
-        x->rank[i] = UINT32_MAX;
-        if (at < r->n_sink || at + c->d.block > recent) must++;
-        else x->rank[i] = lctx__order(x->bound[i]);
-        if (r->read) r->read[g * c->n_slot + i] = 0;
-    }
-    x->n = must + lctx__min(r->n_top, c->n_slot - must), x->head = g;
-    lctx__choose(x->rank, c->n_slot, x->n, x->list);
-    for (i = 0; r->read && i < x->n; i++) r->read[g * c->n_slot + x->list[i]] = 1;
 }
 
 static lctx_status lctx__retrieve_check(const lctx_retrieve *r)
 {
     const lctx__site at = LCTX__SITE(r, lctx_retrieve);
     LCTX__FROM(r, n_top, 0, WINDOW); LCTX__FROM(r, window, 1, WINDOW);
-    LCTX__FROM(r, n_sink, 0, WINDOW);
+    LCTX__FROM(r, n_sink, 0, WINDOW); LCTX__FROM(r, queries, 0, COUNT);
     return LCTX_OK;
+}
+
+/* Lays out lists, and what a thread chooses with: lists are as long as the longest may be. */
+static int64_t lctx__retrieve_carve(lctx__retrieving *x, void *at)
+{
+    const lctx_cache *c = x->c;
+    const lctx_retrieve *r = x->r;
+    const int64_t block = c->d.block, threads = lctx__threads(x->a.par);
+    const int64_t many = lctx__min(r->window, c->n) + lctx__min(r->n_sink, c->n);
+    lctx__carver carver = lctx__carver_of(at);
+    lctx_attn *a = &x->a;
+    int64_t most = lctx__min(r->n_top, c->n_slot) + many / block + 6;    /* cut at both ends */
+    a->list_queries = r->queries ? r->queries : lctx__max(a->n_q, 1);
+    a->list_first = r->queries && !a->q_pos ? lctx__max(a->q_pos0, 0) % r->queries : 0;
+    most += lctx__min(a->list_queries, a->n_q) / block;
+    if (a->mask != LCTX_CAUSAL || (a->q_pos && a->list_queries > 1)) most = c->n_slot;
+    x->kept = (c->n_kept + block - 1) / block;
+    x->rows = a->n_q ? lctx__list_row(a, a->n_q - 1) + 1 : 0;
+    a->list_len = x->kept + lctx__min(most, c->n_slot);
+    a->list_heads = a->n_head_kv, a->list_keys = c->d.block;
+    x->list = (int32_t *)lctx__carve(&carver, x->rows,
+                                     lctx__mul(a->n_head_kv * (int64_t)4, a->list_len));
+    x->rank = (uint32_t *)lctx__carve(&carver, threads, c->n_slot * 4);
+    x->best = (int64_t *)lctx__carve(&carver, threads, c->n_slot * 8);
+    return lctx__add(carver.used, LCTX__ALIGN);
+}
+
+/* Makes a job of a call, all that it says checked. *bytes: of its own scratch. */
+static lctx_status lctx__retrieve_make(lctx__retrieving *x, const lctx_cache *c,
+                                       const lctx_attn *attn, const lctx_retrieve *r,
+                                       lctx_span runs[LCTX__RUNS], int64_t *bytes)
+{
+    static const int32_t some = 0;
+    LCTX__TRY(lctx__retrieve_attn(c, attn, runs, &x->a));
+    LCTX__TRY(lctx__retrieve_check(r));
+    x->c = c, x->r = r;
+    *bytes = lctx__retrieve_carve(x, NULL);
+    x->a.list = &some;       /* there will be lists, whose scratch attention counts */
+    return lctx__tell(attn->refused, lctx__fits(*bytes) ? LCTX_OK : LCTX_E_OVERFLOW, NULL);
+}
+
+LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
+                                              const lctx_retrieve *retrieve, size_t *bytes)
+{
+    lctx_span runs[LCTX__RUNS];
+    lctx__retrieving x;
+    lctx__reading reading;
+    int64_t own;
+    if (retrieve) (void)lctx__begin(retrieve->refused, attn ? NULL : "attn");
+    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !retrieve ? "retrieve" :
+                                            !bytes ? "bytes" : NULL)) return LCTX_E_NULL;
+    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own));
+    own = lctx__add(own, lctx__reading_carve(cache, &x.a, NULL, &reading));
+    return lctx__parts_size(cache, &x.a, own, bytes);
+}
+
+/* List i, of a row of queries and a KV head: the blocks that these must read, and of those between
+   sinks and window the best. */
+static void lctx__retrieve_task(void *arg, int64_t i, int32_t thread)
+{
+    const lctx__retrieving *x = (const lctx__retrieving *)arg;
+    const lctx_cache *c = x->c;
+    const lctx_attn *a = &x->a;
+    const int64_t row = i / a->n_head_kv, g = i % a->n_head_kv, block = c->d.block;
+    const int64_t t0 = lctx__max(row * a->list_queries - a->list_first, 0);
+    const int64_t t1 = lctx__min((row + 1) * a->list_queries - a->list_first, a->n_q);
+    uint32_t *rank = x->rank + thread * c->n_slot;
+    int64_t *best = x->best + thread * c->n_slot;
+    int32_t *list = x->list + i * a->list_len + x->kept;
+    int64_t low = LCTX__HUGE, high = -LCTX__HUGE, from = 0, to, end = c->n_slot, n, k, t;
+    for (t = t0; t < t1; t++)
+        low = lctx__min(low, lctx__q_pos(a, t)), high = lctx__max(high, lctx__q_pos(a, t));
+    low = lctx__min(low, c->n - 1) - lctx__min(x->r->window, LCTX__MAX_POS) + 1;
+    while (end && a->mask == LCTX_CAUSAL && c->slot[end - 1].id * block > high) end--;
+    while (from < end && (c->slot[from].id * block < x->r->n_sink || c->slot[from].id < x->kept))
+        from++;
+    for (to = end; to > from && (c->slot[to - 1].id + 1) * block > low; to--) {}
+    for (n = from; n < to; n++)
+        rank[n] = lctx__order(lctx__bound(c, a, &c->slot[n], g, t0, t1));
+    k = lctx__min(x->r->n_top, to - from);
+    LCTX_ASSERT(x->kept + from + k + end - to <= a->list_len);
+    lctx__choose(rank + from, to - from, k, best);
+    for (n = 0; n < from; n++) *list++ = (int32_t)n;
+    for (n = 0; n < k; n++) *list++ = (int32_t)(from + best[n]);
+    for (n = to; n < end; n++) *list++ = (int32_t)n;
+    while (list < x->list + (i + 1) * a->list_len) *list++ = -1;
+}
+
+/* Says what is read, and turns places into numbers of blocks. */
+static void lctx__retrieve_numbers(const lctx__retrieving *x)
+{
+    const lctx_cache *c = x->c;
+    const int64_t heads = x->a.n_head_kv;
+    int64_t i, j;
+    if (x->r->read) memset(x->r->read, 0, (size_t)(heads * c->n_slot));
+    for (i = 0; i < x->rows * heads; i++) {
+        int32_t *list = x->list + i * x->a.list_len;
+        for (j = 0; j < x->a.list_len; j++) {
+            if (j < x->kept) list[j] = (int32_t)j;
+            else if (list[j] >= 0) {
+                if (x->r->read) x->r->read[i % heads * c->n_slot + list[j]] = 1;
+                list[j] = (int32_t)c->slot[list[j]].id;
+            }
+        }
+    }
 }
 
 LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_attn *attn,
@@ -6226,30 +6286,22 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
                                          size_t scratch_bytes)
 {
     lctx_span runs[LCTX__RUNS];
-    lctx__reading x;
-    lctx_attn a, head;
+    lctx__retrieving x;
+    int64_t own;
     size_t bytes;
-    int64_t g, own;
-    if (retrieve) (void)lctx__begin(retrieve->refused, attn ? NULL : "attn");
-    if (!attn || lctx__begin(attn->refused, retrieve ? NULL : "retrieve")) return LCTX_E_NULL;
-    LCTX__TRY(lctx_cache_retrieve_size(cache, attn, &bytes));
-    (void)lctx__retrieve_attn(cache, attn, runs, &a);
-    LCTX__TRY(lctx__retrieve_check(retrieve));
-    if (a.n_q && (!a.q || !a.out))
-        return lctx__refuse(LCTX__SITE(&a, lctx_attn), LCTX_E_NULL, a.q ? "out" : "q");
+    LCTX__TRY(lctx_cache_retrieve_size(cache, attn, retrieve, &bytes));
+    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own));
+    if (x.a.n_q && (!x.a.q || !x.a.out))
+        return lctx__refuse(LCTX__SITE(&x.a, lctx_attn), LCTX_E_NULL, x.a.q ? "out" : "q");
     if (!scratch || scratch_bytes < bytes)
-        return lctx__tell(a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
-    LCTX__TRY(lctx__windows_check(cache, &a));
-    own = lctx__reading_carve(cache, &a, 1, lctx__aligned(scratch), &x);
-    for (g = 0; g < a.n_head_kv; g++) {
-        head = lctx__attn_head(&a, g);
-        lctx__retrieve_choose(cache, &a, retrieve, g, &x);
-        LCTX__TRY(lctx__attend_parts(cache, &x, &head, (char *)scratch + own,
-                                     scratch_bytes - (size_t)own));
-        if (a.progress && a.progress(a.progress_user, g + 1, a.n_head_kv))
-            return lctx__tell(a.refused, LCTX_E_CANCELLED, NULL);
-    }
-    return LCTX_OK;
+        return lctx__tell(x.a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
+    LCTX__TRY(lctx__windows_check(cache, &x.a));
+    (void)lctx__retrieve_carve(&x, lctx__aligned(scratch));
+    lctx__for(x.a.par, lctx__mul(x.a.n_q * x.a.n_head, cache->n_slot * x.a.d_k),
+              x.rows * x.a.n_head_kv, lctx__retrieve_task, &x);
+    lctx__retrieve_numbers(&x);
+    x.a.list = x.list;
+    return lctx__attend_held(cache, &x.a, (char *)scratch + own, scratch_bytes - (size_t)own);
 }
 
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)

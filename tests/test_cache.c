@@ -2506,7 +2506,7 @@ static lctx_status retrieve(lctx_cache *c, const lctx_attn *a, const lctx_retrie
     size_t bytes = 0;
     unsigned char *scratch;
     int kept = 1, i;
-    lctx_status st = lctx_cache_retrieve_size(c, a, &bytes);
+    lctx_status st = lctx_cache_retrieve_size(c, a, r, &bytes);
     if (st != LCTX_OK) return st;
     scratch = (unsigned char *)malloc(bytes + 64);
     memset(scratch, 0xa5, bytes + 64);
@@ -2688,6 +2688,46 @@ static void test_retrieve_changed(void)
     seq_free(&s);
 }
 
+/* With a choice for each query, what it reads and its bits depend neither on the queries beside it
+   nor on the tokens after it; with one for some of neighbouring positions, on these alone. */
+static void test_retrieve_alone(lctx_type type, int32_t queries)
+{
+    enum { N = 600, FROM = 560, Q = N - FROM };
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, type, type);
+    float *q = (float *)zeroed(Q * QROW, 4), *out = (float *)zeroed(2 * Q * OROW, 4), *lse;
+    lctx_retrieve r;
+    lctx_attn a;
+    int64_t t, same = 1, calls = 0, fewer = 0, i, end;
+    unsigned char read[G * 64];
+    seq s;
+    lse = (float *)zeroed(2 * Q * H, 4);
+    d.block = 64; d.summaries = 1;
+    s = seq_new(&d, 221, 2000);
+    topic_append(&s, N);
+    memset(&r, 0, sizeof r);
+    r.n_top = 2; r.window = 70; r.n_sink = 1; r.queries = queries; r.read = read;
+    a = topic_queries(&s, Q, 4, q, out, lse);
+    check(retrieve(s.c, &a, &r) == LCTX_OK, "queries choose for themselves");
+    check(lctx_cache_rewind(s.c, FROM) == LCTX_OK, "and again, as tokens come");
+    s.n = FROM;
+    for (t = 0; t < Q; t = end) {
+        end = queries == 1 ? t + 1 : (FROM + t) / queries * queries + queries - FROM;
+        if (end > Q) end = Q;
+        topic_append(&s, end - t);
+        a.n_q = end - t, a.q_pos0 = FROM + t, a.q = q + t * QROW;
+        a.out = out + (Q + t) * OROW, a.lse = lse + (Q + t) * H;
+        same &= retrieve(s.c, &a, &r) == LCTX_OK;
+        calls++;
+        for (i = 0; i < info_of(&s).n_block; i++) fewer += !read[i];
+    }
+    same &= memcmp(out, out + Q * OROW, Q * OROW * 4) == 0
+            && memcmp(lse, lse + Q * H, Q * H * 4) == 0;
+    check(same && fewer > calls, "a choice for %d queries: the same bits together and as tokens come (%s)",
+          (int)queries, type_names[type]);
+    free(q); free(out); free(lse);
+    seq_free(&s);
+}
+
 static void test_retrieve_arguments(void)
 {
     lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16), w;
@@ -2696,9 +2736,11 @@ static void test_retrieve_arguments(void)
     lctx_attn base, a;
     lctx_pattern pattern;
     lctx_rope rope;
+    const int32_t list = 0;
     size_t bytes = 0;
     seq s, plain;
     memset(&pattern, 0, sizeof pattern);
+    pattern.kind = LCTX_PATTERN_STRIDED;
     memset(&rope, 0, sizeof rope);
     rope.n_rot = 2;
     d.block = 64;
@@ -2719,9 +2761,9 @@ static void test_retrieve_arguments(void)
     REFUSED(LCTX_E_WINDOW, "a negative number of blocks", r.n_top = -1);
     REFUSED(LCTX_E_WINDOW, "no window", r.window = 0);
     REFUSED(LCTX_E_WINDOW, "negative sinks", r.n_sink = -1);
-    REFUSED(LCTX_E_SPAN, "a bias", a.bias = out);
-    REFUSED(LCTX_E_SPAN, "mass", a.mass = out);
-    REFUSED(LCTX_E_SPAN, "a pattern", a.pattern = &pattern);
+    REFUSED(LCTX_E_COUNT, "a choice for -1 queries", r.queries = -1);
+    REFUSED(LCTX_E_LIST, "lists of one's own", a.list = &list);
+    REFUSED(LCTX_E_LENGTH, "a pattern of no length", a.pattern = &pattern);
     REFUSED(LCTX_E_POLICY, "raw keys", a.rope = &rope);
     REFUSED(LCTX_E_NULL, "no queries", a.q = NULL);
     REFUSED(LCTX_E_NULL, "no output", a.out = NULL);
@@ -2737,9 +2779,10 @@ static void test_retrieve_arguments(void)
     w.summaries = 1;
     plain = built(&w, 3, 300);
     check(retrieve(plain.c, &base, &good) == LCTX_E_POLICY, "nor from windows");
-    check(lctx_cache_retrieve_size(NULL, &base, &bytes) == LCTX_E_NULL
-          && lctx_cache_retrieve_size(s.c, NULL, &bytes) == LCTX_E_NULL
-          && lctx_cache_retrieve_size(s.c, &base, NULL) == LCTX_E_NULL
+    check(lctx_cache_retrieve_size(NULL, &base, &good, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, NULL, &good, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, &base, NULL, &bytes) == LCTX_E_NULL
+          && lctx_cache_retrieve_size(s.c, &base, &good, NULL) == LCTX_E_NULL
           && lctx_cache_retrieve(NULL, &base, &good, scratch, 64) == LCTX_E_NULL
           && lctx_cache_retrieve(s.c, NULL, &good, scratch, 64) == LCTX_E_NULL
           && lctx_cache_retrieve(s.c, &base, NULL, scratch, 64) == LCTX_E_NULL
@@ -2781,6 +2824,7 @@ static void test_beyond(lctx_policy policy, lctx_type k, int64_t n)
     lctx_attn a;
     double worst, far;
     size_t bytes = 0;
+    lctx_retrieve r;
     int i;
     seq s;
     d.summaries = policy == LCTX_FULL;
@@ -2801,15 +2845,14 @@ static void test_beyond(lctx_policy policy, lctx_type k, int64_t n)
     far = farthest(out, N, want);
     check(worst < 1e-6 && far < 1e-6, "policy %d, %s: queries far beyond %d keys see what the next"
           " does (%.1e, %.1e off)", (int)policy, lctx_type_name(k), (int)n, worst, far);
+    memset(&r, 0, sizeof r);
+    r.n_top = 9; r.window = 1;
     a.n_q = (int64_t)(SIZE_MAX >> 17); a.q_pos = NULL; a.q_pos0 = 0;
     check(lctx_cache_attend_size(s.c, &a, &bytes) == LCTX_OK
-          && (policy != LCTX_FULL || lctx_cache_retrieve_size(s.c, &a, &bytes) == LCTX_OK),
+          && (policy != LCTX_FULL || lctx_cache_retrieve_size(s.c, &a, &r, &bytes) == LCTX_OK),
           "as many queries as there may be are sized");
     a.n_q = N; a.q_pos = pos;
     if (policy == LCTX_FULL) {
-        lctx_retrieve r;
-        memset(&r, 0, sizeof r);
-        r.n_top = 9; r.window = 1;
         check(retrieve(s.c, &a, &r) == LCTX_OK, "and are retrieved for");
         far = farthest(out, N, want);
         check(far < 1e-6, "retrieval beyond %d keys sees them (%.1e off)", (int)n, far);
@@ -3682,6 +3725,9 @@ int main(void)
     test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90);
     for (type = 0; type < 5; type++) test_retrieve((lctx_type)type, type % 2 ? 5 : 1);
     test_retrieve(LCTX_I4, 5);
+    for (type = 0; type < 5; type++) test_retrieve_alone((lctx_type)type, type % 2 ? 7 : 1);
+    test_retrieve_alone(LCTX_I4, 64);
+    test_retrieve_alone(LCTX_F16, 7);
     test_retrieve_changed();
     test_retrieve_arguments();
     for (type = 0; type < 4; type++) {

@@ -558,7 +558,7 @@ static lctx_status retrieve(void)
 }
 static lctx_status retrieve_size(void)
 {
-    return lctx_cache_retrieve_size(w.cache, &w.attn, w.bytes_out);
+    return lctx_cache_retrieve_size(w.cache, w.attn_in, w.retrieve_in, w.bytes_out);
 }
 static lctx_status bounds(void) { return lctx_cache_bounds(w.cache, &w.attn, w.bound); }
 
@@ -687,9 +687,8 @@ static void test_retrieval(void)
     BAD(w.cache = NULL, E_NULL, NULL, "cache");
     BAD(w.cache = sinks, E_POLICY, NULL, "cache");
     BAD(raw(), E_POLICY, "lctx_attn", "rope");
-    BAD(a->bias = wide, E_SPAN, "lctx_attn", "bias");
-    BAD(a->mass = wide, E_SPAN, "lctx_attn", "mass");
-    BAD(a->pattern = &w.pattern, E_SPAN, "lctx_attn", "pattern");
+    BAD(a->list = &w.group[0], E_LIST, "lctx_attn", "list");
+    BAD(a->mass_queries = -1, E_COUNT, "lctx_attn", "mass_queries");
     BAD(a->n_q = -1, E_COUNT, "lctx_attn", "n_q");
     BAD(a->q_head = 4, E_STRIDE, "lctx_attn", "q_head");
 #undef BAD
@@ -701,10 +700,13 @@ static void test_retrieval(void)
     BAD(a->q = NULL, retrieve, a->refused, E_NULL, "lctx_attn", "q");
     BAD(a->out = NULL, retrieve, a->refused, E_NULL, "lctx_attn", "out");
     BAD(w.retrieve_in = NULL, retrieve, a->refused, E_NULL, NULL, "retrieve");
+    BAD(w.retrieve_in = NULL, retrieve_size, a->refused, E_NULL, NULL, "retrieve");
     BAD(w.scratch = NULL, retrieve, a->refused, E_SCRATCH, NULL, "scratch");
     BAD(w.scratch_bytes = 8, retrieve, a->refused, E_SCRATCH, NULL, "scratch_bytes");
     BAD(a->progress = cancel, retrieve, a->refused, E_CANCELLED, NULL, NULL);
     BAD(w.attn_in = NULL, retrieve, r->refused, E_NULL, NULL, "attn");
+    BAD(w.attn_in = NULL, retrieve_size, r->refused, E_NULL, NULL, "attn");
+    BAD(r->queries = -1, retrieve, r->refused, E_COUNT, "lctx_retrieve", "queries");
     BAD(r->n_top = -1, retrieve, r->refused, E_WINDOW, "lctx_retrieve", "n_top");
     BAD(r->window = 0, retrieve, r->refused, E_WINDOW, "lctx_retrieve", "window");
     BAD(r->n_sink = -1, retrieve, r->refused, E_WINDOW, "lctx_retrieve", "n_sink");

@@ -824,9 +824,10 @@ static void do_retrieve(world *w)
     memset(&r, 0, sizeof r);
     r.n_top = bytes_in(&w->b, 0, 8), r.window = bytes_in(&w->b, 1, 256);
     r.n_sink = (int32_t)bytes_in(&w->b, 0, 100), r.read = read;
+    r.queries = (int32_t)(r.n_top % 3);
     ask(w, &x, pos, 1);
     FUZZ_CHECK(info.n_block <= 64, "blocks");
-    if (lctx_cache_retrieve_size(w->p->c, &x.a, &need) == LCTX_OK)
+    if (lctx_cache_retrieve_size(w->p->c, &x.a, &r, &need) == LCTX_OK)
         FUZZ_CHECK(need <= SCRATCH, "%zu bytes of scratch", need);
     st = lctx_cache_retrieve(w->p->c, &x.a, &r, scratch + (SCRATCH - need), need);
     fuzz_say("retrieve %lld + window %lld + sinks %d: %s", (long long)r.n_top, (long long)r.window,

@@ -133,9 +133,9 @@ static void try_cache(world *w)
         st = lctx_cache_attend(c, &a, x, 4);
         FUZZ_CHECK(st, "attended without queries");
     }
-    (void)lctx_cache_retrieve_size(c, &a, &need);
     retrieve.n_top = bytes_int(&w->b), retrieve.window = bytes_int(&w->b);
-    retrieve.n_sink = bytes_int32(&w->b);
+    retrieve.n_sink = bytes_int32(&w->b), retrieve.queries = bytes_int32(&w->b);
+    (void)lctx_cache_retrieve_size(c, &a, &retrieve, &need);
     if (a.n_q) FUZZ_CHECK(lctx_cache_retrieve(c, &a, &retrieve, x, 4), "retrieved nothing");
     (void)lctx_cache_spans(c, NULL, 0, &n);
     FUZZ_CHECK(n >= 0 && n <= 3, "%lld spans", (long long)n);
