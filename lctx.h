@@ -1210,8 +1210,12 @@ typedef struct lctx_session_desc {
     int32_t n_sink;
     int64_t window;
     int64_t n_heavy;              /* HEAVY: tokens of each KV head and layer, kept by their mass */
+    int64_t n_read;               /* FULL: everything is kept, and of it each query reads so many
+                                     tokens, by blocks chosen for each KV head (lctx_retrieve),
+                                     beside the first n_sink and the last `window`; in layers
+                                     without windows of their own. 0 = all */
     int64_t max_tokens;           /* FULL; 0 = no limit */
-    int32_t block;                /* tokens a cache block; 0 = 256 */
+    int32_t block;                /* tokens a cache block; 0 = 256, or 64 with n_read */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
     int32_t precise;              /* as in lctx_attn; products with weights are in f32, too */
     int32_t raw_keys;             /* nonzero: as above */
@@ -1249,8 +1253,8 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
    lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-   keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
-   pattern's, in a layer that evicts). free takes null too. */
+   keys under LCTX_HEAVY or with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
+   with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -6777,6 +6781,10 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
     c.policy = s->d.policy, c.window = s->d.window, c.n_sink = s->d.n_sink;
     c.n_heavy = s->d.n_heavy;
     c.block = s->d.block, c.max_tokens = s->d.max_tokens, c.alloc = &s->alloc;
+    if (s->d.n_read && !window) {
+        c.window = c.n_sink = 0, c.summaries = 1;
+        if (!c.block) c.block = LCTX_TILE;
+    }
     if (!window) return c;
     if (c.policy == LCTX_FULL || c.policy == LCTX_HEAVY)
         c.policy = LCTX_WINDOW, c.window = window, c.n_sink = 0, c.n_heavy = 0;
@@ -6899,7 +6907,23 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
     }
     if (!st && s->far_rule.kind && !turning) return lctx__refuse(at, LCTX_E_NULL, "far_rule");
     if (!st && s->raw && d->policy == LCTX_HEAVY) return lctx__refuse(at, LCTX_E_POLICY, "policy");
+    if (!st && s->raw && d->n_read) return lctx__refuse(at, LCTX_E_POLICY, "n_read");
     return st;
+}
+
+static lctx_status lctx__session_check(const lctx_session_desc *d)
+{
+    const lctx__site at = LCTX__SITE(d, lctx_session_desc);
+    const int whole = d->parts < 2, full = d->policy == LCTX_FULL;
+    LCTX__IN(d, chunk, 0, 1 << 20, COUNT);
+    LCTX__TRY(lctx__parallel_check(d->refused, d->par));
+    LCTX__FROM(d, parts, 0, COUNT); LCTX__IN(d, part, 0, whole ? 0 : d->parts - 1, COUNT);
+    LCTX__IS(join, whole || d->join, NULL); LCTX__IS(policy, whole || full, POLICY);
+    LCTX__IS(k_type, whole || d->k_type != LCTX_I4, TYPE);
+    LCTX__IN(d, n_read, 0, LCTX__MAX_POS, WINDOW);
+    LCTX__IS(n_read, !d->n_read || (whole && full), POLICY);
+    if (d->n_read) { LCTX__FROM(d, window, 1, WINDOW); LCTX__FROM(d, n_sink, 0, WINDOW); }
+    return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
@@ -6909,19 +6933,12 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     lctx__site at;
     lctx_status st;
     int32_t i;
-    int whole;
     if (model) (void)lctx__begin(model->refused, desc ? NULL : "desc");
     if (!desc || lctx__begin(desc->refused, !model ? "model" : !session ? "session" : NULL))
         return LCTX_E_NULL;
     at = LCTX__SITE(desc, lctx_session_desc);
     if ((st = lctx_model_check(model)) != LCTX_OK) return st;
-    if (desc->chunk < 0 || desc->chunk > 1 << 20) return lctx__refuse(at, LCTX_E_COUNT, "chunk");
-    if ((st = lctx__parallel_check(desc->refused, desc->par)) != LCTX_OK) return st;
-    whole = desc->parts < 2;
-    LCTX__FROM(desc, parts, 0, COUNT); LCTX__IN(desc, part, 0, whole ? 0 : desc->parts - 1, COUNT);
-    LCTX__IS(join, whole || desc->join, NULL);
-    LCTX__IS(policy, whole || desc->policy == LCTX_FULL, POLICY);
-    LCTX__IS(k_type, whole || desc->k_type != LCTX_I4, TYPE);
+    if ((st = lctx__session_check(desc)) != LCTX_OK) return st;
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
@@ -6941,7 +6958,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
         if (p && p->n_global && c.policy != LCTX_FULL)
             st = lctx__refuse(lctx__site_of(at.to, "lctx_pattern", i), LCTX_E_GLOBAL, "n_global");
         else st = lctx__cache_new(at, &c, &s->cache[i]);
-        if (!st && !whole && c.policy == LCTX_FULL)
+        if (!st && desc->parts > 1 && c.policy == LCTX_FULL)
             s->cache[i]->part = desc->part, s->cache[i]->others = desc->parts - 1;
     }
     if (st) lctx_session_free(s);
@@ -7035,8 +7052,10 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
                                       int64_t at, int64_t n, const lctx_rope *rope,
                                       const float *far)
 {
-    const int64_t row = s->m.n_head * (int64_t)s->m.head_dim, others = s->cache[layer]->others;
+    const int64_t row = s->m.n_head * (int64_t)s->m.head_dim;
+    lctx_cache *c = s->cache[layer];
     lctx_attn t;
+    lctx_retrieve r;
     lctx_status st;
     size_t bytes;
     memset(&t, 0, sizeof t);
@@ -7049,17 +7068,24 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
     t.pattern = s->m.layers[layer].pattern, t.sink_logit = s->m.layers[layer].sink_logit;
     t.par = &s->par, t.precise = s->d.precise;
-    if (others) t.out = a->far, t.out_token = 0, t.lse = a->lse;
-    if (s->cache[layer]->part) t.sink_logit = NULL;
-    if ((st = lctx_cache_attend_size(s->cache[layer], &t, &bytes)) != LCTX_OK) return st;
+    if (c->others) t.out = a->far, t.out_token = 0, t.lse = a->lse;
+    if (c->part) t.sink_logit = NULL;
+    memset(&r, 0, sizeof r);
+    r.n_top = (s->d.n_read + c->d.block - 1) / c->d.block;
+    r.window = s->d.window, r.n_sink = s->d.n_sink, r.queries = 1;
+    st = c->d.summaries ? lctx_cache_retrieve_size(c, &t, &r, &bytes)
+                        : lctx_cache_attend_size(c, &t, &bytes);
+    if (st) return st;
     if ((int64_t)bytes > s->scratch_bytes) {
         char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);
         if (!grown) return LCTX_E_MEMORY;
         lctx__delete(&s->alloc, s->scratch, s->scratch_bytes);
         s->scratch = grown, s->scratch_bytes = (int64_t)bytes;
     }
-    st = lctx_cache_attend(s->cache[layer], &t, s->scratch, (size_t)s->scratch_bytes);
-    if (st || !others) return st;
+    bytes = (size_t)s->scratch_bytes;
+    st = c->d.summaries ? lctx_cache_retrieve(c, &t, &r, s->scratch, bytes)
+                        : lctx_cache_attend(c, &t, s->scratch, bytes);
+    if (st || !c->others) return st;
     if (s->d.join(s->d.join_user, layer, n * s->m.n_head, s->m.head_dim, a->far, a->lse))
         return LCTX_E_IO;
     while (n-- > 0) memcpy(a->att + (at + n) * a->ld_q, a->far + n * row, (size_t)row * 4);

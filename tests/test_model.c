@@ -254,13 +254,16 @@ static int32_t *random_tokens(const world *w, int64_t n, uint64_t seed)
     return tokens;
 }
 
+/* Beside the policies: everything kept, and a block of it read with sinks and window. */
+#define READS LCTX_POLICY_COUNT
 static lctx_session_desc policy_desc(lctx_policy policy, int64_t window, int32_t n_sink)
 {
     lctx_session_desc d;
     memset(&d, 0, sizeof d);
-    d.policy = (int32_t)policy;
-    if (policy != LCTX_FULL) d.window = window;
-    if (policy == LCTX_SINKS) d.n_sink = n_sink;
+    d.policy = policy == READS ? LCTX_FULL : (int32_t)policy;
+    if (policy != LCTX_FULL) d.window = policy == READS ? window / 2 + 1 : window;
+    if (policy == LCTX_SINKS || policy == READS) d.n_sink = n_sink;
+    if (policy == READS) d.n_read = 40;
     d.block = 64;
     return d;
 }
@@ -405,7 +408,7 @@ static void test_shapes(void)
 
 static void test_policy(const shape *s, lctx_policy policy, int64_t window, int32_t n_sink)
 {
-    static const char *const names[] = { "full", "window", "sinks" };
+    static const char *const names[] = { "full", "window", "sinks", "heavy", "reads" };
     static const double bound[] = { 1e-4, 0.02, 0.15, 0.15, 1e-4, 0.02, 0.2, 0.4, 4 };
     const int64_t n = full() ? 500 : quick() ? 40 : 120;
     world *w = world_new(s);
@@ -413,8 +416,8 @@ static void test_policy(const shape *s, lctx_policy policy, int64_t window, int3
     int32_t *tokens = random_tokens(w, n, 99);
     double *want = (double *)zeroed(n * w->m.n_vocab, sizeof *want);
     int type;
-    w->o.window = d.window;
-    w->o.n_sink = d.n_sink;
+    if (policy == READS) d.n_read = n;         /* all of it */
+    else w->o.window = d.window, w->o.n_sink = d.n_sink;
     oracle_model_logits(&w->o, n, tokens, want);
     for (type = 0; type < 9; type++) {
         double worst;
@@ -440,6 +443,7 @@ static void test_policies(void)
         test_policy(s, LCTX_WINDOW, 1, 0);
         test_policy(s, LCTX_SINKS, 13, 4);
         test_policy(s, LCTX_SINKS, 70, 1);
+        test_policy(s, READS, 1, 0);
     }
 }
 
@@ -748,7 +752,7 @@ static void test_raw_keys(void)
 static const shape bits_shape = {
     "for bits", 2, 6, 2, 12, 72, 100, 61, 12, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, NULL
 };
-static const char *const policy_names[] = { "full", "window", "sinks", "heavy" };
+static const char *const policy_names[] = { "full", "window", "sinks", "heavy", "reads" };
 
 static void test_chunkings(const shape *s, lctx_policy policy, int type)
 {
@@ -991,6 +995,31 @@ static void test_forks_on_threads(lctx_policy policy)
     world_free(w);
 }
 
+/* A budget for everything gives the bits of a full session; a small one leaves something out, but
+   not before there is more than sinks, window and budget hold. */
+static void test_reads(const shape *s, int type)
+{
+    enum { N = 330, ALL = 128 };      /* blocks of 64: sinks', one of the budget */
+    world *w = world_new(s);
+    int32_t *tokens = random_tokens(w, N, 51);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0), r = policy_desc(READS, 77, 4);
+    float *want, *got;
+    d.k_type = d.v_type = r.k_type = r.v_type = type;
+    want = fresh_logits(w, &d, tokens, N, -1);
+    got = fresh_logits(w, &r, tokens, N, 0);
+    check(same(w, want, got, ALL) && !same(w, want, got, N),
+          "%s, type %d: a session that reads some leaves out what is beyond its budget", s->name, type);
+    free(got);
+    r.n_read = N;
+    got = fresh_logits(w, &r, tokens, N, 100);
+    check(same(w, want, got, N), "%s, type %d: a budget for everything gives the bits of a full session",
+          s->name, type);
+    free(got);
+    free(want);
+    free(tokens);
+    world_free(w);
+}
+
 static void test_rewind_to(const world *w, const lctx_session_desc *d, const int32_t *tokens,
                            const int32_t *other, int64_t n, int64_t to)
 {
@@ -1026,7 +1055,7 @@ static void test_rewind(lctx_policy policy)
         if (!slow() || (i + (size_t)policy) % 3 == 0) test_rewind_to(w, &d, tokens, other, 300, to[i]);
     lctx_session_feed(s, tokens, 300, LCTX_LOGITS_NONE, NULL);
     before = info_of(s);
-    check(policy == LCTX_FULL || before.rewind_min > 100, "%s: what was evicted bounds going back",
+    check(d.policy == LCTX_FULL || before.rewind_min > 100, "%s: what was evicted bounds going back",
           policy_names[policy]);
     check(lctx_session_rewind(s, 301) == LCTX_E_POS, "going forward by a rewind is refused");
     check(lctx_session_rewind(s, -1) == LCTX_E_POS, "going back below 0 is refused");
@@ -2719,10 +2748,11 @@ int main(void)
     if (threads) test_parts_deeds(), test_parts_live();
 #endif
     if (!quick() && threads) test_shared_model();
-    for (policy = 0; policy <= LCTX_SINKS; policy++) {       /* HEAVY by itself */
-        lctx_policy p = (lctx_policy)policy;
+    for (type = 0; type < 5; type++) test_reads(type % 2 ? &shapes[6] : &bits_shape, type);
+    for (policy = 0; policy <= LCTX_SINKS + 1; policy++) {   /* HEAVY by itself */
+        lctx_policy p = policy > LCTX_SINKS ? READS : (lctx_policy)policy;
         for (type = 0; type < 5; type++)
-            if (!slow() || type % 3 == policy) test_chunkings(&bits_shape, p, type);
+            if (!slow() || type % 3 == policy % 3) test_chunkings(&bits_shape, p, type);
         if (quick()) continue;
         for (type = 0; type < 5; type++)
             if (!slow() || (policy + type) % 2 == 0) test_round_trip(p, type, type * 100);

@@ -811,6 +811,12 @@ static void test_session_descs(void)
     FIELD((d->policy = LCTX_HEAVY, d->window = 5, d->n_heavy = 5, d->raw_keys = 1), E_POLICY,
           "policy");
     FIELD((d->far_rule = &w.far_rule, w.model.rope = NULL), E_NULL, "far_rule");
+    FIELD(d->n_read = -1, E_WINDOW, "n_read");
+    FIELD(d->n_read = 1, E_WINDOW, "window");
+    FIELD((d->n_read = 1, d->window = 1, d->n_sink = -1), E_WINDOW, "n_sink");
+    FIELD((d->n_read = d->window = 1, d->raw_keys = 1), E_POLICY, "n_read");
+    FIELD((d->n_read = d->window = 1, d->policy = LCTX_WINDOW), E_POLICY, "n_read");
+    FIELD((d->n_read = d->window = 1, d->parts = 2, d->join = no_join), E_POLICY, "n_read");
     FIELD(d->parts = -1, E_COUNT, "parts");
     FIELD(d->part = 1, E_COUNT, "part");
     FIELD(d->parts = 2, E_NULL, "join");
