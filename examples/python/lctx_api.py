@@ -833,13 +833,14 @@ class Select(c.Structure):
 class Retrieve(c.Structure):
     """Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-    a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
-    others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
-    exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
-    may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
-    window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
-    progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
-    LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern)."""
+    a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
+    and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
+    read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
+    summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
+    positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
+    `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
+    lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
+    summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own)."""
     _fields_ = [
         # >= 0
         ("n_top", c.c_int64),
@@ -847,8 +848,9 @@ class Retrieve(c.Structure):
         ("window", c.c_int64),
         # >= 0
         ("n_sink", c.c_int32),
-        ("reserved", c.c_int32),
-        # [n_head_kv][info.n_block]: 1 where read, else 0; or null
+        # that share a choice; 0 = all of a call
+        ("queries", c.c_int32),
+        # [n_head_kv][info.n_block]: 1 where any reads, else 0; or null
         ("read", c.c_void_p),
         ("refused", c.POINTER(Refusal)),
     ]
@@ -1009,9 +1011,13 @@ class SessionDesc(c.Structure):
         ("window", c.c_int64),
         # HEAVY: tokens of each KV head and layer, kept by their mass
         ("n_heavy", c.c_int64),
+        # FULL: everything is kept, and of it each query reads so many tokens, by blocks chosen for
+        # each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers
+        # without windows of their own. 0 = all
+        ("n_read", c.c_int64),
         # FULL; 0 = no limit
         ("max_tokens", c.c_int64),
-        # tokens a cache block; 0 = 256
+        # tokens a cache block; 0 = 256, or 64 with n_read
         ("block", c.c_int32),
         # tokens computed at once; bounds memory, not bits; 0 = 256
         ("chunk", c.c_int32),
@@ -1356,23 +1362,26 @@ FUNCTIONS = {
     "lctx_cache_join": (c.c_int, [c.POINTER(Cache), c.POINTER(Cache)]),
     # Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     # Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-    # a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
-    # others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
-    # exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
-    # may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
-    # window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
-    # progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
-    # LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern).
-    "lctx_cache_retrieve_size": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p]),
+    # a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
+    # and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
+    # read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
+    # summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
+    # positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
+    # `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
+    # lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
+    # summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own).
+    "lctx_cache_retrieve_size": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.POINTER(Retrieve),
+        c.c_void_p]),
     # Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     # Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-    # a selection kept, the blocks of the first n_sink and of the last `window` tokens, and, of the
-    # others, in each KV head the n_top blocks with the greatest bound. Over what is read attention is
-    # exact: with every block, the bits of lctx_cache_attend. What is not read is not touched: blocks
-    # may lie in a mapped file, by the cache's allocator. The queries of a call share their blocks; the
-    # window should hold their own keys. attn is as for lctx_cache_attend, without bias and mass;
-    # progress is told of KV heads. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not
-    # LCTX_FULL with summaries, or raw keys), _WINDOW, _SPAN (bias, mass or a pattern).
+    # a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
+    # and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
+    # read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
+    # summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
+    # positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
+    # `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
+    # lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
+    # summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own).
     "lctx_cache_retrieve": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.POINTER(Retrieve),
         c.c_void_p, c.c_size_t]),
     # The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
@@ -1405,14 +1414,14 @@ FUNCTIONS = {
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
-    # pattern's, in a layer that evicts). free takes null too.
+    # keys under LCTX_HEAVY or with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
+    # with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     "lctx_session_create": (c.c_int, [c.POINTER(Model), c.POINTER(SessionDesc), c.c_void_p]),
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys under LCTX_HEAVY, parts not under LCTX_FULL), _TYPE (parts with 4-bit keys), _GLOBAL (a
-    # pattern's, in a layer that evicts). free takes null too.
+    # keys under LCTX_HEAVY or with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
+    # with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     "lctx_session_free": (None, [c.POINTER(Session)]),
     # Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
     # LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
