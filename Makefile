@@ -183,13 +183,13 @@ $(B)/liblctx.a: $(B)/lctx.o $(B)/layout.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A library of calls, without main, with malloc and free for what is handed to them.
-$(B)/lctx.wasm: lctx.h $(B)/flags
+$(B)/lctx.wasm: examples/bindings/layout.c lctx.h $(B)/flags
 	@echo 'CC  $@'
 	$(Q)library=$$($(WASM) -print-libgcc-file-name) && { test -e "$$library" || { echo \
 	    "missing: $$library, clang's runtime library (Debian: libclang-rt-dev-wasm32)" >&2; \
 	    exit 1; }; }
-	$(Q)$(WASM) -mexec-model=reactor -DLCTX_IMPLEMENTATION \
-	    '-DLCTX_API=__attribute__((visibility("default")))' -x c $< -o $@ \
+	$(Q)$(WASM) -mexec-model=reactor -I. -DLCTX_IMPLEMENTATION \
+	    '-DLCTX_API=__attribute__((visibility("default")))' $< -o $@ \
 	    -Wl,--export-dynamic,--export=malloc,--export=free
 
 # A page, as a folder that can be served or opened as it is: what it loads comes as scripts, which a

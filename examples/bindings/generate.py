@@ -58,6 +58,11 @@ def element(t):
     return "any" if t.name == "lctx_tensor" or t.name.kind == "void" else t.name.name
 
 
+def arrays(of):
+    return [(f"{s.name}.{f.name}", element(f.type), f.shape)
+            for s in structs(of) for f in s.fields if f.shape]
+
+
 def comment(doc, before, indent=""):
     """A comment's lines behind a mark; what was one line is wrapped."""
     rows = doc.split("\n") if "\n" in doc else textwrap.wrap(doc, 99 - len(indent + before))
@@ -149,8 +154,7 @@ def python(of):
     out += [f'    "{s.name}": {camel(s.name)},\n' for s in structs(of)]
     out.append("}\n\n# Arrays that fields point to: elements, and sizes from outside in. n_expert? "
                "counts where\n# there are experts; / rounds up.\nARRAYS = {\n")
-    out += [f'    "{s.name}.{f.name}": ("{element(f.type)}", "{f.shape}"),\n'
-            for s in structs(of) for f in s.fields if f.shape]
+    out += [f'    "{path}": ("{kind}", "{shape}"),\n' for path, kind, shape in arrays(of)]
     out.append("}\n\n# What each function returns, and its arguments.\nFUNCTIONS = {\n")
     for f in of.functions:
         out.append(comment(f.doc, "# ", "    "))
@@ -170,8 +174,9 @@ def c_type(t, name=""):
 
 
 def js_type(t):
-    """As koffi reads it. What is handed to the library for longer than a call stands in memory
-    that is not JavaScript's, so that pointers are addresses."""
+    """As koffi reads it; pointers are addresses, but for words."""
+    if t.kind == "pointer" and t.const and t.name.name == "char":
+        return "const char *"
     if t.kind == "array":
         return f"{js_type(t.name)}[{t.length}]"
     if t.kind in ("function", "callback"):
@@ -206,15 +211,16 @@ def javascript(of):
             out.append(comment(f.doc, "// ", "        "))
             out.append(f"        {f.name}: '{js_type(f.type)}',\n")
         out.append("    },\n")
+    out.append("};\n\n// Arrays that fields point to: elements, and sizes from outside in. n_expert? "
+               "counts where\n// there are experts; / rounds up.\nexport const arrays = {\n")
+    out += [f"    '{path}': ['{kind}', '{shape}'],\n" for path, kind, shape in arrays(of)]
     out.append("};\n\n// Functions: what each returns, and its arguments.\n"
                "export const functions = {\n")
     for f in of.functions:
         out.append(comment(f.doc, "// ", "    "))
-        result = "const char *" if f.result.kind == "pointer" else \
-            "int" if f.result.kind == "enum" else c_type(f.result)
-        types = ["int" if p.type.kind == "enum" else js_type(p.type) for p in f.params]
-        args = "".join(f", '{t}'" for t in types)
-        out.append(f"    {f.name}: ['{result}'{args}],\n")
+        types = ["int" if t.kind == "enum" else "void" if t.kind == "void" else js_type(t)
+                 for t in (f.result, *(p.type for p in f.params))]
+        out.append(f"    {f.name}: {types},\n")
     return "".join(out) + "};\n"
 
 

@@ -300,9 +300,9 @@ export const structs = {
         status: 'int32_t',
         reserved: 'int32_t',
         // "lctx_span": the struct; null = the call itself
-        type: 'void *',
+        type: 'const char *',
         // "k_pos": its field, or the call's argument; null = none
-        field: 'void *',
+        field: 'const char *',
         // of the struct in an array, or of its layer: span 3; else -1
         index: 'int64_t',
         // of the field where it is an array: position 5; else -1
@@ -987,6 +987,63 @@ export const structs = {
     },
 };
 
+// Arrays that fields point to: elements, and sizes from outside in. n_expert? counts where
+// there are experts; / rounds up.
+export const arrays = {
+    'lctx_rope_desc.freq': ['double', 'n_rot/2'],
+    'lctx_rope_desc.short_factor': ['double', 'n_rot/2'],
+    'lctx_rope_desc.long_factor': ['double', 'n_rot/2'],
+    'lctx_rope_job.pos': ['int64_t', 'n_tok'],
+    'lctx_span.k_pos': ['int64_t', 'n_head_kv n'],
+    'lctx_pattern.global': ['int64_t', 'n_global'],
+    'lctx_attn.q': ['float', 'n_q n_head d_k'],
+    'lctx_attn.q_far': ['float', 'n_q n_head d_k'],
+    'lctx_attn.q_pos': ['int64_t', 'n_q'],
+    'lctx_attn.q_group': ['int32_t', 'n_q'],
+    'lctx_attn.spans': ['lctx_span', 'n_spans'],
+    'lctx_attn.out': ['float', 'n_q n_head d_v'],
+    'lctx_attn.lse': ['float', 'n_q n_head'],
+    'lctx_attn.list': ['int32_t', 'n_list list_heads list_len'],
+    'lctx_attn.mask_bits': ['uint64_t', 'n_head n_q n_kv/64'],
+    'lctx_attn.alibi': ['float', 'n_head'],
+    'lctx_attn.sink_logit': ['float', 'n_head'],
+    'lctx_attn.bias': ['float', 'n_head n_q n_kv'],
+    'lctx_attn.mass': ['float', 'n_head_kv n_kv'],
+    'lctx_select.mass': ['float', 'n_head_kv info.n_held'],
+    'lctx_retrieve.read': ['uint8_t', 'n_head_kv info.n_block'],
+    'lctx_tensor.scale': ['float', 'rows'],
+    'lctx_layer.attn_norm': ['any', 'd_model'],
+    'lctx_layer.wq': ['any', 'n_head*head_dim d_model'],
+    'lctx_layer.wk': ['any', 'n_head_kv*head_dim d_model'],
+    'lctx_layer.wv': ['any', 'n_head_kv*head_dim d_model'],
+    'lctx_layer.wo': ['any', 'd_model n_head*head_dim'],
+    'lctx_layer.bq': ['any', 'n_head*head_dim'],
+    'lctx_layer.bk': ['any', 'n_head_kv*head_dim'],
+    'lctx_layer.bv': ['any', 'n_head_kv*head_dim'],
+    'lctx_layer.bo': ['any', 'd_model'],
+    'lctx_layer.q_norm': ['any', 'head_dim'],
+    'lctx_layer.k_norm': ['any', 'head_dim'],
+    'lctx_layer.ffn_norm': ['any', 'd_model'],
+    'lctx_layer.w_gate': ['any', 'n_expert? d_ff d_model'],
+    'lctx_layer.w_up': ['any', 'n_expert? d_ff d_model'],
+    'lctx_layer.w_down': ['any', 'n_expert? d_model d_ff'],
+    'lctx_layer.b_gate': ['any', 'n_expert? d_ff'],
+    'lctx_layer.b_up': ['any', 'n_expert? d_ff'],
+    'lctx_layer.b_down': ['any', 'n_expert? d_model'],
+    'lctx_layer.attn_post_norm': ['any', 'd_model'],
+    'lctx_layer.ffn_post_norm': ['any', 'd_model'],
+    'lctx_layer.router': ['any', 'n_expert d_model'],
+    'lctx_layer.b_router': ['any', 'n_expert'],
+    'lctx_layer.shared_gate': ['any', 'd_ff_shared d_model'],
+    'lctx_layer.shared_up': ['any', 'd_ff_shared d_model'],
+    'lctx_layer.shared_down': ['any', 'd_model d_ff_shared'],
+    'lctx_layer.sink_logit': ['float', 'n_head'],
+    'lctx_model.tok_embd': ['any', 'n_vocab d_model'],
+    'lctx_model.output_norm': ['any', 'd_model'],
+    'lctx_model.output': ['any', 'n_vocab d_model'],
+    'lctx_model.layers': ['lctx_layer', 'n_layer'],
+};
+
 // Functions: what each returns, and its arguments.
 export const functions = {
     // Creates an empty pool; its own bytes do not count. Errors: LCTX_E_NULL, _COUNT, _MEMORY.
@@ -1017,7 +1074,7 @@ export const functions = {
     lctx_refusal_text: ['size_t', 'void *', 'void *', 'size_t'],
     // sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
     // an unknown name. Bindings compare it with their own at load time.
-    lctx_sizeof: ['size_t', 'void *'],
+    lctx_sizeof: ['size_t', 'const char *'],
     // The instruction set in use. The best that the CPU has is taken at first use, capped by the
     // environment's LCTX_ISA. set is for tests and comparisons; not while other calls run.
     // Errors: LCTX_E_ISA. name gives "scalar", "avx2", ...; null for an unknown value.

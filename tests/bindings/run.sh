@@ -10,7 +10,7 @@ build=$(cd "$build" && pwd) || exit 1
 odd=$build/bindings
 export LCTX_LIBRARY="$build/liblctx.so"
 mkdir -p "$odd" || exit 1
-[ $# -gt 0 ] || set -- python node rust go
+[ $# -gt 0 ] || set -- python node
 
 # A library that does not fit, from a header edited by sed.
 odd_library() {
@@ -54,7 +54,7 @@ example() {
 }
 
 toy=$top/examples/toy
-python() {
+run_python() {
     for p in ${PYTHON:-python3 /usr/bin/python3}; do
         "$p" -c 'import numpy' 2> /dev/null && break
         p=
@@ -66,7 +66,25 @@ python() {
     suite python "$p" "$here/test_python.py" "$odd"
 }
 
-for language in "$@"; do $language; done > "$odd/log"
+run_node() {
+    for tool in node npm; do
+        command -v $tool > /dev/null || { echo "SKIPPED node: no $tool"; return; }
+    done
+    mkdir -p "$odd/node"
+    if [ ! -d "$odd/node/node_modules/koffi" ]; then
+        cp "$top/examples/node/package.json" "$odd/node"
+        (cd "$odd/node" && npm install --ignore-scripts --no-audit --no-fund) > "$odd/npm.log" 2>&1
+    fi
+    export NODE_PATH="$odd/node/node_modules"
+    node -e 'require("koffi")' 2> /dev/null ||
+        { rm -rf "$odd/node"; echo "SKIPPED node: npm has no koffi for it"; return; }
+    example node 'difference to plain JavaScript' node "$top/examples/node/attention.mjs"
+    example node 62379 node "$top/examples/node/generate.mjs" "$toy/toy-yarn.gguf" \
+        "$toy/passkey.txt" 6 20
+    suite node node "$here/test_node.mjs" "$odd"
+}
+
+for language in "$@"; do run_$language; done > "$odd/log"
 cat "$odd/log"
 sed -n 's/^[a-z]*: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$odd/log" |
     awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 }'
