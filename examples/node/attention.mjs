@@ -4,7 +4,8 @@
 import * as lctx from './lctx.mjs';
 
 export function plainAttend(q, k, v) {
-    const [n_q, n_head, dim] = q.shape, [n, n_head_kv] = k.shape, out = new Float64Array(q.data.length);
+    const [n_q, n_head, dim] = q.shape, [n, n_head_kv] = k.shape;
+    const out = new Float64Array(q.data.length);
     for (let row = 0; row < n_q * n_head; row++) {
         const group = Math.floor(row % n_head / (n_head / n_head_kv));
         const seen = n - n_q + Math.floor(row / n_head) + 1;
@@ -33,8 +34,8 @@ function main() {
     const { out } = lctx.attend(q, k, v), plain = plainAttend(q, k, v);
 
     const worst = farthest(out.data, plain);
-    console.log(`3 queries over 1000 tokens (${lctx.isa()}): largest difference to plain JavaScript `
-        + worst.toExponential(1));
+    console.log(`3 queries over 1000 tokens (${lctx.isa()}): largest difference to plain `
+        + `JavaScript ${worst.toExponential(1)}`);
     const threads = new lctx.Threads(), cache = new lctx.Cache(2, 64, { k_type: 0, v_type: 0 });
     try {
         cache.append(k, v);

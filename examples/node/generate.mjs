@@ -1,16 +1,16 @@
-// Demonstrates a model from JavaScript: the weights of a GGUF file (llama, F16 and F32, a vocabulary
-// of bytes), and a session that continues a text, token by token.
+// Demonstrates a model from JavaScript: the weights of a GGUF file (llama, F16 and F32, a
+// vocabulary of bytes), and a session that continues a text, token by token.
 //
-//     node generate.mjs ../toy/toy-yarn.gguf ../toy/passkey.txt 6 20       # 6 tokens, YaRN's factor
+//     node generate.mjs ../toy/toy-yarn.gguf ../toy/passkey.txt 6 20      # 6 tokens, YaRN's factor
 //
 // Exit codes: 0 ok, 1 usage, 2 the library or a file is missing or does not fit.
 import { readFileSync } from 'node:fs';
 import * as lctx from './lctx.mjs';
 
 const NUMBERS = {
-    0: ['getUint8', 1], 1: ['getInt8', 1], 2: ['getUint16', 2], 3: ['getInt16', 2], 4: ['getUint32', 4],
-    5: ['getInt32', 4], 6: ['getFloat32', 4], 7: ['getUint8', 1], 10: ['getBigUint64', 8],
-    11: ['getBigInt64', 8], 12: ['getFloat64', 8],
+    0: ['getUint8', 1], 1: ['getInt8', 1], 2: ['getUint16', 2], 3: ['getInt16', 2],
+    4: ['getUint32', 4], 5: ['getInt32', 4], 6: ['getFloat32', 4], 7: ['getUint8', 1],
+    10: ['getBigUint64', 8], 11: ['getBigInt64', 8], 12: ['getFloat64', 8],
 };
 const LAYER = {
     attn_norm: 'attn_norm', wq: 'attn_q', wk: 'attn_k', wv: 'attn_v', wo: 'attn_output',

@@ -1,5 +1,5 @@
-// Where fields stand in the structs of lctx_api.mjs, as C lays them out for pointers of 8 or 4 bytes
-// (WebAssembly), and structs in memory of JavaScript's.
+// Where fields stand in the structs of lctx_api.mjs, as C lays them out for pointers of 8 or 4
+// bytes (WebAssembly), and structs in memory of JavaScript's.
 import { structs } from './lctx_api.mjs';
 
 const SIZES = {
@@ -49,7 +49,8 @@ export function put(view, base, field, value, i = 0) {
 export function get(view, base, field, i = 0) {
     const at = base + field.at + i * field.size;
     const wide = field.type.endsWith('*') || field.type === 'size_t';
-    const name = wide ? `set${field.size === 8 ? 'BigUint64' : 'Uint32'}` : PUT[field.type] ?? 'setInt32';
+    const name = wide ? `set${field.size === 8 ? 'BigUint64' : 'Uint32'}`
+        : PUT[field.type] ?? 'setInt32';
     return view[name.replace('set', 'get')](at, true);
 }
 
@@ -61,7 +62,8 @@ export function checkLayouts(all, ask, where) {
             throw new Error(`${name} has ${ask(name)} bytes there, ${size} here`);
         for (const [field, { at }] of Object.entries(fields)) {
             const theirs = Number(where(`${name}.${field}`));
-            if (theirs !== at) throw new Error(`${name}.${field} stands at ${theirs} there, ${at} here`);
+            if (theirs !== at)
+                throw new Error(`${name}.${field} stands at ${theirs} there, ${at} here`);
         }
     }
 }

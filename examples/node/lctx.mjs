@@ -6,9 +6,10 @@
 //     const session = new lctx.Session(model);
 //     try { for (const token of session.generate(prompt, 100)) ... } finally { session.close(); }
 //
-// Fields of the header's descriptors are an object's, and what is left out is their default. What the
-// library refuses is thrown as an LctxError with the status's name and the place; arrays are checked
-// for type and shape before. Objects are closed by close(), and by `using` where there is one.
+// Fields of the header's descriptors are an object's, and what is left out is their default. What
+// the library refuses is thrown as an LctxError with the status's name and the place; arrays are
+// checked for type and shape before. Objects are closed by close(), and by `using` where there is
+// one.
 import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -72,7 +73,8 @@ export function load(path = find()) {
 const library = () => lib ?? load();
 
 function refuse(status, refused) {
-    if (refused?.get('status') !== status) throw new LctxError(status, lib.lctx_status_text(status));
+    if (refused?.get('status') !== status)
+        throw new LctxError(status, lib.lctx_status_text(status));
     const text = Buffer.alloc(300);
     lib.lctx_refusal_text(refused.bytes, text, text.length);
     throw new LctxError(status, text.toString('latin1', 0, text.indexOf(0)));
@@ -91,24 +93,28 @@ const ELEMENTS = {
     float: Float32Array, double: Float64Array, int32_t: Int32Array, int64_t: BigInt64Array,
     uint64_t: BigUint64Array, uint8_t: Uint8Array,
 };
-const TYPES = [[Float32Array, 'F32'], [Int8Array, 'I8'], [Uint16Array, 'F16'], [Uint16Array, 'BF16']];
+const TYPES = [
+    [Float32Array, 'F32'], [Int8Array, 'I8'], [Uint16Array, 'F16'], [Uint16Array, 'BF16'],
+];
 
-// A packed array with a shape; bits in a Uint16Array are 'f16' unless `type` says 'bf16'. scale: of an
-// Int8Array, a Float32Array with one for each row.
+const brackets = (shape) => shape.map((n) => `[${n ?? 'n'}]`).join('');
+
+// A packed array with a shape; bits in a Uint16Array are 'f16' unless `type` says 'bf16'. scale: of
+// an Int8Array, a Float32Array with one for each row.
 export function tensor(data, shape, { type = 'f16', scale } = {}) {
     const found = TYPES.find(([kind, name]) => data instanceof kind
         && (kind !== Uint16Array || name === type.toUpperCase()));
     if (!found) {
-        throw new TypeError('tensor: a Float32Array, an Int8Array or a Uint16Array of f16 or bf16 is '
-            + `wanted, not ${data?.constructor?.name} (${type})`);
+        throw new TypeError('tensor: a Float32Array, an Int8Array or a Uint16Array of f16 or bf16 '
+            + `is wanted, not ${data?.constructor?.name} (${type})`);
     }
     const size = shape.reduce((a, b) => a * b, 1);
     if (size !== data.length)
-        throw new RangeError(`tensor: [${shape.join('][')}] has ${size} elements, not ${data.length}`);
+        throw new RangeError(`tensor: ${brackets(shape)} has ${size} elements, not ${data.length}`);
     if (data instanceof Int8Array) {
         const rows = size / (shape.at(-1) || 1);
         if (!(scale instanceof Float32Array) || scale.length !== rows)
-            throw new TypeError(`tensor: a Float32Array of ${rows} scales is wanted with an Int8Array`);
+            throw new TypeError(`tensor: a Float32Array of ${rows} scales is wanted with int8`);
     }
     return { data, shape, scale, type: api.Type[found[1]] };
 }
@@ -118,8 +124,8 @@ function checkTensor(name, t, shape, types) {
         throw new TypeError(`${name}: a tensor is wanted, not ${t?.constructor?.name ?? t}`);
     if (types && !types.includes(t.type)) throw new TypeError(`${name}: float32 is wanted`);
     if (t.shape.length !== shape.length || shape.some((n, i) => n !== null && n !== t.shape[i])) {
-        throw new RangeError(`${name}: the shape [${shape.map((n) => n ?? 'n').join('][')}] is wanted, `
-            + `not [${t.shape.join('][')}]`);
+        throw new RangeError(`${name}: the shape ${brackets(shape)} is wanted, not `
+            + brackets(t.shape));
     }
     return t.data;
 }
@@ -166,7 +172,7 @@ class Struct {
         else if (value instanceof Owned) this.set(field, value.hook());
         else if (value instanceof Rope) this.set(field, value.schedule);
         else if (value instanceof Struct) this.held.push(value), this.point(field, value.bytes);
-        else if (value instanceof Callback) this.held.push(value), put(this.view, 0, to, value.address);
+        else if (value instanceof Callback) put(this.view, 0, to, value.address);
         else this.point(field, this.array(where, value));
     }
     number(where, to, value) {
@@ -192,8 +198,8 @@ class Struct {
         const wanted = sizes(shape, this.dims), known = wanted.filter((n) => n !== null);
         const n = known.reduce((a, b) => a * b, 1);
         if (known.length === wanted.length ? data.length !== n : data.length % n) {
-            throw new RangeError(`${where}: [${wanted.map((x) => x ?? 'n').join('][')}] elements are `
-                + `wanted, not ${data.length}`);
+            throw new RangeError(`${where}: ${brackets(wanted)} elements are wanted, not `
+                + data.length);
         }
         return data;
     }
@@ -209,7 +215,8 @@ class Struct {
 
 // Structs side by side, as the library takes lists of them.
 function list(structs) {
-    const size = structs[0].bytes.length, all = new Uint8Array(new ArrayBuffer(size * structs.length));
+    const size = structs[0].bytes.length;
+    const all = new Uint8Array(new ArrayBuffer(size * structs.length));
     structs.forEach((s, i) => all.set(s.bytes, i * size));
     return all;
 }
@@ -243,11 +250,15 @@ class Callback {
     }
 }
 
+const progressOf = (told) => told && new Callback('lctx_progress',
+    (user, done, total) => told(Number(done), Number(total)));
+
 // Something of the library's: closed once, not within its own calls, and not while what was made
 // with it is open.
 class Owned {
     constructor(kind, handle, held = [], fields = {}) {
-        const uses = Object.values(fields).filter((x) => x instanceof Owned || x instanceof Callback);
+        const uses = Object.values(fields).filter(
+            (x) => x instanceof Owned || x instanceof Callback);
         Object.assign(this, { kind, handle, held, uses, busy: false, users: 0 });
         uses.forEach((other) => { if (other instanceof Owned) other.users += 1; });
     }
@@ -264,7 +275,8 @@ class Owned {
     }
     close() {
         if (this.handle === null) return;
-        if (this.users) throw new Error(`the ${this.kind} is in use by ${this.users} that are open`);
+        if (this.users)
+            throw new Error(`the ${this.kind} is in use by ${this.users} that are open`);
         this.use((handle) => lib[`lctx_${this.kind}_free`](handle));
         this.handle = null;
         for (const other of this.uses) {
@@ -275,8 +287,8 @@ class Owned {
     [Symbol.dispose ?? Symbol.for('dispose')]() { this.close(); }
 }
 
-// What a constructor hands to Owned's: an object made by a descriptor, which may use Threads, a Pool
-// and a Callback.
+// What a constructor hands to Owned's: an object made by a descriptor, which may use Threads, a
+// Pool and a Callback.
 function create(kind, fields, ...before) {
     const desc = new Struct(`lctx_${kind}_desc`, fields), handle = new BigUint64Array(1);
     call(`lctx_${kind}_create`, desc, ...before, desc, handle);
@@ -307,7 +319,8 @@ export class Pool extends Owned {
 function info(object, name) {
     const s = new Struct(name);
     object.use((handle) => call(`lctx_${object.kind}_get_info`, null, handle, s));
-    const numbers = Object.keys(s.layout.fields).filter((f) => !(s.layout.fields[f].type in STRUCTS));
+    const numbers = Object.keys(s.layout.fields).filter(
+        (f) => !(s.layout.fields[f].type in STRUCTS));
     return Object.fromEntries(numbers.map((f) => [f, Number(s.get(f))]));
 }
 
@@ -409,9 +422,9 @@ export class Attention {
         const [n_q, n_head] = q.shape;
         this.cache = cache, this.n_kv = n_kv, this.par = fields.par;
         this.out = tensor(new Float32Array(n_q * n_head * d_v), [n_q, n_head, d_v]);
-        this.lse = lse || fields.mass ? tensor(new Float32Array(n_q * n_head), [n_q, n_head]) : null;
-        this.progress = progress
-            && new Callback('lctx_progress', (_, done, total) => progress(Number(done), Number(total)));
+        this.lse = lse || fields.mass
+            ? tensor(new Float32Array(n_q * n_head), [n_q, n_head]) : null;
+        this.progress = progressOf(progress);
         if (fields.q_pos0 === undefined && !fields.q_pos)
             fields.q_pos0 = (cache ? cache.info.n : n_kv) - n_q;
         if (fields.list) Attention.list(fields, n_q);
@@ -434,7 +447,7 @@ export class Attention {
         const first = spans[0].shape.slice(1);
         for (const s of spans) {
             if (`${s.shape.slice(1)}` !== `${first}`)
-                throw new RangeError(`spans: heads and dimensions ${s.shape.slice(1)} beside ${first}`);
+                throw new RangeError(`spans: heads of ${s.shape.slice(1)} beside ${first}`);
         }
         return [spans.reduce((n, s) => n + s.shape[0], 0), ...first];
     }
@@ -454,7 +467,8 @@ export class Attention {
     }
     run() {
         const { desc, cache, par } = this, name = cache ? 'lctx_cache_attend' : 'lctx_attend';
-        if (par instanceof Owned && par.handle === null) throw new Error(`the ${par.kind} is closed`);
+        if (par instanceof Owned && par.handle === null)
+            throw new Error(`the ${par.kind} is closed`);
         if (cache && cache.shape[0] !== this.n_kv && (desc.get('bias') || desc.get('mass')))
             throw new Error('bias and mass are of the keys that the cache held before');
         const run = (...before) => {
@@ -485,8 +499,8 @@ function attendOnce(q, keys, fields) {
     }
 }
 
-// Attention of q [n_q][n_head][d] over tensors k and v [n][n_head_kv][d]; causal, queries last, unless
-// said otherwise.
+// Attention of q [n_q][n_head][d] over tensors k and v [n][n_head_kv][d]; causal, queries last,
+// unless said otherwise.
 export const attend = (q, k, v, fields = {}) => attendOnce(q, { spans: [span(k, v)] }, fields);
 
 // ---------------------------------------------------------------- floor 3: the cache
@@ -534,8 +548,7 @@ export class Model {
 // One sequence over a model, whose caches are f16 unless k_type and v_type say so.
 export class Session extends Saved {
     constructor(model, { progress, ...fields } = {}) {
-        const told = progress
-            && new Callback('lctx_progress', (_, done, total) => progress(Number(done), Number(total)));
+        const told = progressOf(progress);
         const all = { ...half, ...fields, ...(told && { progress: told }) };
         try {
             super(...create('session', all, model.desc));
@@ -545,8 +558,8 @@ export class Session extends Saved {
         }
         Object.assign(this, { model, told });
     }
-    // Feeds tokens (an Int32Array, or any list of numbers); gives the logits after the 'last', after
-    // 'all', [n][n_vocab], or null.
+    // Feeds tokens (an Int32Array, or any list of numbers); gives the logits after the 'last',
+    // after 'all', [n][n_vocab], or null.
     feed(tokens, logits = 'last') {
         const which = { last: 0, all: 1, none: 2 }[logits];
         if (which === undefined)
@@ -570,8 +583,8 @@ export class Session extends Saved {
         refused.bytes.set(state.bytes.subarray(at, at + refused.bytes.length));
         refuse(status, refused);
     }
-    // Feeds a prompt and yields up to n tokens after it, each picked from the logits and fed when the
-    // next is asked for; one of `stop` ends the text and is not given.
+    // Feeds a prompt and yields up to n tokens after it, each picked from the logits and fed when
+    // the next is asked for; one of `stop` ends the text and is not given.
     * generate(tokens, n, { pick = likeliest, stop = [] } = {}) {
         for (let i = 0, next = tokens; i < n; i++) {
             const token = pick(this.feed(next));

@@ -1,5 +1,5 @@
-// test_node.mjs DIRECTORY - examples/node/lctx.mjs against plain JavaScript, and what it must refuse
-// without a crash. The directory has libraries that do not fit (see run.sh).
+// test_node.mjs DIRECTORY - examples/node/lctx.mjs against plain JavaScript, and what it must
+// refuse without a crash. The directory has libraries that do not fit (see run.sh).
 import { join } from 'node:path';
 import * as lctx from '../../examples/node/lctx.mjs';
 import { farthest, noise, plainAttend } from '../../examples/node/attention.mjs';
@@ -17,7 +17,8 @@ function throws(kind, words, call, what) {
         call();
     } catch (error) {
         const missing = words.filter((word) => !error.message.includes(word));
-        check(error instanceof kind && !missing.length, `${what}: ${error.stack} without ${missing}`);
+        check(error instanceof kind && !missing.length,
+            `${what}: ${error.stack} without ${missing}`);
         return;
     }
     check(false, `${what}: nothing was thrown`);
@@ -62,7 +63,8 @@ function testAttend() {
     const q = noise(3, 8, 64), k = noise(200, 2, 64), v = noise(200, 2, 64);
     const plain = plainAttend(q, k, v), { out } = lctx.attend(q, k, v);
     check(farthest(out.data, plain) < 1e-5, 'attention is plain JavaScript\'s');
-    check(farthest(lctx.attend(q, toInt8(k), toInt8(v)).out.data, plain) < 1e-2, 'of int8 with scales');
+    check(farthest(lctx.attend(q, toInt8(k), toInt8(v)).out.data, plain) < 1e-2,
+        'of int8 with scales');
     check(farthest(lctx.attend(q, toBf16(k), toBf16(v)).out.data, plain) < 1e-2, 'of bf16');
     const spans = [lctx.span(part(k, 0, 128), part(v, 0, 128)),
         lctx.span(part(k, 128, 200), part(v, 128, 200), { pos: 128 })];
@@ -76,8 +78,10 @@ function testAttend() {
     check(farthest(lctx.attend(last, k, v, { window: 10 }).out.data, near) < 1e-5, 'a window');
     const some = { data: Int32Array.of(0, 3, 1, 3, 2, 3), shape: [3, 1, 2] };
     const listed = lctx.attend(q, k, v, { list: some, list_queries: 1 }).out.data.slice(-512);
-    check(farthest(listed, plainAttend(last, part(k, 128, 200), part(v, 128, 200))) < 1e-5, 'a list');
-    const threads = new lctx.Threads(2), step = new lctx.Attention(q, [lctx.span(k, v)], { par: threads });
+    check(farthest(listed, plainAttend(last, part(k, 128, 200), part(v, 128, 200))) < 1e-5,
+        'a list');
+    const threads = new lctx.Threads(2);
+    const step = new lctx.Attention(q, [lctx.span(k, v)], { par: threads });
     check(same(step.run().out.data, out.data), 'threads keep the bits');
     threads.close();
     throws(Error, ['the threads is closed'], () => step.run(), 'threads that are closed');
@@ -87,17 +91,21 @@ function testBadArrays() {
     const q = noise(3, 8, 64), k = noise(200, 2, 64), v = noise(200, 2, 64);
     const refused = (kind, words, what, fields, keys = [k, v]) =>
         throws(kind, words, () => lctx.attend(q, ...keys, fields), what);
-    throws(TypeError, ['tensor:', 'Float64Array'], () => lctx.tensor(new Float64Array(8), [8]), 'doubles');
+    throws(TypeError, ['tensor:', 'Float64Array'], () => lctx.tensor(new Float64Array(8), [8]),
+        'doubles');
     throws(TypeError, ['tensor:', 'Array'], () => lctx.tensor([1, 2], [2]), 'a list');
-    throws(RangeError, ['tensor:', '[2][3]', '6'], () => lctx.tensor(new Float32Array(5), [2, 3]), 'few');
-    throws(TypeError, ['tensor:', '2 scales'], () => lctx.tensor(new Int8Array(6), [2, 3]), 'no scales');
+    throws(RangeError, ['tensor:', '[2][3]', '6'], () => lctx.tensor(new Float32Array(5), [2, 3]),
+        'few');
+    throws(TypeError, ['tensor:', '2 scales'], () => lctx.tensor(new Int8Array(6), [2, 3]),
+        'no scales');
     throws(TypeError, ['q:', 'tensor'], () => lctx.attend(q.data, k, v), 'a bare array');
     throws(TypeError, ['q:', 'float32'], () => lctx.attend(toBf16(q), k, v), 'q of bf16');
     throws(RangeError, ['q:', '[n][n][64]'], () => lctx.attend(noise(3, 512), k, v), 'a flat q');
     refused(RangeError, ['v:', '[200][2]'], 'fewer values than keys', {}, [k, part(v, 0, 100)]);
     refused(TypeError, ['lctx_attn.q_pos', 'BigInt64Array', 'Int32Array'], 'positions of int32',
         { q_pos: new Int32Array(3) });
-    refused(RangeError, ['lctx_attn.q_pos', '[3]'], 'too few positions', { q_pos: new BigInt64Array(2) });
+    refused(RangeError, ['lctx_attn.q_pos', '[3]'], 'too few positions',
+        { q_pos: new BigInt64Array(2) });
     refused(RangeError, ['lctx_attn.bias', '[8][3][200]'], 'a bias of another shape',
         { bias: new Float32Array(600) });
     refused(RangeError, ['lctx_attn.mask_bits', '[8][3][4]'], 'a mask of another shape',
@@ -128,7 +136,8 @@ function testCache() {
     const saved = cache.save();
     fork.restore(saved);
     check(same(fork.attend(q).out.data, out.data), 'what was saved is restored');
-    throws(lctx.LctxError, ['E_IO'], () => fork.restore(saved.subarray(0, -9)), 'half of it is refused');
+    throws(lctx.LctxError, ['E_IO'], () => fork.restore(saved.subarray(0, -9)),
+        'half of it is refused');
     const damaged = Buffer.from(saved);
     damaged[damaged.length >> 1] ^= 1;
     throws(lctx.LctxError, ['E_FORMAT'], () => fork.restore(damaged), 'a wrong bit is refused');
@@ -149,14 +158,15 @@ function testCache() {
     throws(Error, ['in use by 1'], () => pool.close(), 'a pool that is in use');
     held.close();
     pool.close();
-    throws(Error, ['the pool is closed'], () => new lctx.Cache(2, 64, { alloc: pool }), 'a closed pool');
+    throws(Error, ['the pool is closed'], () => new lctx.Cache(2, 64, { alloc: pool }),
+        'a closed pool');
 }
 
 // ---------------------------------------------------------------- sessions
 const ones = (n) => lctx.tensor(new Float32Array(n).fill(1), [n]);
 const layer = (other) => ({
-    attn_norm: ones(32), ffn_norm: ones(32), wq: noise(32, 32), wk: noise(16, 32), wv: noise(16, 32),
-    wo: noise(32, 32), w_gate: noise(48, 32), w_up: toInt8(noise(48, 32)), w_down: noise(32, 48),
+    attn_norm: ones(32), ffn_norm: ones(32), wq: noise(32, 32), wk: noise(16, 32),
+    wv: noise(16, 32), wo: noise(32, 32), w_gate: noise(48, 32), w_up: toInt8(noise(48, 32)), w_down: noise(32, 48),
     ...other,
 });
 const model = (layers = [layer(), layer()], other = {}) => new lctx.Model(layers, {
@@ -175,10 +185,12 @@ function testSession() {
     let token = 6;
     const byHand = given.map(() => (token = lctx.likeliest(t.feed([token]))));
     check(`${given}` === `${byHand}`, 'generate gives the likeliest tokens');
-    check([...t.generate([1], 4, { pick: () => 7, stop: [7] })].length === 0, 'a stop ends the text');
+    check([...t.generate([1], 4, { pick: () => 7, stop: [7] })].length === 0,
+        'a stop ends the text');
     fork.restore(t.save());
     check(same(fork.feed([1]), t.feed([1])), 'what was saved is restored');
-    throws(lctx.LctxError, ['E_TOKEN', 'tokens[1]'], () => s.feed([1, 50]), 'a token beyond the last');
+    throws(lctx.LctxError, ['E_TOKEN', 'tokens[1]'], () => s.feed([1, 50]),
+        'a token beyond the last');
     throws(lctx.LctxError, ['tokens'], () => s.feed([]), 'no token');
     throws(RangeError, ['tokens', '1.5'], () => s.feed([1.5]), 'half a token');
     throws(RangeError, ['tokens', '2147483648'], () => s.feed([2 ** 31]), '2^31 as a token');
@@ -207,19 +219,26 @@ function testProgress() {
     throws(SyntaxError, ['mine'], () => throwing.feed([1]), 'what progress throws, the call does');
     throwing.close();
     const closing = new lctx.Session(m, { progress: () => closing.close() });
-    throws(Error, ['in use by another call'], () => closing.feed([1]), 'closed within its own call');
+    throws(Error, ['in use by another call'], () => closing.feed([1]),
+        'closed within its own call');
     closing.close();
 }
 
 function testBadModel() {
     const refused = (kind, words, what, layers, other) =>
         throws(kind, words, () => model(layers, other), what);
-    refused(RangeError, ['lctx_layer.wq', '[32][32]'], 'another shape', [layer({ wq: noise(32, 31) })]);
-    refused(RangeError, ['lctx_layer.w_down', '[32][48]'], 'turned', [layer({ w_down: noise(48, 32) })]);
-    refused(TypeError, ['lctx_layer.wq', 'tensor'], 'a bare array', [layer({ wq: new Float32Array(9) })]);
-    refused(TypeError, ['lctx_layer', 'wx'], 'a weight that is none', [layer({ wx: noise(32, 32) })]);
-    refused(lctx.LctxError, ['E_WEIGHT', 'lctx_layer[1].wo'], 'none', [layer(), layer({ wo: null })]);
-    refused(RangeError, ['lctx_model.tok_embd', '[50][32]'], 'few', undefined, { tok_embd: noise(9, 32) });
+    refused(RangeError, ['lctx_layer.wq', '[32][32]'], 'another shape',
+        [layer({ wq: noise(32, 31) })]);
+    refused(RangeError, ['lctx_layer.w_down', '[32][48]'], 'turned',
+        [layer({ w_down: noise(48, 32) })]);
+    refused(TypeError, ['lctx_layer.wq', 'tensor'], 'a bare array',
+        [layer({ wq: new Float32Array(9) })]);
+    refused(TypeError, ['lctx_layer', 'wx'], 'a weight that is none',
+        [layer({ wx: noise(32, 32) })]);
+    refused(lctx.LctxError, ['E_WEIGHT', 'lctx_layer[1].wo'], 'none',
+        [layer(), layer({ wo: null })]);
+    refused(RangeError, ['lctx_model.tok_embd', '[50][32]'], 'few', undefined,
+        { tok_embd: noise(9, 32) });
     const threads = new lctx.Threads(1), s = new lctx.Session(model(), { par: threads });
     throws(Error, ['in use by 1'], () => threads.close(), 'threads of an open session');
     s.close();
@@ -229,11 +248,13 @@ function testBadModel() {
 }
 
 function testRope() {
-    const rope = new lctx.Rope(8, { scheme: lctx.RopeScheme.LINEAR, factor: 2 }), x = noise(5, 2, 12);
+    const rope = new lctx.Rope(8, { scheme: lctx.RopeScheme.LINEAR, factor: 2 });
+    const x = noise(5, 2, 12);
     const turned = rope.apply(x, 3).data, angle = 3 * rope.freq[1];
     const [a, b] = [x.data[1], x.data[5]];
     check(Math.abs(turned[1] - (a * Math.cos(angle) - b * Math.sin(angle))) < 1e-6, 'rotation');
-    check(same(rope.apply(x, 0, { pos: BigInt64Array.of(3n, 4n, 5n, 6n, 7n) }).data, turned), 'by list');
+    check(same(rope.apply(x, 0, { pos: BigInt64Array.of(3n, 4n, 5n, 6n, 7n) }).data, turned),
+        'by list');
     throws(RangeError, ['lctx_rope_job.pos', '[5]'], () => rope.apply(x, 0, {
         pos: new BigInt64Array(4) }), 'positions of too few tokens');
     throws(lctx.LctxError, ['E_FACTOR'], () => new lctx.Rope(8, { factor: 0.5 }), 'a factor');
