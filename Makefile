@@ -38,7 +38,7 @@ SONAME      = liblctx.so.$(basename $(VERSION))
 
 PROGRAMS  = generate passkey perplexity stream drop_in split
 SHARED    = args chat gguf llama2c lookup model os prefix run tasks text token unicode vocab words
-EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp)
+EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp) $(if $(GGML),$(B)/ggml_try)
 TOY       = examples/toy
 
 # Tests share what stands beside them under another name than test_*; ORACLE= adds flags for it: its
@@ -67,6 +67,7 @@ help:
 	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
 	@echo 'make test-peers  beside llama.cpp: tokens, logits (wants node, npm and python3)'
 	@echo 'make mpi         examples of more than one process (wants MPI); test-mpi: their tests'
+	@echo 'make hosts       attention as an operator of ggml, beside its own (wants GGML=PREFIX)'
 	@echo 'make lib         $(B)/liblctx.so and $(B)/liblctx.a'
 	@echo 'make install     header, libraries, pkg-config and CMake files and a manual page, to'
 	@echo '                 DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); uninstall'
@@ -367,6 +368,17 @@ BENCH_GGML = -DBENCH_GGML -isystem $(GGML)/include
 BENCH_LIBS = -L$(GGML)/lib -lggml -lggml-cpu -lggml-base -lstdc++ -fopenmp -Wl,-rpath,$(GGML)/lib
 endif
 
+# An operator of an installed ggml, beside ggml's own.
+GGML_OP   = examples/hosts/ggml_op.c examples/hosts/ggml_try.c
+
+$(B)/ggml_try: $(GGML_OP) examples/hosts/ggml_op.h $(B)/shared.a $(B)/lctx.o
+	@echo 'CC  $@'
+	$(Q)$(C99) -isystem $(GGML)/include $(LDFLAGS) $(GGML_OP) $(B)/shared.a $(B)/lctx.o -o $@ \
+	    $(LIBS) -ldl $(BENCH_LIBS)
+
+hosts: $(if $(GGML),$(B)/ggml_try)
+	$(if $(GGML),$(B)/ggml_try,@echo 'SKIPPED hosts: no ggml is named, by GGML=PREFIX')
+
 $(B)/baseline.o: bench/baseline.c bench/baseline.h $(B)/flags
 	@echo 'CC  $@'
 	$(Q)$(C99) -O3 -march=native -ffast-math -c $< -o $@
@@ -390,6 +402,6 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 
 -include $(wildcard $(B)/*.d $(B)/mpi/*.d)
 
-.PHONY: all help examples run test test-full test-peers mpi test-mpi fuzz bench bench-quick \
+.PHONY: all help examples run test test-full test-peers mpi test-mpi hosts fuzz bench bench-quick \
         bench-threads plots compare lib wasm web test-web bindings test-bindings install \
         uninstall clean FORCE
