@@ -167,6 +167,7 @@ class Struct {
     set(field, value) {
         const to = this.layout.fields[field], where = `${this.name}.${field}`;
         if (!to) throw new TypeError(`${this.name} has no field '${field}'`);
+        if (api.raw.has(where)) throw new TypeError(`${where} follows from the arrays`);
         if (to.type === 'lctx_tensor') this.setTensor(where, to, value);
         else if (!to.type.endsWith('*')) put(this.view, 0, to, this.number(where, to, value));
         else if (value instanceof Owned) this.set(field, value.hook());

@@ -1044,6 +1044,42 @@ export const arrays = {
     'lctx_model.layers': ['lctx_layer', 'n_layer'],
 };
 
+// Fields that tell how memory is laid out.
+export const raw = new Set([
+    'lctx_rope_job.x_token',
+    'lctx_rope_job.x_head',
+    'lctx_rope_job.out_token',
+    'lctx_rope_job.out_head',
+    'lctx_rope_job.cos_token',
+    'lctx_rope_job.sin_token',
+    'lctx_span.layout',
+    'lctx_span.skip',
+    'lctx_span.k_token',
+    'lctx_span.k_head',
+    'lctx_span.v_token',
+    'lctx_span.v_head',
+    'lctx_span.k_scale_token',
+    'lctx_span.k_scale_head',
+    'lctx_span.v_scale_token',
+    'lctx_span.v_scale_head',
+    'lctx_span.k_pos_head',
+    'lctx_attn.q_token',
+    'lctx_attn.q_head',
+    'lctx_attn.out_token',
+    'lctx_attn.out_head',
+    'lctx_attn.lse_token',
+    'lctx_attn.mask_head',
+    'lctx_attn.mask_query',
+    'lctx_attn.bias_head',
+    'lctx_attn.bias_query',
+    'lctx_attn.mass_head',
+    'lctx_rows.k_token',
+    'lctx_rows.k_head',
+    'lctx_rows.v_token',
+    'lctx_rows.v_head',
+    'lctx_select.mass_head',
+]);
+
 // Functions: what each returns, and its arguments.
 export const functions = {
     // Creates an empty pool; its own bytes do not count. Errors: LCTX_E_NULL, _COUNT, _MEMORY.

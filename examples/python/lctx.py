@@ -175,6 +175,8 @@ def describe(struct, fields, dims=(), **more):
     for field, value in given.items():
         if field not in kinds:
             raise TypeError(f"{name} has no field '{field}'")
+        if f"{name}.{field}" in api.RAW and field not in more:
+            raise TypeError(f"{name}.{field} follows from the arrays")
         if value is not None:
             _set(desc, field, kinds[field], value, f"{name}.{field}", dims)
     return desc

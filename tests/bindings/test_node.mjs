@@ -114,6 +114,8 @@ function testBadArrays() {
         { list: { data: new Int32Array(2), shape: [1, 1, 2] }, list_queries: 1 });
     refused(TypeError, ['lctx_attn.bias', 'Number'], 'a number as an array', { bias: 12345 });
     refused(TypeError, ['lctx_attn', 'windo'], 'a field that is none', { windo: 3 });
+    refused(TypeError, ['lctx_attn.out_token', 'follows'], 'a stride', { out_token: 2 ** 30 });
+    throws(TypeError, ['lctx_span.layout'], () => lctx.span(k, v, { layout: 1 }), 'rows as tiles');
     refused(TypeError, ['lctx_attn.window', 'ten'], 'a word as a number', { window: 'ten' });
     refused(RangeError, ['lctx_attn.n_sink', 'int32'], '2^32 sinks', { n_sink: 2 ** 32 });
     refused(RangeError, ['lctx_attn.window', '1.5'], 'half a token', { window: 1.5 });
@@ -166,7 +168,8 @@ function testCache() {
 const ones = (n) => lctx.tensor(new Float32Array(n).fill(1), [n]);
 const layer = (other) => ({
     attn_norm: ones(32), ffn_norm: ones(32), wq: noise(32, 32), wk: noise(16, 32),
-    wv: noise(16, 32), wo: noise(32, 32), w_gate: noise(48, 32), w_up: toInt8(noise(48, 32)), w_down: noise(32, 48),
+    wv: noise(16, 32), wo: noise(32, 32), w_gate: noise(48, 32), w_up: toInt8(noise(48, 32)),
+    w_down: noise(32, 48),
     ...other,
 });
 const model = (layers = [layer(), layer()], other = {}) => new lctx.Model(layers, {

@@ -151,6 +151,8 @@ def test_bad_fields():
     refused(TypeError, ["lctx_attn.q_pos", "b'"], "bytes as an array", q_pos=b"12345678")
     refused(TypeError, ["lctx_attn.q_pos", "[1, 2, 3]"], "a list as an array", q_pos=[1, 2, 3])
     refused(TypeError, ["lctx_attn.window"], "a word as a number", window="ten")
+    refused(TypeError, ["lctx_attn.out_token", "follows"], "a stride", out_token=1 << 30)
+    raises(TypeError, ["lctx_span.layout"], lambda: lctx.span(k, v, layout=1), "rows as tiles")
     refused(TypeError, ["lctx_attn.rope"], "another descriptor", rope=lctx.span(k, v))
     refused(OverflowError, ["lctx_attn.n_sink", "4294967296", "int32"], "2^32 sinks",
             n_sink=1 << 32)
