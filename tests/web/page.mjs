@@ -147,6 +147,11 @@ async function badFiles(page) {
         check(`${what}: the toy is back`, await ready(page) && await page.until('!busy'));
         await page.eval(`fault('')`);
     }
+    await page.files('#model-file', file('large.gguf', 'GGUF', 2 ** 28));
+    check('loading shows progress', await page.until(`document.getElementById('progress').value > 0`));
+    await click(page, 'stop');
+    await sentence(page, 'and can be stopped', /^Loading was stopped\.$/);
+    check('the toy is back then', await ready(page) && await page.until('!busy'));
     await page.files('#text-file', file('long.txt', 'x', 2 ** 21));
     await sentence(page, 'a text too long is refused in a sentence', /^long\.txt has 2\.0 MiB; a text may have 1\.0 MiB here\.$/);
     await page.files('#text-file', file('short.txt', 'Call me Ishmael.'));
@@ -157,6 +162,16 @@ async function badFiles(page) {
     await set(page, 'input', '');
     await click(page, 'run');
     check('an empty text is one token, or a sentence', await page.until('!busy', 20));
+}
+
+// A worker that is lost is replaced when a model is opened.
+async function lost(page) {
+    await ready(page);
+    await page.eval('sides.b.worker.terminate(); sides.b.broken = true');
+    await set(page, 'model', 'toy');
+    check('a lost worker is replaced', await page.until('!busy && !sides.b.broken', 20));
+    await fresh(page, 512);
+    check('and runs', await run(page), await text(page, 'fault'));
 }
 
 // Only keys: to every control and through a run.
@@ -249,6 +264,7 @@ async function all(browser) {
         check('a page from the disk runs', await run(page), await text(page, 'fault'));
     });
     await visit(browser, 'bad files', plain.url, {}, async (page) => { await ready(page); await badFiles(page); });
+    await visit(browser, 'a lost worker', plain.url, {}, lost);
     await visit(browser, 'no SIMD', plain.url, { before: 'WebAssembly.validate = () => false;' }, (page) =>
         sentence(page, 'a browser without SIMD gets a sentence', /^This browser has no WebAssembly SIMD/));
     await visit(browser, 'keys', plain.url, {}, keyboard);
