@@ -26,10 +26,13 @@ const ready = (page) => status(page, 'Ready.');
 const series = (page, side, name) => page.eval(`JSON.stringify(sides.${side}.series('${name}'))`);
 const last = (page, side) => page.eval(`(({ seen, held }) => ({ seen: [...seen], held: [...held] }))(sides.${side}.last)`);
 
-async function run(page, seconds = 120) {
+// Done, and drawn.
+const done = async (page, seconds = 120) => await status(page, 'Done.', seconds)
+    && page.eval('new Promise((drawn) => requestAnimationFrame(() => drawn(true)))');
+async function run(page) {
     await page.eval(`document.getElementById('status').textContent = ''`);
     await click(page, 'run');
-    return status(page, 'Done.', seconds);
+    return done(page);
 }
 async function fresh(page, length) {
     await set(page, 'length', length);
@@ -119,6 +122,17 @@ async function stops(page, name) {
     check(`${name}: and runs again`, await run(page), await text(page, 'fault'));
 }
 
+// Through shared memory alone, as where a feed is long.
+async function cancels(page) {
+    await fresh(page, 16384);
+    await click(page, 'run');
+    await page.until('sides.a.fed > 0');
+    await page.eval('Atomics.store(sides.a.flag, 0, 1)');
+    check('a feed is cancelled', await page.until(`sides.a.end === 'Stopped.'`, 10));
+    await click(page, 'stop');
+    await page.until('!busy', 10);
+}
+
 async function sentence(page, what, words) {
     check(what, await page.until(`!document.getElementById('fault').hidden`, 30)
         && words.test(await text(page, 'fault')), await text(page, 'fault'));
@@ -199,7 +213,7 @@ async function keyboard(page) {
     await page.eval(`document.getElementById('input').focus()`);
     await page.key('Enter', { modifiers: 2 });
     check('Ctrl Enter runs from the text', await page.until(`busy === 'run'`, 20));
-    check('to the key', await status(page, 'Done.', 120) && await text(page, 'a-what') === 'Found the key 62379.', await text(page, 'a-what'));
+    check('to the key', await done(page) && await text(page, 'a-what') === 'Found the key 62379.', await text(page, 'a-what'));
     check('every control has a name', await page.eval(`[...document.querySelectorAll('select, input, textarea')]
         .every((e) => e.labels.length && e.labels[0].textContent.trim())`));
     check('every picture has one', await page.eval(`[...document.querySelectorAll('[role=img]')].every((e) => e.getAttribute('aria-label'))`));
@@ -257,6 +271,7 @@ async function all(browser) {
         check('the page says that it has threads', /with 3 threads/.test(await text(page, 'how')), await text(page, 'how'));
         check('threads change no bit', await series(page, 'a', 'bits') === bits);
         await stops(page, 'threads');
+        await cancels(page);
     });
     await visit(browser, 'from the disk', pathToFileURL(join(site, 'index.html')).href, {}, async (page) => {
         await ready(page);
