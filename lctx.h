@@ -2149,83 +2149,26 @@ static float lctx__i8_scale(int64_t n, const float *x)
     return top >= 0x7f800000u ? lctx__float(0x7fc00000u) : lctx__float(top) / 127.0f;
 }
 
-/* ---- weights in blocks: two runs of 16 neighbours, each weight = code * by + plus, exactly */
-typedef struct lctx__codes {
-    int8_t code[32];
-    float  by[2], plus[2];
-} lctx__codes;
-
-static float lctx__half_at(const uint8_t *p)
+/* ---- weights in blocks (their layouts: FN(codes), FN(scales)) */
+LCTX__INLINE float lctx__half_at(const char *p)
 {
-    return lctx__from_f16((uint16_t)(p[0] | p[1] << 8));
+    return lctx__from_f16((uint16_t)((uint8_t)p[0] | (uint8_t)p[1] << 8));
 }
-/* 2^(e - 128), for codes that are twice the number */
-static float lctx__half_power(uint32_t e)
+/* A weight is (code - zero) * a + b. */
+LCTX__INLINE int lctx__zero_of(int type)
 {
-    return lctx__float(e < 2 ? 0x200000u << e : (e - 1) << 23);
+    return type == LCTX_Q6_K ? 32 : type == LCTX_MXFP4 ? 12 : type == LCTX_Q4_0 ? 8 : 0;
 }
-LCTX__INLINE uint64_t lctx__load16(const void *p) { uint16_t x; memcpy(&x, p, 2); return x; }
-LCTX__INLINE uint64_t lctx__load64(const void *p) { uint64_t x; memcpy(&x, p, 8); return x; }
-/* Bytes 0, 2, 4 and 6. */
-LCTX__INLINE uint64_t lctx__even_bytes(uint64_t x)
+/* Where run k begins of the sixteen of 256 neighbours (see lctx__runs). */
+LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 + k / 4 % 2 * 16; }
+/* The scales of 4 or 5 bits' eight runs of 32, those of what is added, by run of 16. */
+LCTX__INLINE void lctx__k_scales(const char *p, uint32_t by[4], uint32_t less[4])
 {
-    x &= 0x00ff00ff00ff00ffu, x = (x | x >> 8) & 0x0000ffff0000ffffu;
-    return (x | x >> 16) & 0xffffffffu;
-}
-static const int8_t lctx__e2m1[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
-
-/* A block of 32. */
-static void lctx__codes_32(int type, const uint8_t *b, lctx__codes *c)
-{
-    const uint8_t *q = b + (type == LCTX_MXFP4 ? 1 : 2);
-    int i;
-    c->by[0] = c->by[1] = type == LCTX_MXFP4 ? lctx__half_power(*b) : lctx__half_at(b);
-    c->plus[0] = c->plus[1] = 0;
-    if (type == LCTX_Q8_0) memcpy(c->code, q, 32);
-    for (i = 0; type == LCTX_Q4_0 && i < 32; i++)
-        c->code[i] = (int8_t)((q[i % 16] >> i / 16 * 4 & 15) - 8);
-    for (i = 0; type == LCTX_MXFP4 && i < 32; i++)
-        c->code[i] = lctx__e2m1[q[i % 16] >> i / 16 * 4 & 15];
-}
-/* Run r of the eight of 32 in a block of 4 or 5 bits a weight. */
-static void lctx__codes_k(int type, const uint8_t *b, int r, lctx__codes *c)
-{
-    const uint8_t *s = b + 4 + r % 4, *high = b + 16, *q = high + (type == LCTX_Q5_K ? 32 : 0);
-    const int by = r < 4 ? s[0] & 63 : (s[8] & 15) | s[0] >> 6 << 4;
-    const int less = r < 4 ? s[4] & 63 : s[8] >> 4 | s[4] >> 6 << 4;
-    int i;
-    c->by[0] = c->by[1] = lctx__half_at(b) * (float)by;
-    c->plus[0] = c->plus[1] = -lctx__half_at(b + 2) * (float)less;
-    for (i = 0; i < 32; i++) c->code[i] = (int8_t)(q[r / 2 * 32 + i] >> r % 2 * 4 & 15);
-    for (i = 0; type == LCTX_Q5_K && i < 32; i++)
-        c->code[i] = (int8_t)(c->code[i] | (high[i] >> r & 1) << 4);
-}
-/* The same of 6 bits. */
-static void lctx__codes_6(const uint8_t *b, int r, lctx__codes *c)
-{
-    const uint8_t *q = b + r / 4 * 64 + r % 2 * 32, *high = b + 128 + r / 4 * 32;
-    const int8_t *by = (const int8_t *)b + 192 + 2 * r;
-    const int low = r % 4 / 2 * 4, bits = r % 4 * 2;
-    int i;
-    for (i = 0; i < 2; i++) c->by[i] = lctx__half_at(b + 208) * (float)by[i], c->plus[i] = 0;
-    for (i = 0; i < 32; i++)
-        c->code[i] = (int8_t)(((q[i] >> low & 15) | (high[i] >> bits & 3) << 4) - 32);
-}
-/* The last n < 256 weights of a row as the first of 256, the others 0: rest[8 * 34]. */
-LCTX__INLINE const char *lctx__rest_of(int type, const char *p, int64_t n, char *rest)
-{
-    memset(rest, 0, 8 * 34);
-    memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
-    return rest;
-}
-/* Those of the 32 weights of a row from number i on. */
-static void lctx__codes_at(int type, const void *row, int64_t i, lctx__codes *c)
-{
-    const int64_t n = lctx__block_of(type);
-    const uint8_t *b = (const uint8_t *)row + lctx__row_bytes(type, i / n * n);
-    if (n == 32) lctx__codes_32(type, b, c);
-    else if (type == LCTX_Q6_K) lctx__codes_6(b, (int)(i % n / 32), c);
-    else lctx__codes_k(type, b, (int)(i % n / 32), c);
+    uint32_t s[3];
+    memcpy(s, p + 4, sizeof s);
+    by[0] = by[1] = s[0] & 0x3f3f3f3fu, less[0] = less[1] = s[1] & 0x3f3f3f3fu;
+    by[2] = by[3] = (s[2] & 0x0f0f0f0fu) | (s[0] >> 2 & 0x30303030u);
+    less[2] = less[3] = (s[2] >> 4 & 0x0f0f0f0fu) | (s[1] >> 2 & 0x30303030u);
 }
 
 /* ---- what the kernel pass provides, per instruction set */
@@ -2330,9 +2273,10 @@ typedef struct lctx__turn {
     int64_t x_head, out_head;        /* bytes */
 } lctx__turn;
 
-/* 256 neighbours of a row, or of a token's activations, as bytes: number i of run s of 16 stands in
-   byte i % 4 of word i / 4, of which lane s % VL of a vector is one (see FN(unblock)). Of weights,
-   weight = code * a + b; of activations, value = code * a, and b is the sum of the run's. */
+/* 256 neighbours of a row, or of a token's activations, as bytes: run k of 16, which begins where
+   lctx__run_at says, as types of 256 have them, stands at code + 64 (k % 4) + 16 (k / 4), so that
+   lane k of the sums of four vectors is its own. Of activations, value = code * a, and b is the sum
+   of the run's; where many pass, their words are transposed as FN(pass) has the weights'. */
 typedef struct lctx__runs {
     int8_t code[256];
     float  a[16], b[16];
@@ -2347,6 +2291,7 @@ typedef struct lctx__product {
     float *y;
     int64_t n, cols, ldx, ldy, row0, row1, step;     /* step: rows a task */
     int type, add;                   /* add: y += W x */
+    int alone;                       /* each group is of one row of x */
     const struct lctx__group *groups;
     lctx__runs *rounded;             /* null, or x as [cols / 256, rounded up][n_rounded] */
     int64_t n_rounded;
@@ -7008,10 +6953,10 @@ static void lctx__matmul_groups(const lctx_session *s, const lctx_tensor *w, int
     lctx__product p;
     p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
     p.bias = bias, p.x = x, p.y = y, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
-    p.row0 = 0, p.row1 = rows, p.add = add, p.groups = groups;
+    p.row0 = 0, p.row1 = rows, p.add = add, p.groups = groups, p.alone = n == n_group;
     p.rounded = lctx__in_blocks(p.type) && lctx__use()->round ? s->rounded : NULL, p.n_rounded = n;
     if (p.rounded) lctx__for(&s->par, lctx__mul(cols, n), n, lctx__round_task, &p);
-    p.step = n < LCTX__TOKENS ? 32 : lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, 128);
+    p.step = lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, n < LCTX__TOKENS ? 512 : 128);
     p.step = lctx__max(p.step, 32);
     lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)),
               n_group * ((rows + p.step - 1) / p.step), lctx__product_task, &p);
@@ -7745,12 +7690,10 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
        vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights or codes a of at most 63, int8 b
-   Where weights in blocks are multiplied as integers (INT_ROWS), these two as well, and,
-   of the 16 / VL groups of 16 bytes by which they are taken, four to a vector of 16 words:
-       vw_pieces(p, a, b, g)  group g of 16 bytes at p, p + a, p + b, p + a + b; a is 16 or 0
-       vw_from_bytes, vf_from_halves(lo, hi, g)  of 16 bytes lo, hi; of 16 halves lo, lo, hi, hi
-       vf_half(p)          the half at p, everywhere
-       vw_shrs(x, n)       each word by its own count
+   Where weights in blocks are multiplied as integers (INT_ROWS), these two as well; everywhere
+       vf_half(p)          the half at p, in all lanes
+       vw_pieces(p, a, b, g)  VL words of the 16 bytes each at p, p + a, p + b and p + a + b, from
+                           number VL g on; a is 16 or 0
        vw_table(t, x)      t[each byte of x] */
 #if LCTX__SETS >> LCTX__ISA & 1
 #if LCTX__ISA == 0
@@ -7790,10 +7733,23 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
 #  define vf_quad(p, e)    ((float)((const int8_t *)(p))[e])
 #  define vf_four(p, n, s, b) vf_fma((float)(FN(word)(p) >> 4 * (n) & 15), s, b)
 #  define vf_put_f16(p, x) (*(p) = lctx__to_f16(x))
+#  define vf_half(p)       lctx__half_at(p)
+#  define vw               uint32_t
+#  define vw_load(p)       FN(word)(p)
+#  define vw_store(p, x)   FN(put_word)(p, x)
+#  define vw_set1(s)       ((uint32_t)(s))
+#  define vw_pieces(p, a, b, g) vw_load((p) + (g) / 4 % 2 * (a) + (g) / 8 * (b) + (g) % 4 * 4)
+#  define vw_table(t, x)   FN(table)(t, x)
 LCTX__INLINE float FN(load)(const void *p) { float x; memcpy(&x, p, 4); return x; }
 LCTX__INLINE void FN(store)(void *p, float x) { memcpy(p, &x, 4); }
 LCTX__INLINE uint16_t FN(half)(const void *p) { uint16_t x; memcpy(&x, p, 2); return x; }
 LCTX__INLINE uint32_t FN(word)(const void *p) { uint32_t x; memcpy(&x, p, 4); return x; }
+LCTX__INLINE void FN(put_word)(void *p, uint32_t x) { memcpy(p, &x, 4); }
+LCTX__INLINE uint32_t FN(table)(const int8_t *t, uint32_t x)
+{
+    return (uint32_t)(uint8_t)t[x & 255] | (uint32_t)(uint8_t)t[x >> 8 & 255] << 8 |
+           (uint32_t)(uint8_t)t[x >> 16 & 255] << 16 | (uint32_t)(uint8_t)t[x >> 24] << 24;
+}
 /* nearest even for |x| < 2^22; NaN gives 0, which scaling can take (the NaN lives on in the rest).
    Through integers, so that -ffast-math cannot fold it away. */
 LCTX__INLINE float FN(round)(float x)
@@ -7870,7 +7826,6 @@ LCTX__INLINE float FN(round)(float x)
 #  define vw_load(p)       ((vw)_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #  define vw_store(p, x)   _mm256_storeu_si256((__m256i *)(void *)(p), (__m256i)(x))
 #  define vw_set1(s)       ((vw)_mm256_set1_epi32((int)(s)))
-#  define vw_shrs(x, n)    ((vw)_mm256_srlv_epi32((__m256i)(x), (__m256i)(n)))
 #  define vw_float(x)      _mm256_cvtepi32_ps((__m256i)(x))
 #  define vw_pieces(p, a, b, g) ((a) != 0 ? vw_load((p) + (g) * (b)) : \
                                (vw)_mm256_broadcastsi128_si256(_mm_loadu_si128( \
@@ -7878,16 +7833,14 @@ LCTX__INLINE float FN(round)(float x)
 #  define vw_table(t, x)   ((vw)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m256i)(x)))
 #  define vw_int(x)        ((vw)_mm256_cvtps_epi32(x))
-#  define vw_from_bytes(lo, hi, g) ((vw)_mm256_cvtepu8_epi32( \
-                               _mm_set1_epi64x((int64_t)((g) ? (hi) : (lo)))))
-#  define vf_half(p)       _mm256_cvtph_ps(_mm_set1_epi16((short)lctx__load16(p)))
-#  define vf_from_halves(lo, hi, g) _mm256_cvtph_ps(_mm_set1_epi64x((int64_t)((g) ? (hi) : (lo))))
+#  define vf_half(p)       _mm256_cvtph_ps(_mm_set1_epi16(FN(short)(p)))
 #  define vw_dot_value(s, a, b) ((vw)_mm256_add_epi32((__m256i)(s), _mm256_madd_epi16( \
                                _mm256_maddubs_epi16((__m256i)(a), (__m256i)(b)), \
                                _mm256_set1_epi16(1))))
 #  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8((__m256i)(a)), \
                                _mm256_sign_epi8((__m256i)(b), (__m256i)(a)))
 #  define KEY_START        0
+LCTX__INLINE short FN(short)(const void *p) { short x; memcpy(&x, p, 2); return x; }
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
     const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -8004,16 +7957,10 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
 #  define INT_ROWS         4
-#  define vw_shrs(x, n)    ((vw)_mm512_srlv_epi32((__m512i)(x), (__m512i)(n)))
 #  define vw_pieces(p, a, b, g) FN(pieces)(p, a, b)
 #  define vw_table(t, x)   ((vw)_mm512_shuffle_epi8(_mm512_broadcast_i32x4( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m512i)(x)))
-#  define vw_from_bytes(lo, hi, g) ((void)(g), (vw)_mm512_cvtepu8_epi32( \
-                               _mm_set_epi64x((int64_t)(hi), (int64_t)(lo))))
-#  define vf_half(p)       _mm512_cvtph_ps(_mm256_set1_epi16((short)lctx__load16(p)))
-#  define vf_from_halves(lo, hi, g) ((void)(g), _mm512_cvtph_ps(_mm256_permute4x64_epi64( \
-                               _mm256_castsi128_si256(_mm_set_epi64x((int64_t)(hi), \
-                               (int64_t)(lo))), 0x50)))
+#  define vf_half(p)       _mm512_cvtph_ps(_mm256_set1_epi16(FN(short)(p)))
 #  if LCTX__ISA == 3
 #    define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
                                _mm512_xor_si512((__m512i)(a), _mm512_set1_epi8(-128)), \
@@ -8031,6 +7978,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #    define KEY_START      0
 #  endif
 #  define WEIGHT_BITS      8
+LCTX__INLINE short FN(short)(const void *p) { short x; memcpy(&x, p, 2); return x; }
 LCTX__INLINE vw FN(pieces)(const char *p, const int64_t a, const int64_t b)
 {
     const __m128i *const x = (const __m128i *)(const void *)p;
@@ -8137,14 +8085,10 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_float(x)      vcvtq_f32_s32(x)
 #  define vw_int(x)        vcvtnq_s32_f32(x)
 #  define INT_ROWS         4
-#  define vw_shrs(x, n)    vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), vnegq_s32(n)))
 #  define vw_pieces(p, a, b, g) vw_load((p) + ((g) & 1) * (a) + ((g) >> 1) * (b))
 #  define vw_table(t, x)   vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(t), vreinterpretq_u8_s32(x)))
-#  define vf_half(p)       vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16((uint16_t)lctx__load16(p))))
-#  define vw_from_bytes(lo, hi, g) vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8( \
-                               vcreate_u8(((g) < 2 ? (lo) : (hi)) >> 32 * ((g) & 1))))))
-#  define vf_from_halves(lo, hi, g) vcvt_f32_f16(vreinterpret_f16_u64( \
-                               vcreate_u64((g) < 2 ? (lo) : (hi))))
+#  define vf_half(p)       vcvt_f32_f16(vreinterpret_f16_u16(vld1_dup_u16( \
+                               (const uint16_t *)(const void *)(p))))
 #  if LCTX__ISA == 5
 #    define vw_dot_key(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
 #  else
@@ -8239,6 +8183,13 @@ LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, int four)
 #  define vf_four(p, n, s, b) vf_fma(wasm_f32x4_convert_i32x4(wasm_v128_and(wasm_u32x4_shr( \
                                wasm_v128_load(p), 4u * (uint32_t)(n)), wasm_i32x4_splat(15))), s, b)
 #  define vf_put_f16(p, x) FN(put_half)(p, x)
+#  define vf_half(p)       FN(from_half)(wasm_i32x4_extend_low_i16x8(wasm_v128_load16_splat(p)))
+#  define vw               v128_t
+#  define vw_load(p)       wasm_v128_load(p)
+#  define vw_store(p, x)   wasm_v128_store(p, x)
+#  define vw_set1(s)       wasm_i32x4_splat((int32_t)(s))
+#  define vw_pieces(p, a, b, g) vw_load((p) + ((g) & 1) * (a) + ((g) >> 1) * (b))
+#  define vw_table(t, x)   wasm_i8x16_swizzle(wasm_v128_load(t), x)
 LCTX__INLINE vf FN(keep)(int32_t bits, vf x, vf y)
 {
     const vf lane = wasm_i32x4_make(1, 2, 4, 8);
@@ -8996,6 +8947,69 @@ LCTX__ENTRY void FN(mass)(const lctx__tile *t)
     }
 }
 
+/* ---- weights in blocks. Words j of a group: bytes 64 j .. 64 j + 63 of lctx__runs, VL words of
+   them from number g VL on. */
+LCTX__INLINE vw FN(codes)(const int type, const char *p, const int j, const int g)
+{
+    static const int32_t odd[16] = { 0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4 };
+    static const int32_t late[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4 };
+    static const int8_t e2m1[16] = { 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0 };
+    const vw low = vw_set1(0x0f0f0f0f);
+    vw x, h;
+    switch (type) {
+    case LCTX_Q8_0:  return vw_pieces(p + 2 + 34 * j, 16, 136, g);
+    case LCTX_Q4_0:  return vw_pieces(p + 2 + 18 * j, 0, 72, g) >> vw_load(odd + g * VL) & low;
+    case LCTX_MXFP4: x = vw_pieces(p + 1 + 17 * j, 0, 68, g) >> vw_load(odd + g * VL) & low;
+                     return vw_table(e2m1, x);
+    case LCTX_Q4_K:  return vw_pieces(p + 16 + j / 2 * 32, 16, 64, g) >> j % 2 * 4 & low;
+    case LCTX_Q5_K:  x = vw_pieces(p + 48 + j / 2 * 32, 16, 64, g) >> j % 2 * 4 & low;
+                     h = vw_pieces(p + 16, 16, 0, g) >> vw_load(late + g * VL);
+                     return x | (h << (4 - j) & vw_set1(0x10101010));
+    default:         x = vw_pieces(p + j % 2 * 32, 16, 64, g) >> j / 2 * 4 & low;
+                     h = vw_pieces(p + 128, 16, 32, g);
+                     return x | ((j < 3 ? h << (4 - j * 2 % 6) : h >> 2) & vw_set1(0x30303030));
+    }
+}
+/* a and b of the runs. */
+LCTX__INLINE void FN(scales)(const int type, const char *p, vf a[16 / VL], vf b[16 / VL])
+{
+    const int64_t bytes = lctx__row_bytes(type, 32);
+    const int in_k = type == LCTX_Q4_K || type == LCTX_Q5_K;
+    uint32_t by[4], less[4], power[16];
+    uint16_t half[16];
+    int k;
+    if (in_k) lctx__k_scales(p, by, less);
+    LCTX__EACH(k, 16) {
+        const uint8_t *at = (const uint8_t *)p + bytes * (k / 8 * 4 + k % 4);
+        if (type == LCTX_Q6_K) ((char *)by)[k] = p[192 + lctx__run_at(k) / 16];
+        /* 2^(e - 127), whose codes are twice the number */
+        else if (type == LCTX_MXFP4) power[k] = *at ? (uint32_t)*at << 23 : 1u << 22;
+        else if (!in_k) half[k] = (uint16_t)(at[0] | at[1] << 8);
+    }
+    for (k = 0; k < 16 / VL; k++) {
+        b[k] = vf_set1(0.0f);
+        if (in_k) b[k] = vf_mul(vf_i8((char *)less + k * VL), vf_sub(b[k], vf_half(p + 2)));
+        if (type == LCTX_MXFP4) a[k] = vf_mul(vf_load(power + k * VL), vf_set1(0.5f));
+        else if (type == LCTX_Q8_0 || type == LCTX_Q4_0) a[k] = vf_f16(half + k * VL);
+        else a[k] = vf_mul(vf_i8((char *)by + k * VL), vf_half(p + (in_k ? 0 : 208)));
+    }
+}
+/* The last n < 256 weights of a row as the first of 256, the others 0: rest[8 * 34]. */
+LCTX__INLINE const char *FN(rest_of)(int type, const char *p, int64_t n, char *rest)
+{
+    memset(rest, 0, 8 * 34);
+    memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
+    return rest;
+}
+#define LCTX__BY_BLOCK(type, f)                   \
+    switch (type) {                               \
+    case LCTX_Q8_0: f(LCTX_Q8_0); break;          \
+    case LCTX_Q4_0: f(LCTX_Q4_0); break;          \
+    case LCTX_Q4_K: f(LCTX_Q4_K); break;          \
+    case LCTX_Q5_K: f(LCTX_Q5_K); break;          \
+    case LCTX_Q6_K: f(LCTX_Q6_K); break;          \
+    default:        f(LCTX_MXFP4); break;         \
+    }
 #ifndef DOTS    /* what a set with dot products takes from the set that it is built on */
 /* a = a and b together, row by row; what saw nothing (l = 0) is the identity, to the bit. */
 LCTX__ENTRY void FN(fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3])
@@ -9168,22 +9182,45 @@ LCTX__INLINE void FN(to_f32_of)(const int type, int64_t n, const void *src, floa
     vf_store(end, FN(row_end)(type, src, i, n - i));
     memcpy(out + i, end, (size_t)(n - i) * sizeof *out);
 }
-/* n weights of a row of blocks, from number i on; both multiples of 32. */
-LCTX__ENTRY void FN(blocks_to_f32)(int type, const void *row, int64_t i, int64_t n, float *out)
+LCTX__INLINE void FN(unblock_of)(const int type, const char *p, lctx__runs *out)
 {
-    lctx__codes c;
-    int64_t j;
-    for (n += i; i < n; i += 32, out += 32) {
-        lctx__codes_at(type, row, i, &c);
-        for (j = 0; j < 32; j += VL)
-            vf_store(out + j, vf_fma(vf_i8(c.code + j), vf_set1(c.by[j / 16]),
-                                     vf_set1(c.plus[j / 16])));
+    vf a[16 / VL], b[16 / VL];
+    int g, j;
+    FN(scales)(type, p, a, b);
+    for (g = 0; g < 16 / VL; g++) {
+        LCTX__EACH(j, 4) vw_store(out->code + 64 * j + 4 * VL * g, FN(codes)(type, p, j, g));
+        vf_store(out->a + g * VL, a[g]), vf_store(out->b + g * VL, b[g]);
+    }
+}
+/* 256 weights, the last of them 0 if there are only n. */
+LCTX__ENTRY void FN(unblock)(int type, const char *p, int64_t n, lctx__runs *out)
+{
+    char rest[8 * 34];
+    if (n < 256) p = FN(rest_of)(type, p, n, rest);
+#define LCTX__CALL(T) FN(unblock_of)(T, p, out)
+    LCTX__BY_BLOCK(type, LCTX__CALL)
+#undef LCTX__CALL
+}
+LCTX__INLINE void FN(blocks_to_f32)(int type, int64_t n, const char *p, float *out)
+{
+    const vf zero = vf_set1((float)lctx__zero_of(type));
+    lctx__runs w;
+    int64_t k, i, at;
+    for (; n > 0; n -= 256, p += lctx__row_bytes(type, 256), out += 256) {
+        FN(unblock)(type, p, n, &w);
+        for (k = 0; k < 16; k++) {
+            const int8_t *code = w.code + k % 4 * 64 + k / 4 * 16;
+            at = lctx__run_at(k);
+            for (i = 0; at < n && i < 16; i += VL)
+                vf_store(out + at + i, vf_fma(vf_sub(vf_i8(code + i), zero), vf_set1(w.a[k]),
+                                              vf_set1(w.b[k])));
+        }
     }
 }
 LCTX__ENTRY void FN(to_f32)(int type, int64_t n, const void *src, float *out)
 {
     if (lctx__in_blocks(type)) {
-        FN(blocks_to_f32)(type, src, 0, n, out);
+        FN(blocks_to_f32)(type, n, (const char *)src, out);
         return;
     }
 #define LCTX__CALL(R, T) FN(to_f32_of)(T, n, src, out)
@@ -9375,8 +9412,8 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
         const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;      /* four rows in step */
         const char *soon = w + ahead + (ahead < stride ? 0 : (R - 1) * stride);
         for (r = 0; type == LCTX_Q8_0 && c % LCTX__COLS == 0 && r < R; r++)
-            FN(blocks_to_f32)(p->type, w + r * stride, c, lctx__min(p->cols - c, LCTX__COLS),
-                              buf[r]);
+            FN(to_f32)(p->type, lctx__min(p->cols - c, LCTX__COLS),
+                       w + r * stride + lctx__row_bytes(p->type, c), buf[r]);
         LCTX__UNROLL
         for (r = 0; r < R; r++) {
             s[r] = vf_fma(type == LCTX_Q8_0 ? vf_load(buf[r] + c % LCTX__COLS)
@@ -9471,96 +9508,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 #endif /* DOTS */
 
 #if defined(INT_ROWS) && !defined(LCTX_NO_MODEL)
-/* ---- weights in blocks, by products of integers. Run 4 L + j of 256 weights are the 16 from 128
-   (L / 2) + 32 j + 16 (L % 2) on: as types of 256 have them in pieces of 16 bytes. */
-LCTX__INLINE void FN(codes_32)(const int type, const char *p, const int g, vw w[4])
-{
-    static const int32_t odd[16] = { 0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4 };
-    static const int8_t e2m1[16] = { 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0 };
-    const int64_t skip = type == LCTX_MXFP4 ? 1 : 2, size = skip + (type == LCTX_Q8_0 ? 32 : 16);
-    int j;
-    LCTX__UNROLL
-    for (j = 0; j < 4; j++) {
-        w[j] = vw_pieces(p + skip + size * j, type == LCTX_Q8_0 ? 16 : 0, 4 * size, g);
-        if (type == LCTX_Q8_0) continue;
-        w[j] = vw_shrs(w[j], vw_load(odd + g * VL)) & vw_set1(0x0f0f0f0f);
-        if (type == LCTX_MXFP4) w[j] = vw_table(e2m1, w[j]);
-    }
-}
-LCTX__INLINE void FN(codes_256)(const int type, const char *p, const int g, vw w[4])
-{
-    static const int32_t late[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4 };
-    const char *q = p + (type == LCTX_Q6_K ? 0 : type == LCTX_Q5_K ? 48 : 16);
-    const vw low = vw_set1(0x0f0f0f0f), one = vw_set1(0x10101010), two = vw_set1(0x30303030);
-    const vw x = vw_pieces(q, 16, 64, g), y = vw_pieces(q + 32, 16, 64, g);
-    const vw x1 = x >> 4 & low, y0 = y & low;
-    w[0] = x & low, w[3] = y >> 4 & low;
-    w[1] = type == LCTX_Q6_K ? y0 : x1, w[2] = type == LCTX_Q6_K ? x1 : y0;
-    if (type == LCTX_Q5_K) {
-        const vw h = vw_shrs(vw_pieces(p + 16, 16, 0, g), vw_load(late + g * VL));
-        w[0] |= h << 4 & one;
-        w[1] |= h << 3 & one;
-        w[2] |= h << 2 & one;
-        w[3] |= h << 1 & one;
-    }
-    if (type == LCTX_Q6_K) {
-        const vw h = vw_pieces(p + 128, 16, 32, g);
-        w[0] |= h << 4 & two;
-        w[1] |= h << 2 & two;
-        w[2] |= h & two;
-        w[3] |= h >> 2 & two;
-    }
-}
-/* a and b of a group of runs (see lctx__runs). */
-LCTX__INLINE void FN(scales_32)(const int type, const char *p, const int g, vf *a, vf *b)
-{
-    const int64_t size = type == LCTX_Q8_0 ? 34 : type == LCTX_Q4_0 ? 18 : 17;
-    uint64_t lo = 0, hi = 0;
-    int j;
-    LCTX__UNROLL
-    for (j = 3; j >= 0; j--) {
-        const char *x = p + j * size, *y = x + 4 * size;
-        const int n = type == LCTX_MXFP4 ? 8 : 16;
-        lo = lo << n | (type == LCTX_MXFP4 ? (uint8_t)*x : lctx__load16(x));
-        hi = hi << n | (type == LCTX_MXFP4 ? (uint8_t)*y : lctx__load16(y));
-    }
-    if (type == LCTX_MXFP4)
-        *a = vf_mul((vf)(vw_from_bytes(lo | lo << 32, hi | hi << 32, g) << 23), vf_set1(0.5f));
-    else *a = vf_from_halves(lo, hi, g);
-    *b = vf_mul(*a, vf_set1(type == LCTX_MXFP4 ? -12.0f : -8.0f));
-}
-LCTX__INLINE void FN(scales_256)(const int type, const char *p, const int g, vf *a, vf *b)
-{
-    if (type == LCTX_Q6_K) {
-        const uint64_t x = lctx__load64(p + 192), y = lctx__load64(p + 200), sign = 0x80808080u;
-        const uint64_t lo = lctx__even_bytes(x) | lctx__even_bytes(x >> 8) << 32;
-        const uint64_t hi = lctx__even_bytes(y) | lctx__even_bytes(y >> 8) << 32;
-        const vw by = vw_from_bytes(lo ^ (sign | sign << 32), hi ^ (sign | sign << 32), g);
-        *a = vf_mul(vw_float(by - vw_set1(128)), vf_half(p + 208));
-        *b = vf_mul(*a, vf_set1(-32.0f));
-    } else {
-        const uint64_t s = lctx__load64(p + 4), t = lctx__load64(p + 8) >> 32;
-        const uint64_t by = s & 0x3f3f3f3f, less = s >> 32 & 0x3f3f3f3f;
-        const uint64_t by1 = (t & 0x0f0f0f0f) | (s >> 2 & 0x30303030);
-        const uint64_t less1 = (t >> 4 & 0x0f0f0f0f) | (s >> 34 & 0x30303030);
-        *a = vf_mul(vw_float(vw_from_bytes(by | by << 32, by1 | by1 << 32, g)), vf_half(p));
-        *b = vf_mul(vw_float(vw_from_bytes(less | less << 32, less1 | less1 << 32, g)),
-                    vf_sub(vf_set1(0.0f), vf_half(p + 2)));
-    }
-}
-/* Group g of 256 weights at p. */
-LCTX__INLINE void FN(unblock)(const int type, const char *p, const int g, vw w[4], vf *a, vf *b)
-{
-    vf x[4];
-    int j;
-    if (type == LCTX_Q8_0 || type == LCTX_Q4_0 || type == LCTX_MXFP4)
-        FN(codes_32)(type, p, g, w), FN(scales_32)(type, p, g, a, b);
-    else FN(codes_256)(type, p, g, w), FN(scales_256)(type, p, g, a, b);
-    for (j = 0; j < 4; j++) x[j] = (vf)w[j];
-    FN(transpose4)(x);
-    for (j = 0; j < 4; j++) w[j] = (vw)x[j];
-}
-
+/* ---- weights in blocks, by products of integers */
 #ifndef DOTS
 /* A token's activations to bytes, VL runs side by side; what has a NaN or infinity stays one. */
 LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
@@ -9573,10 +9521,10 @@ LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
     int i, j;
     for (c = 0; c < p->cols; c += 256, out += p->n_rounded)
         for (g = 0; g < 16; g += VL) {
-            vf y[16], top = none, sum = none, bad = none, by;
+            vf y[16], codes[4], top = none, sum = none, bad = none, by;
             for (i = 0; i < VL; i++) {
                 const float *from = zero;
-                run = c + (g + i) / 8 * 128 + (g + i) % 4 * 32 + (g + i) / 4 % 2 * 16;
+                run = c + lctx__run_at(g + i);
                 if (run < p->cols) from = x + run;
                 for (j = 0; j < 16; j += VL) y[j + i] = vf_load(from + j);
             }
@@ -9593,71 +9541,103 @@ LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
                     sum = vf_add(sum, whole);
                     word |= (vw_int(whole) & vw_set1(255)) << 8 * j;
                 }
-                vw_store(out->code + 16 * g + i * VL, word);
+                codes[i / 4] = (vf)word;
             }
+            if (p->alone) FN(transpose4)(codes);
+            for (i = 0; i < 4; i++)
+                vf_store((float *)(void *)(out->code + (p->alone ? 64 * i + 4 * g
+                                                                : 16 * g + 4 * VL * i)), codes[i]);
             top = vf_add(vf_div(top, most), bad);
             vf_store(out->a + g, top), vf_store(out->b + g, vf_mul(top, sum));
         }
 }
 #endif
 
-/* sum + VL runs of weights times activations. Sums of bytes' products are exact. */
-LCTX__INLINE vf FN(sum_runs)(const int type, const vw w[4], vf a, vf b, const lctx__runs *x,
-                             int64_t g, vf sum)
+/* Sums of bytes' products are exact. */
+LCTX__INLINE vw FN(dot_codes)(const int type, vw s, vw w, const int8_t *x)
 {
-    const vf all = vf_load(x->b + g * VL);
-    vw s = vw_set1(0);
-    int j;
-    LCTX__UNROLL
-    for (j = 0; j < 4; j++) {
-        const vw y = vw_load(x->code + 4 * VL * (4 * g + j));
-        if (type == LCTX_Q8_0) s = vw_dot_key(s, w[j], y);
-        else s = vw_dot_value(s, w[j], y);
-    }
+    const vw y = vw_load(x);
+    return type == LCTX_Q8_0 ? vw_dot_key(s, w, y) : vw_dot_value(s, w, y);
+}
+/* What a code is multiplied as less than it is. */
+LCTX__INLINE int FN(zero_of)(int type)
+{
+    return type == LCTX_Q8_0 ? -KEY_START : lctx__zero_of(type);
+}
+/* sum + VL runs of weights times activations, whose codes give s. */
+LCTX__INLINE vf FN(add_runs)(const int type, vw s, vf a, vf b, const lctx__runs *x, int64_t g,
+                             vf sum)
+{
     sum = vf_fma(vf_mul(a, vf_load(x->a + g * VL)), vw_float(s), sum);
-    if (type == LCTX_Q8_0) return KEY_START ? vf_fma(vf_mul(a, vf_set1(KEY_START)), all, sum) : sum;
-    return vf_fma(b, all, sum);
+    return type == LCTX_Q8_0 && !KEY_START ? sum : vf_fma(b, vf_load(x->b + g * VL), sum);
+}
+/* A row at a time, in memory's order, of which the next kilobytes are asked for. */
+LCTX__INLINE void FN(ints_one)(const lctx__product *p, const int type)
+{
+    const int64_t bytes = lctx__row_bytes(type, 256), stride = lctx__row_bytes(type, p->cols);
+    const char *w = (const char *)p->w + p->row0 * stride;
+    char rest[8 * 34];
+    int64_t row, c;
+    int g, j;
+    for (row = p->row0; row < p->row1; row++, w += stride) {
+        const lctx__runs *x = p->rounded;
+        const char *at = w;
+        vf sum = vf_set1(0.0f);
+        for (c = 0; c < p->cols; c += 256, at += bytes, x += p->n_rounded) {
+            vf a[16 / VL], b[16 / VL];
+            LCTX__EACH(j, (int)(bytes + 63) / 64) LCTX__FETCH(at + LCTX__AHEAD / 2 + 64 * j, 1);
+            if (p->cols - c < 256) at = FN(rest_of)(type, at, p->cols - c, rest);
+            FN(scales)(type, at, a, b);
+            LCTX__EACH(g, 16 / VL) {
+                vf s[4];
+                LCTX__EACH(j, 4)
+                    s[j] = (vf)FN(dot_codes)(type, vw_set1(0), FN(codes)(type, at, j, g),
+                                             x->code + 64 * j + 4 * VL * g);
+                s[0] = (vf)((vw)vf_zip1(s[0], s[1]) + (vw)vf_zip2(s[0], s[1]));
+                s[2] = (vf)((vw)vf_zip1(s[2], s[3]) + (vw)vf_zip2(s[2], s[3]));
+                if (FN(zero_of)(type)) b[g] = vf_mul(a[g], vf_set1((float)-FN(zero_of)(type)));
+                sum = FN(add_runs)(type, (vw)vf_zip1d(s[0], s[2]) + (vw)vf_zip2d(s[0], s[2]),
+                                   a[g], b[g], x, g, sum);
+            }
+        }
+        PLAIN(summed)(p, row, 1, 0, &sum);
+    }
 }
 /* A group of runs of each of four rows, while n tokens pass it, so many rows at a time. */
-typedef struct FN(rows4) {
-    vw codes[4][4];
-    vf a[4], b[4];
-} FN(rows4);
-LCTX__INLINE void FN(pass)(const int type, const FN(rows4) *w, const lctx__runs *x, int64_t n,
-                           int64_t g, vf *sum)
+LCTX__INLINE void FN(pass)(const int type, float zero, const lctx__runs *w, const lctx__runs *x,
+                           int64_t n, int64_t g, vf *sum)
 {
     int64_t t, row;
-    int r;
-    for (row = 0; row < 4; row += INT_ROWS, sum += INT_ROWS) {
-        vw codes[INT_ROWS][4];
-        vf a[INT_ROWS], b[INT_ROWS];
+    int r, j;
+    for (row = 0; row < 4; row += INT_ROWS, sum += INT_ROWS, w += INT_ROWS) {
+        vf codes[INT_ROWS][4], a[INT_ROWS], b[INT_ROWS];
         LCTX__EACH(r, INT_ROWS) {
-            a[r] = w->a[row + r], b[r] = w->b[row + r];
-            memcpy(codes[r], w->codes[row + r], sizeof codes[r]);
+            LCTX__EACH(j, 4) codes[r][j] = vf_load(w[r].code + 64 * j + 4 * VL * g);
+            FN(transpose4)(codes[r]);
+            a[r] = vf_load(w[r].a + g * VL);
+            b[r] = vf_fma(a[r], vf_set1(-zero), vf_load(w[r].b + g * VL));
         }
         for (t = 0; t < n; t++) {
             vf to[INT_ROWS];
-            LCTX__EACH(r, INT_ROWS)
-                to[r] = FN(sum_runs)(type, codes[r], a[r], b[r], x + t, g, sum[4 * t + r]);
+            LCTX__EACH(r, INT_ROWS) {
+                vw s = vw_set1(0);
+                LCTX__EACH(j, 4)
+                    s = FN(dot_codes)(type, s, (vw)codes[r][j], x[t].code + 4 * VL * (4 * g + j));
+                to[r] = FN(add_runs)(type, s, a[r], b[r], x + t, g, sum[4 * t + r]);
+            }
             LCTX__EACH(r, INT_ROWS) sum[4 * t + r] = to[r];
         }
     }
 }
-LCTX__ENTRY void FN(pass_tokens)(int type, const FN(rows4) *w, const lctx__runs *x, int64_t n,
-                                 int64_t g, vf *sum)
+/* Some tokens: four rows in step, 256 weights of each at a time. */
+LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
 {
-    if (type == LCTX_Q8_0) FN(pass)(LCTX_Q8_0, w, x, n, g, sum);
-    else FN(pass)(LCTX_Q4_0, w, x, n, g, sum);
-}
-/* Some tokens: four rows in step, as FN(product_one), 256 weights of each at a time. */
-LCTX__INLINE void FN(ints_of)(const lctx__product *p, const int type, int64_t t0, int64_t n)
-{
-    const int64_t bytes = lctx__row_bytes(type, 256), stride = lctx__row_bytes(type, p->cols);
+    const int64_t bytes = lctx__row_bytes(p->type, 256);
+    const int64_t stride = lctx__row_bytes(p->type, p->cols);
+    const float zero = (float)FN(zero_of)(p->type);
     vf sum[4 * LCTX__INT_TOKENS];
-    FN(rows4) held[16 / VL];
-    char rest[8 * 34];
-    int64_t row, rows, r, c, t, i;
-    int g, j;
+    lctx__runs held[4];
+    int64_t row, rows, r, c, t, i, g;
     memset(held, 0, sizeof held);
     for (row = p->row0; row < p->row1; row += rows) {
         const char *w = (const char *)p->w + row * stride;
@@ -9670,19 +9650,11 @@ LCTX__INLINE void FN(ints_of)(const lctx__product *p, const int type, int64_t t0
             for (r = 0; r < rows; r++) {
                 const char *at = w + r * stride;
                 for (i = 0; i < bytes; i += 64) LCTX__FETCH(at + soon + i, 1);
-                if (p->cols - c < 256) at = lctx__rest_of(type, at, p->cols - c, rest);
-                LCTX__EACH(g, 16 / VL) {
-                    vf a, b;
-                    vw codes[4];
-                    FN(unblock)(type, at, g, codes, &a, &b);
-                    if (n == 1) sum[r] = FN(sum_runs)(type, codes, a, b, x, g, sum[r]);
-                    else {
-                        held[g].a[r] = a, held[g].b[r] = b;
-                        LCTX__EACH(j, 4) held[g].codes[r][j] = codes[j];
-                    }
-                }
+                PLAIN(unblock)(p->type, at, p->cols - c, &held[r]);
             }
-            for (g = 0; n > 1 && g < 16 / VL; g++) FN(pass_tokens)(type, &held[g], x, n, g, sum);
+            for (g = 0; g < 16 / VL; g++)
+                if (p->type == LCTX_Q8_0) FN(pass)(LCTX_Q8_0, zero, held, x, n, g, sum);
+                else FN(pass)(LCTX_Q4_0, zero, held, x, n, g, sum);
         }
         for (t = 0; t < n; t++) PLAIN(summed)(p, row, rows, t0 + t, sum + 4 * t);
     }
@@ -9690,17 +9662,14 @@ LCTX__INLINE void FN(ints_of)(const lctx__product *p, const int type, int64_t t0
 LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 {
     int64_t t, n;
-    for (t = 0; t < p->n; t += n) {
+    for (t = 0; !p->alone && t < p->n; t += n) {
         n = lctx__min(p->n - t, LCTX__INT_TOKENS);
-        switch (p->type) {
-        case LCTX_Q8_0: FN(ints_of)(p, LCTX_Q8_0, t, n); break;
-        case LCTX_Q4_0: FN(ints_of)(p, LCTX_Q4_0, t, n); break;
-        case LCTX_Q4_K: FN(ints_of)(p, LCTX_Q4_K, t, n); break;
-        case LCTX_Q5_K: FN(ints_of)(p, LCTX_Q5_K, t, n); break;
-        case LCTX_Q6_K: FN(ints_of)(p, LCTX_Q6_K, t, n); break;
-        default:        FN(ints_of)(p, LCTX_MXFP4, t, n); break;
-        }
+        FN(ints_many)(p, t, n);
     }
+    if (!p->alone) return;
+#define LCTX__CALL(T) FN(ints_one)(p, T)
+    LCTX__BY_BLOCK(p->type, LCTX__CALL)
+#undef LCTX__CALL
 }
 #endif
 
@@ -9788,12 +9757,9 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_dot_bf16
 #undef vw_dot_key
 #undef vw_dot_value
-#undef vw_shrs
 #undef vw_pieces
 #undef vw_table
-#undef vw_from_bytes
 #undef vf_half
-#undef vf_from_halves
 #undef INT_ROWS
 #undef KEY_START
 #undef WEIGHT_BITS
@@ -9802,6 +9768,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef LCTX__BY_VALUE
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
+#undef LCTX__BY_BLOCK
 #undef LCTX__BY_ROWS
 #else
 static const lctx__ops *const LCTX__SET(LCTX__ISA) = NULL;
