@@ -304,6 +304,7 @@ def rust_fields(s, name):
                if f.type.kind in ("callback", "function")]
     checks += [(f.name, f"self.{f.name} != 0") for f in s.fields if raw(s, f)]
     tensors = [f.name for f in s.fields if f.type.name == "lctx_tensor"]
+    checks += [(t, f"!self.{t}.data.is_null()") for t in tensors]
     numbers = [f.name for f in s.fields if f.type.name in ("int32_t", "int64_t")]
     out = f"impl {name} {{\n    /// The first field that points to something, or is a stride.\n"
     out += "    pub fn raw(&self) -> Option<&'static str> {\n"

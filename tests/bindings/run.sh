@@ -10,7 +10,7 @@ build=$(cd "$build" && pwd) || exit 1
 odd=$build/bindings
 export LCTX_LIBRARY="$build/liblctx.so"
 mkdir -p "$odd" || exit 1
-[ $# -gt 0 ] || set -- python node
+[ $# -gt 0 ] || set -- python node rust
 
 # A library that does not fit, from a header edited by sed.
 odd_library() {
@@ -82,6 +82,52 @@ run_node() {
     example node 62379 node "$top/examples/node/generate.mjs" "$toy/toy-yarn.gguf" \
         "$toy/passkey.txt" 6 20
     suite node node "$here/test_node.mjs" "$odd"
+}
+
+# refusal NAME "what it must print" command ... : it must end badly, and say so without a crash
+refusal() {
+    name=$1 words=$2
+    shift 2
+    "$@" > "$odd/example" 2>&1
+    status=$?
+    if [ $status -gt 0 ] && [ $status -lt 128 ] && grep -q "$words" "$odd/example"; then
+        echo "$name: 1 passed, 0 failed"
+    else
+        echo "  FAIL: status $status without '$words': $*"
+        tail -n 20 "$odd/example" | sed 's/^/        /'
+        echo "$name: 0 passed, 1 failed"
+    fi
+}
+
+# Folders in which the library that does not fit has the name that programs were linked with.
+for name in version order size; do
+    mkdir -p "$odd/in/$name"
+    for link in "$build"/liblctx.so*; do
+        cp "$odd/$name.so" "$odd/in/$name/$(basename "$link")"
+    done
+done
+linked() {
+    refusal "$1" 'version 0.2.0, .* 0.1.0' env LD_LIBRARY_PATH="$odd/in/version" "$2"
+    refusal "$1" 'lctx_rows has .* bytes' env LD_LIBRARY_PATH="$odd/in/size" "$2"
+    refusal "$1" 'lctx_span.k_type stands at' env LD_LIBRARY_PATH="$odd/in/order" "$2"
+    refusal "$1" 'liblctx.so' env LD_LIBRARY_PATH="$odd" "$2"
+}
+
+run_rust() {
+    command -v cargo > /dev/null || { echo "SKIPPED rust: no cargo"; return; }
+    rust() {
+        (cd "$top/examples/rust" && env LCTX_LIB_DIR="${dir:-$build}" LD_LIBRARY_PATH="$build" \
+            CARGO_TARGET_DIR="$odd/cargo" cargo "$@" --offline --locked)
+    }
+    example rust 'difference to plain Rust' rust run --example attention
+    linked rust "$odd/cargo/debug/examples/attention"
+    dir=$odd/none refusal rust 'liblctx.so is not there' rust build
+    rust test > "$odd/rust.out" 2>&1 || true
+    grep -q '^test result' "$odd/rust.out" ||
+        { tail -n 30 "$odd/rust.out"; echo 'rust: 0 passed, 1 failed (no test ran)'; }
+    grep -A 20 '^failures:' "$odd/rust.out"
+    sed -n 's/^test result: .*\. \([0-9]*\) passed; \([0-9]*\) failed;.*/rust: \1 passed, \2 failed/p' \
+        "$odd/rust.out" | grep -v ': 0 passed, 0 failed'
 }
 
 for language in "$@"; do run_$language; done > "$odd/log"

@@ -1674,6 +1674,81 @@ impl Layer {
         if !self.sink_logit.is_null() {
             return Some("sink_logit");
         }
+        if !self.attn_norm.data.is_null() {
+            return Some("attn_norm");
+        }
+        if !self.wq.data.is_null() {
+            return Some("wq");
+        }
+        if !self.wk.data.is_null() {
+            return Some("wk");
+        }
+        if !self.wv.data.is_null() {
+            return Some("wv");
+        }
+        if !self.wo.data.is_null() {
+            return Some("wo");
+        }
+        if !self.bq.data.is_null() {
+            return Some("bq");
+        }
+        if !self.bk.data.is_null() {
+            return Some("bk");
+        }
+        if !self.bv.data.is_null() {
+            return Some("bv");
+        }
+        if !self.bo.data.is_null() {
+            return Some("bo");
+        }
+        if !self.q_norm.data.is_null() {
+            return Some("q_norm");
+        }
+        if !self.k_norm.data.is_null() {
+            return Some("k_norm");
+        }
+        if !self.ffn_norm.data.is_null() {
+            return Some("ffn_norm");
+        }
+        if !self.w_gate.data.is_null() {
+            return Some("w_gate");
+        }
+        if !self.w_up.data.is_null() {
+            return Some("w_up");
+        }
+        if !self.w_down.data.is_null() {
+            return Some("w_down");
+        }
+        if !self.b_gate.data.is_null() {
+            return Some("b_gate");
+        }
+        if !self.b_up.data.is_null() {
+            return Some("b_up");
+        }
+        if !self.b_down.data.is_null() {
+            return Some("b_down");
+        }
+        if !self.attn_post_norm.data.is_null() {
+            return Some("attn_post_norm");
+        }
+        if !self.ffn_post_norm.data.is_null() {
+            return Some("ffn_post_norm");
+        }
+        if !self.router.data.is_null() {
+            return Some("router");
+        }
+        if !self.b_router.data.is_null() {
+            return Some("b_router");
+        }
+        if !self.shared_gate.data.is_null() {
+            return Some("shared_gate");
+        }
+        if !self.shared_up.data.is_null() {
+            return Some("shared_up");
+        }
+        if !self.shared_down.data.is_null() {
+            return Some("shared_down");
+        }
         None
     }
     /// A weight by its name.
@@ -1778,6 +1853,15 @@ impl Model {
         }
         if !self.refused.is_null() {
             return Some("refused");
+        }
+        if !self.tok_embd.data.is_null() {
+            return Some("tok_embd");
+        }
+        if !self.output_norm.data.is_null() {
+            return Some("output_norm");
+        }
+        if !self.output.data.is_null() {
+            return Some("output");
         }
         None
     }
