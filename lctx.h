@@ -14,12 +14,14 @@
    CONTENTS (search for the anchor)
        >>manual      words and shapes, the floors, step by step, promises, memory, threads,
                      macros, limits
-       >>api         >>api-ground >>api-rope >>api-attention >>api-cache >>api-model
+       >>api         >>api-ground >>api-rope >>api-attention >>api-recurrence >>api-cache
+                     >>api-model
        >>ground      status, refusals, checked sizes, allocator, pools, parallel loops, threads,
                      types, weights in blocks, CPU dispatch
        >>rope        schedules, angles, rotation, planning
        >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
                      merge
+       >>recurrence  states in place of keys and values, convolutions
        >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
                      restore
        >>model       projections, attention, FFN and experts, feeds of one and of many, save and
@@ -48,7 +50,8 @@
    THE FLOORS (each calls only those below; move in on any of them)
        4 model step   lctx_session_*     weights by pointer, tokens in, logits out
        3 KV cache     lctx_cache_*       blocks, policies, positions; no layers, no weights
-       2 attention    lctx_attend        queries over a list of spans; lctx_merge
+       2 attention    lctx_attend        queries over a list of spans; lctx_merge; beside it
+                      lctx_recur         states that do not grow; lctx_convolve
        1 RoPE         lctx_rope_*        frequencies, attention factor, rotation
        0 ground       lctx_*             status, types, pools, threads, instruction sets
 
@@ -333,7 +336,9 @@ extern "C" {
     X(LCTX_E_MISMATCH,    "saved data, a cache or a session does not go with the other")   \
     X(LCTX_E_CANCELLED,   "the progress callback asked to stop")                          \
     X(LCTX_E_ISA,         "this CPU or this build lacks that instruction set")            \
-    X(LCTX_E_IN_USE,      "memory of the pool is still in use")
+    X(LCTX_E_IN_USE,      "memory of the pool is still in use")                           \
+    X(LCTX_E_DECAY,       "a decay is unknown, not in 0 .. 1, or not for what is given")  \
+    X(LCTX_E_TAPS,        "a convolution's taps are not in 1 .. LCTX_MAX_TAPS")
 typedef enum lctx_status {
 #define LCTX__STATUS(name, text) name,
     LCTX_STATUSES(LCTX__STATUS)
@@ -923,6 +928,89 @@ LCTX_API lctx_status lctx_tiles_read(const lctx_tiles *tiles, int64_t first, int
 /* A span over tokens first .. first+n-1 of a store, at position pos. Errors: as above. */
 LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int64_t n, int64_t pos,
                                      lctx_span *span);
+
+/* ---------------------------------------------------------------------------- >>api-recurrence
+   In place of keys and values a state that does not grow, S[d_v][d_k] a head:
+       S_t = S_{t-1} diag(w_t) + (S_{t-1} a_t) b_t^T + v_t k_t^T,     y_t = scale * S_t q_t
+   Linear attention 2006.16236 (w = 1; feature maps are yours); RetNet 2307.08621 and Mamba-2
+   2405.21060 (k = B, q = C, v = dt x): w a number; GLA 2312.06635: a vector; DeltaNet 2406.06484:
+   beta, Gated DeltaNet 2412.06464 and w a number, KDA 2510.26692 a vector; RWKV-6 2404.05892: w a
+   vector, a bonus; RWKV-7 2503.14456: w a vector, a and b; Mamba 2312.00752: w of each element. A
+   prompt and a token are the same call. Bits do not depend on how tokens are cut into calls, nor on
+   threads: each value's row goes from token to token by itself, its sums over the dimensions in one
+   order, in f32. A NaN in a token stays in the states of the heads that read it. */
+typedef enum lctx_decay {
+    LCTX_DECAY_NONE,          /* w = 1 */
+    LCTX_DECAY_HEAD,          /* decay[n][n_head] */
+    LCTX_DECAY_DIM,           /* decay[n][n_head][d_k] */
+    LCTX_DECAY_ELEMENT,       /* decay[n][n_head][d_v] = dt: w = exp(dt rate) by element, v times dt
+                                 (Mamba: rate = A, n_head = 1, d_v = d_inner) */
+    LCTX_DECAY_COUNT
+} lctx_decay;
+
+/* For going back: after every `every` tokens, counted from the sequence's first however calls cut
+   it, slot (tokens / every - 1) % n gets a copy of the state, to be handed in again as `from`. */
+typedef struct lctx_snapshots {
+    int64_t before;           /* tokens of the sequence before this call */
+    int64_t every, n;         /* >= 1 */
+    float  *slots;            /* [n] states, in their strides, one behind the other */
+} lctx_snapshots;
+
+typedef struct lctx_recurrence {
+    int64_t n;                /* tokens, >= 0; of 0 nothing is touched */
+    int32_t n_head, n_head_k; /* states; heads of q, k and b, each of n_head / n_head_k neighbouring
+                                 states, 0 = n_head */
+    int32_t d_k, d_v;         /* d_v 0 = d_k */
+    int32_t decay_kind;       /* lctx_decay */
+    int32_t bounded;          /* nonzero: HEAD, DIM refuse decays outside 0 .. 1 */
+    const float *q, *k, *v;   /* [n][n_head_k][d_k] twice, [n][n_head][d_v] */
+    const float *decay;       /* by its kind */
+    const float *rate;        /* ELEMENT: in the strides of the state */
+    const float *beta;        /* [n][n_head], the delta rule: a = -beta w k, b = k, v times beta */
+    const float *a, *b;       /* [n][n_head][d_k], [n][n_head_k][d_k]; b null = k */
+    const float *bonus;       /* u[n_head][d_k], without a, beta and ELEMENT:
+                                 y_t = scale (S_{t-1} q_t + v_t sum of u k_t q_t) */
+    float  *y;                /* [n][n_head][d_v] */
+    float  *state;            /* [n_head][d_k][d_v], values innermost; gets the last S */
+    const float *from;        /* the first S; null = state */
+    int64_t q_token, q_head, k_token, k_head, v_token, v_head;     /* strides, bytes; 0 = packed */
+    int64_t decay_token, decay_head;    /* decay_token -1: the same for all tokens */
+    int64_t beta_token, beta_head, a_token, a_head, b_token, b_head, bonus_head, y_token, y_head;
+    int64_t state_head, state_k, state_v;    /* [d_v][d_k] takes longer, by transpositions */
+    float   scale;            /* 0 = 1 */
+    int32_t reserved;
+    const lctx_snapshots *snapshots;    /* null = none */
+    const lctx_parallel  *par;          /* null = default */
+    lctx_refusal *refused;
+} lctx_recurrence;
+
+/* Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+   be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+   _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched. */
+LCTX_API lctx_status lctx_recur_size(const lctx_recurrence *r, size_t *bytes);
+LCTX_API lctx_status lctx_recur(const lctx_recurrence *r, void *scratch, size_t scratch_bytes);
+
+/* The causal convolution before most of these, channel by channel, with the same promises:
+       y_t = act(bias + sum over j of weight[j] x_{t - taps + 1 + j}),  act(z) = z or z / (1 + e^-z)
+   Errors: LCTX_E_NULL, _COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS. */
+#define LCTX_MAX_TAPS 16
+typedef struct lctx_convolution {
+    int64_t n;                /* tokens */
+    int32_t n_channel, taps;
+    const float *x;           /* [n][n_channel] */
+    const float *weight;      /* [n_channel][taps], the last one the token's own */
+    const float *bias;        /* [n_channel] or null */
+    float  *y;                /* [n][n_channel], not x */
+    float  *state;            /* [taps - 1][n_channel], the last inputs, the oldest first */
+    const float *from;        /* null = state */
+    int64_t x_token, y_token, state_tap;     /* strides, bytes; 0 = packed */
+    int32_t silu;             /* nonzero: act(z) = z / (1 + e^-z) */
+    int32_t reserved;
+    const lctx_snapshots *snapshots;
+    const lctx_parallel  *par;
+    lctx_refusal *refused;
+} lctx_convolution;
+LCTX_API lctx_status lctx_convolve(const lctx_convolution *c);
 
 /* ---------------------------------------------------------------------------- >>api-cache
    The keys and values of one sequence in one layer. Blocks of tokens are allocated as they are
@@ -1547,6 +1635,7 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_rope_desc) LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job)
         LCTX__SIZEOF(lctx_span) LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
+        LCTX__SIZEOF(lctx_snapshots) LCTX__SIZEOF(lctx_recurrence) LCTX__SIZEOF(lctx_convolution)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
         LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
         LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
@@ -2273,6 +2362,24 @@ typedef struct lctx__turn {
     int64_t x_head, out_head;        /* bytes */
 } lctx__turn;
 
+/* A token of a tile of a head's state, [d_k] rows of neighbouring values: S_{t-1} is read at s, S_t
+   written to `to`. e = S a joins v, where b is k, or is added apart. */
+enum { LCTX__ADD, LCTX__JOIN, LCTX__APART, LCTX__BONUS, LCTX__ELEMENT };
+typedef struct lctx__recur {
+    lctx_recurrence r;               /* its strides filled in */
+    int     kind, direct;            /* direct: the caller's states can be used where they are */
+    int64_t tiles, thread_bytes, bytes;         /* tiles a head; scratch */
+    char   *scratch;
+    int64_t head, row0, rows;        /* which values */
+    const float *s, *rate;           /* [d_k], rows s_ld, rate_ld and to_ld elements apart */
+    float  *to;
+    int64_t s_ld, rate_ld, to_ld;
+    float  *tile, *rate_own, *w_own, *a_own;    /* scratch: [d_k][LCTX_TILE], [d_k, padded] */
+    const float *w, *a, *b, *k, *q;  /* [d_k] of the token; w of ELEMENT: dt[rows] */
+    const float *v, *number, *beta, *bonus;     /* [rows]; w everywhere, beta: null = none; [d_k] */
+    float  *y;                       /* [rows] */
+} lctx__recur;
+
 /* 256 neighbours of a row, or of a token's activations, as bytes: run k of 16, which begins where
    lctx__run_at says, as types of 256 have them, stands at code + 64 (k % 4) + 16 (k / 4), so that
    lane k of the sums of four vectors is its own. Of activations, value = code * a, and b is the sum
@@ -2318,6 +2425,9 @@ typedef struct lctx__ops {
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
     void (*turn)(const lctx__turn *);
     void (*spin)(const lctx__spin *);
+    void (*recur)(const lctx__recur *);
+    void (*convolve)(const lctx_convolution *, int64_t n, const float *const x[],
+                     const float *const w[], const float *bias, float *y);
 #ifndef LCTX_NO_MODEL
     void (*rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out);
     void (*activate)(int kind, int64_t n, const float *gate, const float *up, float *out);
@@ -5004,6 +5114,294 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
         slopes[h] = (float)(h < pow2 ? pow(2, -8.0 * (h + 1) / pow2)
                                      : pow(2, -4.0 * (2 * (h - pow2) + 1) / pow2));
     return LCTX_OK;
+}
+
+/* ============================================================================ >>recurrence */
+
+/* Of states of so many bytes. */
+static lctx_status lctx__snapshots_check(lctx_refusal *to, const lctx_snapshots *s, int64_t n,
+                                         int64_t bytes)
+{
+    const lctx__site at = lctx__site_of(to, "lctx_snapshots", -1);
+    if (!s) return LCTX_OK;
+    LCTX__FROM(s, every, 1, COUNT); LCTX__FROM(s, n, 1, COUNT);
+    LCTX__IN(s, before, 0, LCTX__MAX_POS - n, POS);
+    LCTX__IS(slots, s->slots, NULL);
+    LCTX__FITS(s, n, bytes);
+    return LCTX_OK;
+}
+/* Where the state after token t of a call is to be copied to, or null. */
+static float *lctx__snapshot(const lctx_snapshots *s, int64_t t, int64_t bytes)
+{
+    const int64_t n = s ? s->before + t + 1 : 0;
+    if (!s || n % s->every) return NULL;
+    return s->slots + (n / s->every - 1) % s->n * (bytes / 4);
+}
+
+static lctx_status lctx__recur_check(lctx_recurrence *r)
+{
+    const lctx__site at = LCTX__SITE(r, lctx_recurrence);
+    const int element = r->decay_kind == LCTX_DECAY_ELEMENT;
+    if (!r->n_head_k) r->n_head_k = r->n_head;
+    if (!r->d_v) r->d_v = r->d_k;
+    if (r->scale == 0) r->scale = 1;
+    LCTX__FROM(r, n, 0, COUNT); LCTX__IN(r, n, 0, LCTX__MAX_POS, OVERFLOW);
+    LCTX__FROM(r, n_head, 1, COUNT); LCTX__FROM(r, n_head_k, 1, COUNT);
+    LCTX__IS(n_head, r->n_head % r->n_head_k == 0, HEADS);
+    LCTX__IS(d_k, lctx__dim_ok(r->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(r->d_v), HEAD_DIM);
+    LCTX__IN(r, decay_kind, 0, LCTX_DECAY_COUNT - 1, DECAY);
+    LCTX__IS(beta, !r->beta || (!r->a && !element), DECAY);
+    LCTX__IS(a, !r->a || !element, DECAY); LCTX__IS(a, r->a || !r->b, NULL);
+    LCTX__IS(bonus, !r->bonus || !(r->a || r->beta || element), DECAY);
+    LCTX__REAL(r, scale, SOFTCAP);
+    return lctx__parallel_check(r->refused, r->par);
+}
+
+static lctx_status lctx__recur_strides(lctx_recurrence *r)
+{
+    const int64_t k = (int64_t)r->d_k * 4, v = (int64_t)r->d_v * 4, n = r->n, h = r->n_head;
+    const int64_t hk = r->n_head_k, one = r->decay_token == -1;
+    const int64_t w = r->decay_kind == LCTX_DECAY_DIM ? k :
+                      r->decay_kind == LCTX_DECAY_ELEMENT ? v : 4;
+    const int64_t state = lctx__max(lctx__mul(r->d_k, r->state_k ? r->state_k : v),
+                                    lctx__mul(r->d_v, r->state_v ? r->state_v : 4));
+    const lctx__stride all[] = {
+        LCTX__STRIDE(r, r, q_head, k, k, hk), LCTX__STRIDE(r, r, q_token, hk * k, k, n),
+        LCTX__STRIDE(r, r, k_head, k, k, hk), LCTX__STRIDE(r, r, k_token, hk * k, k, n),
+        LCTX__STRIDE(r, r, b_head, k, k, hk), LCTX__STRIDE(r, r, b_token, hk * k, k, n),
+        LCTX__STRIDE(r, r, v_head, v, v, h), LCTX__STRIDE(r, r, v_token, h * v, v, n),
+        LCTX__STRIDE(r, r, y_head, v, v, h), LCTX__STRIDE(r, r, y_token, h * v, v, n),
+        LCTX__STRIDE(r, r, a_head, k, k, h), LCTX__STRIDE(r, r, a_token, h * k, k, n),
+        LCTX__STRIDE(r, r, beta_head, 4, 4, h), LCTX__STRIDE(r, r, beta_token, h * 4, 4, n),
+        LCTX__STRIDE(r, r, decay_head, w, w, h), LCTX__STRIDE(r, r, bonus_head, k, k, h),
+        { "decay_token", one ? 0 : r->decay_token, &r->decay_token, one ? 0 : h * w, w, n },
+        LCTX__STRIDE(r, r, state_k, v, 4, r->d_k), LCTX__STRIDE(r, r, state_v, 4, 4, r->d_v),
+        LCTX__STRIDE(r, r, state_head, state, 4, h)
+    };
+    return lctx__strides(LCTX__SITE(r, lctx_recurrence), LCTX__ALL(all));
+}
+
+static void lctx__recur_carve(lctx__recur *c, lctx__carver *at)
+{
+    const int64_t tile = (int64_t)c->r.d_k * LCTX_TILE, d = lctx__pad_v(c->r.d_k);
+    c->tile = (float *)lctx__carve(at, tile, 4), c->rate_own = (float *)lctx__carve(at, tile, 4);
+    c->w_own = (float *)lctx__carve(at, d, 4), c->a_own = (float *)lctx__carve(at, d, 4);
+}
+
+static lctx_status lctx__recur_plan(lctx__recur *p, const lctx_recurrence *recurrence)
+{
+    lctx__carver at = lctx__carver_of(NULL);
+    lctx_recurrence *r = &p->r;
+    memset(p, 0, sizeof *p);
+    *r = *recurrence;
+    LCTX__TRY(lctx__recur_check(r));
+    LCTX__TRY(lctx__recur_strides(r));
+    LCTX__TRY(lctx__snapshots_check(r->refused, r->snapshots, r->n, r->n_head * r->state_head));
+    p->kind = r->decay_kind == LCTX_DECAY_ELEMENT ? LCTX__ELEMENT : r->bonus ? LCTX__BONUS :
+              r->b ? LCTX__APART : r->a || r->beta ? LCTX__JOIN : LCTX__ADD;
+    p->tiles = (r->d_v + LCTX_TILE - 1) / LCTX_TILE;
+    lctx__recur_carve(p, &at);
+    p->thread_bytes = at.used;
+    p->bytes = lctx__threads(r->par) * at.used + LCTX__ALIGN;
+    return lctx__tell(r->refused, lctx__fits(p->bytes) ? LCTX_OK : LCTX_E_OVERFLOW, NULL);
+}
+
+static float *lctx__state_at(const lctx__recur *c, const float *state)
+{
+    return (float *)(void *)((char *)(uintptr_t)state + c->head * c->r.state_head +
+                             c->row0 * c->r.state_v);
+}
+/* A tile's values, ld apart, copied out of a state of the caller's, or into it. */
+static void lctx__state_move(const lctx__recur *c, const float *state, float *tile, int64_t ld,
+                             int save)
+{
+    float *row = lctx__state_at(c, state), *at;
+    int64_t d, i;
+    for (d = 0; d < c->r.d_k; d++, tile += ld, row += c->r.state_k / 4)
+        for (i = 0, at = row; i < c->rows; i++, at += c->r.state_v / 4)
+            if (save) *at = tile[i];
+            else tile[i] = *at;
+}
+/* The same where they are, or as a copy; *ld apart. */
+static const float *lctx__state_read(const lctx__recur *c, const float *state, float *copy,
+                                     int64_t *ld)
+{
+    *ld = c->direct ? c->r.state_k / 4 : LCTX_TILE;
+    if (c->direct) return lctx__state_at(c, state);
+    lctx__state_move(c, state, copy, LCTX_TILE, 0);
+    return copy;
+}
+
+/* Head h of token t in an array; n elements of the next token, which stands apart, are asked for */
+static const float *lctx__brought(const lctx_recurrence *r, const float *x, int64_t token,
+                                  int64_t head, int64_t t, int64_t h, int64_t n)
+{
+    int64_t i;
+    x += t * (token / 4) + h * (head / 4);
+    for (i = 0; t + 1 < r->n && i < n; i += 16) LCTX__FETCH(x + token / 4 + i, 1);
+    return x;
+}
+#define LCTX__BROUGHT(r, name, t, h, n) \
+    lctx__brought(r, (r)->name, (r)->name##_token, (r)->name##_head, t, h, n)
+
+static void lctx__recur_token(lctx__recur *c, int64_t t)
+{
+    const lctx_recurrence *r = &c->r;
+    const int64_t h = c->head, g = h / (r->n_head / r->n_head_k), d = r->d_k, n = c->rows;
+    c->q = LCTX__BROUGHT(r, q, t, g, d), c->k = LCTX__BROUGHT(r, k, t, g, d);
+    c->v = LCTX__BROUGHT(r, v, t, h, n) + c->row0;
+    c->y = (float *)(uintptr_t)LCTX__BROUGHT(r, y, t, h, n) + c->row0;
+    if (r->decay_kind == LCTX_DECAY_HEAD) c->number = LCTX__BROUGHT(r, decay, t, h, 1);
+    if (r->decay_kind == LCTX_DECAY_DIM) c->w = LCTX__BROUGHT(r, decay, t, h, d);
+    if (r->decay_kind == LCTX_DECAY_ELEMENT) c->w = LCTX__BROUGHT(r, decay, t, h, n) + c->row0;
+    if (r->a) c->a = LCTX__BROUGHT(r, a, t, h, d);
+    if (r->b) c->b = LCTX__BROUGHT(r, b, t, g, d);
+    if (r->beta) c->beta = LCTX__BROUGHT(r, beta, t, h, 1);
+}
+
+/* A tile through all tokens: the first reads a state of the caller's, the last writes one, and
+   between them it stays in scratch. */
+static void lctx__recur_tokens(lctx__recur *c)
+{
+    const lctx_recurrence *r = &c->r;
+    int64_t t;
+    c->s = lctx__state_read(c, r->from ? r->from : r->state, c->tile, &c->s_ld);
+    if (c->kind == LCTX__ELEMENT)
+        c->rate = lctx__state_read(c, r->rate, c->rate_own, &c->rate_ld);
+    for (t = 0; t < r->n; t++, c->s = c->to, c->s_ld = c->to_ld) {
+        const int last = c->direct && t == r->n - 1;
+        float *slot = lctx__snapshot(r->snapshots, t, r->n_head * r->state_head);
+        c->to = last ? lctx__state_at(c, r->state) : c->tile;
+        c->to_ld = last ? r->state_k / 4 : LCTX_TILE;
+        lctx__recur_token(c, t);
+        lctx__use()->recur(c);
+        if (slot) lctx__state_move(c, slot, c->to, c->to_ld, 1);
+    }
+    if (!c->direct) lctx__state_move(c, r->state, c->tile, LCTX_TILE, 1);
+}
+
+static void lctx__recur_task(void *arg, int64_t i, int32_t thread)
+{
+    lctx__recur c = *(const lctx__recur *)arg;
+    lctx__carver at = lctx__carver_of(c.scratch + thread * c.thread_bytes);
+    int64_t d;
+    lctx__recur_carve(&c, &at);
+    c.head = i / c.tiles, c.row0 = i % c.tiles * LCTX_TILE;
+    c.rows = lctx__min(c.r.d_v - c.row0, LCTX_TILE);
+    c.direct = c.r.state_v == 4 && c.rows % 16 == 0;
+    if (c.r.bonus) c.bonus = c.r.bonus + c.head * (c.r.bonus_head / 4);
+    for (d = 0, c.w = c.w_own, c.a = c.a_own; d < c.r.d_k; d++) c.w_own[d] = 1;
+    if (!c.direct) memset(c.tile, 0, (size_t)((char *)c.w_own - (char *)c.tile));
+    lctx__recur_tokens(&c);
+}
+
+LCTX_API lctx_status lctx_recur_size(const lctx_recurrence *r, size_t *bytes)
+{
+    lctx__recur p;
+    if (!r || lctx__begin(r->refused, bytes ? NULL : "bytes")) return LCTX_E_NULL;
+    LCTX__TRY(lctx__recur_plan(&p, r));
+    *bytes = (size_t)p.bytes;
+    return LCTX_OK;
+}
+
+static lctx_status lctx__recur_arrays(const lctx_recurrence *r)
+{
+    const lctx__site at = LCTX__SITE(r, lctx_recurrence);
+    const int element = r->decay_kind == LCTX_DECAY_ELEMENT;
+    const int64_t d = r->decay_kind == LCTX_DECAY_DIM ? r->d_k : 1;
+    int64_t t, i;
+    LCTX__IS(q, r->q, NULL); LCTX__IS(k, r->k, NULL); LCTX__IS(v, r->v, NULL);
+    LCTX__IS(y, r->y, NULL); LCTX__IS(state, r->state, NULL);
+    LCTX__IS(decay, !r->decay_kind || r->decay, NULL); LCTX__IS(rate, !element || r->rate, NULL);
+    for (t = 0; r->bounded && r->decay && !element && t < r->n; t++)
+        for (i = 0; i < r->n_head * d; i++) {
+            const float w = LCTX__BROUGHT(r, decay, t, i / d, 0)[i % d];
+            if (!(w >= 0 && w <= 1)) return lctx__refuse_element(at, LCTX_E_DECAY, "decay", t);
+        }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_recur(const lctx_recurrence *r, void *scratch, size_t scratch_bytes)
+{
+    lctx__recur p;
+    if (!r) return LCTX_E_NULL;
+    LCTX__TRY(lctx__recur_plan(&p, r));
+    if (r->n == 0) return LCTX_OK;
+    LCTX__TRY(lctx__recur_arrays(&p.r));
+    if (!scratch || scratch_bytes < (size_t)p.bytes)
+        return lctx__tell(r->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
+    p.scratch = lctx__aligned(scratch);
+    lctx__for(r->par, lctx__mul(lctx__mul(r->n, (int64_t)p.r.d_k * p.r.d_v), r->n_head),
+              r->n_head * p.tiles, lctx__recur_task, &p);
+    return LCTX_OK;
+}
+
+/* ---- convolutions, by blocks of channels */
+
+/* The inputs that came i tokens into the call, before it at i < 0. */
+static const float *lctx__input(const lctx_convolution *c, int64_t i, int64_t channel)
+{
+    const float *from = c->from ? c->from : c->state;
+    return channel + (i < 0 ? from + (c->taps - 1 + i) * (c->state_tap / 4)
+                            : c->x + i * (c->x_token / 4));
+}
+/* The state after so many tokens; in place each input moves to the front. */
+static void lctx__inputs_keep(const lctx_convolution *c, int64_t tokens, int64_t channel, int64_t n,
+                              float *state)
+{
+    int j;
+    for (j = 1; state && j < c->taps; j++)
+        memmove(state + (j - 1) * (c->state_tap / 4) + channel,
+                lctx__input(c, tokens - c->taps + j, channel), (size_t)n * 4);
+}
+static void lctx__convolve_task(void *arg, int64_t i, int32_t thread)
+{
+    const lctx_convolution *c = (const lctx_convolution *)arg;
+    const int64_t at = i * LCTX_TILE, n = lctx__min(c->n_channel - at, LCTX_TILE);
+    float weight[LCTX_MAX_TAPS][LCTX_TILE] = { { 0 } };
+    const float *x[LCTX_MAX_TAPS], *w[LCTX_MAX_TAPS];
+    int64_t t;
+    int j;
+    (void)thread;
+    for (t = 0; t < n * c->taps; t++)
+        weight[t % c->taps][t / c->taps] = c->weight[at * c->taps + t];
+    for (t = 0; t < c->n; t++) {
+        for (j = 0; j < c->taps; j++)
+            w[j] = weight[j], x[j] = lctx__input(c, t - c->taps + 1 + j, at);
+        lctx__use()->convolve(c, n, x, w, c->bias ? c->bias + at : NULL,
+                              c->y + t * (c->y_token / 4) + at);
+        lctx__inputs_keep(c, t + 1, at, n,
+                          lctx__snapshot(c->snapshots, t, (c->taps - 1) * c->state_tap));
+    }
+    lctx__inputs_keep(c, c->n, at, n, c->state);
+}
+
+static lctx_status lctx__convolve_check(lctx_convolution *c)
+{
+    const lctx__site at = LCTX__SITE(c, lctx_convolution);
+    const int64_t row = (int64_t)c->n_channel * 4;
+    const lctx__stride all[] = {
+        LCTX__STRIDE(c, c, x_token, row, row, c->n), LCTX__STRIDE(c, c, y_token, row, row, c->n),
+        LCTX__STRIDE(c, c, state_tap, row, row, c->taps)
+    };
+    LCTX__FROM(c, n, 0, COUNT); LCTX__IN(c, n, 0, LCTX__MAX_POS, OVERFLOW);
+    LCTX__FROM(c, n_channel, 1, COUNT); LCTX__IN(c, taps, 1, LCTX_MAX_TAPS, TAPS);
+    LCTX__TRY(lctx__parallel_check(c->refused, c->par));
+    LCTX__TRY(lctx__strides(at, LCTX__ALL(all)));
+    LCTX__IS(x, !c->n || c->x, NULL); LCTX__IS(y, !c->n || c->y, NULL);
+    LCTX__IS(weight, c->weight, NULL); LCTX__IS(state, c->state || c->taps == 1, NULL);
+    return lctx__snapshots_check(c->refused, c->snapshots, c->n, (c->taps - 1) * c->state_tap);
+}
+
+LCTX_API lctx_status lctx_convolve(const lctx_convolution *convolution)
+{
+    lctx_convolution c;
+    if (!convolution) return LCTX_E_NULL;
+    c = *convolution;
+    LCTX__TRY(lctx__convolve_check(&c));
+    if (c.n) lctx__for(c.par, lctx__mul(c.n, (int64_t)c.n_channel * c.taps),
+                       (c.n_channel + LCTX_TILE - 1) / LCTX_TILE, lctx__convolve_task, &c);
+    return lctx__tell(c.refused, LCTX_OK, NULL);
 }
 
 /* ============================================================================ >>cache */
@@ -9338,6 +9736,124 @@ LCTX__ENTRY void FN(turn)(const lctx__turn *t)
     }
 }
 
+/* The first n of x. */
+LCTX__INLINE void FN(put)(float *p, vf x, int64_t n)
+{
+    float end[16];
+    if (n >= VL) vf_store(p, x);
+    else vf_store(end, x), memcpy(p, end, (size_t)n * sizeof *p);
+}
+/* e = S a of R vectors of rows from i on, by two chains over the dimensions. */
+LCTX__INLINE void FN(erase)(const lctx__recur *t, int64_t i, const int R, vf *e)
+{
+    const int64_t n = t->r.d_k, ld = t->s_ld;
+    const float *s = t->s + i, *const a = t->a;
+    vf odd[4];
+    int64_t d;
+    int r;
+    LCTX__EACH(r, R) e[r] = odd[r] = vf_set1(0.0f);
+    for (d = 0; d + 1 < n; d += 2, s += 2 * ld)
+        LCTX__EACH(r, R) {
+            e[r] = vf_fma(vf_load(s + r * VL), vf_set1(a[d]), e[r]);
+            odd[r] = vf_fma(vf_load(s + ld + r * VL), vf_set1(a[d + 1]), odd[r]);
+        }
+    LCTX__EACH(r, R) {
+        if (d < n) e[r] = vf_fma(vf_load(s + r * VL), vf_set1(a[d]), e[r]);
+        e[r] = vf_add(e[r], odd[r]);
+    }
+}
+/* The sum of bonus, k and q. */
+LCTX__INLINE vf FN(bonus)(const lctx__recur *t)
+{
+    const int64_t n = t->r.d_k;
+    vf sum = vf_set1(0.0f);
+    int64_t d;
+    for (d = 0; d < n; d += VL) {
+        const vf k = FN(row_from)(LCTX_F32, t->k, d, n - d);
+        const vf q = FN(row_from)(LCTX_F32, t->q, d, n - d);
+        sum = vf_fma(vf_mul(FN(row_from)(LCTX_F32, t->bonus, d, n - d), k), q, sum);
+    }
+    return vf_set1(vf_hsum(sum));
+}
+/* R vectors of rows from i on, lane by lane: no sum runs across a vector. */
+LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, const int kind)
+{
+    const float *const k = t->k, *const q = t->q, *const w = t->w, *const b = t->b;
+    const int64_t d_k = t->r.d_k, s_ld = t->s_ld, to_ld = t->to_ld, rate_ld = t->rate_ld;
+    const float *from = t->s + i, *rate = kind == LCTX__ELEMENT ? t->rate + i : NULL;
+    const vf beta = vf_set1(t->beta ? *t->beta : 1.0f), scale = vf_set1(t->r.scale);
+    float *to = t->to + i;
+    vf v[4], e[4], y[4], step[4];
+    int64_t d, left = t->rows - i;
+    int r;
+    if (kind == LCTX__JOIN || kind == LCTX__APART) FN(erase)(t, i, R, e);
+    LCTX__EACH(r, R) {
+        v[r] = FN(row_from)(LCTX_F32, t->v + i, r * VL, left - r * VL), y[r] = vf_set1(0.0f);
+        if (kind == LCTX__JOIN) v[r] = vf_fma(v[r], beta, e[r]);
+        if (kind == LCTX__ELEMENT)
+            step[r] = FN(row_from)(LCTX_F32, w + i, r * VL, left - r * VL),
+            v[r] = vf_mul(v[r], step[r]);
+    }
+    for (d = 0; d < d_k; d++, from += s_ld, to += to_ld) {
+        const vf kd = vf_set1(k[d]), qd = vf_set1(q[d]);
+        const vf bd = vf_set1(kind == LCTX__APART ? b[d] : 0.0f);
+        vf wd = vf_set1(kind == LCTX__ELEMENT ? 0.0f : w[d]);
+        LCTX__EACH(r, R) {
+            vf s = vf_load(from + r * VL), x = vf_mul(v[r], kd);
+            if (kind == LCTX__ELEMENT)
+                wd = FN(exp)(vf_mul(step[r], vf_load(rate + d * rate_ld + r * VL)));
+            if (kind == LCTX__APART) x = vf_fma(e[r], bd, x);
+            if (kind == LCTX__BONUS) y[r] = vf_fma(s, qd, y[r]);
+            s = vf_fma(s, wd, x);
+            if (kind != LCTX__BONUS) y[r] = vf_fma(s, qd, y[r]);
+            vf_store(to + r * VL, s);
+        }
+    }
+    LCTX__EACH(r, R) {
+        if (kind == LCTX__BONUS) y[r] = vf_fma(v[r], FN(bonus)(t), y[r]);
+        FN(put)(t->y + i + r * VL, vf_mul(y[r], scale), left - r * VL);
+    }
+}
+LCTX__INLINE void FN(recur_of)(const lctx__recur *t, const int kind)
+{
+    int64_t i = 0;
+    for (; i + 4 * VL <= t->rows; i += 4 * VL) FN(recur_rows)(t, i, 4, kind);
+    for (; i < t->rows; i += VL) FN(recur_rows)(t, i, 1, kind);
+}
+LCTX__ENTRY void FN(recur)(const lctx__recur *t)
+{
+    const int64_t n = t->r.d_k;
+    int64_t d;
+    for (d = 0; t->number && d < n; d += VL) vf_store(t->w_own + d, vf_set1(*t->number));
+    for (d = 0; t->beta && d < n; d += VL) {
+        const vf w = FN(row_from)(LCTX_F32, t->w, d, n - d);
+        const vf k = FN(row_from)(LCTX_F32, t->k, d, n - d);
+        vf_store(t->a_own + d, vf_mul(vf_mul(vf_set1(-*t->beta), w), k));
+    }
+    switch (t->kind) {
+    case LCTX__ADD:   FN(recur_of)(t, LCTX__ADD); break;
+    case LCTX__JOIN:  FN(recur_of)(t, LCTX__JOIN); break;
+    case LCTX__APART: FN(recur_of)(t, LCTX__APART); break;
+    case LCTX__BONUS: FN(recur_of)(t, LCTX__BONUS); break;
+    default:          FN(recur_of)(t, LCTX__ELEMENT); break;
+    }
+}
+
+LCTX__ENTRY void FN(convolve)(const lctx_convolution *c, int64_t n, const float *const x[],
+                              const float *const w[], const float *bias, float *out)
+{
+    const vf zero = vf_set1(0.0f), one = vf_set1(1.0f);
+    int64_t i;
+    int j;
+    for (i = 0; i < n; i += VL) {
+        vf y = bias ? FN(row_from)(LCTX_F32, bias, i, n - i) : zero;
+        for (j = 0; j < c->taps; j++)
+            y = vf_fma(FN(row_from)(LCTX_F32, x[j], i, n - i), vf_load(w[j] + i), y);
+        if (c->silu) y = vf_div(y, vf_add(FN(exp)(vf_sub(zero, y)), one));
+        FN(put)(out + i, y, n - i);
+    }
+}
+
 #ifndef LCTX_NO_MODEL
 /* out = x / sqrt(mean(x^2) + eps) * w */
 LCTX__ENTRY void FN(rmsnorm)(int64_t n, const float *x, const float *w, float eps, float *out)
@@ -9681,7 +10197,7 @@ static const lctx__ops FN(ops) = {
     0, NULL, NULL,
 #endif
     PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
-    PLAIN(turn), PLAIN(spin),
+    PLAIN(turn), PLAIN(spin), PLAIN(recur), PLAIN(convolve),
 #ifndef LCTX_NO_MODEL
     PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product),
 #  ifdef INT_ROWS

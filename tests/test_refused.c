@@ -40,6 +40,9 @@ typedef struct world {
     lctx_far_rule far_rule;
     void *scratch;
     size_t scratch_bytes;
+    lctx_recurrence recurrence;
+    lctx_convolution convolution;
+    lctx_snapshots snapshots;
     lctx_cache_desc cache_desc;
     lctx_cache **cache_out, *cache;
     int64_t *tokens_out, bytes;
@@ -510,6 +513,116 @@ static void test_attn(void)
     BAD(w.scratch_bytes = 8, attend, E_SCRATCH, NULL, "scratch_bytes");
     BAD(a->progress = cancel, attend, E_CANCELLED, NULL, NULL);
 #undef BAD
+}
+
+/* ---------------------------------------------------------------------------- recurrences */
+
+static lctx_status recur_size(void) { return lctx_recur_size(&w.recurrence, w.bytes_out); }
+static lctx_status recur(void) { return lctx_recur(&w.recurrence, w.scratch, w.scratch_bytes); }
+static lctx_status convolve(void) { return lctx_convolve(&w.convolution); }
+
+/* Snapshots' faults, whoever takes them. */
+static void snapshot_faults(const char *name, lctx_status (*call)(void), lctx_refusal **lent)
+{
+    lctx_snapshots *s = &w.snapshots;
+#define BAD(change, st, field) \
+    do { \
+        w.recurrence.snapshots = w.convolution.snapshots = s; \
+        change; \
+        refuses(name, call, lent, LCTX_##st, "lctx_snapshots", field, -1, -1); \
+    } while (0)
+    BAD(s->every = 0, E_COUNT, "every");
+    BAD(s->n = 0, E_COUNT, "n");
+    BAD(s->n = FAR, E_OVERFLOW, "n");
+    BAD(s->before = -1, E_POS, "before");
+    BAD(s->before = (int64_t)1 << 48, E_POS, "before");
+    BAD(s->slots = NULL, E_NULL, "slots");
+#undef BAD
+}
+
+static void test_recur(void)
+{
+    lctx_recurrence *r = &w.recurrence;
+#define BAD(change, call, st, type, field, element) \
+    REFUSES(change, call, r->refused, st, type, field, -1, element)
+#define FIELD(change, st, field) \
+    BAD(change, recur, st, "lctx_recurrence", field, -1); \
+    BAD(change, recur_size, st, "lctx_recurrence", field, -1)
+    FIELD(r->n = -1, E_COUNT, "n");
+    FIELD(r->n = FAR, E_OVERFLOW, "n");
+    FIELD(r->n_head = 0, E_COUNT, "n_head");
+    FIELD(r->n_head_k = -1, E_COUNT, "n_head_k");
+    FIELD(r->n_head_k = 3, E_HEADS, "n_head");
+    FIELD(r->d_k = 0, E_HEAD_DIM, "d_k");
+    FIELD(r->d_v = 65537, E_HEAD_DIM, "d_v");
+    FIELD(r->decay_kind = LCTX_DECAY_COUNT, E_DECAY, "decay_kind");
+    FIELD((r->a = weights, r->beta = weights), E_DECAY, "beta");
+    FIELD((r->decay_kind = LCTX_DECAY_ELEMENT, r->beta = weights), E_DECAY, "beta");
+    FIELD((r->decay_kind = LCTX_DECAY_ELEMENT, r->a = weights), E_DECAY, "a");
+    FIELD(r->b = weights, E_NULL, "a");
+    FIELD((r->bonus = weights, r->beta = weights), E_DECAY, "bonus");
+    FIELD((r->bonus = weights, r->a = weights), E_DECAY, "bonus");
+    FIELD((r->bonus = weights, r->decay_kind = LCTX_DECAY_ELEMENT), E_DECAY, "bonus");
+    FIELD(r->scale = NAN, E_SOFTCAP, "scale");
+#define STRIDE(field) \
+    FIELD(r->field = 2, E_STRIDE, #field); \
+    FIELD(r->field = -4, E_STRIDE, #field); \
+    FIELD(r->field = 2 * FAR, E_OVERFLOW, #field)
+    STRIDE(q_token); STRIDE(q_head); STRIDE(k_token); STRIDE(k_head); STRIDE(v_token);
+    STRIDE(v_head); STRIDE(decay_token); STRIDE(decay_head); STRIDE(beta_token);
+    STRIDE(beta_head); STRIDE(a_token); STRIDE(a_head); STRIDE(b_token); STRIDE(b_head);
+    STRIDE(bonus_head); STRIDE(y_token); STRIDE(y_head); STRIDE(state_head); STRIDE(state_k);
+    STRIDE(state_v);
+    FIELD(r->q_head = 4, E_STRIDE, "q_head");
+    FIELD(r->v_head = 4, E_STRIDE, "v_head");
+#undef STRIDE
+#undef FIELD
+    BAD((r->par = &w.par, w.par.n_threads = -1), recur, E_THREADS, "lctx_parallel", "n_threads", -1);
+#define FIELD(change, st, field) BAD(change, recur, st, "lctx_recurrence", field, -1)
+    FIELD(r->q = NULL, E_NULL, "q");
+    FIELD(r->k = NULL, E_NULL, "k");
+    FIELD(r->v = NULL, E_NULL, "v");
+    FIELD(r->y = NULL, E_NULL, "y");
+    FIELD(r->state = NULL, E_NULL, "state");
+    FIELD(r->decay = NULL, E_NULL, "decay");
+    FIELD(r->decay_kind = LCTX_DECAY_ELEMENT, E_NULL, "rate");
+    BAD((r->bounded = 1, r->decay = wide, wide[5] = 1.5f), recur, E_DECAY, "lctx_recurrence",
+        "decay", 1);
+    BAD(w.scratch = NULL, recur, E_SCRATCH, NULL, "scratch", -1);
+    BAD(w.scratch_bytes = 1, recur, E_SCRATCH, NULL, "scratch_bytes", -1);
+    BAD(w.bytes_out = NULL, recur_size, E_NULL, NULL, "bytes", -1);
+    wide[5] = 0;
+#undef FIELD
+#undef BAD
+    snapshot_faults("recur", recur, &r->refused);
+    check(lctx_recur(NULL, w.scratch, 1) == LCTX_E_NULL && lctx_convolve(NULL) == LCTX_E_NULL &&
+          lctx_recur_size(NULL, w.bytes_out) == LCTX_E_NULL, "no descriptor, no call");
+}
+
+static void test_convolve(void)
+{
+    lctx_convolution *c = &w.convolution;
+#define BAD(change, st, field) \
+    REFUSES(change, convolve, c->refused, st, "lctx_convolution", field, -1, -1)
+    BAD(c->n = -1, E_COUNT, "n");
+    BAD(c->n = FAR, E_OVERFLOW, "n");
+    BAD(c->n_channel = 0, E_COUNT, "n_channel");
+    BAD(c->taps = 0, E_TAPS, "taps");
+    BAD(c->taps = LCTX_MAX_TAPS + 1, E_TAPS, "taps");
+    BAD(c->x_token = 4, E_STRIDE, "x_token");
+    BAD(c->y_token = 1001, E_STRIDE, "y_token");
+    BAD(c->state_tap = -4, E_STRIDE, "state_tap");
+    BAD(c->x_token = 2 * FAR, E_OVERFLOW, "x_token");
+    BAD(c->y_token = 2 * FAR, E_OVERFLOW, "y_token");
+    BAD(c->state_tap = FAR, E_OVERFLOW, "state_tap");
+    BAD(c->x = NULL, E_NULL, "x");
+    BAD(c->y = NULL, E_NULL, "y");
+    BAD(c->weight = NULL, E_NULL, "weight");
+    BAD(c->state = NULL, E_NULL, "state");
+#undef BAD
+    REFUSES((c->par = &w.par, w.par.n_threads = -1), convolve, c->refused, E_THREADS,
+            "lctx_parallel", "n_threads", -1, -1);
+    snapshot_faults("convolve", convolve, &c->refused);
 }
 
 /* ---------------------------------------------------------------------------- cache */
@@ -993,6 +1106,18 @@ static void make_attn(void)
     w.scratch = scratch, w.scratch_bytes = sizeof scratch;
 }
 
+static void make_recur(void)
+{
+    static float y[3 * HEADS * DIM], state[4 * HEADS * DIM * DIM];
+    lctx_recurrence *r = &w.recurrence;
+    lctx_convolution *c = &w.convolution;
+    r->n = 3, r->n_head = HEADS, r->n_head_k = KV, r->d_k = r->d_v = DIM;
+    r->q = r->k = r->v = r->decay = weights, r->y = y, r->state = state;
+    r->decay_kind = LCTX_DECAY_HEAD;
+    c->n = 3, c->n_channel = DIM, c->taps = 4, c->x = c->weight = weights, c->y = y;
+    c->state = state;
+    w.snapshots.every = 1, w.snapshots.n = 3, w.snapshots.slots = state + HEADS * DIM * DIM;
+}
 static void make_model(void)
 {
     lctx_model *m = &w.model;
@@ -1053,6 +1178,7 @@ int main(void)
     (void)test_normal;
     make_floors();
     make_attn();
+    make_recur();
     make_model();
     good = w;
     full = make_cache(LCTX_FULL, LCTX_F16, 300), sinks = make_cache(LCTX_SINKS, LCTX_F16, 690);
@@ -1067,6 +1193,8 @@ int main(void)
     test_tiles();
     test_spans();
     test_attn();
+    test_recur();
+    test_convolve();
     test_cache_descs();
     test_appends();
     test_selects();

@@ -207,6 +207,46 @@ static void try_rope(world *w)
 }
 
 /* ---- models and sessions: checks alone, as the weights are not there */
+/* Without arrays a call gets as far as its sizes. */
+static void try_recur(world *w)
+{
+    lctx_recurrence r;
+    lctx_convolution c;
+    lctx_snapshots s;
+    lctx_parallel one;
+    lctx_status st;
+    size_t got = 77;
+    float slot = 0;
+    memset(&r, 0, sizeof r);
+    memset(&c, 0, sizeof c);
+    memset(&s, 0, sizeof s);
+    memset(&one, 0, sizeof one);
+    one.n_threads = some(&w->b, 1, 64), r.par = c.par = &one;
+    s.before = many(&w->b, 255), s.every = many(&w->b, 63), s.n = many(&w->b, 63), s.slots = &slot;
+    if (bytes_flag(&w->b)) r.snapshots = c.snapshots = &s;
+    r.n = many(&w->b, 255), r.n_head = some(&w->b, 1, 64), r.n_head_k = some(&w->b, 0, 8);
+    r.d_k = some(&w->b, 1, 256), r.d_v = some(&w->b, 0, 256);
+    r.decay_kind = some(&w->b, 0, LCTX_DECAY_COUNT), r.scale = (float)real(&w->b, 1);
+    r.q_token = many(&w->b, 0), r.k_head = many(&w->b, 0), r.decay_token = many(&w->b, 0);
+    r.y_token = many(&w->b, 0), r.state_head = many(&w->b, 0), r.state_k = many(&w->b, 0);
+    r.state_v = many(&w->b, 0), r.beta_token = many(&w->b, 0), r.bonus_head = many(&w->b, 0);
+    st = lctx_recur_size(&r, &got);
+    if (st) FUZZ_CHECK(got == 77, "written though refused");
+    else {
+        const double d = r.d_k, pad = ceil(d / 16) * 16;
+        FUZZ_CHECK(r.n >= 0 && r.n_head >= 1 && r.d_k >= 1 && r.d_v >= 0 && one.n_threads >= 0,
+                   "taken");
+        FUZZ_CHECK(!one.n_threads || fabs((double)got - (one.n_threads * (512 * d + 8 * pad) + 64))
+                   <= 1e-9 * (double)got, "%zu bytes for %d threads of %d", got, one.n_threads,
+                   r.d_k);
+    }
+    st = lctx_recur(&r, NULL, 0);
+    FUZZ_CHECK(st || r.n == 0, "taken without arrays");
+    c.n = many(&w->b, 255), c.n_channel = some(&w->b, 1, 256), c.taps = some(&w->b, 1, 16);
+    c.x_token = many(&w->b, 0), c.y_token = many(&w->b, 0), c.state_tap = many(&w->b, 0);
+    FUZZ_CHECK(lctx_convolve(&c), "a convolution without arrays");
+}
+
 static void try_model(world *w)
 {
     static const float weights[1 << 12];
@@ -341,12 +381,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.b = bytes_of(data, size);
     w.alloc = fuzz_allocator(&w.memory);
     w.memory.most = LEND;
-    switch (bytes_in(&w.b, 0, 7)) {
+    switch (bytes_in(&w.b, 0, 8)) {
     case 0: try_tiles(&w); break;
     case 1: case 2: try_cache(&w); break;
     case 3: case 4: try_rope(&w); break;
     case 5: try_model(&w); break;
     case 6: try_ground(&w); break;
+    case 7: try_recur(&w); break;
     default: try_pool(&w); break;
     }
     FUZZ_CHECK(w.memory.pieces == 0 && w.memory.bytes == 0, "%lld pieces leak",
