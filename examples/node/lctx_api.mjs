@@ -10,6 +10,7 @@ export const MAX_ROT = 512;
 // xPos holds up to this many xpos_base away from the centre
 export const XPOS_REACH = 64;
 export const TILE = 64;
+export const MAX_TAPS = 16;
 
 export const Status = Object.freeze({
     // ok
@@ -110,6 +111,9 @@ export const Status = Object.freeze({
     E_ISA: 48,
     // memory of the pool is still in use
     E_IN_USE: 49,
+    // a decay is unknown, not in 0 .. 1, or not for what is given
+    E_DECAY: 50,
+    E_TAPS: 51,
 });
 
 // Element types (see MEMORY). LCTX_I4 is for keys and values in native tiles alone; what follows it
@@ -228,6 +232,18 @@ export const FarKind = Object.freeze({
     CLAMP: 1,
     LEAKY: 2,
     GROUP: 3,
+});
+
+export const Decay = Object.freeze({
+    // w = 1
+    NONE: 0,
+    // decay[n][n_head]
+    HEAD: 1,
+    // decay[n][n_head][d_k]
+    DIM: 2,
+    // decay[n][n_head][d_v] = dt: w = exp(dt rate) by element, v times dt (Mamba: rate = A, n_head
+    // = 1, d_v = d_inner)
+    ELEMENT: 3,
 });
 
 export const Policy = Object.freeze({
@@ -691,6 +707,128 @@ export const structs = {
         k_head: 'int64_t',
         v_token: 'int64_t',
         v_head: 'int64_t',
+        refused: 'void *',
+    },
+    // For going back: after every `every` tokens, counted from the sequence's first however calls cut
+    // it, slot (tokens / every - 1) % n gets a copy of the state, to be handed in again as `from`.
+    lctx_snapshots: {
+        // tokens of the sequence before this call
+        before: 'int64_t',
+        // >= 1
+        every: 'int64_t',
+        // >= 1
+        n: 'int64_t',
+        // [n] states, in their strides, one behind the other
+        slots: 'void *',
+    },
+    lctx_recurrence: {
+        // tokens, >= 0; of 0 nothing is touched
+        n: 'int64_t',
+        // states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+        n_head: 'int32_t',
+        // states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+        n_head_k: 'int32_t',
+        // d_v 0 = d_k
+        d_k: 'int32_t',
+        // d_v 0 = d_k
+        d_v: 'int32_t',
+        // lctx_decay
+        decay_kind: 'int32_t',
+        // nonzero: HEAD, DIM refuse decays outside 0 .. 1
+        bounded: 'int32_t',
+        // [n][n_head_k][d_k] twice, [n][n_head][d_v]
+        q: 'void *',
+        // [n][n_head_k][d_k] twice, [n][n_head][d_v]
+        k: 'void *',
+        // [n][n_head_k][d_k] twice, [n][n_head][d_v]
+        v: 'void *',
+        // by its kind
+        decay: 'void *',
+        // ELEMENT: in the strides of the state
+        rate: 'void *',
+        // [n][n_head], the delta rule: a = -beta w k, b = k, v times beta
+        beta: 'void *',
+        // [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+        a: 'void *',
+        // [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+        b: 'void *',
+        // u[n_head][d_k], without a, beta and ELEMENT: y_t = scale (S_{t-1} q_t + v_t sum of u k_t
+        // q_t)
+        bonus: 'void *',
+        // [n][n_head][d_v]
+        y: 'void *',
+        // [n_head][d_k][d_v], values innermost; gets the last S
+        state: 'void *',
+        // the first S; null = state
+        from: 'void *',
+        // strides, bytes; 0 = packed
+        q_token: 'int64_t',
+        // strides, bytes; 0 = packed
+        q_head: 'int64_t',
+        // strides, bytes; 0 = packed
+        k_token: 'int64_t',
+        // strides, bytes; 0 = packed
+        k_head: 'int64_t',
+        // strides, bytes; 0 = packed
+        v_token: 'int64_t',
+        // strides, bytes; 0 = packed
+        v_head: 'int64_t',
+        // decay_token -1: the same for all tokens
+        decay_token: 'int64_t',
+        // decay_token -1: the same for all tokens
+        decay_head: 'int64_t',
+        beta_token: 'int64_t',
+        beta_head: 'int64_t',
+        a_token: 'int64_t',
+        a_head: 'int64_t',
+        b_token: 'int64_t',
+        b_head: 'int64_t',
+        bonus_head: 'int64_t',
+        y_token: 'int64_t',
+        y_head: 'int64_t',
+        // [d_v][d_k] takes longer, by transpositions
+        state_head: 'int64_t',
+        // [d_v][d_k] takes longer, by transpositions
+        state_k: 'int64_t',
+        // [d_v][d_k] takes longer, by transpositions
+        state_v: 'int64_t',
+        // 0 = 1
+        scale: 'float',
+        reserved: 'int32_t',
+        // null = none
+        snapshots: 'void *',
+        // null = default
+        par: 'void *',
+        refused: 'void *',
+    },
+    lctx_convolution: {
+        // tokens
+        n: 'int64_t',
+        n_channel: 'int32_t',
+        taps: 'int32_t',
+        // [n][n_channel]
+        x: 'void *',
+        // [n_channel][taps], the last one the token's own
+        weight: 'void *',
+        // [n_channel] or null
+        bias: 'void *',
+        // [n][n_channel], not x
+        y: 'void *',
+        // [taps - 1][n_channel], the last inputs, the oldest first
+        state: 'void *',
+        // null = state
+        from: 'void *',
+        // strides, bytes; 0 = packed
+        x_token: 'int64_t',
+        // strides, bytes; 0 = packed
+        y_token: 'int64_t',
+        // strides, bytes; 0 = packed
+        state_tap: 'int64_t',
+        // nonzero: act(z) = z / (1 + e^-z)
+        silu: 'int32_t',
+        reserved: 'int32_t',
+        snapshots: 'void *',
+        par: 'void *',
         refused: 'void *',
     },
     lctx_cache_desc: {
@@ -1218,6 +1356,18 @@ export const functions = {
     lctx_tiles_read: ['int', 'void *', 'int64_t', 'int64_t', 'void *', 'void *'],
     // A span over tokens first .. first+n-1 of a store, at position pos. Errors: as above.
     lctx_tiles_span: ['int', 'void *', 'int64_t', 'int64_t', 'int64_t', 'void *'],
+    // Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+    // be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    // _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
+    lctx_recur_size: ['int', 'void *', 'void *'],
+    // Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+    // be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    // _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
+    lctx_recur: ['int', 'void *', 'void *', 'size_t'],
+    // The causal convolution before most of these, channel by channel, with the same promises:
+    //     y_t = act(bias + sum over j of weight[j] x_{t - taps + 1 + j}),  act(z) = z or z / (1 + e^-z)
+    // Errors: LCTX_E_NULL, _COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS.
+    lctx_convolve: ['int', 'void *'],
     // Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
     // _ENUM, _WINDOW, _OVERFLOW, _MEMORY.
     lctx_cache_create: ['int', 'void *', 'void *'],

@@ -9,6 +9,7 @@ MAX_THREADS = 1024    # n_threads at most
 MAX_ROT = 512
 XPOS_REACH = 64    # xPos holds up to this many xpos_base away from the centre
 TILE = 64
+MAX_TAPS = 16
 
 
 class Status(IntEnum):
@@ -110,6 +111,9 @@ class Status(IntEnum):
     E_ISA = 48
     # memory of the pool is still in use
     E_IN_USE = 49
+    # a decay is unknown, not in 0 .. 1, or not for what is given
+    E_DECAY = 50
+    E_TAPS = 51
 
 
 class Type(IntEnum):
@@ -228,6 +232,18 @@ class FarKind(IntEnum):
     CLAMP = 1
     LEAKY = 2
     GROUP = 3
+
+
+class Decay(IntEnum):
+    # w = 1
+    NONE = 0
+    # decay[n][n_head]
+    HEAD = 1
+    # decay[n][n_head][d_k]
+    DIM = 2
+    # decay[n][n_head][d_v] = dt: w = exp(dt rate) by element, v times dt (Mamba: rate = A, n_head
+    # = 1, d_v = d_inner)
+    ELEMENT = 3
 
 
 class Policy(IntEnum):
@@ -742,6 +758,137 @@ class Rows(c.Structure):
     ]
 
 
+class Snapshots(c.Structure):
+    """For going back: after every `every` tokens, counted from the sequence's first however calls cut
+    it, slot (tokens / every - 1) % n gets a copy of the state, to be handed in again as `from`."""
+    _fields_ = [
+        # tokens of the sequence before this call
+        ("before", c.c_int64),
+        # >= 1
+        ("every", c.c_int64),
+        # >= 1
+        ("n", c.c_int64),
+        # [n] states, in their strides, one behind the other
+        ("slots", c.c_void_p),
+    ]
+
+
+class Recurrence(c.Structure):
+    _fields_ = [
+        # tokens, >= 0; of 0 nothing is touched
+        ("n", c.c_int64),
+        # states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+        ("n_head", c.c_int32),
+        # states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+        ("n_head_k", c.c_int32),
+        # d_v 0 = d_k
+        ("d_k", c.c_int32),
+        # d_v 0 = d_k
+        ("d_v", c.c_int32),
+        # lctx_decay
+        ("decay_kind", c.c_int32),
+        # nonzero: HEAD, DIM refuse decays outside 0 .. 1
+        ("bounded", c.c_int32),
+        # [n][n_head_k][d_k] twice, [n][n_head][d_v]
+        ("q", c.c_void_p),
+        # [n][n_head_k][d_k] twice, [n][n_head][d_v]
+        ("k", c.c_void_p),
+        # [n][n_head_k][d_k] twice, [n][n_head][d_v]
+        ("v", c.c_void_p),
+        # by its kind
+        ("decay", c.c_void_p),
+        # ELEMENT: in the strides of the state
+        ("rate", c.c_void_p),
+        # [n][n_head], the delta rule: a = -beta w k, b = k, v times beta
+        ("beta", c.c_void_p),
+        # [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+        ("a", c.c_void_p),
+        # [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+        ("b", c.c_void_p),
+        # u[n_head][d_k], without a, beta and ELEMENT: y_t = scale (S_{t-1} q_t + v_t sum of u k_t
+        # q_t)
+        ("bonus", c.c_void_p),
+        # [n][n_head][d_v]
+        ("y", c.c_void_p),
+        # [n_head][d_k][d_v], values innermost; gets the last S
+        ("state", c.c_void_p),
+        # the first S; null = state
+        ("from", c.c_void_p),
+        # strides, bytes; 0 = packed
+        ("q_token", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("q_head", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("k_token", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("k_head", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("v_token", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("v_head", c.c_int64),
+        # decay_token -1: the same for all tokens
+        ("decay_token", c.c_int64),
+        # decay_token -1: the same for all tokens
+        ("decay_head", c.c_int64),
+        ("beta_token", c.c_int64),
+        ("beta_head", c.c_int64),
+        ("a_token", c.c_int64),
+        ("a_head", c.c_int64),
+        ("b_token", c.c_int64),
+        ("b_head", c.c_int64),
+        ("bonus_head", c.c_int64),
+        ("y_token", c.c_int64),
+        ("y_head", c.c_int64),
+        # [d_v][d_k] takes longer, by transpositions
+        ("state_head", c.c_int64),
+        # [d_v][d_k] takes longer, by transpositions
+        ("state_k", c.c_int64),
+        # [d_v][d_k] takes longer, by transpositions
+        ("state_v", c.c_int64),
+        # 0 = 1
+        ("scale", c.c_float),
+        ("reserved", c.c_int32),
+        # null = none
+        ("snapshots", c.POINTER(Snapshots)),
+        # null = default
+        ("par", c.POINTER(Parallel)),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Convolution(c.Structure):
+    _fields_ = [
+        # tokens
+        ("n", c.c_int64),
+        ("n_channel", c.c_int32),
+        ("taps", c.c_int32),
+        # [n][n_channel]
+        ("x", c.c_void_p),
+        # [n_channel][taps], the last one the token's own
+        ("weight", c.c_void_p),
+        # [n_channel] or null
+        ("bias", c.c_void_p),
+        # [n][n_channel], not x
+        ("y", c.c_void_p),
+        # [taps - 1][n_channel], the last inputs, the oldest first
+        ("state", c.c_void_p),
+        # null = state
+        ("from", c.c_void_p),
+        # strides, bytes; 0 = packed
+        ("x_token", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("y_token", c.c_int64),
+        # strides, bytes; 0 = packed
+        ("state_tap", c.c_int64),
+        # nonzero: act(z) = z / (1 + e^-z)
+        ("silu", c.c_int32),
+        ("reserved", c.c_int32),
+        ("snapshots", c.POINTER(Snapshots)),
+        ("par", c.POINTER(Parallel)),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
 class CacheDesc(c.Structure):
     _fields_ = [
         # d_v 0 = d_k
@@ -1085,6 +1232,9 @@ STRUCTS = {
     "lctx_attn": Attn,
     "lctx_tiles": Tiles,
     "lctx_rows": Rows,
+    "lctx_snapshots": Snapshots,
+    "lctx_recurrence": Recurrence,
+    "lctx_convolution": Convolution,
     "lctx_cache_desc": CacheDesc,
     "lctx_cache_info": CacheInfo,
     "lctx_select": Select,
@@ -1118,6 +1268,21 @@ ARRAYS = {
     "lctx_attn.sink_logit": ("float", "n_head"),
     "lctx_attn.bias": ("float", "n_head n_q n_kv"),
     "lctx_attn.mass": ("float", "n_head_kv n_kv"),
+    "lctx_snapshots.slots": ("float", "n"),
+    "lctx_recurrence.q": ("float", "n n_head_k d_k"),
+    "lctx_recurrence.k": ("float", "n n_head_k d_k"),
+    "lctx_recurrence.v": ("float", "n n_head_k d_k"),
+    "lctx_recurrence.beta": ("float", "n n_head"),
+    "lctx_recurrence.a": ("float", "n n_head d_k"),
+    "lctx_recurrence.b": ("float", "n n_head d_k"),
+    "lctx_recurrence.bonus": ("float", "n_head d_k"),
+    "lctx_recurrence.y": ("float", "n n_head d_v"),
+    "lctx_recurrence.state": ("float", "n_head d_k d_v"),
+    "lctx_convolution.x": ("float", "n n_channel"),
+    "lctx_convolution.weight": ("float", "n_channel taps"),
+    "lctx_convolution.bias": ("float", "n_channel"),
+    "lctx_convolution.y": ("float", "n n_channel"),
+    "lctx_convolution.state": ("float", "taps - 1 n_channel"),
     "lctx_select.mass": ("float", "n_head_kv info.n_held"),
     "lctx_retrieve.read": ("uint8_t", "n_head_kv info.n_block"),
     "lctx_tensor.scale": ("float", "rows"),
@@ -1329,6 +1494,18 @@ FUNCTIONS = {
     # A span over tokens first .. first+n-1 of a store, at position pos. Errors: as above.
     "lctx_tiles_span": (c.c_int, [c.POINTER(Tiles), c.c_int64, c.c_int64, c.c_int64,
         c.POINTER(Span)]),
+    # Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+    # be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    # _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
+    "lctx_recur_size": (c.c_int, [c.POINTER(Recurrence), c.c_void_p]),
+    # Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+    # be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    # _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
+    "lctx_recur": (c.c_int, [c.POINTER(Recurrence), c.c_void_p, c.c_size_t]),
+    # The causal convolution before most of these, channel by channel, with the same promises:
+    #     y_t = act(bias + sum over j of weight[j] x_{t - taps + 1 + j}),  act(z) = z or z / (1 + e^-z)
+    # Errors: LCTX_E_NULL, _COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS.
+    "lctx_convolve": (c.c_int, [c.POINTER(Convolution)]),
     # Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
     # _ENUM, _WINDOW, _OVERFLOW, _MEMORY.
     "lctx_cache_create": (c.c_int, [c.POINTER(CacheDesc), c.c_void_p]),
