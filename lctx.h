@@ -2368,7 +2368,7 @@ enum { LCTX__ADD, LCTX__JOIN, LCTX__APART, LCTX__BONUS, LCTX__ELEMENT };
 typedef struct lctx__recur {
     lctx_recurrence r;               /* its strides filled in */
     int     kind, direct;            /* direct: the caller's states can be used where they are */
-    int64_t tiles, thread_bytes, bytes;         /* tiles a head; scratch */
+    int64_t tiles, side, thread_bytes, bytes;   /* tiles of a head, of a task; scratch */
     char   *scratch;
     int64_t head, row0, rows;        /* which values */
     const float *s, *rate;           /* [d_k], rows s_ld, rate_ld and to_ld elements apart */
@@ -5200,6 +5200,7 @@ static lctx_status lctx__recur_plan(lctx__recur *p, const lctx_recurrence *recur
     p->kind = r->decay_kind == LCTX_DECAY_ELEMENT ? LCTX__ELEMENT : r->bonus ? LCTX__BONUS :
               r->b ? LCTX__APART : r->a || r->beta ? LCTX__JOIN : LCTX__ADD;
     p->tiles = (r->d_v + LCTX_TILE - 1) / LCTX_TILE;
+    p->side = r->n_head < lctx__threads(r->par) ? 1 : p->tiles;    /* neighbours in memory */
     lctx__recur_carve(p, &at);
     p->thread_bytes = at.used;
     p->bytes = lctx__threads(r->par) * at.used + LCTX__ALIGN;
@@ -5284,15 +5285,17 @@ static void lctx__recur_task(void *arg, int64_t i, int32_t thread)
 {
     lctx__recur c = *(const lctx__recur *)arg;
     lctx__carver at = lctx__carver_of(c.scratch + thread * c.thread_bytes);
-    int64_t d;
+    int64_t d, tile;
     lctx__recur_carve(&c, &at);
-    c.head = i / c.tiles, c.row0 = i % c.tiles * LCTX_TILE;
-    c.rows = lctx__min(c.r.d_v - c.row0, LCTX_TILE);
-    c.direct = c.r.state_v == 4 && c.rows % 16 == 0;
-    if (c.r.bonus) c.bonus = c.r.bonus + c.head * (c.r.bonus_head / 4);
     for (d = 0, c.w = c.w_own, c.a = c.a_own; d < c.r.d_k; d++) c.w_own[d] = 1;
-    if (!c.direct) memset(c.tile, 0, (size_t)((char *)c.w_own - (char *)c.tile));
-    lctx__recur_tokens(&c);
+    for (tile = i * c.side; tile < (i + 1) * c.side; tile++) {
+        c.head = tile / c.tiles, c.row0 = tile % c.tiles * LCTX_TILE;
+        c.rows = lctx__min(c.r.d_v - c.row0, LCTX_TILE);
+        c.direct = c.r.state_v == 4 && c.rows % 16 == 0;
+        if (c.r.bonus) c.bonus = c.r.bonus + c.head * (c.r.bonus_head / 4);
+        if (!c.direct) memset(c.tile, 0, (size_t)((char *)c.w_own - (char *)c.tile));
+        lctx__recur_tokens(&c);
+    }
 }
 
 LCTX_API lctx_status lctx_recur_size(const lctx_recurrence *r, size_t *bytes)
@@ -5332,7 +5335,7 @@ LCTX_API lctx_status lctx_recur(const lctx_recurrence *r, void *scratch, size_t 
         return lctx__tell(r->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     p.scratch = lctx__aligned(scratch);
     lctx__for(r->par, lctx__mul(lctx__mul(r->n, (int64_t)p.r.d_k * p.r.d_v), r->n_head),
-              r->n_head * p.tiles, lctx__recur_task, &p);
+              r->n_head * p.tiles / p.side, lctx__recur_task, &p);
     return LCTX_OK;
 }
 
@@ -9784,6 +9787,7 @@ LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, c
     const vf beta = vf_set1(t->beta ? *t->beta : 1.0f), scale = vf_set1(t->r.scale);
     float *to = t->to + i;
     vf v[4], e[4], y[4], step[4];
+    const vf own = kind == LCTX__BONUS ? FN(bonus)(t) : beta;
     int64_t d, left = t->rows - i;
     int r;
     if (kind == LCTX__JOIN || kind == LCTX__APART) FN(erase)(t, i, R, e);
@@ -9810,7 +9814,7 @@ LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, c
         }
     }
     LCTX__EACH(r, R) {
-        if (kind == LCTX__BONUS) y[r] = vf_fma(v[r], FN(bonus)(t), y[r]);
+        if (kind == LCTX__BONUS) y[r] = vf_fma(v[r], own, y[r]);
         FN(put)(t->y + i + r * VL, vf_mul(y[r], scale), left - r * VL);
     }
 }

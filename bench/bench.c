@@ -12,8 +12,8 @@ static const char help[] =
     "  --quick         fewer rows and repetitions: under a minute\n"
     "  --scaling       then curves over context, prompt length and threads (up to 4 GiB more)\n"
     "  --only NAME     rows whose name contains NAME: limit, decode, prefill, square, draft,\n"
-    "                  sequences, bias, rope, sinks, scratch, matvec, matmul, plain, openblas,\n"
-    "                  ggml, scale\n"
+    "                  sequences, bias, rope, sinks, scratch, recur, matvec, matmul, plain,\n"
+    "                  openblas, ggml, scale\n"
     "  --threads N     instead of one a core\n"
     "  --cpu           one thread, by its CPU time: for a look while the machine is busy\n"
     "  --json FILE     instead of build/bench.json\n"
@@ -62,6 +62,7 @@ int main(int argc, char **argv)
     attention_section(&o);
     calls_section(&o);
     steps_section(&o);
+    recur_section(&o);
     model_section(&o);
     baseline_section(&o);
     store_stop();

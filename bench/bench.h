@@ -8,6 +8,7 @@ void limits_section(const options *o);     /* limits.c: what the machine can do 
 void attention_section(const options *o);  /* attention.c: decoding, drafts, prompts */
 void calls_section(const options *o);      /* calls.c: many sequences, a dense bias */
 void steps_section(const options *o);      /* steps.c: RoPE, eviction, scratch */
+void recur_section(const options *o);      /* recur.c: states in place of keys */
 void model_section(const options *o);      /* model.c: projections */
 void baseline_section(const options *o);   /* against.c: others */
 void scaling_section(const options *o);    /* scaling.c: curves, of these two as well: */
