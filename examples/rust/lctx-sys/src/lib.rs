@@ -14,6 +14,7 @@ pub const MAX_ROT: u32 = 512;
 /// xPos holds up to this many xpos_base away from the centre
 pub const XPOS_REACH: u32 = 64;
 pub const TILE: u32 = 64;
+pub const MAX_TAPS: u32 = 16;
 
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,9 @@ impl Status {
     pub const E_ISA: Status = Status(48);
     /// memory of the pool is still in use
     pub const E_IN_USE: Status = Status(49);
+    /// a decay is unknown, not in 0 .. 1, or not for what is given
+    pub const E_DECAY: Status = Status(50);
+    pub const E_TAPS: Status = Status(51);
     pub fn name(self) -> &'static str {
         match self.0 {
             0 => "OK",
@@ -169,6 +173,8 @@ impl Status {
             47 => "E_CANCELLED",
             48 => "E_ISA",
             49 => "E_IN_USE",
+            50 => "E_DECAY",
+            51 => "E_TAPS",
             _ => "unknown",
         }
     }
@@ -403,6 +409,30 @@ impl FarKind {
             1 => "CLAMP",
             2 => "LEAKY",
             3 => "GROUP",
+            _ => "unknown",
+        }
+    }
+}
+
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decay(pub i32);
+impl Decay {
+    /// w = 1
+    pub const NONE: Decay = Decay(0);
+    /// decay[n][n_head]
+    pub const HEAD: Decay = Decay(1);
+    /// decay[n][n_head][d_k]
+    pub const DIM: Decay = Decay(2);
+    /// decay[n][n_head][d_v] = dt: w = exp(dt rate) by element, v times dt (Mamba: rate = A,
+    /// n_head = 1, d_v = d_inner)
+    pub const ELEMENT: Decay = Decay(3);
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            0 => "NONE",
+            1 => "HEAD",
+            2 => "DIM",
+            3 => "ELEMENT",
             _ => "unknown",
         }
     }
@@ -1371,6 +1401,305 @@ impl Rows {
     }
 }
 
+/// For going back: after every `every` tokens, counted from the sequence's first however calls cut
+/// it, slot (tokens / every - 1) % n gets a copy of the state, to be handed in again as `from`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshots {
+    /// tokens of the sequence before this call
+    pub before: i64,
+    /// >= 1
+    pub every: i64,
+    /// >= 1
+    pub n: i64,
+    /// [n] states, in their strides, one behind the other
+    pub slots: *mut f32,
+}
+impl Default for Snapshots {
+    fn default() -> Self {
+        unsafe { std::mem::zeroed() }
+    }
+}
+impl Snapshots {
+    /// The first field that points to something, or is a stride.
+    pub fn raw(&self) -> Option<&'static str> {
+        if !self.slots.is_null() {
+            return Some("slots");
+        }
+        None
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Recurrence {
+    /// tokens, >= 0; of 0 nothing is touched
+    pub n: i64,
+    /// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+    pub n_head: i32,
+    /// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+    pub n_head_k: i32,
+    /// d_v 0 = d_k
+    pub d_k: i32,
+    /// d_v 0 = d_k
+    pub d_v: i32,
+    /// lctx_decay
+    pub decay_kind: i32,
+    /// nonzero: HEAD, DIM refuse decays outside 0 .. 1
+    pub bounded: i32,
+    /// [n][n_head_k][d_k] twice, [n][n_head][d_v]
+    pub q: *const f32,
+    /// [n][n_head_k][d_k] twice, [n][n_head][d_v]
+    pub k: *const f32,
+    /// [n][n_head_k][d_k] twice, [n][n_head][d_v]
+    pub v: *const f32,
+    /// by its kind
+    pub decay: *const f32,
+    /// ELEMENT: in the strides of the state
+    pub rate: *const f32,
+    /// [n][n_head], the delta rule: a = -beta w k, b = k, v times beta
+    pub beta: *const f32,
+    /// [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+    pub a: *const f32,
+    /// [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+    pub b: *const f32,
+    /// u[n_head][d_k], without a, beta and ELEMENT: y_t = scale (S_{t-1} q_t + v_t sum of u k_t
+    /// q_t)
+    pub bonus: *const f32,
+    /// [n][n_head][d_v]
+    pub y: *mut f32,
+    /// [n_head][d_k][d_v], values innermost; gets the last S
+    pub state: *mut f32,
+    /// the first S; null = state
+    pub from: *const f32,
+    /// strides, bytes; 0 = packed
+    pub q_token: i64,
+    /// strides, bytes; 0 = packed
+    pub q_head: i64,
+    /// strides, bytes; 0 = packed
+    pub k_token: i64,
+    /// strides, bytes; 0 = packed
+    pub k_head: i64,
+    /// strides, bytes; 0 = packed
+    pub v_token: i64,
+    /// strides, bytes; 0 = packed
+    pub v_head: i64,
+    /// decay_token -1: the same for all tokens
+    pub decay_token: i64,
+    /// decay_token -1: the same for all tokens
+    pub decay_head: i64,
+    pub beta_token: i64,
+    pub beta_head: i64,
+    pub a_token: i64,
+    pub a_head: i64,
+    pub b_token: i64,
+    pub b_head: i64,
+    pub bonus_head: i64,
+    pub y_token: i64,
+    pub y_head: i64,
+    /// [d_v][d_k] takes longer, by transpositions
+    pub state_head: i64,
+    /// [d_v][d_k] takes longer, by transpositions
+    pub state_k: i64,
+    /// [d_v][d_k] takes longer, by transpositions
+    pub state_v: i64,
+    /// 0 = 1
+    pub scale: f32,
+    pub reserved: i32,
+    /// null = none
+    pub snapshots: *const Snapshots,
+    /// null = default
+    pub par: *const Parallel,
+    pub refused: *mut Refusal,
+}
+impl Default for Recurrence {
+    fn default() -> Self {
+        unsafe { std::mem::zeroed() }
+    }
+}
+impl Recurrence {
+    /// The first field that points to something, or is a stride.
+    pub fn raw(&self) -> Option<&'static str> {
+        if !self.q.is_null() {
+            return Some("q");
+        }
+        if !self.k.is_null() {
+            return Some("k");
+        }
+        if !self.v.is_null() {
+            return Some("v");
+        }
+        if !self.decay.is_null() {
+            return Some("decay");
+        }
+        if !self.rate.is_null() {
+            return Some("rate");
+        }
+        if !self.beta.is_null() {
+            return Some("beta");
+        }
+        if !self.a.is_null() {
+            return Some("a");
+        }
+        if !self.b.is_null() {
+            return Some("b");
+        }
+        if !self.bonus.is_null() {
+            return Some("bonus");
+        }
+        if !self.y.is_null() {
+            return Some("y");
+        }
+        if !self.state.is_null() {
+            return Some("state");
+        }
+        if !self.from.is_null() {
+            return Some("from");
+        }
+        if !self.snapshots.is_null() {
+            return Some("snapshots");
+        }
+        if !self.par.is_null() {
+            return Some("par");
+        }
+        if !self.refused.is_null() {
+            return Some("refused");
+        }
+        if self.q_token != 0 {
+            return Some("q_token");
+        }
+        if self.q_head != 0 {
+            return Some("q_head");
+        }
+        if self.k_token != 0 {
+            return Some("k_token");
+        }
+        if self.k_head != 0 {
+            return Some("k_head");
+        }
+        if self.v_token != 0 {
+            return Some("v_token");
+        }
+        if self.v_head != 0 {
+            return Some("v_head");
+        }
+        if self.decay_token != 0 {
+            return Some("decay_token");
+        }
+        if self.decay_head != 0 {
+            return Some("decay_head");
+        }
+        if self.beta_token != 0 {
+            return Some("beta_token");
+        }
+        if self.beta_head != 0 {
+            return Some("beta_head");
+        }
+        if self.a_token != 0 {
+            return Some("a_token");
+        }
+        if self.a_head != 0 {
+            return Some("a_head");
+        }
+        if self.b_token != 0 {
+            return Some("b_token");
+        }
+        if self.b_head != 0 {
+            return Some("b_head");
+        }
+        if self.bonus_head != 0 {
+            return Some("bonus_head");
+        }
+        if self.y_token != 0 {
+            return Some("y_token");
+        }
+        if self.y_head != 0 {
+            return Some("y_head");
+        }
+        if self.state_head != 0 {
+            return Some("state_head");
+        }
+        None
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Convolution {
+    /// tokens
+    pub n: i64,
+    pub n_channel: i32,
+    pub taps: i32,
+    /// [n][n_channel]
+    pub x: *const f32,
+    /// [n_channel][taps], the last one the token's own
+    pub weight: *const f32,
+    /// [n_channel] or null
+    pub bias: *const f32,
+    /// [n][n_channel], not x
+    pub y: *mut f32,
+    /// [taps - 1][n_channel], the last inputs, the oldest first
+    pub state: *mut f32,
+    /// null = state
+    pub from: *const f32,
+    /// strides, bytes; 0 = packed
+    pub x_token: i64,
+    /// strides, bytes; 0 = packed
+    pub y_token: i64,
+    /// strides, bytes; 0 = packed
+    pub state_tap: i64,
+    /// nonzero: act(z) = z / (1 + e^-z)
+    pub silu: i32,
+    pub reserved: i32,
+    pub snapshots: *const Snapshots,
+    pub par: *const Parallel,
+    pub refused: *mut Refusal,
+}
+impl Default for Convolution {
+    fn default() -> Self {
+        unsafe { std::mem::zeroed() }
+    }
+}
+impl Convolution {
+    /// The first field that points to something, or is a stride.
+    pub fn raw(&self) -> Option<&'static str> {
+        if !self.x.is_null() {
+            return Some("x");
+        }
+        if !self.weight.is_null() {
+            return Some("weight");
+        }
+        if !self.bias.is_null() {
+            return Some("bias");
+        }
+        if !self.y.is_null() {
+            return Some("y");
+        }
+        if !self.state.is_null() {
+            return Some("state");
+        }
+        if !self.from.is_null() {
+            return Some("from");
+        }
+        if !self.snapshots.is_null() {
+            return Some("snapshots");
+        }
+        if !self.par.is_null() {
+            return Some("par");
+        }
+        if !self.refused.is_null() {
+            return Some("refused");
+        }
+        if self.x_token != 0 {
+            return Some("x_token");
+        }
+        if self.y_token != 0 {
+            return Some("y_token");
+        }
+        None
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CacheDesc {
@@ -2033,6 +2362,21 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_attn.sink_logit", "float", "n_head"),
     ("lctx_attn.bias", "float", "n_head n_q n_kv"),
     ("lctx_attn.mass", "float", "n_head_kv n_kv"),
+    ("lctx_snapshots.slots", "float", "n"),
+    ("lctx_recurrence.q", "float", "n n_head_k d_k"),
+    ("lctx_recurrence.k", "float", "n n_head_k d_k"),
+    ("lctx_recurrence.v", "float", "n n_head_k d_k"),
+    ("lctx_recurrence.beta", "float", "n n_head"),
+    ("lctx_recurrence.a", "float", "n n_head d_k"),
+    ("lctx_recurrence.b", "float", "n n_head d_k"),
+    ("lctx_recurrence.bonus", "float", "n_head d_k"),
+    ("lctx_recurrence.y", "float", "n n_head d_v"),
+    ("lctx_recurrence.state", "float", "n_head d_k d_v"),
+    ("lctx_convolution.x", "float", "n n_channel"),
+    ("lctx_convolution.weight", "float", "n_channel taps"),
+    ("lctx_convolution.bias", "float", "n_channel"),
+    ("lctx_convolution.y", "float", "n n_channel"),
+    ("lctx_convolution.state", "float", "taps - 1 n_channel"),
     ("lctx_select.mass", "float", "n_head_kv info.n_held"),
     ("lctx_retrieve.read", "uint8_t", "n_head_kv info.n_block"),
     ("lctx_tensor.scale", "float", "rows"),
@@ -2215,6 +2559,18 @@ extern "C" {
     /// A span over tokens first .. first+n-1 of a store, at position pos. Errors: as above.
     pub fn lctx_tiles_span(tiles: *const Tiles, first: i64, n: i64, pos: i64, span: *mut Span) ->
         Status;
+    /// Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+    /// be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    /// _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
+    pub fn lctx_recur_size(r: *const Recurrence, bytes: *mut usize) -> Status;
+    /// Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
+    /// be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    /// _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
+    pub fn lctx_recur(r: *const Recurrence, scratch: *mut c_void, scratch_bytes: usize) -> Status;
+    /// The causal convolution before most of these, channel by channel, with the same promises:
+    ///     y_t = act(bias + sum over j of weight[j] x_{t - taps + 1 + j}),  act(z) = z or z / (1 + e^-z)
+    /// Errors: LCTX_E_NULL, _COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS.
+    pub fn lctx_convolve(c: *const Convolution) -> Status;
     /// Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
     /// _ENUM, _WINDOW, _OVERFLOW, _MEMORY.
     pub fn lctx_cache_create(desc: *const CacheDesc, cache: *mut *mut Cache) -> Status;
@@ -2465,6 +2821,9 @@ pub fn check() -> Result<(), String> {
     fields!(Attn, "lctx_attn": n_q, n_head, n_head_kv, d_k, d_v, q, q_far, q_token, q_head, q_pos, q_pos0, q_group, rope, far_rule, far_pos, spans, n_spans, out, out_token, out_head, lse, lse_token, scale, softcap, mask, n_sink, window, window_right, pattern, list, list_len, list_queries, list_first, list_heads, list_keys, mask_bits, mask_head, mask_query, alibi, sink_logit, bias, bias_head, bias_query, precise, reserved, mass, mass_head, mass_queries, par, progress, progress_user, refused);
     fields!(Tiles, "lctx_tiles": n_head_kv, d_k, d_v, k_type, v_type, reserved, cap, mem, refused);
     fields!(Rows, "lctx_rows": n, k, v, k_token, k_head, v_token, v_head, refused);
+    fields!(Snapshots, "lctx_snapshots": before, every, n, slots);
+    fields!(Recurrence, "lctx_recurrence": n, n_head, n_head_k, d_k, d_v, decay_kind, bounded, q, k, v, decay, rate, beta, a, b, bonus, y, state, from, q_token, q_head, k_token, k_head, v_token, v_head, decay_token, decay_head, beta_token, beta_head, a_token, a_head, b_token, b_head, bonus_head, y_token, y_head, state_head, state_k, state_v, scale, reserved, snapshots, par, refused);
+    fields!(Convolution, "lctx_convolution": n, n_channel, taps, x, weight, bias, y, state, from, x_token, y_token, state_tap, silu, reserved, snapshots, par, refused);
     fields!(CacheDesc, "lctx_cache_desc": n_head_kv, d_k, d_v, k_type, v_type, policy, n_sink, block, window, n_heavy, summaries, reserved, max_tokens, alloc, refused);
     fields!(CacheInfo, "lctx_cache_info": n, n_held, n_dropped, rewind_min, n_block, bytes, bytes_shared, n_kept);
     fields!(Select, "lctx_select": mass, mass_head, n_heavy, window, n_sink, pool, refused);
