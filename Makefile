@@ -82,6 +82,7 @@ help:
 	@echo '                 bench-threads: beside those of OpenMP, quiet and beside a busy process'
 	@echo '                 $(B)/models times the shapes of models that people have'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
+	@echo 'make plots-mpi   time against ranks (wants gnuplot and MPI)'
 	@echo 'make compare     every method on the toy models: a table and pictures (half an hour)'
 	@echo 'make clean       removes $(B)/'
 	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) THREADS=$(THREADS) (openmp, none)'
@@ -111,6 +112,9 @@ bench-threads: $(B)/generate
 plots: $(B)/bench
 	$(B)/bench --scaling
 	sh bench/plots.sh $(B)/bench.json bench/plots
+
+plots-mpi: mpi
+	sh bench/mpi.sh $(B) bench/plots
 
 compare: $(B)/compare
 	@mkdir -p bench/plots
@@ -334,8 +338,9 @@ MPICC       ?= mpicc
 MPI_decode   = wire rows
 MPI_prompt   = wire rows ring ulysses longnet
 MPI_generate = wire
+MPI_network  = wire rows
 MPI_faults   = wire
-MPI_PROGRAMS = decode prompt generate faults
+MPI_PROGRAMS = decode prompt generate network faults
 MPI_C99      = $(MPICC) -std=c99 $(CFLAGS) $(WARNINGS) -I. -Iexamples/shared -Iexamples/mpi
 
 $(B)/mpi/%.o: examples/mpi/%.c $(B)/flags
@@ -402,6 +407,6 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 
 -include $(wildcard $(B)/*.d $(B)/mpi/*.d)
 
-.PHONY: all help examples run test test-full test-peers mpi test-mpi hosts fuzz bench bench-quick \
+.PHONY: all help examples run test test-full test-peers mpi test-mpi plots-mpi hosts fuzz bench bench-quick \
         bench-threads plots compare lib wasm web test-web bindings test-bindings install \
         uninstall clean FORCE

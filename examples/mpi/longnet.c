@@ -1,4 +1,5 @@
 #include "prompt.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,68 +15,68 @@ void longnet_patterns(int64_t n, lctx_pattern patterns[DILATIONS])
     patterns[0].length = 256, patterns[1].length = 1024, patterns[2].length = n;
 }
 
-/* Is the token seen by any query head of a KV head? Head h sees those at offset h % dilation. */
-static int wanted(const lctx_pattern *l, int64_t head, int64_t token)
+/* Heads h and tokens t of one class, h % dilation = t % dilation, see nothing of the others:
+   packed, with positions divided by the dilation, they are causal attention within segments, and
+   no tile holds what none sees. */
+typedef struct classes {
+    int64_t n, segment;           /* how many there are; tokens of one in a segment */
+    int32_t n_head, n_head_kv;    /* of one */
+    int64_t kv_step;              /* KV heads from one of a class to its next */
+} classes;
+
+static classes classes_of(const lctx_pattern *l)
 {
-    int64_t h;
-    for (h = head * GROUP; h < (head + 1) * GROUP; h++)
-        if (token % l->length % l->dilation == h % l->dilation) return 1;
-    return 0;
+    const int32_t r = l->dilation, group = GROUP > r ? GROUP / r : 1;
+    classes c = { r, l->length / r, HEADS / r, HEADS / r / group, r > GROUP ? r / GROUP : 1 };
+    return c;
 }
 
-/* The tokens of rank `from` that rank `to` wants, itself or a later one: those of the segment in
-   which the latter's first one lies, and its own. How many of them a head sees goes to *n. */
-static int64_t wanted_from(const part *p, const lctx_pattern *l, int from, int to, int64_t *n)
+/* What a rank gives a later one, or itself: of the segment in which the latter's first token lies,
+   tokens `first` and on, n of each class: [classes][2][KV heads][n][DIM], keys and then values. */
+typedef struct parcel { int64_t n, first; uint16_t *rows; } parcel;
+
+static int64_t parcel_bytes(const parcel *a, const classes *c)
 {
-    const int64_t begin = to * p->n / l->length * l->length, own = from * p->n, end = own + p->n;
-    const int64_t first = begin > own ? begin : own;
-    int64_t t;
-    for (*n = 0, t = first; t < end; t++) *n += wanted(l, 0, t);
-    return first;
+    return c->n * 2 * c->n_head_kv * a->n * DIM * (int64_t)sizeof *a->rows;
 }
 
-/* What one rank gives another, or itself: keys [KV_HEADS][n][DIM], values, and where they stand. */
-typedef struct parcel { int64_t n, first, *pos; uint16_t *rows; } parcel;
-
-static int64_t parcel_bytes(const parcel *a)
+static void parcel_open(parcel *a, const part *p, const classes *c, int from, int to)
 {
-    return 2 * a->n * KV_ROW * (int64_t)sizeof *a->rows;
-}
-static void parcel_open(parcel *a, const part *p, const lctx_pattern *l, int from, int to)
-{
-    int64_t g, t, i;
-    a->first = wanted_from(p, l, from, to, &a->n);
-    a->pos = rows_alloc(a->n * KV_HEADS, sizeof *a->pos);
-    a->rows = rows_alloc(2 * a->n * KV_ROW, sizeof *a->rows);
-    for (g = i = 0; a->n && g < KV_HEADS; g++)
-        for (t = a->first; t < (from + 1) * p->n; t++)
-            if (wanted(l, g, t)) a->pos[i++] = t;
-}
-static void parcel_close(parcel *a) { free(a->pos), free(a->rows); }
-
-static void pack(const parcel *a, const part *p)
-{
-    const size_t row = DIM * sizeof *a->rows;
-    int64_t i;
-    for (i = 0; i < a->n * KV_HEADS; i++) {
-        const int64_t at = (a->pos[i] - p->pos[0]) * KV_ROW + i / a->n * DIM;
-        memcpy(a->rows + i * DIM, p->kv + at, row);
-        memcpy(a->rows + (a->n * KV_HEADS + i) * DIM, p->kv + p->n * KV_ROW + at, row);
-    }
+    const int64_t length = c->segment * c->n, begin = to * p->n / length * length;
+    const int64_t own = from * p->n, end = own + p->n;
+    a->first = begin > own ? begin : own;
+    a->n = a->first < end ? (end - a->first) / c->n : 0;
+    a->rows = rows_alloc(parcel_bytes(a, c), 1);
 }
 
-static lctx_span parcel_span(const parcel *a)
+static void pack(const parcel *a, const part *p, const classes *c)
 {
-    lctx_span s = span_of(a->rows, a->rows + a->n * KV_ROW, a->n, a->pos);
+    uint16_t *to = a->rows;
+    int64_t o, value, g, i;
+    for (o = 0; o < c->n; o++)
+        for (value = 0; value < 2; value++)
+            for (g = 0; g < c->n_head_kv; g++)
+                for (i = 0; i < a->n; i++, to += DIM) {
+                    const int64_t token = value * p->n + a->first - p->pos[0] + o + i * c->n;
+                    const int64_t head = o / GROUP + g * c->kv_step;
+                    memcpy(to, p->kv + token * KV_ROW + head * DIM, DIM * sizeof *to);
+                }
+}
+
+static lctx_span parcel_span(const parcel *a, const classes *c, int64_t o)
+{
+    const int64_t half = c->n_head_kv * a->n * DIM;
+    lctx_span s = {0};
+    s.k = a->rows + o * 2 * half, s.v = a->rows + (o * 2 + 1) * half, s.n = a->n;
+    s.k_type = s.v_type = LCTX_F16, s.pos = a->first / c->n;
     s.k_token = s.v_token = DIM * (int64_t)sizeof *a->rows, s.k_head = s.v_head = a->n * s.k_token;
-    s.k_pos_head = 0;
     return s;
 }
 
-/* Messages of one pair of length and dilation, by the other rank. */
+/* What travels for one pair of length and dilation, by the other rank. */
 typedef struct trade { parcel *to, *from; wire_message *messages; int n; } trade;
 
-static void trade_begin(trade *t, const part *p, const lctx_pattern *l)
+static void trade_begin(trade *t, const part *p, const classes *c)
 {
     int r;
     t->n = 0;
@@ -84,51 +85,70 @@ static void trade_begin(trade *t, const part *p, const lctx_pattern *l)
     t->messages = rows_alloc(2 * (int64_t)wire_ranks, sizeof *t->messages);
     for (r = 0; r <= wire_rank; r++) {
         parcel *a = &t->from[r];
-        parcel_open(a, p, l, r, wire_rank);
-        if (r == wire_rank) pack(a, p);
-        else if (a->n) t->messages[t->n++] = wire_take(a->rows, parcel_bytes(a), r);
+        parcel_open(a, p, c, r, wire_rank);
+        if (r == wire_rank) pack(a, p, c);
+        else if (a->n) t->messages[t->n++] = wire_take(a->rows, parcel_bytes(a, c), r);
     }
     for (r = wire_rank + 1; r < wire_ranks; r++) {
         parcel *a = &t->to[r];
-        parcel_open(a, p, l, wire_rank, r);
-        pack(a, p);
-        if (a->n) t->messages[t->n++] = wire_send(a->rows, parcel_bytes(a), r);
+        parcel_open(a, p, c, wire_rank, r);
+        pack(a, p, c);
+        if (a->n) t->messages[t->n++] = wire_send(a->rows, parcel_bytes(a, c), r);
     }
 }
 
-/* Attention over what came and what is here, packed likewise: no tile holds what none sees. */
-static void trade_end(trade *t, part *p, const lctx_pattern *l, const queries *q)
+/* Attention of one class over what came and what is here; its rows go to out[n][HEADS][DIM]. */
+static void attend_class(const trade *t, part *p, const classes *c, int64_t o, float *out,
+                         float *lse)
 {
+    const int64_t n = p->n / c->n, pos = p->pos[0] / c->n;
+    float *rows = rows_alloc(n * c->n_head * (DIM + 1), sizeof *rows);
     lctx_span *spans = rows_alloc(wire_ranks, sizeof *spans);
-    int64_t i, h;
+    lctx_pattern segments = {0};
+    queries q = { n, c->n_head, c->n_head_kv, NULL, p->q + o * (Q_ROW + DIM), rows, NULL, pos,
+                  c->n * Q_ROW * (int64_t)sizeof *q.q, c->n * DIM * (int64_t)sizeof *q.q };
+    int64_t i;
+    int r;
+    q.lse = rows + n * c->n_head * DIM;
+    segments.kind = LCTX_PATTERN_BLOCKS, segments.length = c->segment;
+    for (r = 0; r <= wire_rank; r++) spans[r] = parcel_span(&t->from[r], c, o);
+    attend(&q, spans, r, &segments);
+    for (i = 0; i < n * c->n_head; i++) {
+        const int64_t row = (o + i / c->n_head * c->n) * HEADS + o + i % c->n_head * c->n;
+        memcpy(out + row * DIM, rows + i * DIM, DIM * sizeof *rows);
+        lse[row] = q.lse[i];
+    }
+    for (i = pos; i < pos + n; i++) p->pairs += (double)((i % c->segment + 1) * c->n_head);
+    free(rows), free(spans);
+}
+
+static void trade_end(trade *t, part *p, const classes *c, float *out, float *lse)
+{
+    int64_t i;
     int r;
     wire_wait(t->messages, t->n);
-    for (r = 0; r <= wire_rank; r++) spans[r] = parcel_span(&t->from[r]);
-    attend(q, spans, r, l);
-    for (i = 0; i < p->n; i++)
-        for (h = 0; h < HEADS; h++) {
-            const int64_t at = p->pos[i] % l->length;
-            if (at % l->dilation == h % l->dilation) p->pairs += (double)(at / l->dilation + 1);
-        }
-    for (r = 0; r < wire_ranks; r++) parcel_close(&t->from[r]), parcel_close(&t->to[r]);
-    free(t->to), free(t->from), free(t->messages), free(spans);
+    for (i = 0; i < p->n * HEADS; i++) lse[i] = -INFINITY;    /* of heads that see nothing */
+    for (i = 0; i < c->n; i++) attend_class(t, p, c, i, out, lse);
+    for (r = 0; r < wire_ranks; r++) free(t->from[r].rows), free(t->to[r].rows);
+    free(t->to), free(t->from), free(t->messages);
 }
 
 /* All messages are on their way before the first attention, which wants few of them. */
 void longnet(part *p)
 {
     lctx_pattern patterns[DILATIONS];
+    classes c[DILATIONS];
     trade trades[DILATIONS];
     const float *outs[DILATIONS], *lses[DILATIONS];
     float *buffer = rows_alloc(DILATIONS * p->n * (Q_ROW + HEADS), sizeof *buffer);
     int i;
     longnet_patterns(p->n_all, patterns);
-    for (i = 0; i < DILATIONS; i++) trade_begin(&trades[i], p, &patterns[i]);
+    for (i = 0; i < DILATIONS; i++)
+        c[i] = classes_of(&patterns[i]), trade_begin(&trades[i], p, &c[i]);
     for (i = 0; i < DILATIONS; i++) {
         float *out = buffer + i * p->n * (Q_ROW + HEADS), *lse = out + p->n * Q_ROW;
-        const queries q = { p->n, HEADS, KV_HEADS, p->pos, p->q, out, lse };
         outs[i] = out, lses[i] = lse;
-        trade_end(&trades[i], p, &patterns[i], &q);
+        trade_end(&trades[i], p, &c[i], out, lse);
     }
     wire_check(lctx_merge(p->n * HEADS, DIM, DILATIONS, outs, lses, p->out, p->lse));
     free(buffer);

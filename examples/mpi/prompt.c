@@ -8,10 +8,12 @@
 
 static int64_t n_tokens = 3072, rounds = 3;
 static int blocking;
+static const char *only = "";
 
 static const args_option options[] = {
     { "--tokens", ARGS_INT, &n_tokens, 1, 1e6, "N", "of the prompt, in 24ths; default 3072" },
     { "--rounds", ARGS_INT, &rounds, 1, 1000, "N", "of which the fastest counts; default 3" },
+    { "--only", ARGS_TEXT, &only, 0, 0, "NAME", "the methods whose names begin so" },
     { "--blocking", ARGS_FLAG, &blocking, 0, 0, "", "ring: send first, and compute then" },
     WIRE_OPTION,
     { 0 }
@@ -46,7 +48,8 @@ void part_positions(order by, int rank, int64_t n, int64_t *pos)
 lctx_span span_of(const uint16_t *k, const uint16_t *v, int64_t n, const int64_t *pos)
 {
     lctx_span s = {0};
-    s.k = k, s.v = v, s.k_type = s.v_type = LCTX_F16, s.n = n, s.k_pos = pos, s.k_pos_head = -1;
+    s.k = k, s.v = v, s.k_type = s.v_type = LCTX_F16, s.n = n, s.pos = pos[0];
+    if (pos[n - 1] - pos[0] != n - 1) s.k_pos = pos, s.k_pos_head = -1;
     return s;
 }
 
@@ -55,7 +58,8 @@ void attend(const queries *q, const lctx_span *spans, int64_t n_spans, const lct
     lctx_attn a = {0};
     size_t bytes;
     void *scratch;
-    a.n_q = q->n, a.q_pos = q->pos, a.q = q->q, a.out = q->out, a.lse = q->lse;
+    a.n_q = q->n, a.q_pos = q->pos, a.q_pos0 = q->pos0, a.out = q->out, a.lse = q->lse;
+    a.q = q->q, a.q_token = q->token, a.q_head = q->head;
     a.n_head = q->n_head, a.n_head_kv = q->n_head_kv, a.d_k = DIM;
     a.spans = spans, a.n_spans = n_spans, a.pattern = pattern, a.progress = wire_progress;
     wire_check(lctx_attend_size(&a, &bytes));
@@ -72,7 +76,7 @@ static void one_process(const part *p, int dilated, float *out, float *lse)
     int64_t *pos = rows_alloc(n_tokens, sizeof *pos), i;
     float *parts = rows_alloc(DILATIONS * p->n * (Q_ROW + HEADS), sizeof *parts);
     const float *outs[DILATIONS], *lses[DILATIONS];
-    queries q = { p->n, HEADS, KV_HEADS, p->pos, p->q, out, lse };
+    queries q = { p->n, HEADS, KV_HEADS, p->pos, p->q, out, lse, 0, 0, 0 };
     lctx_span s = span_of(whole, whole + n_tokens * KV_ROW, n_tokens, pos);
     lctx_pattern patterns[DILATIONS];
     for (i = 0; i < n_tokens; i++) pos[i] = i;
@@ -167,7 +171,8 @@ int main(int argc, char **argv)
         rows_key(i, whole + i * KV_ROW, whole + (n_tokens + i) * KV_ROW);
     if (!wire_rank)
         printf("method         ranks  sent a rank   balance       time     waiting  difference\n");
-    for (m = methods; m->name; m++) right &= try(m);
+    for (m = methods; m->name; m++)
+        if (!strncmp(m->name, only, strlen(only))) right &= try(m);
     free(whole);
     wire_close();
     return right ? 0 : EXIT_RUN;

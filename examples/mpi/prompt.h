@@ -31,9 +31,10 @@ void part_positions(order by, int rank, int64_t n, int64_t *pos);      /* [n] */
 typedef struct queries {
     int64_t        n;
     int32_t        n_head, n_head_kv;
-    const int64_t *pos;
+    const int64_t *pos;             /* or null: pos0 and on */
     const float   *q;
     float         *out, *lse;
+    int64_t        pos0, token, head;       /* strides of q, bytes; 0 = packed */
 } queries;
 void attend(const queries *q, const lctx_span *spans, int64_t n_spans, const lctx_pattern *pattern);
 

@@ -21,6 +21,11 @@ static void add(part *p, const uint16_t *kv, int from, int first, int64_t *k_pos
     part_positions(p->by, from, p->n, k_pos);
     span = span_of(kv, kv + p->n * KV_ROW, p->n, k_pos);
     p->pairs += seen(p->pos, k_pos, p->n);
+    if (p->by == STRIPED) {      /* token i of ours sees i of an earlier rank's, and one less of a
+                                    later one's: positions without gaps, which cost less */
+        span.k_pos = NULL, span.pos = 0;
+        q->pos = NULL, q->pos0 = from <= wire_rank ? 0 : -1;
+    }
     if (first) q->out = p->out, q->lse = p->lse;
     attend(q, &span, 1, NULL);
     outs[0] = p->out, lses[0] = p->lse, outs[1] = q->out, lses[1] = q->lse;
@@ -40,7 +45,7 @@ void ring(part *p)
     spare[0] = rows_alloc(bytes, 1), spare[1] = rows_alloc(bytes, 1);
     for (step = 0; step < wire_ranks; step++, now = coming) {
         const int from = (wire_rank - step + wire_ranks) % wire_ranks, more = step + 1 < wire_ranks;
-        queries q = { p->n, HEADS, KV_HEADS, p->pos, p->q, out, lse };
+        queries q = { p->n, HEADS, KV_HEADS, p->pos, p->q, out, lse, 0, 0, 0 };
         wire_message m[2];
         coming = spare[step % 2];
         if (more) m[0] = wire_take(coming, bytes, before), m[1] = wire_send(now, bytes, next);

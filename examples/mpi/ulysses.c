@@ -65,7 +65,7 @@ void ulysses(part *p)
     float *q, *out = rows_alloc(p->n_all * heads * DIM, sizeof *out);
     float *lse = rows_alloc(p->n_all * heads, sizeof *lse);
     uint16_t *k, *v;
-    queries all;
+    queries all = {0};
     lctx_span span;
     if (KV_HEADS % wire_ranks)
         wire_fail("%d KV heads do not go into %d ranks", (int)KV_HEADS, wire_ranks);

@@ -11,10 +11,7 @@ if ! command -v mpirun > /dev/null || [ ! -x "$build/mpi_decode" ]; then
     exit 0
 fi
 
-# Open MPI: more ranks than cores, which do not spin while they wait; as root; in a container.
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none
+. "$(dirname "$0")/environment.sh"
 
 # result STATUS SENTENCE: 0 is a pass
 result() {
@@ -56,6 +53,8 @@ for kv in f16 int8; do
 done
 cat "$build/mpi.out"
 
+ranks 2 "$build/mpi_network"
+result $? "a network is measured"
 ranks 3 "$build/mpi_faults" none
 result $? "ranks without fault end well"
 for fault in killed exits fails stalls short long rows shape; do
