@@ -14,7 +14,7 @@ static const char *options_of(lctx_status status)
     case LCTX_E_ORIG_CTX: return "--orig-ctx";
     case LCTX_E_BETA:     return "--beta-fast, --beta-slow";
     case LCTX_E_MSCALE:   return "--attn-factor";
-    case LCTX_E_WINDOW:   return "--window, --sinks";
+    case LCTX_E_WINDOW:   return "--window, --sinks, --read";
     case LCTX_E_CTX:
     case LCTX_E_FULL:     return "--ctx";
     case LCTX_E_TYPE:     return "--kv";
@@ -110,25 +110,28 @@ int run_next_word(const char **list, char name[32])
 
 void run_method(run *r, const char *name)
 {
-    static const struct { const char *name; int64_t rope, policy, far; int live; } methods[] = {
-        { "model", RUN_MODEL, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "plain", RUN_PLAIN, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "pi", RUN_PI, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "ntk", RUN_NTK, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "dynamic", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "by-parts", RUN_BY_PARTS, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "yarn", RUN_YARN, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "llama3", RUN_LLAMA3, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "abf", RUN_ABF, LCTX_FULL, LCTX_FAR_NONE, 0 },
-        { "window", RUN_MODEL, LCTX_WINDOW, LCTX_FAR_NONE, 0 },
-        { "sinks", RUN_MODEL, LCTX_SINKS, LCTX_FAR_NONE, 0 },
-        { "heavy", RUN_MODEL, LCTX_HEAVY, LCTX_FAR_NONE, 0 },
-        { "yarn-heavy", RUN_YARN, LCTX_HEAVY, LCTX_FAR_NONE, 0 },
-        { "rerope", RUN_MODEL, LCTX_FULL, LCTX_FAR_CLAMP, 0 },
-        { "leaky", RUN_MODEL, LCTX_FULL, LCTX_FAR_LEAKY, 0 },
-        { "self-extend", RUN_MODEL, LCTX_FULL, LCTX_FAR_GROUP, 0 },
-        { "lm-infinite", RUN_MODEL, LCTX_SINKS, LCTX_FAR_CLAMP, 0 },
-        { "dynamic-exact", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 1 } };
+    static const struct { const char *name; int64_t rope, policy, far; int live, quarter; }
+        methods[] = {
+        { "model", RUN_MODEL, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "plain", RUN_PLAIN, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "pi", RUN_PI, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "ntk", RUN_NTK, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "dynamic", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "by-parts", RUN_BY_PARTS, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "yarn", RUN_YARN, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "llama3", RUN_LLAMA3, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "abf", RUN_ABF, LCTX_FULL, LCTX_FAR_NONE, 0, 0 },
+        { "window", RUN_MODEL, LCTX_WINDOW, LCTX_FAR_NONE, 0, 0 },
+        { "sinks", RUN_MODEL, LCTX_SINKS, LCTX_FAR_NONE, 0, 0 },
+        { "heavy", RUN_MODEL, LCTX_HEAVY, LCTX_FAR_NONE, 0, 0 },
+        { "yarn-heavy", RUN_YARN, LCTX_HEAVY, LCTX_FAR_NONE, 0, 0 },
+        { "quest", RUN_MODEL, LCTX_FULL, LCTX_FAR_NONE, 0, 1 },
+        { "yarn-quest", RUN_YARN, LCTX_FULL, LCTX_FAR_NONE, 0, 1 },
+        { "rerope", RUN_MODEL, LCTX_FULL, LCTX_FAR_CLAMP, 0, 0 },
+        { "leaky", RUN_MODEL, LCTX_FULL, LCTX_FAR_LEAKY, 0, 0 },
+        { "self-extend", RUN_MODEL, LCTX_FULL, LCTX_FAR_GROUP, 0, 0 },
+        { "lm-infinite", RUN_MODEL, LCTX_SINKS, LCTX_FAR_CLAMP, 0, 0 },
+        { "dynamic-exact", RUN_DYNAMIC, LCTX_FULL, LCTX_FAR_NONE, 1, 0 } };
     size_t i, n = sizeof methods / sizeof *methods;
     for (i = 0; i < n && strcmp(name, methods[i].name); i++) {}
     if (i == n) fail(EXIT_USAGE, "method \"%s\": choose from %s", name, RUN_METHODS);
@@ -136,6 +139,8 @@ void run_method(run *r, const char *name)
     r->policy = methods[i].policy;
     r->far = methods[i].far;
     r->live = methods[i].live;
+    if (r->quarter) r->read = 0;        /* another method's */
+    r->quarter = methods[i].quarter;
 }
 
 /* A scheme of one's own starts from the file's base and betas, but not from its scaling. */
@@ -206,6 +211,10 @@ static void set_policy(const run *r, lctx_session_desc *d)
     d->block = (int32_t)r->block;
     if (r->policy == LCTX_FULL) {
         d->max_tokens = r->ctx;
+        if (!r->read) return;
+        d->n_sink = r->sinks ? (int32_t)r->sinks : 4;
+        d->window = r->window ? r->window : (r->read + 3) / 4;
+        d->n_read = r->read > d->window ? r->read - d->window : 0;
         return;
     }
     if (r->policy != LCTX_WINDOW) d->n_sink = r->sinks ? (int32_t)r->sinks : 4;
@@ -238,6 +247,7 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     d.par = &par;
     d.chunk = (int32_t)r->chunk;
     d.part = r->part, d.parts = r->parts, d.join = r->join;
+    if (r->quarter) r->read = n_tokens < 1024 ? 256 : n_tokens / 4;
     set_policy(r, &d);
     rule = far_rule(r, n_tokens, d.window);
     if (r->far) d.far_rule = &rule;
@@ -267,10 +277,14 @@ void run_check_options(const run *r)
     if ((r->beta_fast > 0 || r->beta_slow > 0) && scheme != LCTX_ROPE_YARN
         && scheme != LCTX_ROPE_BY_PARTS)
         fail(EXIT_USAGE, "--beta-fast and --beta-slow are of --rope yarn and by-parts");
-    if (r->window && r->policy == LCTX_FULL)
-        fail(EXIT_USAGE, "--window does nothing here: choose a --cache that forgets");
-    if (r->sinks && r->policy != LCTX_SINKS && r->policy != LCTX_HEAVY)
-        fail(EXIT_USAGE, "--sinks does nothing here: it is of --cache sinks and heavy");
+    if (r->read && r->policy != LCTX_FULL)
+        fail(EXIT_USAGE, "--read does nothing here: it is of --cache full");
+    if (r->read && r->window >= r->read)
+        fail(EXIT_USAGE, "--window leaves nothing of --read to choose");
+    if (r->window && r->policy == LCTX_FULL && !r->read)
+        fail(EXIT_USAGE, "--window does nothing here: choose a --cache that forgets, or --read");
+    if (r->sinks && r->policy != LCTX_SINKS && r->policy != LCTX_HEAVY && !r->read)
+        fail(EXIT_USAGE, "--sinks does nothing here: it is of --cache sinks and heavy, and --read");
 }
 
 /* How far apart tokens are that attention sees, n_tokens in all. */
@@ -348,8 +362,9 @@ static void describe(const run *r, char lines[N_LINES][LINE])
              rope->theta, rope->orig_ctx, rope->ctx, rope->beta_fast, rope->beta_slow,
              x->attn_factor,
              (unsigned long long)os_hash(0, x->freq, sizeof *x->freq * (size_t)x->n_rot / 2));
-    snprintf(lines[3], LINE, "cache %s, %d sinks, window %lld, %lld heavy, keys %s, values %s",
-             policies[d.policy], (int)d.n_sink, (long long)d.window, (long long)d.n_heavy,
+    snprintf(lines[3], LINE, "cache %s, %d sinks, window %lld, %lld %s, keys %s, values %s",
+             policies[d.policy], (int)d.n_sink, (long long)d.window,
+             (long long)(d.n_read ? d.n_read : d.n_heavy), d.n_read ? "read" : "heavy",
              lctx_type_name((lctx_type)d.k_type), lctx_type_name((lctx_type)d.v_type));
 }
 

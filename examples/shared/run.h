@@ -2,7 +2,8 @@
 
    A method is what is done about a long context: a scaling of RoPE (plain, pi, ntk, dynamic,
    by-parts, yarn, llama3, abf: a larger base; model: as the file's metadata says), a cache that
-   forgets (window, sinks, heavy), or raw keys with a rule for far distances (rerope, leaky,
+   forgets (window, sinks, heavy), one that keeps all and of which each query reads a quarter (quest;
+   with the scaling yarn-quest), or raw keys with a rule for far distances (rerope, leaky,
    self-extend; lm-infinite: with sinks) or with dynamic's frequencies of each length
    (dynamic-exact). Those that are no scaling go with what the file says; yarn-heavy is both. All
    functions here fail by exiting with a message. */
@@ -13,8 +14,8 @@
 #include "text.h"
 
 #define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3|abf"
-#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|rerope|leaky|self-extend|" \
-                    "lm-infinite|dynamic-exact"
+#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|quest|yarn-quest|rerope|leaky|" \
+                    "self-extend|lm-infinite|dynamic-exact"
 enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3,
        RUN_ABF };
 
@@ -27,6 +28,9 @@ typedef struct run {
                                                          times what the file was tuned to; under
                                                          HEAVY half of that, heavy ones the rest;
                                                          sinks 0: 4 */
+    int64_t read;                                     /* FULL: tokens that a query reads, of them
+                                                         `window`, or a quarter, the last; 0: all */
+    int     quarter;                                  /* read is derived: a quarter of all */
     int64_t block;                                    /* of the cache; 0: the library's choice */
     int64_t far;                                      /* lctx_far_kind */
     int     live;                                     /* the schedule follows the length */
@@ -62,6 +66,7 @@ typedef struct run {
 #define RUN_CACHE_OPTIONS(r) \
     { "--window", ARGS_INT, &(r).window, 1, 1e12, "W", "tokens kept; default: trained context" }, \
     { "--sinks", ARGS_INT, &(r).sinks, 1, 1e6, "N", "first tokens kept; default 4" }, \
+    { "--read", ARGS_INT, &(r).read, 2, 1e12, "N", "tokens that a query reads of a full cache" }, \
     { "--kv", ARGS_CHOICE, &(r).type, 0, 0, "f32|f16|bf16|int8|int4", "type of the cache" }, \
     { "--threads", ARGS_INT, &(r).threads, 1, LCTX_MAX_THREADS, "N", "default: all cores" }, \
     { "--chunk", ARGS_INT, &(r).chunk, 1, 1e6, "N", "tokens computed at once; default 256" }
@@ -70,7 +75,7 @@ typedef struct run {
 void run_open(run *r);
 void run_close(run *r);
 
-/* Takes a method by its name: sets r->rope, r->policy, r->far and r->live. */
+/* Takes a method by its name: sets r->rope, r->policy, r->quarter, r->far and r->live. */
 void run_method(run *r, const char *name);
 
 /* A session under r's settings for n_tokens tokens in all. A factor not given is derived as
