@@ -10,7 +10,7 @@ build=$(cd "$build" && pwd) || exit 1
 odd=$build/bindings
 export LCTX_LIBRARY="$build/liblctx.so"
 mkdir -p "$odd" || exit 1
-[ $# -gt 0 ] || set -- python node rust
+[ $# -gt 0 ] || set -- python node rust go
 
 # A library that does not fit, from a header edited by sed.
 odd_library() {
@@ -128,6 +128,21 @@ run_rust() {
     grep -A 20 '^failures:' "$odd/rust.out"
     sed -n 's/^test result: .*\. \([0-9]*\) passed; \([0-9]*\) failed;.*/rust: \1 passed, \2 failed/p' \
         "$odd/rust.out" | grep -v ': 0 passed, 0 failed'
+}
+
+run_go() {
+    command -v go > /dev/null || { echo "SKIPPED go: no go"; return; }
+    export CGO_ENABLED=1 CGO_LDFLAGS="-L$build" GOCACHE="$odd/gocache" GOFLAGS=-mod=mod GOPROXY=off
+    mkdir -p "$odd/go"
+    cp "$here/test_go.go" "$odd/go"
+    printf 'module lctx.test\n\ngo 1.18\n\nrequire lctx.example v0.0.0\n\nreplace lctx.example => %s\n' \
+        "$top/examples/go" > "$odd/go/go.mod"
+    (cd "$top/examples/go" && go build -o "$odd/attention" ./attention) > "$odd/go.out" 2>&1 &&
+        (cd "$odd/go" && go build -o "$odd/test_go" .) >> "$odd/go.out" 2>&1 ||
+        { tail -n 30 "$odd/go.out"; echo 'go: 0 passed, 1 failed (it does not compile)'; return; }
+    example go 'difference to plain Go' env LD_LIBRARY_PATH="$build" "$odd/attention"
+    linked go "$odd/attention"
+    suite go env LD_LIBRARY_PATH="$build" "$odd/test_go"
 }
 
 for language in "$@"; do run_$language; done > "$odd/log"

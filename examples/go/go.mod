@@ -1,0 +1,3 @@
+module lctx.example
+
+go 1.18
