@@ -66,8 +66,7 @@ var (
 )
 
 func part(x []float32, from, to int) lctx.Array {
-	return lctx.F32(x[from*128:to*128], to-from, 2,
-		64)
+	return lctx.F32(x[from*128:to*128], to-from, 2, 64)
 }
 
 func testAttend() {

@@ -12,6 +12,7 @@ const MaxRot = 512
 // xPos holds up to this many xpos_base away from the centre
 const XposReach = 64
 const Tile = 64
+const MaxTaps = 16
 
 type Status int32
 
@@ -114,6 +115,9 @@ const (
 	StatusEIsa Status = 48
 	// memory of the pool is still in use
 	StatusEInUse Status = 49
+	// a decay is unknown, not in 0 .. 1, or not for what is given
+	StatusEDecay Status = 50
+	StatusETaps Status = 51
 )
 
 var namesStatus = map[Status]string{
@@ -167,6 +171,8 @@ var namesStatus = map[Status]string{
 	47: "E_CANCELLED",
 	48: "E_ISA",
 	49: "E_IN_USE",
+	50: "E_DECAY",
+	51: "E_TAPS",
 }
 
 func (x Status) String() string { return namesStatus[x] }
@@ -395,6 +401,29 @@ var namesFarKind = map[FarKind]string{
 }
 
 func (x FarKind) String() string { return namesFarKind[x] }
+
+type Decay int32
+
+const (
+	// w = 1
+	DecayNone Decay = 0
+	// decay[n][n_head]
+	DecayHead Decay = 1
+	// decay[n][n_head][d_k]
+	DecayDim Decay = 2
+	// decay[n][n_head][d_v] = dt: w = exp(dt rate) by element, v times dt (Mamba: rate = A, n_head =
+	// 1, d_v = d_inner)
+	DecayElement Decay = 3
+)
+
+var namesDecay = map[Decay]string{
+	0: "NONE",
+	1: "HEAD",
+	2: "DIM",
+	3: "ELEMENT",
+}
+
+func (x Decay) String() string { return namesDecay[x] }
 
 type Policy int32
 
@@ -889,6 +918,130 @@ type Rows struct {
 	refused unsafe.Pointer
 }
 
+// For going back: after every `every` tokens, counted from the sequence's first however calls cut
+// it, slot (tokens / every - 1) % n gets a copy of the state, to be handed in again as `from`.
+type Snapshots struct {
+	// tokens of the sequence before this call
+	Before int64
+	// >= 1
+	Every int64
+	// >= 1
+	N int64
+	// [n] states, in their strides, one behind the other
+	slots unsafe.Pointer
+}
+
+type Recurrence struct {
+	// tokens, >= 0; of 0 nothing is touched
+	N int64
+	// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+	NHead int32
+	// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+	NHeadK int32
+	// d_v 0 = d_k
+	DK int32
+	// d_v 0 = d_k
+	DV int32
+	// lctx_decay
+	DecayKind int32
+	// nonzero: HEAD, DIM refuse decays outside 0 .. 1
+	Bounded int32
+	// [n][n_head_k][d_k] twice, [n][n_head][d_v]
+	q unsafe.Pointer
+	// [n][n_head_k][d_k] twice, [n][n_head][d_v]
+	k unsafe.Pointer
+	// [n][n_head_k][d_k] twice, [n][n_head][d_v]
+	v unsafe.Pointer
+	// by its kind
+	decay unsafe.Pointer
+	// ELEMENT: in the strides of the state
+	rate unsafe.Pointer
+	// [n][n_head], the delta rule: a = -beta w k, b = k, v times beta
+	beta unsafe.Pointer
+	// [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+	a unsafe.Pointer
+	// [n][n_head][d_k], [n][n_head_k][d_k]; b null = k
+	b unsafe.Pointer
+	// u[n_head][d_k], without a, beta and ELEMENT: y_t = scale (S_{t-1} q_t + v_t sum of u k_t q_t)
+	bonus unsafe.Pointer
+	// [n][n_head][d_v]
+	y unsafe.Pointer
+	// [n_head][d_k][d_v], values innermost; gets the last S
+	state unsafe.Pointer
+	// the first S; null = state
+	from unsafe.Pointer
+	// strides, bytes; 0 = packed
+	qToken int64
+	// strides, bytes; 0 = packed
+	qHead int64
+	// strides, bytes; 0 = packed
+	kToken int64
+	// strides, bytes; 0 = packed
+	kHead int64
+	// strides, bytes; 0 = packed
+	vToken int64
+	// strides, bytes; 0 = packed
+	vHead int64
+	// decay_token -1: the same for all tokens
+	decayToken int64
+	// decay_token -1: the same for all tokens
+	decayHead int64
+	betaToken int64
+	betaHead int64
+	aToken int64
+	aHead int64
+	bToken int64
+	bHead int64
+	bonusHead int64
+	yToken int64
+	yHead int64
+	// [d_v][d_k] takes longer, by transpositions
+	stateHead int64
+	// [d_v][d_k] takes longer, by transpositions
+	StateK int64
+	// [d_v][d_k] takes longer, by transpositions
+	StateV int64
+	// 0 = 1
+	Scale float32
+	Reserved int32
+	// null = none
+	snapshots unsafe.Pointer
+	// null = default
+	par unsafe.Pointer
+	refused unsafe.Pointer
+}
+
+type Convolution struct {
+	// tokens
+	N int64
+	NChannel int32
+	Taps int32
+	// [n][n_channel]
+	x unsafe.Pointer
+	// [n_channel][taps], the last one the token's own
+	weight unsafe.Pointer
+	// [n_channel] or null
+	bias unsafe.Pointer
+	// [n][n_channel], not x
+	y unsafe.Pointer
+	// [taps - 1][n_channel], the last inputs, the oldest first
+	state unsafe.Pointer
+	// null = state
+	from unsafe.Pointer
+	// strides, bytes; 0 = packed
+	xToken int64
+	// strides, bytes; 0 = packed
+	yToken int64
+	// strides, bytes; 0 = packed
+	StateTap int64
+	// nonzero: act(z) = z / (1 + e^-z)
+	Silu int32
+	Reserved int32
+	snapshots unsafe.Pointer
+	par unsafe.Pointer
+	refused unsafe.Pointer
+}
+
 type CacheDesc struct {
 	// d_v 0 = d_k
 	NHeadKv int32
@@ -1325,6 +1478,21 @@ var arrays = map[string]string{
 	"lctx_attn.sink_logit": "n_head",
 	"lctx_attn.bias": "n_head n_q n_kv",
 	"lctx_attn.mass": "n_head_kv n_kv",
+	"lctx_snapshots.slots": "n",
+	"lctx_recurrence.q": "n n_head_k d_k",
+	"lctx_recurrence.k": "n n_head_k d_k",
+	"lctx_recurrence.v": "n n_head_k d_k",
+	"lctx_recurrence.beta": "n n_head",
+	"lctx_recurrence.a": "n n_head d_k",
+	"lctx_recurrence.b": "n n_head d_k",
+	"lctx_recurrence.bonus": "n_head d_k",
+	"lctx_recurrence.y": "n n_head d_v",
+	"lctx_recurrence.state": "n_head d_k d_v",
+	"lctx_convolution.x": "n n_channel",
+	"lctx_convolution.weight": "n_channel taps",
+	"lctx_convolution.bias": "n_channel",
+	"lctx_convolution.y": "n n_channel",
+	"lctx_convolution.state": "taps - 1 n_channel",
 	"lctx_select.mass": "n_head_kv info.n_held",
 	"lctx_retrieve.read": "n_head_kv info.n_block",
 	"lctx_tensor.scale": "rows",
@@ -1588,6 +1756,77 @@ var layouts = []layout{
 		{"v_token", unsafe.Offsetof(Rows{}.vToken)},
 		{"v_head", unsafe.Offsetof(Rows{}.vHead)},
 		{"refused", unsafe.Offsetof(Rows{}.refused)},
+	}},
+	{"lctx_snapshots", unsafe.Sizeof(Snapshots{}), []offset{
+		{"before", unsafe.Offsetof(Snapshots{}.Before)},
+		{"every", unsafe.Offsetof(Snapshots{}.Every)},
+		{"n", unsafe.Offsetof(Snapshots{}.N)},
+		{"slots", unsafe.Offsetof(Snapshots{}.slots)},
+	}},
+	{"lctx_recurrence", unsafe.Sizeof(Recurrence{}), []offset{
+		{"n", unsafe.Offsetof(Recurrence{}.N)},
+		{"n_head", unsafe.Offsetof(Recurrence{}.NHead)},
+		{"n_head_k", unsafe.Offsetof(Recurrence{}.NHeadK)},
+		{"d_k", unsafe.Offsetof(Recurrence{}.DK)},
+		{"d_v", unsafe.Offsetof(Recurrence{}.DV)},
+		{"decay_kind", unsafe.Offsetof(Recurrence{}.DecayKind)},
+		{"bounded", unsafe.Offsetof(Recurrence{}.Bounded)},
+		{"q", unsafe.Offsetof(Recurrence{}.q)},
+		{"k", unsafe.Offsetof(Recurrence{}.k)},
+		{"v", unsafe.Offsetof(Recurrence{}.v)},
+		{"decay", unsafe.Offsetof(Recurrence{}.decay)},
+		{"rate", unsafe.Offsetof(Recurrence{}.rate)},
+		{"beta", unsafe.Offsetof(Recurrence{}.beta)},
+		{"a", unsafe.Offsetof(Recurrence{}.a)},
+		{"b", unsafe.Offsetof(Recurrence{}.b)},
+		{"bonus", unsafe.Offsetof(Recurrence{}.bonus)},
+		{"y", unsafe.Offsetof(Recurrence{}.y)},
+		{"state", unsafe.Offsetof(Recurrence{}.state)},
+		{"from", unsafe.Offsetof(Recurrence{}.from)},
+		{"q_token", unsafe.Offsetof(Recurrence{}.qToken)},
+		{"q_head", unsafe.Offsetof(Recurrence{}.qHead)},
+		{"k_token", unsafe.Offsetof(Recurrence{}.kToken)},
+		{"k_head", unsafe.Offsetof(Recurrence{}.kHead)},
+		{"v_token", unsafe.Offsetof(Recurrence{}.vToken)},
+		{"v_head", unsafe.Offsetof(Recurrence{}.vHead)},
+		{"decay_token", unsafe.Offsetof(Recurrence{}.decayToken)},
+		{"decay_head", unsafe.Offsetof(Recurrence{}.decayHead)},
+		{"beta_token", unsafe.Offsetof(Recurrence{}.betaToken)},
+		{"beta_head", unsafe.Offsetof(Recurrence{}.betaHead)},
+		{"a_token", unsafe.Offsetof(Recurrence{}.aToken)},
+		{"a_head", unsafe.Offsetof(Recurrence{}.aHead)},
+		{"b_token", unsafe.Offsetof(Recurrence{}.bToken)},
+		{"b_head", unsafe.Offsetof(Recurrence{}.bHead)},
+		{"bonus_head", unsafe.Offsetof(Recurrence{}.bonusHead)},
+		{"y_token", unsafe.Offsetof(Recurrence{}.yToken)},
+		{"y_head", unsafe.Offsetof(Recurrence{}.yHead)},
+		{"state_head", unsafe.Offsetof(Recurrence{}.stateHead)},
+		{"state_k", unsafe.Offsetof(Recurrence{}.StateK)},
+		{"state_v", unsafe.Offsetof(Recurrence{}.StateV)},
+		{"scale", unsafe.Offsetof(Recurrence{}.Scale)},
+		{"reserved", unsafe.Offsetof(Recurrence{}.Reserved)},
+		{"snapshots", unsafe.Offsetof(Recurrence{}.snapshots)},
+		{"par", unsafe.Offsetof(Recurrence{}.par)},
+		{"refused", unsafe.Offsetof(Recurrence{}.refused)},
+	}},
+	{"lctx_convolution", unsafe.Sizeof(Convolution{}), []offset{
+		{"n", unsafe.Offsetof(Convolution{}.N)},
+		{"n_channel", unsafe.Offsetof(Convolution{}.NChannel)},
+		{"taps", unsafe.Offsetof(Convolution{}.Taps)},
+		{"x", unsafe.Offsetof(Convolution{}.x)},
+		{"weight", unsafe.Offsetof(Convolution{}.weight)},
+		{"bias", unsafe.Offsetof(Convolution{}.bias)},
+		{"y", unsafe.Offsetof(Convolution{}.y)},
+		{"state", unsafe.Offsetof(Convolution{}.state)},
+		{"from", unsafe.Offsetof(Convolution{}.from)},
+		{"x_token", unsafe.Offsetof(Convolution{}.xToken)},
+		{"y_token", unsafe.Offsetof(Convolution{}.yToken)},
+		{"state_tap", unsafe.Offsetof(Convolution{}.StateTap)},
+		{"silu", unsafe.Offsetof(Convolution{}.Silu)},
+		{"reserved", unsafe.Offsetof(Convolution{}.Reserved)},
+		{"snapshots", unsafe.Offsetof(Convolution{}.snapshots)},
+		{"par", unsafe.Offsetof(Convolution{}.par)},
+		{"refused", unsafe.Offsetof(Convolution{}.refused)},
 	}},
 	{"lctx_cache_desc", unsafe.Sizeof(CacheDesc{}), []offset{
 		{"n_head_kv", unsafe.Offsetof(CacheDesc{}.NHeadKv)},
