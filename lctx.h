@@ -254,7 +254,7 @@
        dialects round when they like.
        Weights are f32, f16, bf16, int8 with one scale a row, and of GGUF's types of blocks Q8_0,
        Q4_0, Q4_K, Q5_K, Q6_K and MXFP4, whose rows are whole blocks. n_expert times d_model, and
-       times d_ff, is below 2^31. Pages are of sessions whose every layer keeps all tokens.
+       times d_ff, is below 2^31. Pages are of sessions that keep no heavy hitters.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
        and an int8 that lies between two whole numbers be rounded to either.
 */
@@ -1327,7 +1327,7 @@ typedef struct lctx_session_info {
     int64_t rewind_min;       /* from here on lctx_session_rewind can go back to any n; and to 0 */
     int64_t cache_bytes;      /* all layers' blocks */
     int64_t scratch_bytes;    /* activations and attention scratch */
-    lctx_refusal refused;     /* by the last feed or rewind */
+    lctx_refusal refused;     /* by the last feed, rewind or restore */
 } lctx_session_info;
 
 typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, LCTX_LOGITS_COUNT
@@ -1382,14 +1382,15 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
 /* Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
    after them, which lctx_session_desc has; it does not change any more once the session has passed
    them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
-   save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+   save copies page p to `to`; where layers have windows, after each feed, of a chunk at most, or
+   they may have left it. restore gives a session of p * block tokens page p, in place: `from`
    is a page saved from a session over the same model with the same types and block, at a multiple
    of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
    rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
    a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
-   layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
-   next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
+   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+   hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+   LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
 LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to);
 LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t page, void *from);
@@ -5974,6 +5975,13 @@ static lctx_status lctx__slot_new(lctx_cache *c, int64_t id)
     return st;
 }
 #ifndef LCTX_NO_MODEL
+/* The slot of a block, or null if it is not held. */
+static const lctx__slot *lctx__slot_of(const lctx_cache *c, int64_t id)
+{
+    int64_t i = c->n_slot;
+    while (i && c->slot[i - 1].id > id) i--;
+    return i && c->slot[i - 1].id == id ? &c->slot[i - 1] : NULL;
+}
 /* Takes a whole block in place behind a cache's whole blocks, for which there is a slot: it counts
    as shared by so many that it is neither written nor freed. */
 #define LCTX__LENT ((int64_t)1 << 40)
@@ -7980,6 +7988,18 @@ LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write w
     return st;
 }
 
+#define LCTX__OF_MODEL(s) lctx__site_of(&(s)->refused, "lctx_model", -1)
+/* Names the first word of a head that is not as in one's own. */
+static lctx_status lctx__session_refused(lctx_session *s, lctx_status st, const int64_t *head,
+                                         const int64_t *mine)
+{
+    static const char *const field[] = { "n_layer", "n_head", "d_model", "d_ff", "n_vocab" };
+    int i = 0;
+    while (i < 5 && head[2 + i] == mine[2 + i]) i++;
+    if (st != LCTX_E_MISMATCH) return lctx__tell(&s->refused, st, NULL);
+    if (i < 5) return lctx__refuse(LCTX__OF_MODEL(s), st, field[i]);
+    return lctx__refuse(lctx__site_of(&s->refused, "lctx_session_desc", -1), st, "raw_keys");
+}
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user)
 {
     lctx__stream s = { NULL, read, user, LCTX__FNV };
@@ -7987,13 +8007,17 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     lctx_cache **old = session ? session->cache : NULL, **fresh;
     lctx_status st;
     int32_t i;
-    if (!session || !read) return LCTX_E_NULL;
+    if (!session || lctx__begin(&session->refused, read ? NULL : "read")) return LCTX_E_NULL;
     lctx__session_head(session, mine);
-    if ((st = lctx__carry_head(&s, head, mine, LCTX__SESSION_WORDS, 8)) != LCTX_OK) return st;
-    if (!(fresh = lctx__caches_fork(session))) return LCTX_E_MEMORY;
+    if ((st = lctx__carry_head(&s, head, mine, LCTX__SESSION_WORDS, 8)) != LCTX_OK)
+        return lctx__session_refused(session, st, head, mine);
+    if (!(fresh = lctx__caches_fork(session)))
+        return lctx__tell(&session->refused, LCTX_E_MEMORY, NULL);
     for (i = 0; !st && i < session->m.n_layer; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
         if (!st && fresh[i]->n != lctx__share(fresh[i], head[8])) st = LCTX_E_FORMAT;
+        if (st)
+            (void)lctx__refuse_element(LCTX__OF_MODEL(session), st, "layers", i);
     }
     if (!st) session->cache = fresh, session->n = head[8], fresh = old;
     lctx__caches_free(session, fresh);
@@ -8007,7 +8031,7 @@ LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t 
     int32_t i;
     if (!session || !bytes) return LCTX_E_NULL;
     for (i = 0; i < session->m.n_layer; i++) {
-        if (session->cache[i]->d.policy != LCTX_FULL || session->d.parts > 1) return LCTX_E_POLICY;
+        if (session->cache[i]->d.policy == LCTX_HEAVY || session->d.parts > 1) return LCTX_E_POLICY;
         n += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);
     }
     *bytes = (size_t)n;
@@ -8023,9 +8047,11 @@ LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t
     if (!session || !to) return LCTX_E_NULL;
     if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
     if (page < 0 || page >= session->n / session->cache[0]->d.block) return LCTX_E_POS;
+    for (i = 0; i < session->m.n_layer; i++)
+        if (!lctx__slot_of(session->cache[i], page)) return LCTX_E_EVICTED;
     memset(to, 0, bytes);
     for (i = 0; i < session->m.n_layer; i++) {
-        const lctx__block *b = session->cache[i]->slot[page].block;
+        const lctx__block *b = lctx__slot_of(session->cache[i], page)->block;
         memcpy(at + LCTX__ALIGN, lctx__contents(b), (size_t)(b->bytes - LCTX__ALIGN));
         at += lctx__round_up(b->bytes, LCTX__ALIGN);
     }
@@ -8039,21 +8065,23 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
     size_t bytes;
     lctx_status st;
     int32_t i;
-    if (!session || !from) return LCTX_E_NULL;
-    if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
+    if (!session || lctx__begin(&session->refused, from ? NULL : "from")) return LCTX_E_NULL;
     block = session->cache[0]->d.block;
+    if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK)
+        return lctx__tell(&session->refused, st, NULL);
     if (page < 0 || page > LCTX__MAX_POS / block - 1 || session->n != page * block)
-        return LCTX_E_POS;
-    if (session->n + block > lctx__room(session->cache[0])) return LCTX_E_FULL;
-    if ((uintptr_t)from % LCTX__ALIGN) return LCTX_E_FORMAT;
+        return lctx__tell(&session->refused, LCTX_E_POS, "page");
+    if ((uintptr_t)from % LCTX__ALIGN) return lctx__tell(&session->refused, LCTX_E_FORMAT, "from");
     for (i = 0; !st && i < session->m.n_layer; i++)
-        st = lctx__slots_reserve(session->cache[i], page + 1);
+        st = session->n + block > lctx__room(session->cache[i]) ? LCTX_E_FULL
+             : lctx__slots_reserve(session->cache[i], session->cache[i]->n_slot + 1);
     for (i = 0; !st && i < session->m.n_layer; i++) {
         lctx__slot_lent(session->cache[i], at);
+        lctx__evict(session->cache[i], session->n + block);
         at += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);
     }
     if (!st) session->n += block;
-    return st;
+    return lctx__tell(&session->refused, st, st == LCTX_E_FULL ? "page" : NULL);
 }
 #endif /* LCTX_NO_MODEL */
 #endif /* LCTX_IMPLEMENTATION */

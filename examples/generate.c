@@ -47,6 +47,7 @@ static const args_option options[] = {
 static struct { int64_t n_read, n_found, n_drawn, n_drafted, n_taken; double reading, drawing; } total;
 static chat talk;
 static sampler draw;
+static struct { prefix pages; const lctx_session *s; } kept;
 
 /* The text as the session has it, and what was fed last: a token and a draft, with the logits after
    each. The draft holds up to `at`; what comes after is yet to be confirmed. */
@@ -185,23 +186,30 @@ static void report(const lctx_session *s, double start)
 }
 
 /* The file of pages: opened with what it is of, and how many tokens it has of these. */
-static int64_t find_prompt(prefix *p, lctx_session *s, const int32_t *tokens, int64_t n)
+static int64_t find_prompt(lctx_session *s, const int32_t *tokens, int64_t n)
 {
     char label[RUN_LABEL];
     int error;
     if (!cache_file) return 0;
     run_label(&r, label);
-    error = prefix_open(p, cache_file, label, s, r.block ? r.block : 256);
-    if (error == ENOTSUP)
-        fail(EXIT_USAGE, "--prompt-cache wants a cache that forgets nothing, in every layer");
+    error = prefix_open(&kept.pages, cache_file, label, s, r.block ? r.block : 256);
+    if (error == ENOTSUP) fail(EXIT_USAGE, "--prompt-cache does not keep what --cache heavy does");
     if (error == EEXIST) fail(EXIT_USAGE, "%s: this is no file of --prompt-cache", cache_file);
     if (error) fail(EXIT_INPUT, "%s: %s", cache_file, strerror(error));
-    return prefix_restore(p, s, tokens, n);
+    kept.s = s;
+    return prefix_restore(&kept.pages, s, tokens, n);
 }
-static void keep_prompt(prefix *p, const lctx_session *s)
+/* Keeps what the session has of the text, but for a draft; after each chunk, before windows move. */
+static void keep_prompt(void)
 {
-    int error = cache_file ? prefix_save(p, s, text.tokens, run_info(s).n) : 0;
+    const int64_t n = kept.s ? run_info(kept.s).n : 0;
+    int error = kept.s ? prefix_save(&kept.pages, kept.s, text.tokens, n < text.n ? n : text.n) : 0;
     if (error) fail(EXIT_RUN, "%s: %s", cache_file, strerror(error));
+}
+static int passed(void *unused, int64_t done, int64_t all)
+{
+    keep_prompt();
+    return run_progress(unused, done, all);
 }
 
 static void open_all(void)
@@ -229,7 +237,6 @@ int main(int argc, char **argv)
 {
     lctx_session *s;
     os_file asked;
-    prefix pages;
     int32_t *tokens;
     int64_t n, all;
     double start = os_seconds();
@@ -243,6 +250,7 @@ int main(int argc, char **argv)
              ? "--load needs one: a session is saved without logits to go on from"
              : "this model begins with no BOS token");
     all = interactive && r.ctx ? r.ctx : n + n_new;
+    r.progress = passed;
     s = run_session(&r, all);
     run_check_options(&r);
     if (r.factor <= 0 && r.rope > RUN_PLAIN)
@@ -250,7 +258,7 @@ int main(int argc, char **argv)
              (long long)r.model.trained);
     if (load_file) run_load(&r, s, load_file);
     run_warn(&r, run_info(s).n + n + room(run_info(s).n + n));
-    answer(s, tokens, n, find_prompt(&pages, s, tokens, n));
+    answer(s, tokens, n, find_prompt(s, tokens, n));
     while (interactive && run_line(&asked)) {
         free(tokens);
         tokens = encode(&asked, 0, &n);
@@ -258,10 +266,10 @@ int main(int argc, char **argv)
     }
     free(tokens);
     if (save_file) run_save(&r, s, save_file);
-    keep_prompt(&pages, s);
+    keep_prompt();
     report(s, start);
     lctx_session_free(s);
-    if (cache_file) prefix_close(&pages);
+    if (cache_file) prefix_close(&kept.pages);
     lookup_free(&text);
     free(draw.items);
     free(last.logits);

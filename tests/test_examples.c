@@ -224,7 +224,18 @@ static void test_faster(void)
           with_scratch("generate " TOY " " LONG " --prompt-cache @.pages"));
     check(same_output("@.plain", "@.out"), "nor does what is found again");
 #undef LONG
-    fails(1, "forgets nothing", with_scratch("generate " TOY " x --cache sinks --prompt-cache @.p"));
+#define SINKS "--file examples/toy/passkey.txt -n 9 --cache sinks --window 200 --sinks 4"
+    works("generate " TOY " " SINKS);
+    keep_output("@.plain");
+    remove(with_scratch("@.pages"));
+    warns(1, " 0 tokens of the prompt stood in",
+          with_scratch("generate " TOY " " SINKS " --lookup --prompt-cache @.pages"));
+    check(same_output("@.plain", "@.out"), "sinks: what is kept does not change the text");
+    warns(0, " 0 tokens of the prompt stood in",
+          with_scratch("generate " TOY " " SINKS " --prompt-cache @.pages"));
+    check(same_output("@.plain", "@.out"), "sinks: nor does what is found again");
+#undef SINKS
+    fails(1, "heavy", with_scratch("generate " TOY " x --cache heavy --prompt-cache @.p"));
     fails(1, "no file of", "generate " TOY " x --prompt-cache tests/test.h");
     fails(1, "exclude", with_scratch("generate " TOY " x --prompt-cache @.pages --load @.session"));
     fails(1, "--factor", with_scratch("generate " TOY " x --rope yarn --prompt-cache @.pages"));

@@ -1196,6 +1196,13 @@ static void test_damaged(lctx_policy policy)
     world_free(w);
 }
 
+/* What a session says that its last call refused. */
+static int told(const lctx_session *s, const char *field, lctx_status st)
+{
+    const lctx_refusal r = info_of(s).refused;
+    return r.status == (int32_t)st && (field && r.field ? !strcmp(r.field, field) : field == r.field);
+}
+
 static void refuses(const shape *s, const lctx_session_desc *d, stream *bytes, const char *what)
 {
     world *w = world_new(s);
@@ -1204,6 +1211,8 @@ static void refuses(const shape *s, const lctx_session_desc *d, stream *bytes, c
     check(st == LCTX_E_MISMATCH, "a session saved with another %s is refused (%s)", what,
           lctx_status_text(st));
     check(info_of(to).n == 0, "and the session stays, other %s", what);
+    check(told(to, what, LCTX_E_MISMATCH) || told(to, "layers", LCTX_E_MISMATCH),
+          "and says what did not fit: %s, or layers", what);
     lctx_session_free(to);
     world_free(w);
 }
@@ -2215,6 +2224,47 @@ static void test_pages(int k_type, int v_type)
     world_free(w);
 }
 
+/* Layers that forget: a page is saved when it is passed, and any number of pages is gone on from. */
+static void test_window_pages(int k_type, int v_type, lctx_policy policy, int64_t window)
+{
+    enum { N = 300, PAGES = N / 64, PIECE = 50 };
+    world *w = world_new(&bits_shape);
+    int32_t *tokens = random_tokens(w, N, 31);
+    lctx_session_desc d = policy_desc(policy, window, policy == LCTX_SINKS ? 4 : 0);
+    lctx_session *s, *t;
+    char *memory, *pages;
+    size_t bytes = 0;
+    int64_t p, n, saved = 0;
+    d.k_type = k_type, d.v_type = v_type;
+    if (policy == LCTX_FULL) w->layers[0].window = window;
+    s = session_new(w, &d);
+    check(lctx_session_page_size(s, &bytes) == LCTX_OK && bytes % 64 == 0, "a page has a size");
+    memory = (char *)zeroed((PAGES + 1) * (int64_t)bytes + 64, 1);
+    pages = memory + (64 - (uintptr_t)memory % 64) % 64;
+    for (n = 0; n < N; n += PIECE) {
+        lctx_session_feed(s, tokens + n, PIECE, LCTX_LOGITS_NONE, NULL);
+        for (; (saved + 1) * 64 <= n + PIECE; saved++)
+            check(lctx_session_page_save(s, saved, pages + saved * (int64_t)bytes) == LCTX_OK,
+                  "page %d is saved as it is passed", (int)saved);
+    }
+    p = lctx_session_page_save(s, policy == LCTX_SINKS, pages + PAGES * (int64_t)bytes);
+    check(p == LCTX_E_EVICTED, "a page that a layer has left is not (%d)", (int)p);
+    for (n = 1; n <= PAGES; n++) {
+        t = session_new(w, &d);
+        for (p = 0; p < n; p++)
+            check(lctx_session_page_restore(t, p, pages + p * (int64_t)bytes) == LCTX_OK
+                  && info_of(t).n == 64 * (p + 1), "page %d is restored", (int)p);
+        check(n < PAGES || info_of(t).n_dropped > 0, "and what is beyond windows dropped");
+        check(goes_on(t, w, &d, tokens, n * 64, tokens + n * 64, N - n * 64),
+              "types %d, %d, policy %d: %d pages and a window go on with equal bits", k_type, v_type,
+              (int)policy, (int)n);
+        lctx_session_free(t);
+    }
+    lctx_session_free(s);
+    free(memory), free(tokens);
+    world_free(w);
+}
+
 /* Pages of a stranger may hold any numbers: a feed over them ends, with logits or without. */
 static void test_wild_pages(int k_type, int v_type)
 {
@@ -2252,12 +2302,13 @@ static void test_bad_pages(void)
 {
     world *w = world_new(&small_shape);
     int32_t *tokens = random_tokens(w, 200, 31);
-    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0), window = policy_desc(LCTX_WINDOW, 40, 0);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0), heavy = policy_desc(LCTX_HEAVY, 40, 0);
     lctx_session *s, *t, *x;
     void *memory;
     size_t bytes = 0;
     char *pages;
-    s = session_new(w, &d), d.max_tokens = 100, t = session_new(w, &d), x = session_new(w, &window);
+    heavy.n_heavy = 9;
+    s = session_new(w, &d), d.max_tokens = 100, t = session_new(w, &d), x = session_new(w, &heavy);
     lctx_session_feed(s, tokens, 200, LCTX_LOGITS_NONE, NULL);
     check(lctx_session_page_size(NULL, &bytes) == LCTX_E_NULL
           && lctx_session_page_size(s, NULL) == LCTX_E_NULL
@@ -2268,7 +2319,7 @@ static void test_bad_pages(void)
     check(lctx_session_page_size(x, &bytes) == LCTX_E_POLICY
           && lctx_session_page_save(x, 0, &bytes) == LCTX_E_POLICY
           && lctx_session_page_restore(x, 0, &bytes) == LCTX_E_POLICY,
-          "a session that forgets has no pages");
+          "a session of heavy hitters has no pages");
     lctx_session_page_size(s, &bytes);
     pages = saved_pages(s, 3, bytes, &memory);
     check(lctx_session_page_save(s, 3, pages) == LCTX_E_POS
@@ -2276,11 +2327,14 @@ static void test_bad_pages(void)
           && lctx_session_page_save(s, INT64_MAX, pages) == LCTX_E_POS, "a page that is not whole");
     check(lctx_session_page_restore(t, 1, pages) == LCTX_E_POS
           && lctx_session_page_restore(t, -1, pages) == LCTX_E_POS
-          && lctx_session_page_restore(t, INT64_MAX, pages) == LCTX_E_POS, "a page out of order");
-    check(lctx_session_page_restore(t, 0, pages + 8) == LCTX_E_FORMAT, "a page that is not aligned");
+          && lctx_session_page_restore(t, INT64_MAX, pages) == LCTX_E_POS
+          && told(t, "page", LCTX_E_POS), "a page out of order");
+    check(lctx_session_page_restore(t, 0, pages + 8) == LCTX_E_FORMAT
+          && told(t, "from", LCTX_E_FORMAT), "a page that is not aligned");
     check(info_of(t).n == 0 && lctx_session_page_restore(t, 0, pages) == LCTX_OK
-          && lctx_session_page_restore(t, 1, pages + bytes) == LCTX_E_FULL
-          && info_of(t).n == 64, "a page beyond max_tokens is refused");
+          && told(t, NULL, LCTX_OK) && lctx_session_page_restore(t, 1, pages + bytes) == LCTX_E_FULL
+          && told(t, "page", LCTX_E_FULL) && info_of(t).n == 64,
+          "a page beyond max_tokens is refused");
     lctx_session_free(s), lctx_session_free(t), lctx_session_free(x);
     free(memory), free(tokens);
     world_free(w);
@@ -2737,6 +2791,9 @@ int main(void)
     test_many_fails();
     for (type = 0; type < 5; type++)
         test_pages(type, (type + 2) % 5), test_wild_pages(type, (type + 2) % 5);
+    test_window_pages(LCTX_F16, LCTX_F16, LCTX_WINDOW, 40);
+    test_window_pages(LCTX_I4, LCTX_I8, LCTX_SINKS, 70);
+    test_window_pages(LCTX_I8, LCTX_F32, LCTX_FULL, 64);
     test_bad_pages();
     test_bad_parts_of_sessions();
 #if HOOK_THREADS

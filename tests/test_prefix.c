@@ -13,6 +13,7 @@ enum { BLOCK = 64, MOST = 400 };
 typedef struct world {
     family_file file;
     model       m;
+    lctx_policy policy;        /* of sessions with the file */
     const char *path;
     int32_t     tokens[MOST], other[MOST];
 } world;
@@ -24,23 +25,29 @@ static lctx_session *session(const world *w, lctx_policy policy)
     memset(&d, 0, sizeof d);
     d.block = BLOCK, d.policy = (int32_t)policy, d.k_type = LCTX_F16, d.v_type = LCTX_F16;
     if (policy != LCTX_FULL) d.window = 50;
+    if (policy == LCTX_HEAVY) d.n_heavy = 9;
+    if (policy == LCTX_SINKS) d.n_sink = 4;
     if (lctx_session_create(&w->m.lctx, &d, &s) != LCTX_OK) check(0, "a session is created");
     return s;
 }
 
-/* Runs n tokens through a session beside the file, and saves; returns how many were found. Bits must
-   be those of a session without. */
+/* Runs n tokens through a session beside the file, 50 at a time, and saves after each; returns how
+   many were found. Bits must be those of a session without. */
 static int64_t run(const world *w, const char *label, const int32_t *tokens, int64_t n,
                    const char *what)
 {
     float got[FAMILY_VOCAB], want[FAMILY_VOCAB];
-    lctx_session *s = session(w, LCTX_FULL), *plain = session(w, LCTX_FULL);
-    int64_t found = 0;
+    lctx_session *s = session(w, w->policy), *plain = session(w, w->policy);
+    int64_t found = 0, at, to;
     prefix p;
-    int error = prefix_open(&p, w->path, label, s, BLOCK);
+    int error = prefix_open(&p, w->path, label, s, BLOCK), bad = 0;
     if (!error) found = prefix_restore(&p, s, tokens, n);
-    check(!error && lctx_session_feed(s, tokens + found, n - found, LCTX_LOGITS_LAST, got) == LCTX_OK
-          && lctx_session_feed(plain, tokens, n, LCTX_LOGITS_LAST, want) == LCTX_OK
+    for (at = found; !error && at < n; at = to) {
+        to = at + 50 < n ? at + 50 : n;
+        bad |= lctx_session_feed(s, tokens + at, to - at, LCTX_LOGITS_LAST, got) != LCTX_OK;
+        bad |= prefix_save(&p, s, tokens, to) != 0;
+    }
+    check(!bad && !error && lctx_session_feed(plain, tokens, n, LCTX_LOGITS_LAST, want) == LCTX_OK
           && !memcmp(got, want, sizeof got), "%s: the bits of a session without a file", what);
     check(!prefix_save(&p, s, tokens, n), "%s: it is saved", what);
     lctx_session_free(s);
@@ -124,18 +131,35 @@ static void test_damage(world *w)
 
 static void test_refused(world *w)
 {
-    lctx_session *s = session(w, LCTX_FULL), *x = session(w, LCTX_WINDOW);
+    lctx_session *s = session(w, LCTX_FULL), *x = session(w, LCTX_HEAVY);
     FILE *file = fopen(w->path, "wb");
     prefix p;
     if (file) fputs("a letter to somebody", file), fclose(file);
     check(prefix_open(&p, w->path, "a", s, BLOCK) == EEXIST && size_of(w->path) == 20,
           "a file that is something else is left alone");
-    check(prefix_open(&p, w->path, "a", x, BLOCK) == ENOTSUP, "a session that forgets has no pages");
+    check(prefix_open(&p, w->path, "a", x, BLOCK) == ENOTSUP, "heavy hitters have no pages");
     check(prefix_open(&p, "/nowhere/at/all", "a", s, BLOCK) == 0
           && prefix_save(&p, s, w->tokens, 0) != 0, "a folder that is not there is an error of saving");
     prefix_close(&p);
     lctx_session_free(s);
     lctx_session_free(x);
+}
+
+/* A family in each of some ways to forget; those of windows of their own need none. */
+static void test_family(world *w, int family, lctx_policy policy)
+{
+    int i;
+    w->policy = policy;
+    family_make(&w->file, family, 0);
+    if (model_open_memory(&w->m, w->file.data, w->file.n) != GGUF_OK) {
+        check(0, "%s is opened", family_names[family]);
+        return;
+    }
+    for (i = 0; i < MOST; i++) w->tokens[i] = (int32_t)(test_random() % FAMILY_VOCAB);
+    test_growing(w);
+    if (family == 3 && policy == LCTX_FULL) test_damage(w), test_refused(w);
+    model_close(&w->m);
+    family_free(&w->file);
 }
 
 int main(int argc, char **argv)
@@ -146,14 +170,9 @@ int main(int argc, char **argv)
     (void)argc;
     snprintf(path, sizeof path, "%.500s.%s.pages", argv[0], lctx_isa_name(lctx_isa_get()));
     w.path = path;
-    family_make(&w.file, 3, 0);
-    if (model_open_memory(&w.m, w.file.data, w.file.n) != GGUF_OK) return 1;
-    for (i = 0; i < MOST; i++) w.tokens[i] = (int32_t)(test_random() % FAMILY_VOCAB);
-    test_growing(&w);
-    test_damage(&w);
-    test_refused(&w);
+    for (i = 0; i < n_families; i++) test_family(&w, i, LCTX_FULL);
+    test_family(&w, 3, LCTX_WINDOW);
+    test_family(&w, 3, LCTX_SINKS);
     remove(path);
-    model_close(&w.m);
-    family_free(&w.file);
     return test_report("prefix", lctx_isa_name(lctx_isa_get()));
 }

@@ -12,7 +12,7 @@ int prefix_open(prefix *p, const char *path, const char *label, const lctx_sessi
 {
     int error;
     memset(p, 0, sizeof *p);
-    p->path = path, p->block = block;
+    p->path = path, p->block = block, p->sum = OS_HASH_BEGIN;
     if (lctx_session_page_size(s, &p->page)) return ENOTSUP;
     p->record = (sizeof(uint64_t) + token_bytes(p) + ALIGN - 1) / ALIGN * ALIGN + p->page;
     snprintf(p->head, sizeof p->head, MARK "%lld tokens and %zu bytes each, %s-endian\n%s",
@@ -37,8 +37,8 @@ void prefix_close(prefix *p)
 
 int64_t prefix_restore(prefix *p, lctx_session *s, const int32_t *tokens, int64_t n)
 {
-    uint64_t sum = OS_HASH_BEGIN, stored;
-    for (p->n = 0; (p->n + 1) * p->block < n; p->n++) {
+    uint64_t sum = p->sum = OS_HASH_BEGIN, stored;
+    for (p->n = 0; (p->n + 1) * p->block < n; p->n++, p->sum = sum) {
         const size_t at = PREFIX_HEAD + (size_t)p->n * p->record;
         char *record;
         if (at > p->file.size || p->record > p->file.size - at) break;
@@ -67,22 +67,21 @@ static int write_record(const prefix *p, FILE *file, int64_t i, const char *page
 
 int prefix_save(prefix *p, const lctx_session *s, const int32_t *tokens, int64_t n)
 {
-    char *page = malloc(p->page);
-    const int fresh = !p->file.data;
-    FILE *file = page ? fopen(p->path, fresh ? "wb" : "r+b") : NULL;
-    uint64_t sum = OS_HASH_BEGIN;
-    int64_t i;
-    int bad = !file;
-    if (!bad && fresh) bad = fwrite(p->head, PREFIX_HEAD, 1, file) != 1;
-    for (i = 0; !bad && (i + 1) * p->block <= n; i++) {
-        sum = os_hash(sum, tokens + i * p->block, token_bytes(p));
-        if (i < p->n) continue;
-        if (lctx_session_page_save(s, i, page)) break;
-        bad = write_record(p, file, i, page, sum, tokens + i * p->block);
+    const int fresh = !p->file.data && !p->begun;
+    char *page;
+    FILE *file;
+    int bad;
+    if (!fresh && (p->n + 1) * p->block > n) return 0;
+    if (!(page = malloc(p->page))) return ENOMEM;
+    file = fopen(p->path, fresh ? "wb" : "r+b");
+    bad = !file || (fresh && fwrite(p->head, PREFIX_HEAD, 1, file) != 1);
+    p->begun |= !bad;
+    for (; !bad && (p->n + 1) * p->block <= n; p->n += !bad) {
+        if (lctx_session_page_save(s, p->n, page)) break;
+        p->sum = os_hash(p->sum, tokens + p->n * p->block, token_bytes(p));
+        bad = write_record(p, file, p->n, page, p->sum, tokens + p->n * p->block);
     }
     if (file) bad |= fclose(file) != 0;
     free(page);
-    if (!page) return ENOMEM;
-    if (!bad && i > p->n) p->n = i;
     return bad ? errno ? errno : EIO : 0;
 }

@@ -6,7 +6,7 @@
        prefix_open(&p, "book.cache", label, s, block);     // before the session is fed
        n = prefix_restore(&p, s, tokens, n_tokens);        // how many of them s now holds
        lctx_session_feed(s, tokens + n, ...);
-       prefix_save(&p, s, all_tokens, n_all);
+       prefix_save(&p, s, all_tokens, n_all);              // after each chunk, if layers have windows
        lctx_session_free(s), prefix_close(&p);             // in this order
 
    A record is a sum over all tokens so far and the page's tokens, then the page. A file of another
@@ -27,10 +27,12 @@ typedef struct prefix {
     int64_t     block;            /* tokens a page */
     size_t      page, record;     /* bytes */
     int64_t     n;                /* records that hold the text */
+    uint64_t    sum;              /* over their tokens */
+    int         begun;            /* is it written anew? */
 } prefix;
 
 /* label: of what may not differ: model, schedule, types. block: that of the session. Returns 0 or an
-   errno; ENOTSUP: this session forgets, and has no pages; EEXIST: this file is something
+   errno; ENOTSUP: this session has no pages (heavy hitters); EEXIST: this file is something
    else. A file that is not there is no error. */
 int prefix_open(prefix *p, const char *path, const char *label, const lctx_session *s, int64_t block);
 void prefix_close(prefix *p);

@@ -252,7 +252,7 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     rule = far_rule(r, n_tokens, d.window);
     if (r->far) d.far_rule = &rule;
     if (r->live) d.rope = &rope;
-    if (!r->quiet) d.progress = run_progress;
+    d.progress = r->progress ? r->progress : r->quiet ? NULL : run_progress;
     run_check(lctx_session_create(&r->model.lctx, &d, &session), "session");
     return session;
 }

@@ -38,6 +38,7 @@ typedef struct run {
     int64_t type, k_type, v_type;                     /* lctx_type; k_type, v_type -1: type */
     int64_t threads, chunk;                           /* 0: all cores, the library's choice */
     int     quiet;                                    /* no progress is shown */
+    lctx_progress progress;                           /* after each chunk, in place of showing it */
     int32_t part, parts;                              /* of a session in parts, as lctx.h has it */
     lctx_join join;
     double  used_factor;                              /* what run_session settled on */
