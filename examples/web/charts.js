@@ -31,13 +31,19 @@ const charts = (() => {
         chart.append(svg('text', { x: (LEFT + W - RIGHT) / 2, y: H - 2, 'text-anchor': 'middle' }, label));
     }
 
-    // series: { a: [[x, y], ...], b: ... }; mark: an x to be marked.
-    function line(chart, { series, xMost, mark, binary,
+    // The greatest value; with cut, at most so many times that which nine tenths stay below.
+    function greatest(values, cut) {
+        const sorted = [...values].sort((a, b) => a - b), most = sorted.at(-1) ?? 0;
+        return cut ? Math.min(most, cut * sorted[Math.floor(sorted.length * 0.9)] || most) : most;
+    }
+
+    // series: { a: [[x, y], ...], b: ... }; mark: an x to be marked; least: a value to be shown.
+    function line(chart, { series, xMost, mark, binary, cut,
         format = (y) => `${+y.toFixed(2)}`, least = 0 }) {
         const all = Object.values(series).flat();
-        const yMost = Math.max(least, ...all.map(([, y]) => y)) * 1.05 || 1;
+        const yMost = Math.max(least, greatest(all.map(([, y]) => y), cut)) * 1.05 || 1;
         const xAt = (x) => LEFT + x / xMost * (W - LEFT - RIGHT);
-        const yAt = (y) => H - BOTTOM - y / yMost * (H - BOTTOM - TOP);
+        const yAt = (y) => H - BOTTOM - Math.min(y / yMost, 1) * (H - BOTTOM - TOP);
         chart.replaceChildren();
         chart.setAttribute('viewBox', `0 0 ${W} ${H}`);
         axes(chart, { xMost, yMost, xAt, yAt, label: 'position in the text, tokens', format, binary });

@@ -2,7 +2,8 @@
 'use strict';
 const SCHEMES = [[-1, 'as the file has it'], [0, 'plain'], [1, 'linear (PI)'], [2, 'NTK'], [3, 'dynamic NTK'],
     [4, 'by parts'], [5, 'YaRN'], [6, 'Llama 3']];
-const POLICIES = [[0, 'keep everything'], [1, 'window'], [2, 'sinks and window'], [3, 'heavy hitters']];
+const POLICIES = [[0, 'keep all'], [1, 'window'], [2, 'sinks and window'], [3, 'heavy hitters'],
+    [4, 'keep all, read some']];
 const TYPES = [[0, 'f32'], [1, 'f16'], [2, 'bf16'], [3, 'int8'], [4, 'int4']];
 const DEFAULTS = { a: { scheme: 5, policy: 0, type: 1 }, b: { scheme: -1, policy: 2, type: 1 } };
 const TILE = 64, ROWS = 512, TEXT_MOST = 2 ** 20, FILE_MOST = 1.5 * 2 ** 30, CREW_MOST = 4;
@@ -148,7 +149,7 @@ function settingsCard(name) {
         <label for="${name}-factor">Factor <input id="${name}-factor" type="number" min="1" max="1000000"
             step="any" placeholder="by length"></label>
         ${select('policy', 'Cache policy', POLICIES)}
-        <label for="${name}-keep">Tokens kept <input id="${name}-keep" type="number" min="16" max="1048576"
+        <label for="${name}-keep">Tokens kept or read <input id="${name}-keep" type="number" min="16" max="1048576"
             value="256"></label>
         ${select('type', 'Type of keys and values', TYPES)}</div>`;
     $('settings').append(card);
@@ -172,7 +173,7 @@ function resultCard(name) {
         <span class="what" id="${name}-what"></span></div>
         <div class="answer" id="${name}-answer" tabindex="0" role="region" aria-label="What ${name.toUpperCase()} writes"></div>
         <dl class="facts">${FACTS.map(([id, text]) => `<div><dt>${text}</dt><dd id="${name}-fact-${id}">–</dd></div>`).join('')}</dl>
-        <p class="caption">The last query: a square is ${TILE} tokens of the text</p>
+        <p class="caption">The last query, in layer <span id="${name}-layer">–</span>: a square is ${TILE} tokens of the text</p>
         <canvas id="${name}-strip" role="img"></canvas>
         <p class="caption">All queries so far, newest below: a row for ${TILE} that read, then for each that writes</p>
         <canvas id="${name}-history" role="img"></canvas>
@@ -183,7 +184,7 @@ function resultCard(name) {
 
 const CHARTS = [['bits', 'Likelihood', 'bits per token: less is better', { least: 2 }],
     ['bytes', 'Memory', 'bytes held by the cache', { format: kib, binary: true }],
-    ['ms', 'Time', 'milliseconds per token', {}]];
+    ['ms', 'Time', 'milliseconds per token; far outliers are cut off', { cut: 4 }]];
 function chartFigure([id, title, unit]) {
     const figure = document.createElement('figure');
     figure.innerHTML = `<figcaption>${title} <small>${unit}</small></figcaption>
@@ -248,6 +249,7 @@ function drawSide(side) {
     drawFacts(side);
     charts.strip(strip, last, tiles, mark);
     charts.history(history, rows, tiles, side.rowsMost(), mark);
+    $(`${name}-layer`).textContent = last.layer === undefined ? '–' : last.layer + 1;
     $(`${name}-tokens`).textContent = count(total);
     strip.setAttribute('aria-label', `Of ${last.seen.length} tiles the last query reads ${is([...last.seen])}; `
         + `${is([...last.held])} are in memory.`);

@@ -1,8 +1,8 @@
 /* Demonstrates lctx in a web page: a model out of a file's bytes, a session over it by settings, a
    text fed piece by piece, and what of the cache its last query read. worker.js calls these.
 
-   Sessions do not show their caches: those are read here inside lctx_session, as this file compiles
-   the implementation. All else is the public API. */
+   Sessions show neither their caches nor what a query chose to read: "the map" looks inside
+   lctx_session, as this file compiles the implementation. All else is the public API. */
 #define LCTX_IMPLEMENTATION
 #include "crew.h"
 #include "tasks.h"
@@ -30,7 +30,8 @@ static struct {
 enum {
     PIECE = LCTX_TILE,       /* tokens of a feed, at most */
     CHUNK = 16,              /* after so many it looks at stop */
-    N_SINK = 4
+    N_SINK = 4,
+    READ_SOME = LCTX_POLICY_COUNT      /* beside the policies: keep all, read some */
 };
 
 EXPORT(error) const char *page_error(void) { return page.error; }
@@ -145,8 +146,18 @@ static int on_progress(void *user, int64_t done, int64_t total)
     return __atomic_load_n(&page.stop, __ATOMIC_RELAXED);
 }
 
-/* keep: how many tokens a cache that forgets holds. scheme -1: as the file has it. Returns nonzero
-   where the settings cannot be, and says why. */
+/* keep: how many tokens a cache that forgets holds, or a query that chooses reads. */
+static void set_policy(lctx_session_desc *d, int32_t policy, int32_t keep)
+{
+    d->policy = policy == READ_SOME ? LCTX_FULL : policy;
+    if (policy != LCTX_FULL && policy != LCTX_WINDOW) d->n_sink = N_SINK;
+    if (policy == LCTX_WINDOW || policy == LCTX_SINKS) d->window = keep - d->n_sink;
+    if (policy == LCTX_HEAVY) d->window = keep / 2, d->n_heavy = keep - d->n_sink - d->window;
+    if (policy == READ_SOME) d->window = LCTX_TILE, d->n_read = keep - 2 * LCTX_TILE;
+    if (policy == READ_SOME && d->n_read < 1) d->n_read = 1;
+}
+
+/* scheme -1: as the file has it. Returns nonzero where the settings cannot be, and says why. */
 EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t policy, int32_t keep,
                              int32_t type)
 {
@@ -155,11 +166,8 @@ EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t policy, int3
     lctx_status status = set_rope(scheme, factor, (double)(page.n + page.n_new));
     if (status) return say(lctx_status_text(status));
     d.k_type = d.v_type = type;
-    d.policy = policy;
+    set_policy(&d, policy, keep);
     d.block = LCTX_TILE, d.chunk = CHUNK;
-    if (policy == LCTX_SINKS || policy == LCTX_HEAVY) d.n_sink = N_SINK;
-    if (policy != LCTX_FULL) d.window = policy == LCTX_HEAVY ? keep / 2 : keep - d.n_sink;
-    if (policy == LCTX_HEAVY) d.n_heavy = keep - d.n_sink - d.window;
     d.par = &page.par;
     d.progress = on_progress;
     d.refused = &refused;
@@ -217,6 +225,45 @@ EXPORT(piece_bytes) size_t page_piece_bytes(int32_t token)
 }
 
 /* -------------------------------------------------------------------------------- the map */
+/* The blocks that the query fed last chose in a session's last layer, [n_head_kv][n_block]: its
+   choice is made once more, by the query, which the session's work area still has. Or null. */
+static uint8_t *choose_again(const lctx_session *s)
+{
+    const lctx_cache *cache = s->cache[s->m.n_layer - 1];
+    const int64_t block = cache->d.block;
+    lctx_retrieve r = { .n_top = (s->d.n_read + block - 1) / block, .queries = 1 };
+    lctx_attn attn = { .n_q = 1, .n_head = s->m.n_head, .q_pos0 = s->n - 1 };
+    lctx__acts acts;
+    size_t size = 0;
+    void *scratch;
+    lctx__acts_carve(s, s->work, &acts);
+    attn.q = acts.q, attn.out = acts.att;          /* whose use is over */
+    r.window = s->d.window, r.n_sink = s->d.n_sink;
+    lctx_cache_retrieve_size(cache, &attn, &r, &size);
+    scratch = malloc(size);
+    r.read = malloc((size_t)(s->m.n_head_kv * cache->n_slot));
+    if (!scratch || !r.read || lctx_cache_retrieve(cache, &attn, &r, scratch, size))
+        free(r.read), r.read = NULL;
+    free(scratch);
+    return r.read;
+}
+
+/* The same of any layer: the last token is fed once more, to a fork that ends with that layer. */
+static uint8_t *choice(int32_t layer)
+{
+    const int32_t n_layer = page.session->m.n_layer;
+    lctx_session *fork;
+    uint8_t *read = NULL;
+    if (lctx_session_fork(page.session, &fork)) return NULL;
+    fork->m.n_layer = layer + 1;
+    if (!lctx_session_rewind(fork, fork->n - 1)
+        && !lctx_session_feed(fork, &page.tokens[fork->n], 1, LCTX_LOGITS_NONE, NULL))
+        read = choose_again(fork);
+    fork->m.n_layer = n_layer;
+    lctx_session_free(fork);
+    return read;
+}
+
 /* Whether the query at m sees the key at position j, which is in its layer's cache. */
 static int sees(const lctx_session *s, int32_t layer, int64_t m, int64_t j)
 {
@@ -227,50 +274,51 @@ static int sees(const lctx_session *s, int32_t layer, int64_t m, int64_t j)
     return !windowed || m - j < d->window || (d->policy == LCTX_SINKS && j < d->n_sink);
 }
 
-/* Adds the keys of a span, of all heads, to the tiles that their positions are in. */
-static void count_span(const lctx_span *span, int32_t layer, float *seen, float *held)
+/* Adds the keys of a span, of all heads, to the tiles that their positions are in. A block is a
+   tile. */
+static void count_span(const lctx_span *span, int32_t layer, const uint8_t *chosen, float *seen,
+                       float *held)
 {
     const lctx_session *s = page.session;
-    const int32_t n_head = s->m.n_head_kv;
+    const int64_t n_block = s->cache[layer]->n_slot;
     const char *pos = (const char *)span->k_pos;
     int64_t i, j, step = span->k_pos_head ? span->k_pos_head : span->n * (int64_t)sizeof(int64_t);
     int32_t g;
-    for (g = 0; g < n_head; g++)
+    for (g = 0; g < s->m.n_head_kv; g++)
         for (i = 0; i < span->n; i++) {
             j = !pos ? span->pos + i : ((const int64_t *)(pos + (step > 0 ? step * g : 0)))[i];
             held[j / LCTX_TILE]++;
-            seen[j / LCTX_TILE] += (float)sees(s, layer, s->n - 1, j);
+            seen[j / LCTX_TILE] += (float)(chosen ? chosen[g * n_block + j / LCTX_TILE]
+                                                  : sees(s, layer, s->n - 1, j));
         }
 }
 
 static uint8_t share(float count, float of) { return (uint8_t)(ceilf(255 * count / of)); }
 
 /* What a layer's cache holds, by tiles of positions, and what of it the last query read: of all KV
-   heads together. Returns the number of tiles. */
+   heads together. Returns the number of tiles: none where nothing was fed, or memory is lacking. */
 EXPORT(map) int32_t page_map(int32_t layer)
 {
     const lctx_session *s = page.session;
     const int64_t tiles = s ? (s->n + LCTX_TILE - 1) / LCTX_TILE : 0;
-    float *counts;
+    const int chooses = tiles && s->cache[layer]->d.summaries;
+    float *counts = calloc((size_t)tiles * 2 + 1, sizeof *counts);
+    uint8_t *chosen = chooses ? choice(layer) : NULL;
+    lctx_span *spans = NULL;
     int64_t i, n = 0;
-    lctx_span *spans;
-    if (!tiles) return 0;
-    counts = calloc((size_t)tiles * 2, sizeof *counts);
-    lctx_cache_spans(s->cache[layer], NULL, 0, &n);
-    spans = malloc((size_t)n * sizeof *spans);
-    if (!counts || !spans) n = 0;
-    lctx_cache_spans(s->cache[layer], spans, n, &n);
-    for (i = 0; spans && counts && i < n; i++)
-        count_span(&spans[i], layer, counts, counts + tiles);
-    for (i = 0; counts && i < tiles; i++) {
+    if (tiles) lctx_cache_spans(s->cache[layer], NULL, 0, &n);
+    if (n) spans = malloc((size_t)n * sizeof *spans);
+    if (!counts || !spans || (chooses && !chosen)) n = 0;
+    if (n) lctx_cache_spans(s->cache[layer], spans, n, &n);
+    for (i = 0; i < n; i++) count_span(&spans[i], layer, chosen, counts, counts + tiles);
+    for (i = 0; n && i < tiles; i++) {
         const int64_t left = s->n - i * LCTX_TILE;
         const float of = (float)(s->m.n_head_kv * (left < LCTX_TILE ? left : LCTX_TILE));
         page.seen[i] = share(counts[i], of);
         page.held[i] = share(counts[tiles + i], of);
     }
-    free(counts);
-    free(spans);
-    return (int32_t)tiles;
+    free(counts), free(spans), free(chosen);
+    return n ? (int32_t)tiles : 0;
 }
 EXPORT(seen) const uint8_t *page_seen(void) { return page.seen; }
 EXPORT(held) const uint8_t *page_held(void) { return page.held; }

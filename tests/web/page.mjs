@@ -94,6 +94,28 @@ async function heavy(page) {
         && `${(await last(page, 'a')).seen}` !== `${seen}`);
 }
 
+async function chosen(page) {
+    await ready(page);
+    await set(page, 'b-scheme', 5), await set(page, 'b-policy', 4), await set(page, 'b-keep', 512);
+    check('keeping all and reading some runs', await run(page), await text(page, 'fault'));
+    check('it finds the key', await text(page, 'b-what') === 'Found the key 62379.', await text(page, 'b-what'));
+    check('it reads as much as it may', /^5\d\d of 4,/.test(await text(page, 'b-fact-read')), await text(page, 'b-fact-read'));
+    const { seen, held } = await last(page, 'b');
+    check('all is in memory', held.every((x) => x === 255), held);
+    check('sinks and the last tiles are read', seen[0] === 255 && seen.at(-1) === 255 && seen.at(-2) === 255, seen);
+    const map = `${seen}`, layers = [];
+    for (const layer of [0, 1, 2, 3]) {
+        await set(page, 'layer', layer);
+        check(`layer ${layer} is shown`, await page.until(`sides.b.last.layer === ${layer}`));
+        layers.push(`${(await last(page, 'b')).seen}`);
+    }
+    check('layers choose for themselves', new Set(layers).size === 4 && layers[1] === map, layers);
+    await set(page, 'layer', 1), await run(page);
+    check('the key is read where it is copied', await page.eval(
+        `sides.b.rows.slice(-6).filter(({ seen }) => seen[keyTile()]).length > 3`));
+    await keep(page, 'chosen');
+}
+
 // Every scheme, policy and type, on short texts.
 async function choices(page) {
     check('a short text is made', await fresh(page, 512));
@@ -101,8 +123,8 @@ async function choices(page) {
         for (const side of ['a', 'b']) {
             await set(page, `${side}-scheme`, side === 'a' ? i - 1 : 5);
             await set(page, `${side}-factor`, side === 'a' ? '' : i + 1);
-            await set(page, `${side}-policy`, side === 'a' ? i % 4 : (i + 1) % 4);
-            await set(page, `${side}-type`, side === 'a' ? i % 5 : (i + 2) % 5);
+            await set(page, `${side}-policy`, side === 'a' ? i % 5 : (i + 1) % 5);
+            await set(page, `${side}-type`, side === 'a' ? (i + 3) % 5 : (i + 2) % 5);
         }
         const done = await run(page), bits = JSON.parse(await series(page, 'a', 'bits'));
         check(`choices ${i}: run`, done, await text(page, 'fault'));
@@ -273,6 +295,7 @@ async function all(browser) {
         await stops(page, 'threads');
         await cancels(page);
     });
+    await visit(browser, 'reading some', isolated.url, { before: PROCESSORS(2) }, chosen);
     await visit(browser, 'from the disk', pathToFileURL(join(site, 'index.html')).href, {}, async (page) => {
         await ready(page);
         await fresh(page, 512);
