@@ -2643,6 +2643,162 @@ static void test_merge(void)
     test_merge_empty();
 }
 
+/* ---------------------------------------------------------------------------- dual chunks */
+
+/* Dual chunk attention (2402.17463) as a recipe: keys are rotated to their place in their chunk of s
+   positions, and of each query there are three copies, rotated for the keys of its own chunk, of the
+   one before and of those beyond. A call each, in which the queries' positions say what is seen, and
+   the three are merged. No distance reaches c, the trained context. */
+typedef struct chunks {
+    int64_t n, s, c;
+    float *q, *k, *v, *places, *out, *lse;      /* places [n][CHUNK_G][CHUNK_D]: rotated keys */
+    lctx_rope rope;
+} chunks;
+enum { CHUNK_H = 4, CHUNK_G = 2, CHUNK_D = 32, CHUNK_ROW = CHUNK_H * CHUNK_D,
+       SAME_CHUNK = 0, CHUNK_BEFORE, BEYOND, KINDS };
+
+static int64_t query_place(const chunks *c, int kind, int64_t i)
+{
+    const int64_t after = c->s + i % c->s;
+    if (kind == SAME_CHUNK) return i % c->s;
+    return kind == CHUNK_BEFORE && after < c->c ? after : c->c - 1;
+}
+
+/* The last key that a copy of query i is for. */
+static int64_t query_end(const chunks *c, int kind, int64_t i)
+{
+    return kind == SAME_CHUNK ? i : i / c->s * c->s - (kind == CHUNK_BEFORE ? 0 : c->s) - 1;
+}
+
+static void rotate_chunks(const chunks *c, const float *x, int heads, int64_t first, int64_t n,
+                          int kind, float *out)
+{
+    int64_t *pos = (int64_t *)zeroed(n, sizeof *pos), i;
+    lctx_rope_job job;
+    memset(&job, 0, sizeof job);
+    for (i = 0; i < n; i++) pos[i] = query_place(c, kind, first + i);
+    job.n_tok = n; job.n_head = heads; job.head_dim = CHUNK_D; job.pos = pos;
+    job.x = x + first * heads * CHUNK_D; job.out = out;
+    if (lctx_rope_apply(&c->rope, &job) != LCTX_OK) check(0, "chunks are rotated");
+    free(pos);
+}
+
+/* Queries first .. first+n-1 and their keys up to them, to c->out and c->lse. */
+static void dual_chunks(chunks *c, int64_t first, int64_t n)
+{
+    float *q = (float *)zeroed(n * CHUNK_ROW, sizeof *q);
+    float *parts = (float *)zeroed(KINDS * n * (CHUNK_ROW + CHUNK_H), sizeof *parts);
+    const float *outs[KINDS], *lses[KINDS];
+    int64_t *end = (int64_t *)zeroed(n, sizeof *end), i;
+    lctx_pattern own = { LCTX_PATTERN_BLOCKS, 0, 0, 0, 0, 0, NULL, 0, 0 };
+    lctx_span keys;
+    lctx_attn a;
+    int kind;
+    memset(&keys, 0, sizeof keys);
+    memset(&a, 0, sizeof a);
+    keys.k = c->places; keys.v = c->v; keys.n = first + n;
+    own.length = c->s;
+    a.n_q = n; a.n_head = CHUNK_H; a.n_head_kv = CHUNK_G; a.d_k = CHUNK_D;
+    a.q = q; a.q_pos = end; a.spans = &keys; a.n_spans = 1;
+    for (kind = SAME_CHUNK; kind < KINDS; kind++) {
+        rotate_chunks(c, c->q, CHUNK_H, first, n, kind, q);
+        for (i = 0; i < n; i++) end[i] = query_end(c, kind, first + i);
+        a.pattern = kind == SAME_CHUNK ? &own : NULL;
+        a.window = kind == CHUNK_BEFORE ? c->s : 0;
+        outs[kind] = a.out = parts + kind * n * CHUNK_ROW;
+        lses[kind] = a.lse = parts + KINDS * n * CHUNK_ROW + kind * n * CHUNK_H;
+        if (attend(&a) != LCTX_OK) check(0, "a kind of chunks is attended");
+    }
+    if (lctx_merge(n * CHUNK_H, CHUNK_D, KINDS, outs, lses, c->out, c->lse) != LCTX_OK)
+        check(0, "kinds of chunks merge");
+    free(q);
+    free(parts);
+    free(end);
+}
+
+/* The paper's M[i][j], equations 2 to 6. */
+static int64_t dual_distance(const chunks *c, int64_t i, int64_t j)
+{
+    const int64_t w = c->c - c->s, apart = i / c->s - j / c->s, place = i % c->s;
+    if (apart == 0) return place - j % c->s;
+    if (apart == 1 && place < w) return c->s + place - j % c->s;
+    return c->c - 1 - j % c->s;
+}
+
+/* One row in double, each score from the raw query and key and their distance. */
+static double dual_row(const chunks *c, int64_t i, int h, double *out)
+{
+    const float *q = c->q + i * CHUNK_ROW + h * CHUNK_D;
+    double *score = (double *)zeroed(c->n, sizeof *score), top = -1e300, sum = 0;
+    int64_t j;
+    int d;
+    for (j = 0; j <= i; j++) {
+        const float *k = c->k + (j * CHUNK_G + h / (CHUNK_H / CHUNK_G)) * CHUNK_D;
+        const double distance = (double)dual_distance(c, i, j);
+        for (d = 0; d < CHUNK_D / 2; d++) {
+            const double x = (double)q[d], y = (double)q[d + CHUNK_D / 2];
+            const double u = (double)k[d], v = (double)k[d + CHUNK_D / 2];
+            const double angle = distance * pow(10000, -2.0 * d / CHUNK_D);
+            score[j] += ((x * u + y * v) * cos(angle) + (x * v - y * u) * sin(angle)) / sqrt(CHUNK_D);
+        }
+        if (score[j] > top) top = score[j];
+    }
+    for (d = 0; d < CHUNK_D; d++) out[d] = 0;
+    for (j = 0; j <= i; j++) {
+        const float *v = c->v + (j * CHUNK_G + h / (CHUNK_H / CHUNK_G)) * CHUNK_D;
+        sum += score[j] = exp(score[j] - top);
+        for (d = 0; d < CHUNK_D; d++) out[d] += score[j] * (double)v[d];
+    }
+    for (d = 0; d < CHUNK_D; d++) out[d] /= sum;
+    free(score);
+    return top + log(sum);
+}
+
+static void test_dual_chunks_of(int64_t n, int64_t s, int64_t trained)
+{
+    chunks c = { 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, { 0 } };
+    lctx_rope_desc desc;
+    double worst = 0, want[CHUNK_D];
+    float last[CHUNK_ROW];
+    int64_t i;
+    int h, d;
+    memset(&desc, 0, sizeof desc);
+    desc.n_rot = CHUNK_D;
+    c.n = n; c.s = s; c.c = trained;
+    c.q = (float *)zeroed(n * CHUNK_ROW, 4); c.k = (float *)zeroed(n * CHUNK_ROW, 4);
+    c.v = (float *)zeroed(n * CHUNK_ROW, 4); c.places = (float *)zeroed(n * CHUNK_ROW, 4);
+    c.out = (float *)zeroed(n * CHUNK_ROW, 4); c.lse = (float *)zeroed(n * CHUNK_H, 4);
+    for (i = 0; i < n * CHUNK_ROW; i++) { c.q[i] = 2 * noise(); c.k[i] = noise(); c.v[i] = noise(); }
+    if (lctx_rope_init(&c.rope, &desc) != LCTX_OK) check(0, "dual chunks have a schedule");
+    rotate_chunks(&c, c.k, CHUNK_G, 0, n, SAME_CHUNK, c.places);
+    dual_chunks(&c, 0, n);
+    for (i = 0; i < n; i += n > 100 ? 7 : 1)
+        for (h = 0; h < CHUNK_H; h++) {
+            const double off = fabs(dual_row(&c, i, h, want) - (double)c.lse[i * CHUNK_H + h]);
+            if (!(off <= worst)) worst = off;
+            for (d = 0; d < CHUNK_D; d++) {
+                const double o = fabs(want[d] - (double)c.out[i * CHUNK_ROW + h * CHUNK_D + d]);
+                if (!(o <= worst)) worst = o;
+            }
+        }
+    check(worst < 2e-5, "three copies of the queries, merged, are dual chunk attention over %d keys,"
+          " chunks of %d, trained on %d (%.1e off)", (int)n, (int)s, (int)trained, worst);
+    memcpy(last, c.out + (n - 1) * CHUNK_ROW, sizeof last);
+    dual_chunks(&c, n - 1, 1);
+    check(!memcmp(last, c.out, sizeof last),
+          "and a token decoded so has its bits among all (%d keys)", (int)n);
+    free(c.q); free(c.k); free(c.v); free(c.places); free(c.out); free(c.lse);
+}
+
+static void test_dual_chunks(void)
+{
+    static const int64_t lengths_of[] = { 1, 47, 48, 49, 95, 96, 97, 145, 331 };
+    size_t i;
+    for (i = 0; i < COUNT(lengths_of); i++) test_dual_chunks_of(lengths_of[i], 48, 64);
+    test_dual_chunks_of(slow() ? 200 : 700, 64, 128);          /* w as long as a chunk */
+    test_dual_chunks_of(slow() ? 200 : 700, 192, 256);
+}
+
 /* ---------------------------------------------------------------------------- the native layout */
 
 static int row_is(const float *got, const float *want, float factor, int n)
@@ -3838,6 +3994,7 @@ int main(void)
     test_long_contexts();
     test_far_apart();
     test_merge();
+    test_dual_chunks();
     for (t = 0; t < 4; t++) test_tiles(every_type[t]);
     test_tiles_strided();
     test_bad_tiles();
