@@ -279,6 +279,7 @@ static void test_runs(void)
     char command[200];
     works("drop_in");
     works("split");
+    works("mixers --far 2048");
     snprintf(command, sizeof command, "passkey " TOY " --trials 1 --longest 1%s --methods plain",
              beyond ? "" : " --trained 128");
     works(command);
