@@ -1211,7 +1211,7 @@ class SessionInfo(c.Structure):
         ("cache_bytes", c.c_int64),
         # activations and attention scratch
         ("scratch_bytes", c.c_int64),
-        # by the last feed or rewind
+        # by the last feed, rewind or restore
         ("refused", Refusal),
     ]
 
@@ -1687,37 +1687,40 @@ FUNCTIONS = {
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
     # them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
-    # save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+    # save copies page p to `to`; where layers have windows, after each feed, of a chunk at most, or
+    # they may have left it. restore gives a session of p * block tokens page p, in place: `from`
     # is a page saved from a session over the same model with the same types and block, at a multiple
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
-    # layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
-    # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+    # hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_size": (c.c_int, [c.POINTER(Session), c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
     # them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
-    # save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+    # save copies page p to `to`; where layers have windows, after each feed, of a chunk at most, or
+    # they may have left it. restore gives a session of p * block tokens page p, in place: `from`
     # is a page saved from a session over the same model with the same types and block, at a multiple
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
-    # layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
-    # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+    # hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_save": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
     # them, so saving a longer text writes only the pages that are new. page_size gives a page's bytes;
-    # save copies page p to `to`. restore gives a session of p * block tokens page p, in place: `from`
+    # save copies page p to `to`; where layers have windows, after each feed, of a chunk at most, or
+    # they may have left it. restore gives a session of p * block tokens page p, in place: `from`
     # is a page saved from a session over the same model with the same types and block, at a multiple
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: a
-    # layer whose cache forgets, or a part; LCTX_E_POS: tokens that are not all there, or not the
-    # next; LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+    # hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_restore": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
 }

@@ -1452,7 +1452,7 @@ type SessionInfo struct {
 	CacheBytes int64
 	// activations and attention scratch
 	ScratchBytes int64
-	// by the last feed or rewind
+	// by the last feed, rewind or restore
 	Refused Refusal
 }
 
