@@ -16,7 +16,7 @@ for n in 1 2 3 4; do
     for only in ring ulysses; do
         mpirun -n $n "$build/mpi_prompt" --tokens $tokens --rounds 5 --only $only < /dev/null
     done > "$tmp/prompt.$n"
-    mpirun -n $n "$build/mpi_decode" --tokens 65536 --steps 16 < /dev/null > "$tmp/decode.$n"
+    mpirun -n $n "$build/mpi_decode" --tokens 65536 --steps 24 < /dev/null > "$tmp/decode.$n"
     cat "$tmp/prompt.$n" "$tmp/decode.$n"
     for name in 'ring' 'ring, zigzag' 'ulysses'; do
         awk -v name="$name" 'substr($0, 1, 15) == sprintf("%-15s", name) {
@@ -53,7 +53,7 @@ set xrange [0.9:70]
 set xtics (1, 2, 3, 4, 8, 16, 32, 64)
 set xlabel 'ranks'
 set ylabel '$3'
-plot $(cat)
+plot $(tr '\n' ' ')
 END
     echo "$out/$1.svg"
 }
@@ -65,6 +65,7 @@ draw mpi-prompt "Causal attention over $tokens tokens (24/12 heads of 64, f16)" 
     '$tmp/infiniband' using 1:2 with lines lc rgb '$grey' lw 2 title 'ring, 200 Gbit/s',
     '$tmp/infiniband' using 1:3 with lines lc rgb '$red' lw 2 title 'zigzag, 200 Gbit/s',
     '$tmp/infiniband' using 1:5 with lines lc rgb '$blue' lw 2 title 'Ulysses, 200 Gbit/s',
+    '$tmp/here' using 1:3 with lines lc rgb '$green' lw 2 dt 3 title 'zigzag, by memory here',
     '$tmp/ring' using 1:2 with points pt 7 lc rgb '$grey' title 'ring, measured here',
     '$tmp/ringzigzag' using 1:2 with points pt 7 lc rgb '$red' title 'zigzag, measured here',
     '$tmp/ulysses' using 1:2 with points pt 7 lc rgb '$blue' title 'Ulysses, measured here'
@@ -72,5 +73,6 @@ END
 draw mpi-decode 'One decode step over 64 K tokens (24/12 heads of 64, f16)' seconds <<END
     '$tmp/ethernet' using 1:6 with lines lc rgb '$red' lw 2 dt 2 title '10 Gbit/s, 30 us',
     '$tmp/infiniband' using 1:6 with lines lc rgb '$red' lw 2 title '200 Gbit/s, 2 us',
+    '$tmp/here' using 1:6 with lines lc rgb '$green' lw 2 dt 3 title 'by memory here',
     '$tmp/decode' using 1:2 with points pt 7 lc rgb '$red' title 'measured here'
 END
