@@ -28,6 +28,10 @@ SHAPES = {
     "lctx_layer.w_down": "n_expert? d_model d_ff", "lctx_layer.b_gate": "n_expert? d_ff",
     "lctx_layer.b_up": "n_expert? d_ff", "lctx_layer.b_down": "n_expert? d_model",
     "lctx_layer.b_router": "n_expert",
+    "lctx_recurrence.v": "n n_head d_v", "lctx_recurrence.b": "n n_head_k d_k",
+    "lctx_recurrence.rate": "n_head d_k d_v", "lctx_recurrence.from": "n_head d_k d_v",
+    "lctx_convolution.state": "taps-1 n_channel", "lctx_convolution.from": "taps-1 n_channel",
+    "lctx_snapshots.slots": "",
 }
 
 NUMBERS = {"int", "int32_t", "uint32_t", "int64_t", "uint64_t", "uint8_t", "uint16_t", "size_t",

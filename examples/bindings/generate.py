@@ -65,7 +65,8 @@ def arrays(of):
 
 def raw(struct, field):
     """Fields that only who lays out memory may set: strides, and whether rows are rows."""
-    stride = field.type.name == "int64_t" and re.search("_(token|head|query)$", field.name)
+    stride = field.type.name == "int64_t" and re.search("_(token|head|query|tap)$|^state_[kv]$",
+                                                             field.name)
     return stride or f"{struct.name}.{field.name}" in ("lctx_span.layout", "lctx_span.skip")
 
 

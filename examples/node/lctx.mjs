@@ -17,7 +17,7 @@ import * as api from './lctx_api.mjs';
 import { checkLayouts, get, layouts, put } from './layout.mjs';
 
 export {
-    Activation, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing, Status,
+    Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing, Status,
     Type,
 } from './lctx_api.mjs';
 
@@ -130,13 +130,13 @@ function checkTensor(name, t, shape, types) {
     return t.data;
 }
 
-// The numbers of a shape "n_expert? d_ff n_head*head_dim"; a size that is not known is null.
+// The numbers of a shape "n_expert? n_head*head_dim n_kv/64 taps-1"; null is not known.
 function sizes(shape, dims) {
     return shape.split(' ').filter((word) => !word.endsWith('?') || dims[word.slice(0, -1)])
         .map((word) => {
-            const [product, by = 1] = word.replace('?', '').split('/');
+            const [, product, by, less] = word.match(/^([\w*]+)(?:\/(\d+)|-(\d+))?/);
             const n = product.split('*').reduce((a, part) => a * Number(dims[part] ?? NaN), 1);
-            return Number.isNaN(n) ? null : Math.ceil(n / by);
+            return Number.isNaN(n) ? null : Math.max(Math.ceil(n / (by ?? 1)) - (less ?? 0), 0);
         });
 }
 
@@ -196,9 +196,9 @@ class Struct {
             throw new TypeError(`${where}: a ${kind.name} is wanted, not `
                 + (data?.constructor?.name ?? data));
         }
-        const wanted = sizes(shape, this.dims), known = wanted.filter((n) => n !== null);
-        const n = known.reduce((a, b) => a * b, 1);
-        if (known.length === wanted.length ? data.length !== n : data.length % n) {
+        const wanted = sizes(shape, this.dims);
+        if (wanted.includes(null)) throw new TypeError(`${where}: ${brackets(wanted)} is not known`);
+        if (data.length !== wanted.reduce((a, b) => a * b, 1)) {
             throw new RangeError(`${where}: ${brackets(wanted)} elements are wanted, not `
                 + data.length);
         }
@@ -430,7 +430,7 @@ export class Attention {
             fields.q_pos0 = (cache ? cache.info.n : n_kv) - n_q;
         if (fields.list) Attention.list(fields, n_q);
         const heads = cache ? {} : { n_head_kv, d_k, d_v };
-        const dims = { n_kv, n_head_kv, d_k, d_v };
+        const dims = { n_kv, n_head_kv, d_k, d_v, n_list: fields.list?.shape[0] };
         const all = { ...fields, ...heads, n_q, n_head, progress: this.progress };
         this.desc = new Struct('lctx_attn', all, dims);
         this.desc.point('q', q.data), this.desc.point('out', this.out.data);

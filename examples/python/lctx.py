@@ -14,13 +14,14 @@ import ctypes as c
 import ctypes.util
 import io
 import os
+import re
 import threading
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
 import lctx_api as api
-from lctx_api import (Activation, FarKind, Isa, Mask, PatternKind, Policy,  # noqa: F401: handed on
+from lctx_api import (Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy,  # noqa: F401: handed on
                       RopePairing, RopeScheme, Routing, Status, Type)
 
 
@@ -115,14 +116,15 @@ _BITS = {c.c_int: 32, c.c_int32: 32, c.c_int64: 64}
 
 
 def _sizes(shape, dims):
-    """The numbers of a shape "n_expert? d_ff n_head*head_dim"; a size that is not known is None."""
+    """The numbers of a shape "n_expert? n_head*head_dim n_kv/64 taps-1"; None is not known."""
     sizes = []
     for word in shape.split():
         if word.endswith("?") and not dims.get(word[:-1]):
             continue
-        product, _, by = word.rstrip("?").partition("/")
+        product, by, less = re.match(r"([\w*]+)(?:/(\d+)|-(\d+))?", word).groups()
         parts = [dims.get(part) for part in product.split("*")]
-        sizes.append(None if None in parts else -(-int(np.prod(parts)) // int(by or 1)))
+        size = None if None in parts else -(-int(np.prod(parts)) // int(by or 1))
+        sizes.append(size and max(size - int(less or 0), 0))
     return sizes
 
 
@@ -213,7 +215,10 @@ def _pointer(where, array, dims):
     if where not in api.ARRAYS:
         raise TypeError(f"{where} takes no array")
     element, shape = api.ARRAYS[where]
-    return _array(where, array, _NAMES[element], _sizes(shape, dims))
+    sizes = _sizes(shape, dims)
+    if None in sizes:
+        raise TypeError(f"{where}: [{shape.replace(' ', '][')}] is not known")
+    return _array(where, array, _NAMES[element], sizes)
 
 
 # ---------------------------------------------------------------- objects
@@ -463,7 +468,7 @@ class Attention:
             fields["q_pos0"] = (cache.info.n if cache else n_kv) - len(q)
         if "mass" in fields:
             _writable("mass", fields["mass"])
-        dims = {"n_head_kv": heads, "n_kv": n_kv, "d_k": d_k}
+        dims = {"n_head_kv": heads, "n_kv": n_kv, "d_k": d_k, "n_list": len(fields.get("list", []))}
         if fields.get("list") is not None:
             fields = self._list(dict(fields), len(q))
         own = {} if cache else {"n_head_kv": heads, "d_k": d_k, "d_v": d_v}
@@ -521,6 +526,43 @@ def attend(q, k, v, **fields):
     last, unless said otherwise. lse=True gives (out, lse)."""
     scales = {f: fields.pop(f) for f in ("k_scale", "v_scale") if f in fields}
     return Attention(q, [span(k, v, **scales)], **fields)()
+
+
+# ---------------------------------------------------------------- beside it: recurrences
+def recur(q, k, v, state=None, decay=None, **fields):
+    """States in place of keys: q, k [n][n_head_k][d_k], v [n][n_head][d_v]; y and the new state
+    [n_head][d_k][d_v]. decay is [n][n_head], with d_k or d_v behind it, as decay_kind says."""
+    _array("v", v, "float32", [len(q), None, None])
+    n, n_head, d_v = v.shape
+    _array("q", q, "float32", [n, None, None])
+    _, n_head_k, d_k = q.shape
+    y = np.empty(v.shape, np.float32)
+    state = np.zeros((n_head, d_k, d_v), np.float32) if state is None else state.copy()
+    arrays = dict(q=q, k=k, v=v, y=y, state=state)
+    r = describe(api.Recurrence, {**fields, **arrays}, n=n, n_head=n_head, n_head_k=n_head_k,
+                 d_k=d_k, d_v=d_v)
+    if decay is not None:
+        more = {Decay.DIM: [d_k], Decay.ELEMENT: [d_v]}.get(r.decay_kind, [])
+        r.decay = _array("decay", decay, "float32", [n, n_head, *more])
+    size = c.c_size_t()
+    _call("lctx_recur_size", r, c.byref(size), refused=r.report)
+    scratch = np.empty(size.value, np.uint8)
+    _call("lctx_recur", r, scratch.ctypes.data, size, refused=r.report)
+    return y, state
+
+
+def convolve(x, weight, bias=None, state=None, silu=False):
+    """The causal convolution of x [n][n_channel] with weight [n_channel][taps]; y, and the last
+    inputs [taps - 1][n_channel]."""
+    _array("x", x, "float32", [None, None])
+    _array("weight", weight, "float32", [x.shape[1], None])
+    y, taps = np.empty(x.shape, np.float32), weight.shape[1]
+    zeros = (max(taps - 1, 0), x.shape[1])
+    state = np.zeros(zeros, np.float32) if state is None else state.copy()
+    fields = dict(x=x, weight=weight, bias=bias, y=y, state=state, silu=int(silu))
+    r = describe(api.Convolution, fields, n=len(x), n_channel=x.shape[1], taps=taps)
+    _call("lctx_convolve", r, refused=r.report)
+    return y, state
 
 
 # ---------------------------------------------------------------- floor 3: the cache

@@ -170,6 +170,36 @@ def test_bad_fields():
         q, [lctx.span(k, v), lctx.span(k[:, :1], v[:, :1])]), "spans of unlike heads")
 
 
+def test_recur():
+    q, k, v = normal(9, 2, 16), normal(9, 2, 16), normal(9, 4, 8)
+    decay = 1 / (1 + np.exp(-normal(9, 4)))
+    state, plain = np.zeros((4, 16, 8)), []
+    for t in range(9):
+        keys, queries = np.repeat(k[t], 2, 0), np.repeat(q[t], 2, 0)
+        state = state * decay[t][:, None, None] + keys[:, :, None] * v[t][:, None]
+        plain.append(np.einsum("hk,hkv->hv", queries, state))
+    head = dict(decay_kind=lctx.Decay.HEAD)
+    y, last = lctx.recur(q, k, v, decay=decay, **head)
+    check(near(y, np.stack(plain)) and near(last, state), "a recurrence is numpy's")
+    first = lctx.recur(q[:4], k[:4], v[:4], decay=decay[:4], **head)
+    rest = lctx.recur(q[4:], k[4:], v[4:], state=first[1], decay=decay[4:], **head)
+    check((np.concatenate([first[0], rest[0]]) == y).all(), "in two calls, the same bits")
+    raises(ValueError, ["decay:", "[9][4]"], lambda: lctx.recur(q, k, v, decay=decay[:, :2].copy(),
+                                                                **head), "decays of fewer heads")
+    raises(ValueError, ["lctx_recurrence.state", "[4][16][8]"], lambda: lctx.recur(
+        q, k, v, state=np.zeros((4, 8, 16), np.float32)), "a state turned over")
+    raises(ValueError, ["lctx_recurrence.k", "[9][2][16]"], lambda: lctx.recur(q, k[:8], v), "keys")
+    raises(TypeError, ["lctx_snapshots.slots"], lambda: lctx.recur(
+        q, k, v, snapshots={"every": 1, "n": 1, "slots": normal(1)}), "slots of a length unknown")
+    x, weight = normal(9, 6), normal(6, 4)
+    padded = np.concatenate([np.zeros((3, 6), np.float32), x])
+    plain = np.stack([(padded[t:t + 4] * weight.T).sum(0) for t in range(9)])
+    y, last = lctx.convolve(x, weight)
+    check(near(y, plain) and (last == x[-3:]).all(), "a convolution is numpy's")
+    raises(ValueError, ["lctx_convolution.state", "[3][6]"], lambda: lctx.convolve(
+        x, weight, state=np.zeros((4, 6), np.float32)), "a state of more inputs")
+
+
 def test_rope():
     rope = lctx.Rope(8, scheme=lctx.RopeScheme.LINEAR, factor=2)
     x = normal(5, 2, 12)

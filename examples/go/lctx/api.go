@@ -998,9 +998,9 @@ type Recurrence struct {
 	// [d_v][d_k] takes longer, by transpositions
 	stateHead int64
 	// [d_v][d_k] takes longer, by transpositions
-	StateK int64
+	stateK int64
 	// [d_v][d_k] takes longer, by transpositions
-	StateV int64
+	stateV int64
 	// 0 = 1
 	Scale float32
 	Reserved int32
@@ -1033,7 +1033,7 @@ type Convolution struct {
 	// strides, bytes; 0 = packed
 	yToken int64
 	// strides, bytes; 0 = packed
-	StateTap int64
+	stateTap int64
 	// nonzero: act(z) = z / (1 + e^-z)
 	Silu int32
 	Reserved int32
@@ -1478,21 +1478,23 @@ var arrays = map[string]string{
 	"lctx_attn.sink_logit": "n_head",
 	"lctx_attn.bias": "n_head n_q n_kv",
 	"lctx_attn.mass": "n_head_kv n_kv",
-	"lctx_snapshots.slots": "n",
 	"lctx_recurrence.q": "n n_head_k d_k",
 	"lctx_recurrence.k": "n n_head_k d_k",
-	"lctx_recurrence.v": "n n_head_k d_k",
+	"lctx_recurrence.v": "n n_head d_v",
+	"lctx_recurrence.rate": "n_head d_k d_v",
 	"lctx_recurrence.beta": "n n_head",
 	"lctx_recurrence.a": "n n_head d_k",
-	"lctx_recurrence.b": "n n_head d_k",
+	"lctx_recurrence.b": "n n_head_k d_k",
 	"lctx_recurrence.bonus": "n_head d_k",
 	"lctx_recurrence.y": "n n_head d_v",
 	"lctx_recurrence.state": "n_head d_k d_v",
+	"lctx_recurrence.from": "n_head d_k d_v",
 	"lctx_convolution.x": "n n_channel",
 	"lctx_convolution.weight": "n_channel taps",
 	"lctx_convolution.bias": "n_channel",
 	"lctx_convolution.y": "n n_channel",
-	"lctx_convolution.state": "taps - 1 n_channel",
+	"lctx_convolution.state": "taps-1 n_channel",
+	"lctx_convolution.from": "taps-1 n_channel",
 	"lctx_select.mass": "n_head_kv info.n_held",
 	"lctx_retrieve.read": "n_head_kv info.n_block",
 	"lctx_tensor.scale": "rows",
@@ -1801,8 +1803,8 @@ var layouts = []layout{
 		{"y_token", unsafe.Offsetof(Recurrence{}.yToken)},
 		{"y_head", unsafe.Offsetof(Recurrence{}.yHead)},
 		{"state_head", unsafe.Offsetof(Recurrence{}.stateHead)},
-		{"state_k", unsafe.Offsetof(Recurrence{}.StateK)},
-		{"state_v", unsafe.Offsetof(Recurrence{}.StateV)},
+		{"state_k", unsafe.Offsetof(Recurrence{}.stateK)},
+		{"state_v", unsafe.Offsetof(Recurrence{}.stateV)},
 		{"scale", unsafe.Offsetof(Recurrence{}.Scale)},
 		{"reserved", unsafe.Offsetof(Recurrence{}.Reserved)},
 		{"snapshots", unsafe.Offsetof(Recurrence{}.snapshots)},
@@ -1821,7 +1823,7 @@ var layouts = []layout{
 		{"from", unsafe.Offsetof(Convolution{}.from)},
 		{"x_token", unsafe.Offsetof(Convolution{}.xToken)},
 		{"y_token", unsafe.Offsetof(Convolution{}.yToken)},
-		{"state_tap", unsafe.Offsetof(Convolution{}.StateTap)},
+		{"state_tap", unsafe.Offsetof(Convolution{}.stateTap)},
 		{"silu", unsafe.Offsetof(Convolution{}.Silu)},
 		{"reserved", unsafe.Offsetof(Convolution{}.Reserved)},
 		{"snapshots", unsafe.Offsetof(Convolution{}.snapshots)},

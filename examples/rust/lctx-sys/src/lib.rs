@@ -1619,6 +1619,12 @@ impl Recurrence {
         if self.state_head != 0 {
             return Some("state_head");
         }
+        if self.state_k != 0 {
+            return Some("state_k");
+        }
+        if self.state_v != 0 {
+            return Some("state_v");
+        }
         None
     }
 }
@@ -1695,6 +1701,9 @@ impl Convolution {
         }
         if self.y_token != 0 {
             return Some("y_token");
+        }
+        if self.state_tap != 0 {
+            return Some("state_tap");
         }
         None
     }
@@ -2362,21 +2371,23 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_attn.sink_logit", "float", "n_head"),
     ("lctx_attn.bias", "float", "n_head n_q n_kv"),
     ("lctx_attn.mass", "float", "n_head_kv n_kv"),
-    ("lctx_snapshots.slots", "float", "n"),
     ("lctx_recurrence.q", "float", "n n_head_k d_k"),
     ("lctx_recurrence.k", "float", "n n_head_k d_k"),
-    ("lctx_recurrence.v", "float", "n n_head_k d_k"),
+    ("lctx_recurrence.v", "float", "n n_head d_v"),
+    ("lctx_recurrence.rate", "float", "n_head d_k d_v"),
     ("lctx_recurrence.beta", "float", "n n_head"),
     ("lctx_recurrence.a", "float", "n n_head d_k"),
-    ("lctx_recurrence.b", "float", "n n_head d_k"),
+    ("lctx_recurrence.b", "float", "n n_head_k d_k"),
     ("lctx_recurrence.bonus", "float", "n_head d_k"),
     ("lctx_recurrence.y", "float", "n n_head d_v"),
     ("lctx_recurrence.state", "float", "n_head d_k d_v"),
+    ("lctx_recurrence.from", "float", "n_head d_k d_v"),
     ("lctx_convolution.x", "float", "n n_channel"),
     ("lctx_convolution.weight", "float", "n_channel taps"),
     ("lctx_convolution.bias", "float", "n_channel"),
     ("lctx_convolution.y", "float", "n n_channel"),
-    ("lctx_convolution.state", "float", "taps - 1 n_channel"),
+    ("lctx_convolution.state", "float", "taps-1 n_channel"),
+    ("lctx_convolution.from", "float", "taps-1 n_channel"),
     ("lctx_select.mass", "float", "n_head_kv info.n_held"),
     ("lctx_retrieve.read", "uint8_t", "n_head_kv info.n_block"),
     ("lctx_tensor.scale", "float", "rows"),
