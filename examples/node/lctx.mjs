@@ -17,8 +17,8 @@ import * as api from './lctx_api.mjs';
 import { checkLayouts, get, layouts, put } from './layout.mjs';
 
 export {
-    Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing, Status,
-    Type,
+    Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing,
+    Status, Type,
 } from './lctx_api.mjs';
 
 const koffi = createRequire(import.meta.url)('koffi');    // of node_modules, or NODE_PATH's
@@ -197,7 +197,8 @@ class Struct {
                 + (data?.constructor?.name ?? data));
         }
         const wanted = sizes(shape, this.dims);
-        if (wanted.includes(null)) throw new TypeError(`${where}: ${brackets(wanted)} is not known`);
+        if (wanted.includes(null))
+            throw new TypeError(`${where}: ${brackets(wanted)} is not known`);
         if (data.length !== wanted.reduce((a, b) => a * b, 1)) {
             throw new RangeError(`${where}: ${brackets(wanted)} elements are wanted, not `
                 + data.length);

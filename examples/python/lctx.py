@@ -21,8 +21,9 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 
 import lctx_api as api
-from lctx_api import (Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy,  # noqa: F401: handed on
-                      RopePairing, RopeScheme, Routing, Status, Type)
+from lctx_api import (  # noqa: F401: handed on
+    Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing,
+    Status, Type)
 
 
 class LibraryError(OSError):
@@ -111,7 +112,8 @@ def isa():
 _TYPES = {"float32": Type.F32, "float16": Type.F16, "bfloat16": Type.BF16, "uint16": Type.BF16,
           "int8": Type.I8}
 _NAMES = {"float": "float32", "double": "float64", "int32_t": "int32", "int64_t": "int64",
-          "uint8_t": "uint8", "uint64_t": "uint64", "any": ("float32", "float16", "bfloat16", "uint16", "int8")}
+          "uint8_t": "uint8", "uint64_t": "uint64",
+          "any": ("float32", "float16", "bfloat16", "uint16", "int8")}
 _BITS = {c.c_int: 32, c.c_int32: 32, c.c_int64: 64}
 
 
