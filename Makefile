@@ -72,7 +72,8 @@ help:
 	@echo 'make install     header, libraries, pkg-config and CMake files and a manual page, to'
 	@echo '                 DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); uninstall'
 	@echo 'make bindings    declarations for Python, JavaScript, Rust and Go, out of lctx.h (wants'
-	@echo '                 clang and python3); test-bindings: all of them'
+	@echo '                 clang and python3); test-bindings: all of them;'
+	@echo '                 bench-bindings: what a call costs from each'
 	@echo 'make wasm        $(B)/lctx.wasm (wants clang, lld, wasi-libc and the runtime'
 	@echo '                 library that Debian has in libclang-rt-dev-wasm32)'
 	@echo 'make web         $(B)/web, a page that shows what a long context costs (wants the same)'
@@ -131,6 +132,9 @@ bindings:
 
 test-bindings: lib
 	$(Q)sh tests/bindings/run.sh $(B)
+
+bench-bindings: test-bindings
+	$(Q)sh bench/bindings/run.sh $(B)
 
 INSTALLED = $(INCLUDEDIR)/lctx.h $(LIBDIR)/liblctx.a $(LIBDIR)/liblctx.so.$(VERSION) \
             $(LIBDIR)/$(SONAME) $(LIBDIR)/liblctx.so $(LIBDIR)/pkgconfig/lctx.pc \
@@ -408,5 +412,5 @@ $(B)/models: $(MODELS) $(wildcard bench/*.h) $(B)/shared.a $(B)/lctx.o
 -include $(wildcard $(B)/*.d $(B)/mpi/*.d)
 
 .PHONY: all help examples run test test-full test-peers mpi test-mpi plots-mpi hosts fuzz bench bench-quick \
-        bench-threads plots compare lib wasm web test-web bindings test-bindings install \
+        bench-threads plots compare lib wasm web test-web bindings test-bindings bench-bindings install \
         uninstall clean FORCE

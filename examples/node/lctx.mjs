@@ -411,12 +411,12 @@ export function span(k, v, fields = {}) {
     return s;
 }
 
-// One attention over spans, ready to be run() again and again: what its arrays hold may change in
-// between. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise. The
+// One attention over spans or a cache, ready to be run() again and again, which costs less than
+// attend: what its arrays and the cache hold may change in between. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise. The
 // results are in `out` and, where it is asked for, in `lse`.
 export class Attention {
     constructor(q, spans, fields = {}) {
-        this.start(q, { spans }, fields);
+        this.start(q, spans instanceof Cache ? { cache: spans } : { spans }, fields);
     }
     start(q, { spans = [], cache }, { lse, progress, ...fields }) {
         const [n_kv, n_head_kv, d_k, d_v] = cache ? cache.shape : Attention.keys(spans);
@@ -427,8 +427,7 @@ export class Attention {
         this.lse = lse || fields.mass
             ? tensor(new Float32Array(n_q * n_head), [n_q, n_head]) : null;
         this.progress = progressOf(progress);
-        if (fields.q_pos0 === undefined && !fields.q_pos)
-            fields.q_pos0 = (cache ? cache.info.n : n_kv) - n_q;
+        this.last = fields.q_pos0 === undefined && !fields.q_pos;
         if (fields.list) Attention.list(fields, n_q);
         const heads = cache ? {} : { n_head_kv, d_k, d_v };
         const dims = { n_kv, n_head_kv, d_k, d_v, n_list: fields.list?.shape[0] };
@@ -473,6 +472,10 @@ export class Attention {
             throw new Error(`the ${par.kind} is closed`);
         if (cache && cache.shape[0] !== this.n_kv && (desc.get('bias') || desc.get('mass')))
             throw new Error('bias and mass are of the keys that the cache held before');
+        if (this.last) {
+            const end = cache ? cache.info.n : this.n_kv;
+            desc.set('q_pos0', end - Number(desc.get('n_q')));
+        }
         const run = (...before) => {
             call(`${name}_size`, desc, ...before, desc, this.size);
             const bytes = Number(this.size[0]);

@@ -453,8 +453,8 @@ def span(k, v, k_scale=None, v_scale=None, **fields):
 
 
 class Attention:
-    """One attention over spans, ready to be called again and again: what its arrays hold and the
-    fields of its `desc` may change in between. The result is `out`, and `lse` where it is asked
+    """One attention over spans or a cache, ready to be called again and again, which costs less
+    than attend: what its arrays and the cache hold may change in between. The result is `out`, and `lse` where it is asked
     for. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise."""
 
     def __init__(self, q, spans=(), cache=None, lse=False, **fields):
@@ -466,8 +466,7 @@ class Attention:
         self.lse = np.empty(q.shape[:2], np.float32) if lse or "mass" in fields else None
         self._cache, self._n_kv, self._progress = cache, n_kv, _progress_of(fields)
         self._par = fields.get("par")
-        if "q_pos" not in fields and "q_pos0" not in fields:
-            fields["q_pos0"] = (cache.info.n if cache else n_kv) - len(q)
+        self._last = "q_pos" not in fields and "q_pos0" not in fields
         if "mass" in fields:
             _writable("mass", fields["mass"])
         dims = {"n_head_kv": heads, "n_kv": n_kv, "d_k": d_k, "n_list": len(fields.get("list", []))}
@@ -511,6 +510,9 @@ class Attention:
         if self._cache and (self.desc.bias or self.desc.mass) and \
                 self._cache.info.n_held != self._n_kv:
             raise ValueError("bias and mass are of the keys that the cache held before")
+        if self._last:
+            end = self._cache.info.n if self._cache else self._n_kv
+            self.desc.q_pos0 = end - self.desc.n_q
         par = self._par._lend() if isinstance(self._par, Threads) else nullcontext()
         with par, (self._cache._use() if self._cache else nullcontext()) as handle:
             at = ("lctx_cache_attend", handle) if self._cache else ("lctx_attend",)

@@ -130,10 +130,12 @@ function testCache() {
     const q = noise(3, 8, 64), k = noise(200, 2, 64), v = noise(200, 2, 64);
     const cache = new lctx.Cache(2, 64, { k_type: lctx.Type.F32, v_type: lctx.Type.F32 });
     cache.append(part(k, 0, 150), part(v, 0, 150));
-    const fork = cache.fork();
+    const fork = cache.fork(), again = new lctx.Attention(q, cache);
+    again.run();
     cache.append(part(k, 150, 200), part(v, 150, 200));
     const { out } = cache.attend(q);
     check(same(out.data, lctx.attend(q, k, v).out.data), 'a cache gives the bits of its rows');
+    check(same(again.run().out.data, out.data), 'an attention follows its cache');
     check(cache.info.n === 200 && fork.info.n === 150, 'a fork goes its own way');
     const saved = cache.save();
     fork.restore(saved);

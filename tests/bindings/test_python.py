@@ -248,7 +248,10 @@ def test_cache():
         mass = np.zeros((2, 150), np.float32)
         step = lctx.Attention(q, cache=cache, mass=mass)
         step()
+        again = lctx.Attention(q, cache=cache)
+        again()
         cache.append(k[150:], v[150:])
+        check((again() == out).all(), "an attention follows its cache")
         raises(ValueError, "held before", step, "mass of fewer keys than there are now")
     for name, call in (("append", lambda: cache.append(k, v)), ("attend", lambda: cache.attend(q)),
                        ("info", lambda: cache.info), ("fork", cache.fork), ("save", cache.save),
