@@ -298,8 +298,8 @@ export const callbacks = {
     // alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
     // keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
     // parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
-    // with LCTX_E_IO: as it must in all parts, of which one did not come. Merged row by row in a fixed
-    // order, parts keep their bits in any chunking; those of a whole session differ by rounding.
+    // with LCTX_E_IO: so it should be in all parts where one has failed and does not come. Merged row
+    // by row in a fixed order, parts keep their bits in any chunking; a whole session's are others.
     // LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
     lctx_join: 'int lctx_join(void * user, int32_t layer, int64_t n_rows, int32_t d, void * out, void * lse)',
 };

@@ -296,8 +296,8 @@ Read = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
 # alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
 # keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
 # parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
-# with LCTX_E_IO: as it must in all parts, of which one did not come. Merged row by row in a fixed
-# order, parts keep their bits in any chunking; those of a whole session differ by rounding.
+# with LCTX_E_IO: so it should be in all parts where one has failed and does not come. Merged row
+# by row in a fixed order, parts keep their bits in any chunking; a whole session's are others.
 # LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
 Join = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int32, c.c_int64, c.c_int32, c.c_void_p, c.c_void_p)
 
