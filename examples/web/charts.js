@@ -1,5 +1,5 @@
-// Line charts as SVG, and maps of tiles on canvases. Colours are the page's own, so that both schemes
-// hold; charts are drawn anew as data come.
+// Line charts as SVG, and maps of tiles on canvases. Colours are the page's own, of either scheme;
+// charts are drawn anew as data come.
 'use strict';
 const charts = (() => {
     const W = 340, H = 190, LEFT = 44, BOTTOM = 34, TOP = 8, RIGHT = 18;
@@ -19,16 +19,18 @@ const charts = (() => {
     // Tokens and bytes stand on powers of two.
     const binaryStep = (most) => 2 ** Math.max(0, Math.ceil(Math.log2(most / 4.5)));
 
-    function axes(chart, { xMost, yMost, xAt, yAt, label, format, binary }) {
+    function axes(chart, { xMost, yMost, xAt, yAt, format, binary }) {
         const yStep = binary ? binaryStep(yMost) : tickStep(yMost, 4), xStep = binaryStep(xMost);
         for (let y = 0; y <= yMost * 1.0001; y += yStep) {
-            chart.append(svg('line', { class: 'axis', x1: LEFT, x2: W - RIGHT, y1: yAt(y), y2: yAt(y) }),
+            const at = { y1: yAt(y), y2: yAt(y) };
+            chart.append(svg('line', { class: 'axis', x1: LEFT, x2: W - RIGHT, ...at }),
                 svg('text', { x: LEFT - 6, y: yAt(y) + 4, 'text-anchor': 'end' }, format(y)));
         }
         for (let x = 0; x <= xMost; x += xStep)
             chart.append(svg('text', { x: xAt(x), y: H - BOTTOM + 16, 'text-anchor': 'middle' },
                 x.toLocaleString('en')));
-        chart.append(svg('text', { x: (LEFT + W - RIGHT) / 2, y: H - 2, 'text-anchor': 'middle' }, label));
+        chart.append(svg('text', { x: (LEFT + W - RIGHT) / 2, y: H - 2, 'text-anchor': 'middle' },
+            'position in the text, tokens'));
     }
 
     // The greatest value; with cut, at most so many times that which nine tenths stay below.
@@ -46,27 +48,28 @@ const charts = (() => {
         const yAt = (y) => H - BOTTOM - Math.min(y / yMost, 1) * (H - BOTTOM - TOP);
         chart.replaceChildren();
         chart.setAttribute('viewBox', `0 0 ${W} ${H}`);
-        axes(chart, { xMost, yMost, xAt, yAt, label: 'position in the text, tokens', format, binary });
+        axes(chart, { xMost, yMost, xAt, yAt, format, binary });
         if (mark && mark < xMost)
-            chart.append(svg('line', { class: 'mark', x1: xAt(mark), x2: xAt(mark), y1: TOP, y2: H - BOTTOM }));
+            chart.append(svg('line', { class: 'mark', x1: xAt(mark), x2: xAt(mark), y1: TOP,
+                y2: H - BOTTOM }));
         for (const [name, points] of Object.entries(series).reverse())
-            chart.append(svg('polyline', { class: `line ${name}`,
-                points: points.map(([x, y]) => `${xAt(x).toFixed(1)},${yAt(y).toFixed(1)}`).join(' ') }));
+            chart.append(svg('polyline', { class: `line ${name}`, points: points.map(([x, y]) =>
+                `${xAt(x).toFixed(1)},${yAt(y).toFixed(1)}`).join(' ') }));
     }
 
     // ---- maps
     function color(name) {
-        const probe = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+        const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
         probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
         probe.fillRect(0, 0, 1, 1);
         return probe.getImageData(0, 0, 1, 1).data;
     }
     let palette = null;
     const forget = () => { palette = null; };
-    const colors = () => palette ??= Object.fromEntries(['accent', 'held', 'gone', 'card', 'ink'].map(
+    const colors = () => palette ??= Object.fromEntries(['accent', 'held', 'gone', 'ink'].map(
         (name) => [name, color(`--${name}`)]));
 
-    const css = (name) => `rgb(${[...colors()[name]].slice(0, 3)})`;
+    const css = (color) => `rgb(${[...color].slice(0, 3)})`;
 
     // The colour of a tile: read (the more of it, the stronger), in memory, or gone.
     function tileColor(seen, held) {
@@ -92,18 +95,19 @@ const charts = (() => {
         const { context } = sized(canvas, rows * pitch + 2);
         for (let i = 0; i < tiles; i++) {
             const x = i % columns * pitch + 1, y = Math.floor(i / columns) * pitch + 1;
-            context.fillStyle = i < seen.length ? `rgb(${tileColor(seen[i], held[i]).slice(0, 3)})` : css('gone');
+            context.fillStyle = css(i < seen.length ? tileColor(seen[i], held[i]) : colors().gone);
             context.globalAlpha = i < seen.length ? 1 : 0.45;
             context.fillRect(x, y, pitch - 2, pitch - 2);
             if (i !== mark) continue;
-            context.globalAlpha = 1, context.lineWidth = 2, context.strokeStyle = css('ink');
+            context.globalAlpha = 1, context.lineWidth = 2, context.strokeStyle = css(colors().ink);
             context.strokeRect(x, y, pitch - 2, pitch - 2);
         }
     }
 
     // All queries so far: a row each, a column a tile, or several where there are many.
     function history(canvas, rows, tiles, rowsMost, mark) {
-        const height = Math.min(220, Math.max(120, 2 * rowsMost)), { context, width } = sized(canvas, height);
+        const height = Math.min(220, Math.max(120, 2 * rowsMost));
+        const { context, width } = sized(canvas, height);
         const columns = Math.min(tiles, 1024), image = new ImageData(columns, rowsMost);
         rows.slice(0, rowsMost).forEach(({ seen, held }, y) => {
             for (let x = 0; x < columns; x++) {
@@ -118,7 +122,7 @@ const charts = (() => {
         context.imageSmoothingEnabled = false;
         context.drawImage(small, 0, 0, width, height);
         if (mark < 0) return;
-        context.fillStyle = css('ink');
+        context.fillStyle = css(colors().ink);
         context.fillRect((mark + 0.5) / tiles * width - 0.5, 0, 1, height);
     }
     return { line, strip, history, forget };

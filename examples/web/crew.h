@@ -1,9 +1,9 @@
-/* crew.h - lctx_parallel over Web Workers that share one memory. Each worker instantiates the module
-   over that memory, on a stack of its own, and calls crew_work, which never returns.
+/* crew.h - lctx_parallel over Web Workers that share one memory. Each worker instantiates the
+   module over that memory, on a stack of its own, and calls crew_work, which never returns.
 
    A loop is open from its first task to its last. Who finds it open enters, takes tasks until there
-   are none, and leaves; its caller closes it and waits until all have left. Nobody is waited for who
-   has not come. */
+   are none, and leaves; its caller closes it and waits until all have left. Nobody is waited for
+   who has not come. */
 #ifndef CREW_H
 #define CREW_H
 #include "lctx.h"

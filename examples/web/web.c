@@ -115,8 +115,8 @@ EXPORT(encode) int32_t page_encode(const char *text, size_t n, int32_t n_new)
 }
 
 /* A text of n bytes out of filler that hides a key of five digits, written to `key`. */
-EXPORT(passkey) void page_passkey(char *text, int32_t n, double depth, char *key, const char *filler,
-                                  size_t n_filler, double seed)
+EXPORT(passkey) void page_passkey(char *text, int32_t n, double depth, char *key,
+                                  const char *filler, size_t n_filler, double seed)
 {
     const os_file file = { filler, n_filler, 0 };
     uint64_t state = (uint64_t)seed;
@@ -125,15 +125,24 @@ EXPORT(passkey) void page_passkey(char *text, int32_t n, double depth, char *key
 }
 
 /* -------------------------------------------------------------------------------- a session */
-/* The text's length decides a factor that is not given; YaRN's a quarter above it. */
+/* A scheme's factor that is not given goes by the text's length; YaRN's is a quarter above it, and
+   not below what the file was tuned with. */
+static double derived_factor(int32_t scheme, double stretch)
+{
+    const lctx_rope_desc *file = &page.model.rope_desc;
+    if (scheme < 0 || stretch <= 1) stretch = 1;
+    else if (scheme == LCTX_ROPE_YARN) stretch *= 1.25;
+    return scheme == LCTX_ROPE_YARN && file->scheme == scheme ? fmax(stretch, file->factor)
+                                                             : stretch;
+}
+
 static lctx_status set_rope(int32_t scheme, double factor, double n_tokens)
 {
     lctx_rope_desc d = page.model.rope_desc;
-    const double stretch = n_tokens / d.orig_ctx;
     if (scheme >= 0) d.scheme = scheme, d.factor = 0;
     if (scheme >= 0 || factor > 0) d.attn_factor = 0;         /* it went with the factor */
     if (factor > 0) d.factor = factor;
-    if (d.factor <= 0) d.factor = stretch <= 1 ? 1 : stretch * (scheme == LCTX_ROPE_YARN ? 1.25 : 1);
+    if (d.factor <= 0) d.factor = derived_factor(scheme, n_tokens / d.orig_ctx);
     if (d.scheme == LCTX_ROPE_PLAIN) d.factor = 1;
     if (d.scheme == LCTX_ROPE_DYNAMIC || d.scheme == LCTX_ROPE_LONGROPE) d.ctx = n_tokens;
     page.factor = d.factor;
@@ -186,10 +195,15 @@ EXPORT(cache_bytes) double page_cache_bytes(void)
     return (double)info.cache_bytes;
 }
 
+/* Of a token after the i-th that was fed last. */
+static float bits_of(int32_t i, int32_t token)
+{
+    return (float)text_bits(page.logits + (size_t)i * (size_t)page.vocab.n, page.vocab.n, token);
+}
+
 /* Feeds n <= PIECE tokens. Returns 0, -1 where it was stopped, or 1, and says why. */
 EXPORT(feed) int page_feed(int32_t from, int32_t n)
 {
-    const int32_t n_vocab = page.vocab.n;
     lctx_session_info info = {0};
     lctx_status status = lctx_session_feed(page.session, page.tokens + from, n, LCTX_LOGITS_ALL,
                                            page.logits);
@@ -201,9 +215,8 @@ EXPORT(feed) int page_feed(int32_t from, int32_t n)
         return 1;
     }
     for (i = 0; i < n && from + i + 1 < page.n; i++)
-        page.bits[from + i + 1] = (float)text_bits(page.logits + (size_t)i * (size_t)n_vocab, n_vocab,
-                                                   page.tokens[from + i + 1]);
-    page.last = page.logits + (size_t)(n - 1) * (size_t)n_vocab;
+        page.bits[from + i + 1] = bits_of(i, page.tokens[from + i + 1]);
+    page.last = page.logits + (size_t)(n - 1) * (size_t)page.vocab.n;
     return 0;
 }
 

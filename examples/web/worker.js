@@ -1,6 +1,7 @@
-// One setting: a module with its own memory, a model, a session. The page posts { open }, { passkey },
-// { run }, { layer }, { stop }; answers are { type, ... }. With shared memory, workers that are
-// nested in this one (the same text, started with { crew }) take part in the library's loops.
+// One setting: a module with its own memory, a model, a session. The page posts { start },
+// { open }, { passkey }, { run }, { layer } and { stop }; answers are { type, ... }. With shared
+// memory, workers that are nested in this one (the same text, started with { crew }) take part in
+// the library's loops.
 'use strict';
 const TILE = 64;
 const PAGE = 65536, GIB = 2 ** 30;
@@ -84,7 +85,8 @@ async function open({ blob, name, most }) {
         throw new Error('Loading was stopped.');
     }
     if (wasm.open(at, blob.size)) throw new Error(`${name} cannot be used: ${text(wasm.error())}.`);
-    postMessage({ type: 'opened', layers: wasm.layers(), trained: wasm.trained(), ofBytes: wasm.of_bytes() });
+    postMessage({ type: 'opened', layers: wasm.layers(), trained: wasm.trained(),
+        ofBytes: wasm.of_bytes() });
 }
 
 // ---- texts
@@ -115,7 +117,8 @@ const breathe = () => new Promise((resolve) => {     // lets a { stop } in
 // Of each tile, what the layer's cache holds and what the last query read.
 function map() {
     const tiles = wasm.map(layer);
-    return tiles ? { layer, seen: bytes(wasm.seen(), tiles).slice(), held: bytes(wasm.held(), tiles).slice() } : {};
+    const copy = (at) => bytes(at, tiles).slice();
+    return tiles ? { layer, seen: copy(wasm.seen()), held: copy(wasm.held()) } : {};
 }
 
 // Feeds tokens and posts what came of it, with a map at the end of tiles and of the text. Returns

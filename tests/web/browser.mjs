@@ -1,5 +1,5 @@
-// browser.mjs - a headless Chromium, driven over a pipe by its DevTools protocol, and a server of one
-// folder. Nothing beyond node is needed.
+// browser.mjs - a headless Chromium, driven over a pipe by its DevTools protocol, and a server of
+// one folder. Nothing beyond node is needed.
 import { spawn } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -15,22 +15,25 @@ export function serve(folder, isolated) {
     const headers = isolated ? { 'Cross-Origin-Opener-Policy': 'same-origin',
         'Cross-Origin-Embedder-Policy': 'require-corp' } : {};
     const server = createServer((request, response) => {
-        const path = normalize(new URL(request.url, 'http://x').pathname).replace(/\/$/, '/index.html');
-        const file = join(folder, path);
+        const { pathname } = new URL(request.url, 'http://x');
+        const file = join(folder, normalize(pathname).replace(/\/$/, '/index.html'));
+        const type = TYPES[extname(file)] ?? 'text/plain';
         if (!existsSync(file)) return response.writeHead(404).end();
-        response.writeHead(200, { ...headers, 'Content-Type': TYPES[extname(file)] ?? 'text/plain' });
+        response.writeHead(200, { ...headers, 'Content-Type': type });
         return createReadStream(file).pipe(response);
     });
+    const close = () => server.close();
     return new Promise((resolve) => server.listen(0, '127.0.0.1', () =>
-        resolve({ url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() })));
+        resolve({ url: `http://127.0.0.1:${server.address().port}/`, close })));
 }
 
 export class Browser {
     constructor(program) {
         this.profile = mkdtempSync(join(tmpdir(), 'lctx-web-'));
-        this.process = spawn(program, ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run',
-            '--disable-dev-shm-usage', '--disable-background-networking', '--remote-debugging-pipe',
-            `--user-data-dir=${this.profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+        this.process = spawn(program, ['--headless=new', '--no-sandbox', '--disable-gpu',
+            '--no-first-run', '--disable-dev-shm-usage', '--disable-background-networking',
+            '--remote-debugging-pipe', `--user-data-dir=${this.profile}`, 'about:blank'],
+        { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
         this.calls = new Map(), this.pages = new Map(), this.n = 0;
         let rest = '';
         this.process.stdio[4].setEncoding('utf8').on('data', (data) => {
@@ -38,8 +41,8 @@ export class Browser {
             rest = messages.pop();
             messages.forEach((text) => this.take(JSON.parse(text)));
         });
-        this.process.stderr.resume();
-        this.process.on('exit', () => this.calls.forEach(({ reject }) => reject(new Error('Chromium ended'))));
+        this.process.on('exit', () =>
+            this.calls.forEach(({ reject }) => reject(new Error('Chromium ended'))));
     }
     take({ id, result, error, method, params, sessionId }) {
         const call = this.calls.get(id);
@@ -62,7 +65,8 @@ export class Browser {
     // A page in a profile of its own; `before` is run ahead of the page's own scripts.
     async open(url, { before, width = 1200, height = 1000, dark = false } = {}) {
         const { browserContextId } = await this.send('Target.createBrowserContext');
-        const { targetId } = await this.send('Target.createTarget', { url: 'about:blank', browserContextId });
+        const { targetId } = await this.send('Target.createTarget',
+            { url: 'about:blank', browserContextId });
         const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
         const page = new Page(this, sessionId, browserContextId);
         this.pages.set(sessionId, page);
@@ -74,6 +78,9 @@ export class Browser {
     }
 }
 
+const thrown = ({ exception, text }) => exception?.description ?? text;
+const KEYS = { Enter: 13, Escape: 27, Tab: 9, ArrowDown: 40 };
+
 class Page {
     constructor(browser, session, context) {
         Object.assign(this, { browser, session, context, complaints: [] });
@@ -81,7 +88,7 @@ class Page {
     send(method, params) { return this.browser.send(method, params, this.session); }
     heard(method, params) {
         if (method === 'Runtime.exceptionThrown')
-            this.complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+            this.complaints.push(thrown(params.exceptionDetails));
         if (method === 'Runtime.consoleAPICalled' && /error|warning|assert/.test(params.type))
             this.complaints.push(params.args.map((arg) => arg.value ?? arg.description).join(' '));
         if (method === 'Log.entryAdded' && /error|warning/.test(params.entry.level))
@@ -97,7 +104,7 @@ class Page {
     async eval(expression) {
         const { result, exceptionDetails } = await this.send('Runtime.evaluate',
             { expression, awaitPromise: true, returnByValue: true });
-        if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+        if (exceptionDetails) throw new Error(thrown(exceptionDetails));
         return result.value;
     }
     // Waits until an expression is true; returns whether it came to be.
@@ -109,9 +116,9 @@ class Page {
         return false;
     }
     async key(key, { modifiers = 0, text } = {}) {
-        const code = { Enter: 13, Escape: 27, Tab: 9, ArrowDown: 40, ' ': 32 }[key] ?? key.toUpperCase().charCodeAt(0);
-        const event = { key, code: key.length > 1 ? key : undefined, windowsVirtualKeyCode: code, modifiers, text };
-        await this.send('Input.dispatchKeyEvent', { type: text ? 'keyDown' : 'rawKeyDown', ...event });
+        const event = { key, code: key, windowsVirtualKeyCode: KEYS[key], modifiers, text };
+        const down = text ? 'keyDown' : 'rawKeyDown';
+        await this.send('Input.dispatchKeyEvent', { type: down, ...event });
         await this.send('Input.dispatchKeyEvent', { type: 'keyUp', ...event });
     }
     async files(selector, ...paths) {

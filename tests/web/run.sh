@@ -4,7 +4,7 @@
 # skipped.
 build=${1:-build}
 here=$(dirname "$0")
-chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome)}
+chromium=${CHROMIUM:-$(command -v chromium || command -v google-chrome)}
 
 skip() {
     echo "SKIPPED web: $1"
