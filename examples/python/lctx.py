@@ -16,7 +16,7 @@ import io
 import os
 import re
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
 
@@ -96,10 +96,12 @@ def _call(name, *arguments, refused=None):
 
 
 def _refuse(status, refused):
-    if refused is not None and refused.status == status:
-        text = c.create_string_buffer(300)
-        _lib.lctx_refusal_text(refused, text, len(text))
-        raise Error(status, text.value.decode())
+    """Raises what one of the reports says of it."""
+    for report in refused if isinstance(refused, list) else [refused]:
+        if report is not None and report.status == status:
+            text = c.create_string_buffer(300)
+            _lib.lctx_refusal_text(report, text, len(text))
+            raise Error(status, text.value.decode())
     raise Error(status, _lib.lctx_status_text(status).decode())
 
 
@@ -123,7 +125,7 @@ def _sizes(shape, dims):
     for word in shape.split():
         if word.endswith("?") and not dims.get(word[:-1]):
             continue
-        product, by, less = re.match(r"([\w*]+)(?:/(\d+)|-(\d+))?", word).groups()
+        product, by, less = re.match(r"([\w.*]+)(?:/(\d+)|-(\d+))?", word).groups()
         parts = [dims.get(part) for part in product.split("*")]
         size = None if None in parts else -(-int(np.prod(parts)) // int(by or 1))
         sizes.append(size and max(size - int(less or 0), 0))
@@ -457,7 +459,7 @@ class Attention:
     than attend: what its arrays and the cache hold may change in between. The result is `out`, and `lse` where it is asked
     for. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise."""
 
-    def __init__(self, q, spans=(), cache=None, lse=False, **fields):
+    def __init__(self, q, spans=(), cache=None, lse=False, retrieve=None, **fields):
         heads, d_k, d_v, n_kv = self._keys(spans, cache)
         address = _array("q", q, "float32", [None, None, d_k], rows=True)
         if fields.get("q_far") is not None and fields["q_far"].strides != q.strides:
@@ -480,6 +482,8 @@ class Attention:
         d.held += [q, spans]
         if spans:
             d.spans, d.n_spans = (api.Span * len(spans))(*spans), len(spans)
+        self._retrieve = retrieve and describe(api.Retrieve, retrieve, {
+            "n_head_kv": heads, "info.n_block": cache.info.n_block})
         self._scratch = np.empty(0, np.uint8)
 
     @staticmethod
@@ -507,21 +511,28 @@ class Attention:
         return (*spans[0].shape[1:], sum(s.shape[0] for s in spans))
 
     def __call__(self):
-        if self._cache and (self.desc.bias or self.desc.mass) and \
-                self._cache.info.n_held != self._n_kv:
-            raise ValueError("bias and mass are of the keys that the cache held before")
+        by_key = self.desc.bias or self.desc.mass or self.desc.mask_bits or \
+            self._retrieve and self._retrieve.read
+        if self._cache and by_key and self._cache.info.n_held != self._n_kv:
+            raise ValueError("bias, mask, mass and read are of the keys that the cache held before")
         if self._last:
             end = self._cache.info.n if self._cache else self._n_kv
             self.desc.q_pos0 = end - self.desc.n_q
         par = self._par._lend() if isinstance(self._par, Threads) else nullcontext()
         with par, (self._cache._use() if self._cache else nullcontext()) as handle:
-            at = ("lctx_cache_attend", handle) if self._cache else ("lctx_attend",)
-            size, refused = c.c_size_t(), self.desc.report
-            _call(f"{at[0]}_size", *at[1:], self.desc, c.byref(size), refused=refused)
+            what, before, more = "attend", (), ()
+            if self._cache:
+                what, before = "cache_attend", (handle,)
+            if self._retrieve:
+                what, more = "cache_retrieve", (self._retrieve,)
+            size = c.c_size_t()
+            refused = [self.desc.report, *(r.report for r in more)]
+            _call(f"lctx_{what}_size", *before, self.desc, *more, c.byref(size), refused=refused)
             if size.value > len(self._scratch):
                 self._scratch = np.empty(size.value, np.uint8)
             with _watched(self._progress):
-                _call(*at, self.desc, self._scratch.ctypes.data, size, refused=refused)
+                _call(f"lctx_{what}", *before, self.desc, *more, self._scratch.ctypes.data, size,
+                      refused=refused)
         return self.out if self.lse is None else (self.out, self.lse)
 
 
@@ -591,12 +602,36 @@ class Cache(_Saved):
             _call("lctx_cache_append", handle, rows, refused=rows.report)
 
     def attend(self, q, **fields):
-        """Attention of q over the cache; queries are the last that were appended."""
+        """Attention of q over the cache; queries are the last that were appended. With retrieve,
+        lctx_retrieve's fields as a dict, few blocks are read."""
         return Attention(q, cache=self, **fields)()
 
     def far_pos(self, pos):
         with self._use() as handle:
             return _lib.lctx_cache_far_pos(handle, pos)
+
+    def select(self, **fields):
+        """Keeps the tokens of the greatest mass [n_head_kv][info.n_held]; lctx_select's fields."""
+        dims = {"n_head_kv": self.desc.n_head_kv, "info.n_held": self.info.n_held}
+        select = describe(api.Select, fields, dims)
+        with self._use() as handle:
+            _call("lctx_cache_select", handle, select, refused=select.report)
+
+    def drop(self, first, end):
+        """Drops the tokens at positions first .. end-1."""
+        with self._use() as handle:
+            _call("lctx_cache_drop", handle, _number("first", c.c_int64, first),
+                  _number("end", c.c_int64, end))
+
+    def begin(self, pos):
+        """Lets an empty cache begin at a position."""
+        with self._use() as handle:
+            _call("lctx_cache_begin", handle, _number("pos", c.c_int64, pos))
+
+    def join(self, other):
+        """Appends what another cache holds, which begins where this one ends."""
+        with self._use() as handle, other._use() as its:
+            _call("lctx_cache_join", handle, its)
 
 
 # ---------------------------------------------------------------- floor 4: the model
@@ -672,3 +707,24 @@ class Session(_Saved):
                 return
             yield token
             tokens = [token]
+
+
+def feed_many(sessions, tokens):
+    """Feeds sessions over one model a list of tokens each, weights being read once for all; the
+    logits after the last of each, [n_session][n_vocab]."""
+    lists = [np.array([_number("tokens", c.c_int32, t) for t in row], np.int32) for row in tokens]
+    if not sessions or len(lists) != len(sessions):
+        raise ValueError(f"tokens: {len(lists)} lists for {len(sessions)} sessions")
+    out = np.empty((len(sessions), sessions[0].model.desc.n_vocab), np.float32)
+    with ExitStack() as used:
+        handles = [used.enter_context(s._use()) for s in sessions]
+        status = _lib.lctx_session_feed_many(
+            (c.c_void_p * len(lists))(*(c.cast(h, c.c_void_p).value for h in handles)), len(lists),
+            (c.c_void_p * len(lists))(*(row.ctypes.data for row in lists)),
+            (c.c_int64 * len(lists))(*map(len, lists)), 0, out.ctypes.data)
+        infos = [api.SessionInfo() for _ in sessions]
+        for handle, info in zip(handles, infos):
+            _lib.lctx_session_get_info(handle, info)
+    if status:
+        _refuse(Status(status), [info.refused for info in infos])
+    return out

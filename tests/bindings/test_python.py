@@ -264,6 +264,39 @@ def test_cache():
     raises(lctx.Error, "E_TYPE", lambda: lctx.Cache(2, 64, k_type=99), "a type of keys")
 
 
+def test_parts_of_caches():
+    q, k, v = normal(1, 8, 64), normal(512, 2, 64), normal(512, 2, 64)
+    types = dict(k_type=lctx.Type.F32, v_type=lctx.Type.F32, block=64, summaries=1)
+    whole, tail = lctx.Cache(2, 64, **types), lctx.Cache(2, 64, **types)
+    whole.append(k[:256], v[:256])
+    tail.begin(256)
+    tail.append(k[256:], v[256:])
+    whole.join(tail)
+    out = lctx.attend(q, k, v)
+    check((whole.attend(q) == out).all(), "parts are joined to the same bits")
+    read = np.zeros((2, whole.info.n_block), np.uint8)
+    all_of_it = whole.attend(q, retrieve={"n_top": 8, "window": 64, "read": read})
+    check((all_of_it == out).all() and read.all(), "retrieving every block gives the same bits")
+    whole.attend(q, retrieve={"n_top": 1, "window": 64, "read": read})
+    check((read.sum(1) == 2).all(), "or one of them and the window")
+    raises(lctx.Error, ["E_WINDOW", "lctx_retrieve.window"], lambda: whole.attend(
+        q, retrieve={"n_top": 1}), "retrieving without a window")
+    raises(ValueError, ["lctx_retrieve.read", "[2][8]"], lambda: whole.attend(
+        q, retrieve={"n_top": 1, "window": 64, "read": read[:1]}), "a list of fewer heads")
+    mass = np.zeros((2, 512), np.float32)
+    whole.attend(q, mass=mass)
+    raises(ValueError, ["lctx_select.mass", "[2][512]"], lambda: whole.select(
+        mass=mass[:1], n_heavy=9, window=8), "mass of fewer heads")
+    whole.select(mass=mass, n_heavy=64, window=64)
+    check(whole.info.n_kept == 64, "what has the greatest mass is kept")
+    tail.drop(300, 400)
+    check(tail.info.n_held == 156, "a range is dropped")
+    raises(lctx.Error, "E_POS", lambda: tail.begin(0), "what is not empty does not begin")
+    raises(RuntimeError, "in use", lambda: whole.join(whole), "a cache is not joined to itself")
+    tail.close()
+    raises(ValueError, "the cache is closed", lambda: whole.join(tail), "nor to a closed one")
+
+
 def test_pool():
     k = normal(256, 2, 64)
     pool = lctx.Pool(300 << 10)
@@ -331,6 +364,21 @@ def test_session():
     raises(ValueError, "the session is closed", lambda: next(it), "tokens of a closed session")
     raises(ValueError, "the session is closed", lambda: s.feed([1]), "a closed session")
     fork.close()
+
+
+def test_many():
+    m = model()
+    apart, together = [lctx.Session(m) for _ in range(3)], [lctx.Session(m) for _ in range(3)]
+    tokens = [[1, 2, 3], [4], [5, 6]]
+    alone = np.stack([s.feed(row) for s, row in zip(apart, tokens)])
+    check((lctx.feed_many(together, tokens) == alone).all(), "many are fed to the same bits")
+    raises(ValueError, "2 lists for 3", lambda: lctx.feed_many(together, tokens[:2]), "fewer lists")
+    wrong = [[1], [2], [3, 99]]
+    raises(lctx.Error, ["E_TOKEN", "tokens[1]"], lambda: lctx.feed_many(together, wrong),
+           "a token of the third")
+    raises(RuntimeError, "in use", lambda: lctx.feed_many([apart[0]] * 2, tokens[:2]), "one twice")
+    together[1].close()
+    raises(ValueError, "closed", lambda: lctx.feed_many(together, tokens), "one that is closed")
 
 
 def test_progress():
