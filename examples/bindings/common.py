@@ -45,7 +45,9 @@ def element(t):
 
 
 def arrays(of):
-    return [(f"{s.name}.{f.name}", element(f.type), f.shape)
+    """Of all structs: path, elements, shape, and whether calls write there."""
+    return [(f"{s.name}.{f.name}", element(f.type), f.shape,
+             f.type.kind == "pointer" and not f.type.const)
             for s in structs(of) for f in s.fields if f.shape]
 
 

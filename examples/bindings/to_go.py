@@ -69,7 +69,7 @@ def go(of):
     out += map(go_struct, structs(of))
     out.append("\n// Arrays that fields point to: sizes from outside in. n_expert? counts where "
                "there are\n// experts; / rounds up.\nvar arrays = map[string]string{\n")
-    out += [f'\t"{path}": "{shape}",\n' for path, _, shape in arrays(of)]
+    out += [f'\t"{path}": "{shape}",\n' for path, _, shape, _ in arrays(of)]
     out.append("}\n\ntype offset struct {\n\tfield string\n\tat    uintptr\n}\n\n"
                "type layout struct {\n\tname   string\n\tsize   uintptr\n\tfields []offset\n}\n\n"
                "// Sizes and offsets as they are here.\nvar layouts = []layout{\n")

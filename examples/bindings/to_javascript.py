@@ -50,7 +50,7 @@ def javascript(of):
         out.append("    },\n")
     out.append("};\n\n// Arrays that fields point to: elements, and sizes from outside in. "
                "n_expert? counts where\n// there are experts; / rounds up.\nexport const arrays = {\n")
-    out += [f"    '{path}': ['{kind}', '{shape}'],\n" for path, kind, shape in arrays(of)]
+    out += [f"    '{path}': ['{kind}', '{shape}'],\n" for path, kind, shape, _ in arrays(of)]
     out.append("};\n\n// Fields that tell how memory is laid out.\nexport const raw = new Set([\n")
     out += [f"    '{path}',\n" for path in raw_fields(of)]
     out.append("]);\n\n// Functions: what each returns, and its arguments.\n"

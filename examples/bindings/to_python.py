@@ -53,9 +53,10 @@ def python(of):
         out.append("    ]\n" if s.fields else "")
     out.append("\n\nSTRUCTS = {\n")
     out += [f'    "{s.name}": {camel(s.name)},\n' for s in structs(of)]
-    out.append("}\n\n# Arrays that fields point to: elements, and sizes from outside in. n_expert? "
+    out.append("}\n\n# Arrays that fields point to: elements, sizes from outside in, written to. n_expert? "
                "counts where\n# there are experts; / rounds up.\nARRAYS = {\n")
-    out += [f'    "{path}": ("{kind}", "{shape}"),\n' for path, kind, shape in arrays(of)]
+    out += [f'    "{path}": ("{kind}", "{shape}", {written}),\n'
+            for path, kind, shape, written in arrays(of)]
     out.append("}\n\n# Fields that tell how memory is laid out.\nRAW = {\n")
     out += [f'    "{path}",\n' for path in raw_fields(of)]
     out.append("}\n\n# What each function returns, and its arguments.\nFUNCTIONS = {\n")

@@ -101,7 +101,7 @@ def rust(of):
     out.append("\n/// Arrays that fields point to: elements, and sizes from outside in. n_expert? "
                "counts where there\n/// are experts; / rounds up.\n"
                "pub const ARRAYS: &[(&str, &str, &str)] = &[\n")
-    out += [f'    ("{path}", "{kind}", "{shape}"),\n' for path, kind, shape in arrays(of)]
+    out += [f'    ("{path}", "{kind}", "{shape}"),\n' for path, kind, shape, _ in arrays(of)]
     out.append("];\n\nextern \"C\" {\n")
     for f in of.functions:
         back = "" if f.result.kind == "void" else f" -> {rust_type(f.result)}"

@@ -109,6 +109,8 @@ export function tensor(data, shape, { type = 'f16', scale } = {}) {
             + `is wanted, not ${data?.constructor?.name} (${type})`);
     }
     const size = shape.reduce((a, b) => a * b, 1);
+    if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0))
+        throw new RangeError(`tensor: ${brackets(shape)} is no shape`);
     if (size !== data.length)
         throw new RangeError(`tensor: ${brackets(shape)} has ${size} elements, not ${data.length}`);
     if (data instanceof Int8Array) {

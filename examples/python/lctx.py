@@ -154,12 +154,6 @@ def _array(name, array, types, sizes, rows=False):
     return array.ctypes.data
 
 
-def _writable(name, array):
-    if not array.flags.writeable:
-        raise ValueError(f"{name}: the array is read-only")
-    return array
-
-
 def _number(name, kind, value):
     """A number that fits, where ctypes would cut it."""
     bits = _BITS.get(kind)
@@ -218,10 +212,12 @@ def _c_name(struct):
 def _pointer(where, array, dims):
     if where not in api.ARRAYS:
         raise TypeError(f"{where} takes no array")
-    element, shape = api.ARRAYS[where]
+    element, shape, written = api.ARRAYS[where]
     sizes = _sizes(shape, dims)
     if None in sizes:
         raise TypeError(f"{where}: [{shape.replace(' ', '][')}] is not known")
+    if written and isinstance(array, np.ndarray) and not array.flags.writeable:
+        raise ValueError(f"{where}: the array is read-only")
     return _array(where, array, _NAMES[element], sizes)
 
 
@@ -456,8 +452,8 @@ def span(k, v, k_scale=None, v_scale=None, **fields):
 
 class Attention:
     """One attention over spans or a cache, ready to be called again and again, which costs less
-    than attend: what its arrays and the cache hold may change in between. The result is `out`, and `lse` where it is asked
-    for. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise."""
+    than attend: what its arrays and the cache hold may change in between. The result is `out`, and
+    `lse` where it is asked for. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise."""
 
     def __init__(self, q, spans=(), cache=None, lse=False, retrieve=None, **fields):
         heads, d_k, d_v, n_kv = self._keys(spans, cache)
@@ -469,8 +465,6 @@ class Attention:
         self._cache, self._n_kv, self._progress = cache, n_kv, _progress_of(fields)
         self._par = fields.get("par")
         self._last = "q_pos" not in fields and "q_pos0" not in fields
-        if "mass" in fields:
-            _writable("mass", fields["mass"])
         dims = {"n_head_kv": heads, "n_kv": n_kv, "d_k": d_k, "n_list": len(fields.get("list", []))}
         if fields.get("list") is not None:
             fields = self._list(dict(fields), len(q))

@@ -148,6 +148,7 @@ func testBad() {
 	}
 	none, plain := lctx.With{}, lctx.Attn{}
 	array("few elements", attend(lctx.F32(q, 3, 8, 63), ks, vs, plain, none), "q:", "1512", "1536")
+	array("negative sizes", attend(lctx.F32(q, -3, -8, 64), ks, vs, plain, none), "q:", "no shape")
 	array("a flat q", attend(lctx.F32(q, 1536), ks, vs, plain, none), "q:", "[n n 64]", "[1536]")
 	array("q of f16", attend(lctx.F16(make([]uint16, 1536), 3, 8, 64), ks, vs, plain, none),
 		"float32")

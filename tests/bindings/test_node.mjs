@@ -96,6 +96,8 @@ function testBadArrays() {
     throws(TypeError, ['tensor:', 'Array'], () => lctx.tensor([1, 2], [2]), 'a list');
     throws(RangeError, ['tensor:', '[2][3]', '6'], () => lctx.tensor(new Float32Array(5), [2, 3]),
         'few');
+    throws(RangeError, ['tensor:', '[-2][-3]'], () => lctx.tensor(new Float32Array(6), [-2, -3]),
+        'negative sizes');
     throws(TypeError, ['tensor:', '2 scales'], () => lctx.tensor(new Int8Array(6), [2, 3]),
         'no scales');
     throws(TypeError, ['q:', 'tensor'], () => lctx.attend(q.data, k, v), 'a bare array');

@@ -136,7 +136,7 @@ def test_bad_arrays():
             alibi=np.ones(4, np.float32))
     frozen = np.zeros((2, 200), np.float32)
     frozen.flags.writeable = False
-    refused(ValueError, ["mass:", "read-only"], "mass that is read-only", q, k, v, mass=frozen)
+    refused(ValueError, ["lctx_attn.mass:", "read-only"], "mass that is read-only", q, k, v, mass=frozen)
     refused(ValueError, ["q_far:", "strides"], "q_far with other strides", q[:, ::2], k, v,
             q_far=q[:, ::2].copy())
 

@@ -123,6 +123,10 @@ func newArray[T any](kind Type, data []T, scale []float32, shape []int) Array {
 	a := Array{data: first(data), kind: kind, scale: scale, shape: shape}
 	size, rows := 1, 1
 	for i, n := range shape {
+		if n < 0 || n > 0 && size > math.MaxInt/8/n {
+			a.err = badArray("%v is no shape", shape)
+			return a
+		}
 		size *= n
 		if i+1 < len(shape) {
 			rows *= n

@@ -133,7 +133,8 @@ fn known(shape: &[usize]) -> Vec<Option<usize>> {
 impl<'a> Tensor<'a> {
     pub fn new(data: Data<'a>, shape: &[usize]) -> Result<Self> {
         let (_, n, kind, scale) = data.parts();
-        let size: usize = shape.iter().product();
+        let size = shape.iter().try_fold(1usize, |size, n| size.checked_mul(*n));
+        let size = size.filter(|&size| size <= isize::MAX as usize).unwrap_or(usize::MAX);
         if size != n {
             return argument(format!(
                 "tensor: {} has {} elements, not {}",
