@@ -2240,26 +2240,18 @@ static float lctx__i8_scale(int64_t n, const float *x)
 }
 
 /* ---- weights in blocks (their layouts: FN(codes), FN(scales)) */
-LCTX__INLINE float lctx__half_at(const char *p)
+LCTX__INLINE uint16_t lctx__half_at(const char *p)
 {
-    return lctx__from_f16((uint16_t)((uint8_t)p[0] | (uint8_t)p[1] << 8));
+    return (uint16_t)((uint8_t)p[0] | (uint8_t)p[1] << 8);
 }
-/* A weight is (code - zero) * a + b. */
-LCTX__INLINE int lctx__zero_of(int type)
+/* A weight is (code - zero) * a + b; of Q8_0 zero depends on who asks. */
+LCTX__INLINE float lctx__zero_of(int type, int of_q8)
 {
-    return type == LCTX_Q6_K ? 32 : type == LCTX_MXFP4 ? 12 : type == LCTX_Q4_0 ? 8 : 0;
+    return (float)(type == LCTX_Q6_K ? 32 : type == LCTX_MXFP4 ? 12 : type == LCTX_Q4_0 ? 8 :
+                   type == LCTX_Q8_0 ? of_q8 : 0);
 }
 /* Where run k begins of the sixteen of 256 neighbours (see lctx__runs). */
 LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 + k / 4 % 2 * 16; }
-/* The scales of 4 or 5 bits' eight runs of 32, those of what is added, by run of 16. */
-LCTX__INLINE void lctx__k_scales(const char *p, uint32_t by[4], uint32_t less[4])
-{
-    uint32_t s[3];
-    memcpy(s, p + 4, sizeof s);
-    by[0] = by[1] = s[0] & 0x3f3f3f3fu, less[0] = less[1] = s[1] & 0x3f3f3f3fu;
-    by[2] = by[3] = (s[2] & 0x0f0f0f0fu) | (s[0] >> 2 & 0x30303030u);
-    less[2] = less[3] = (s[2] >> 4 & 0x0f0f0f0fu) | (s[1] >> 2 & 0x30303030u);
-}
 
 /* ---- what the kernel pass provides, per instruction set */
 
@@ -7135,10 +7127,8 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
     c.policy = s->d.policy, c.window = s->d.window, c.n_sink = s->d.n_sink;
     c.n_heavy = s->d.n_heavy;
     c.block = s->d.block, c.max_tokens = s->d.max_tokens, c.alloc = &s->alloc;
-    if (s->d.n_read && !window) {
-        c.window = c.n_sink = 0, c.summaries = 1;
-        if (!c.block) c.block = LCTX_TILE;
-    }
+    if (s->d.n_read && !c.block) c.block = LCTX_TILE;
+    if (s->d.n_read && !window) c.window = c.n_sink = 0, c.summaries = 1;
     if (!window) return c;
     if (c.policy == LCTX_FULL || c.policy == LCTX_HEAVY)
         c.policy = LCTX_WINDOW, c.window = window, c.n_sink = 0, c.n_heavy = 0;
@@ -7147,6 +7137,7 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
 }
 
 /* Carves the activations out of `at` (null: only measures); returns the bytes. */
+#define LCTX__FLOATS(field, n, ld) a->field = (float *)lctx__carve(&r, n, (int64_t)(ld) * 4)
 static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
@@ -7160,24 +7151,16 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
     runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, a->ld_q) + 255) / 256),
                      lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
-    a->x = (float *)lctx__carve(&r, n, a->ld_x * 4);
-    a->h = (float *)lctx__carve(&r, n, a->ld_x * 4);
-    a->q = (float *)lctx__carve(&r, n, a->ld_q * 4);
-    a->far = (float *)lctx__carve(&r, n, a->ld_q * 4);
-    a->att = (float *)lctx__carve(&r, n, a->ld_q * 4);
-    a->lse = (float *)lctx__carve(&r, s->d.parts > 1 ? n : 0, m->n_head * (int64_t)4);
-    a->k = (float *)lctx__carve(&r, n, a->ld_k * 4);
-    a->v = (float *)lctx__carve(&r, n, a->ld_k * 4);
-    a->sum = (float *)lctx__carve(&r, n, a->ld_x * 4);
-    a->gate = (float *)lctx__carve(&r, LCTX__FFN_TOKENS, a->ld_f * 4);
-    a->up = (float *)lctx__carve(&r, LCTX__FFN_TOKENS, a->ld_f * 4);
-    a->route = (float *)lctx__carve(&r, n, a->ld_e * 4);
+    LCTX__FLOATS(x, n, a->ld_x); LCTX__FLOATS(h, n, a->ld_x); LCTX__FLOATS(sum, n, a->ld_x);
+    LCTX__FLOATS(q, n, a->ld_q); LCTX__FLOATS(far, n, a->ld_q); LCTX__FLOATS(att, n, a->ld_q);
+    LCTX__FLOATS(lse, s->d.parts > 1 ? n : 0, m->n_head);
+    LCTX__FLOATS(k, n, a->ld_k); LCTX__FLOATS(v, n, a->ld_k);
+    LCTX__FLOATS(gate, LCTX__FFN_TOKENS, a->ld_f); LCTX__FLOATS(up, LCTX__FFN_TOKENS, a->ld_f);
+    LCTX__FLOATS(route, n, a->ld_e);
+    LCTX__FLOATS(in, pairs, a->ld_x); LCTX__FLOATS(out, pairs, a->ld_x);
+    LCTX__FLOATS(vec, lctx__max(1, n_expert), lctx__max(a->ld_f, lctx__max(a->ld_x, a->ld_q)));
     a->rank = (uint32_t *)lctx__carve(&r, a->ld_e, 4);
     a->chosen = (int64_t *)lctx__carve(&r, a->ld_e, 8);
-    a->in = (float *)lctx__carve(&r, pairs, a->ld_x * 4);
-    a->out = (float *)lctx__carve(&r, pairs, a->ld_x * 4);
-    a->vec = (float *)lctx__carve(&r, lctx__max(1, n_expert),
-                                  4 * lctx__max(a->ld_f, lctx__max(a->ld_x, a->ld_q)));
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
     if (s->d.precise) runs = 0;
     a->rounded = (lctx__runs *)lctx__carve(&r, runs, (int64_t)sizeof *a->rounded);
@@ -8162,7 +8145,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
 #  define vf_quad(p, e)    ((float)((const int8_t *)(p))[e])
 #  define vf_four(p, n, s, b) vf_fma((float)(FN(word)(p) >> 4 * (n) & 15), s, b)
 #  define vf_put_f16(p, x) (*(p) = lctx__to_f16(x))
-#  define vf_half(p)       lctx__half_at(p)
+#  define vf_half(p)       lctx__from_f16(lctx__half_at(p))
 #  define vw               uint32_t
 #  define vw_load(p)       FN(word)(p)
 #  define vw_store(p, x)   FN(put_word)(p, x)
@@ -8262,14 +8245,13 @@ LCTX__INLINE float FN(round)(float x)
 #  define vw_table(t, x)   ((vw)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m256i)(x)))
 #  define vw_int(x)        ((vw)_mm256_cvtps_epi32(x))
-#  define vf_half(p)       _mm256_cvtph_ps(_mm_set1_epi16(FN(short)(p)))
+#  define vf_half(p)       _mm256_cvtph_ps(_mm_set1_epi16((short)lctx__half_at(p)))
 #  define vw_dot_value(s, a, b) ((vw)_mm256_add_epi32((__m256i)(s), _mm256_madd_epi16( \
                                _mm256_maddubs_epi16((__m256i)(a), (__m256i)(b)), \
                                _mm256_set1_epi16(1))))
 #  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8((__m256i)(a)), \
                                _mm256_sign_epi8((__m256i)(b), (__m256i)(a)))
 #  define KEY_START        0
-LCTX__INLINE short FN(short)(const void *p) { short x; memcpy(&x, p, 2); return x; }
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
     const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -8389,7 +8371,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_pieces(p, a, b, g) FN(pieces)(p, a, b)
 #  define vw_table(t, x)   ((vw)_mm512_shuffle_epi8(_mm512_broadcast_i32x4( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m512i)(x)))
-#  define vf_half(p)       _mm512_cvtph_ps(_mm256_set1_epi16(FN(short)(p)))
+#  define vf_half(p)       _mm512_cvtph_ps(_mm256_set1_epi16((short)lctx__half_at(p)))
 #  if LCTX__ISA == 3
 #    define vw_dot_key(s, a, b) ((vw)_mm512_dpbusd_epi32((__m512i)(s), /* a + 128 */ \
                                _mm512_xor_si512((__m512i)(a), _mm512_set1_epi8(-128)), \
@@ -8407,7 +8389,6 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #    define KEY_START      0
 #  endif
 #  define WEIGHT_BITS      8
-LCTX__INLINE short FN(short)(const void *p) { short x; memcpy(&x, p, 2); return x; }
 LCTX__INLINE vw FN(pieces)(const char *p, const int64_t a, const int64_t b)
 {
     const __m128i *const x = (const __m128i *)(const void *)p;
@@ -9404,21 +9385,24 @@ LCTX__INLINE void FN(scales)(const int type, const char *p, vf a[16 / VL], vf b[
 {
     const int64_t bytes = lctx__row_bytes(type, 32);
     const int in_k = type == LCTX_Q4_K || type == LCTX_Q5_K;
-    uint32_t by[4], less[4], power[16];
+    uint32_t s[3], by[4], less[4];
     uint16_t half[16];
     int k;
-    if (in_k) lctx__k_scales(p, by, less);
-    LCTX__EACH(k, 16) {
-        const uint8_t *at = (const uint8_t *)p + bytes * (k / 8 * 4 + k % 4);
+    if (in_k) {
+        memcpy(s, p + 4, sizeof s);
+        by[0] = by[1] = s[0] & 0x3f3f3f3fu, less[0] = less[1] = s[1] & 0x3f3f3f3fu;
+        by[2] = by[3] = (s[2] & 0x0f0f0f0fu) | (s[0] >> 2 & 0x30303030u);
+        less[2] = less[3] = (s[2] >> 4 & 0x0f0f0f0fu) | (s[1] >> 2 & 0x30303030u);
+    } else LCTX__EACH(k, 16) {
+        const char *at = p + bytes * (k / 8 * 4 + k % 4);
         if (type == LCTX_Q6_K) ((char *)by)[k] = p[192 + lctx__run_at(k) / 16];
-        /* 2^(e - 127), whose codes are twice the number */
-        else if (type == LCTX_MXFP4) power[k] = *at ? (uint32_t)*at << 23 : 1u << 22;
-        else if (!in_k) half[k] = (uint16_t)(at[0] | at[1] << 8);
+        else if (type != LCTX_MXFP4) half[k] = lctx__half_at(at);
+        else half[k] = (uint16_t)((uint8_t)*at << 7 | !*at << 6);      /* 2^(e - 127) in bf16 */
     }
     for (k = 0; k < 16 / VL; k++) {
         b[k] = vf_set1(0.0f);
         if (in_k) b[k] = vf_mul(vf_i8((char *)less + k * VL), vf_sub(b[k], vf_half(p + 2)));
-        if (type == LCTX_MXFP4) a[k] = vf_mul(vf_load(power + k * VL), vf_set1(0.5f));
+        if (type == LCTX_MXFP4) a[k] = vf_mul(vf_bf16(half + k * VL), vf_set1(0.5f));
         else if (type == LCTX_Q8_0 || type == LCTX_Q4_0) a[k] = vf_f16(half + k * VL);
         else a[k] = vf_mul(vf_i8((char *)by + k * VL), vf_half(p + (in_k ? 0 : 208)));
     }
@@ -9632,7 +9616,7 @@ LCTX__ENTRY void FN(unblock)(int type, const char *p, int64_t n, lctx__runs *out
 }
 LCTX__INLINE void FN(blocks_to_f32)(int type, int64_t n, const char *p, float *out)
 {
-    const vf zero = vf_set1((float)lctx__zero_of(type));
+    const vf zero = vf_set1(lctx__zero_of(type, 0));
     lctx__runs w;
     int64_t k, i, at;
     for (; n > 0; n -= 256, p += lctx__row_bytes(type, 256), out += 256) {
@@ -10107,11 +10091,6 @@ LCTX__INLINE vw FN(dot_codes)(const int type, vw s, vw w, const int8_t *x)
     const vw y = vw_load(x);
     return type == LCTX_Q8_0 ? vw_dot_key(s, w, y) : vw_dot_value(s, w, y);
 }
-/* What a code is multiplied as less than it is. */
-LCTX__INLINE int FN(zero_of)(int type)
-{
-    return type == LCTX_Q8_0 ? -KEY_START : lctx__zero_of(type);
-}
 /* sum + VL runs of weights times activations, whose codes give s. */
 LCTX__INLINE vf FN(add_runs)(const int type, vw s, vf a, vf b, const lctx__runs *x, int64_t g,
                              vf sum)
@@ -10123,6 +10102,7 @@ LCTX__INLINE vf FN(add_runs)(const int type, vw s, vf a, vf b, const lctx__runs 
 LCTX__INLINE void FN(ints_one)(const lctx__product *p, const int type)
 {
     const int64_t bytes = lctx__row_bytes(type, 256), stride = lctx__row_bytes(type, p->cols);
+    const float zero = lctx__zero_of(type, -KEY_START);
     const char *w = (const char *)p->w + p->row0 * stride;
     char rest[8 * 34];
     int64_t row, c;
@@ -10143,7 +10123,7 @@ LCTX__INLINE void FN(ints_one)(const lctx__product *p, const int type)
                                              x->code + 64 * j + 4 * VL * g);
                 s[0] = (vf)((vw)vf_zip1(s[0], s[1]) + (vw)vf_zip2(s[0], s[1]));
                 s[2] = (vf)((vw)vf_zip1(s[2], s[3]) + (vw)vf_zip2(s[2], s[3]));
-                if (FN(zero_of)(type)) b[g] = vf_mul(a[g], vf_set1((float)-FN(zero_of)(type)));
+                if (zero != 0) b[g] = vf_mul(a[g], vf_set1(-zero));
                 sum = FN(add_runs)(type, (vw)vf_zip1d(s[0], s[2]) + (vw)vf_zip2d(s[0], s[2]),
                                    a[g], b[g], x, g, sum);
             }
@@ -10182,7 +10162,7 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
 {
     const int64_t bytes = lctx__row_bytes(p->type, 256);
     const int64_t stride = lctx__row_bytes(p->type, p->cols);
-    const float zero = (float)FN(zero_of)(p->type);
+    const float zero = lctx__zero_of(p->type, -KEY_START);
     vf sum[4 * LCTX__INT_TOKENS];
     lctx__runs held[4];
     int64_t row, rows, r, c, t, i, g;
@@ -10209,14 +10189,11 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
 }
 LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 {
-    int64_t t, n;
-    for (t = 0; !p->alone && t < p->n; t += n) {
-        n = lctx__min(p->n - t, LCTX__INT_TOKENS);
-        FN(ints_many)(p, t, n);
-    }
-    if (!p->alone) return;
+    int64_t t;
 #define LCTX__CALL(T) FN(ints_one)(p, T)
-    LCTX__BY_BLOCK(p->type, LCTX__CALL)
+    if (p->alone) LCTX__BY_BLOCK(p->type, LCTX__CALL)
+    else for (t = 0; t < p->n; t += LCTX__INT_TOKENS)
+        FN(ints_many)(p, t, lctx__min(p->n - t, LCTX__INT_TOKENS));
 #undef LCTX__CALL
 }
 #endif

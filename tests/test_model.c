@@ -2225,7 +2225,8 @@ static void test_pages(int k_type, int v_type)
 }
 
 /* Layers that forget: a page is saved when it is passed, and any number of pages is gone on from. */
-static void test_window_pages(int k_type, int v_type, lctx_policy policy, int64_t window)
+static void test_window_pages(int k_type, int v_type, lctx_policy policy, int64_t window,
+                              int64_t n_read)
 {
     enum { N = 300, PAGES = N / 64, PIECE = 50 };
     world *w = world_new(&bits_shape);
@@ -2237,6 +2238,7 @@ static void test_window_pages(int k_type, int v_type, lctx_policy policy, int64_
     int64_t p, n, saved = 0;
     d.k_type = k_type, d.v_type = v_type;
     if (policy == LCTX_FULL) w->layers[0].window = window;
+    if ((d.n_read = n_read)) d.window = 30, d.block = 0;
     s = session_new(w, &d);
     check(lctx_session_page_size(s, &bytes) == LCTX_OK && bytes % 64 == 0, "a page has a size");
     memory = (char *)zeroed((PAGES + 1) * (int64_t)bytes + 64, 1);
@@ -2791,9 +2793,10 @@ int main(void)
     test_many_fails();
     for (type = 0; type < 5; type++)
         test_pages(type, (type + 2) % 5), test_wild_pages(type, (type + 2) % 5);
-    test_window_pages(LCTX_F16, LCTX_F16, LCTX_WINDOW, 40);
-    test_window_pages(LCTX_I4, LCTX_I8, LCTX_SINKS, 70);
-    test_window_pages(LCTX_I8, LCTX_F32, LCTX_FULL, 64);
+    test_window_pages(LCTX_F16, LCTX_F16, LCTX_WINDOW, 40, 0);
+    test_window_pages(LCTX_I4, LCTX_I8, LCTX_SINKS, 70, 0);
+    test_window_pages(LCTX_I8, LCTX_F32, LCTX_FULL, 64, 0);
+    test_window_pages(LCTX_F16, LCTX_F16, LCTX_FULL, 64, 64);
     test_bad_pages();
     test_bad_parts_of_sessions();
 #if HOOK_THREADS

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 300, SESSIONS = 3 };
+enum { MOST = 300, SESSIONS = 3, STEPS = 16 };
 
 typedef struct seat {
     lctx_session *s;
@@ -24,6 +24,8 @@ typedef struct world {
     lctx_allocator alloc;
     seat at[SESSIONS];
     seat *p;                     /* the one in hand */
+    void *pages[STEPS];          /* that sessions may be in */
+    int n_pages;
 } world;
 
 /* Does what stays depend on when it was fed? */
@@ -248,6 +250,70 @@ static void do_restore(world *w)
     fuzz_stream_free(&stream);
 }
 
+/* Pages of the tokens of the session in hand, of one that is fed them anew, `piece` at a time. */
+static int64_t save_pages(const world *w, int64_t block, int64_t piece, size_t bytes, char *pages)
+{
+    lctx_session_desc d = w->t.desc;
+    lctx_session *s = NULL;
+    const int64_t n = w->p->n;
+    int64_t at, to, page = 0;
+    lctx_status st;
+    d.alloc = NULL, d.progress = NULL, d.max_tokens = 0;
+    st = lctx_session_create(&w->t.model, &d, &s);
+    for (at = 0; !st && at < n; at = to) {
+        to = at + piece < n ? at + piece : n;
+        st = lctx_session_feed(s, w->p->tokens + at, to - at, LCTX_LOGITS_NONE, NULL);
+        for (; !st && (page + 1) * block <= to; page++)
+            st = lctx_session_page_save(s, page, pages + (size_t)page * bytes);
+    }
+    FUZZ_CHECK(!st, "pages: %s", lctx_status_text(st));
+    FUZZ_CHECK(lctx_session_page_save(s, page, pages) == LCTX_E_POS, "a page that is not whole");
+    lctx_session_free(s);
+    return page;
+}
+
+/* Another session begins with pages of the one in hand, and has its bits; or, where bytes of them
+   are other ones, ends well. */
+static void do_pages(world *w)
+{
+    seat *p = place(w);
+    const int wild = bytes_flag(&w->b);
+    const uint64_t seed = bytes_take(&w->b, 1);
+    const int64_t block = w->t.desc.block, chunk = w->t.desc.chunk ? w->t.desc.chunk : 256;
+    const int64_t piece = bytes_in(&w->b, 1, chunk);
+    size_t bytes = 0, at;
+    float got[TINY_VOCAB], want[TINY_VOCAB];
+    lctx_status st;
+    int64_t i, n;
+    char *pages;
+    if (!p || lctx_session_page_size(w->p->s, &bytes) || !create(w, p)) return;
+    w->pages[w->n_pages++] = pages = (char *)malloc((MOST / 64 + 1) * bytes + 64);
+    pages += (64 - (uintptr_t)pages % 64) % 64;
+    n = save_pages(w, block, piece, bytes, pages);
+    for (at = 0; wild && at < (size_t)n * bytes; at += 1 + fuzz_hash(seed, 2, at) % 99)
+        pages[at] = (char)fuzz_hash(seed, 3, at);
+    for (i = st = 0; !st && i < n; i++) {
+        st = lctx_session_page_restore(p->s, i, pages + (size_t)i * bytes);
+        fuzz_say("page %d: %s", (int)i, lctx_status_text(st));
+        if (!st) p->n = (i + 1) * block;
+        FUZZ_CHECK(!st || st == LCTX_E_MEMORY || st == LCTX_E_FULL, "page %d: %s", (int)i,
+                   lctx_status_text(st));
+        (void)info_of(p);
+    }
+    w->memory.fail_at = w->stop.at = 0;
+    memcpy(p->tokens, w->p->tokens, sizeof p->tokens);
+    p->before = p->n, p->tokens[p->n] = (int32_t)(seed % TINY_SOUND);
+    st = lctx_session_feed(p->s, p->tokens + p->n, 1, LCTX_LOGITS_LAST, got);
+    if (!st) p->n++;
+    FUZZ_CHECK(!st || w->pool || w->t.desc.max_tokens || (wild && st == LCTX_E_NAN), "after pages: %s",
+               lctx_status_text(st));
+    if (!st && !wild && !fresh_logits(w, p, 0, want))
+        FUZZ_CHECK(!memcmp(got, want, sizeof got), "pages go on with other bits");
+    if (!wild) return;
+    lctx_session_free(p->s);
+    p->s = NULL;
+}
+
 static int begin_world(world *w)
 {
     lctx_pool_desc pool;
@@ -271,6 +337,7 @@ static void step(world *w)
     case 7: case 8: case 9: do_rewind(w); break;
     case 10: do_fork(w); break;
     case 11: do_restore(w); break;
+    case 15: do_pages(w); break;
     case 12: case 13: {
         seat *p = &w->at[bytes_in(&w->b, 0, SESSIONS - 1)];
         if (p->s || create(w, p)) w->p = p;
@@ -290,11 +357,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&w, 0, sizeof w);
     w.b = bytes_of(data, size);
     ok = begin_world(&w);
-    for (i = 0; ok && i < 16 && bytes_left(&w.b); i++) {
+    for (i = 0; ok && i < STEPS && bytes_left(&w.b); i++) {
         step(&w);
         (void)info_of(w.p);
     }
     for (i = 0; i < SESSIONS; i++) lctx_session_free(w.at[i].s);
+    while (w.n_pages) free(w.pages[--w.n_pages]);
     FUZZ_CHECK(lctx_pool_free(w.pool) == LCTX_OK, "the pool is in use");
     FUZZ_CHECK(w.memory.pieces == 0 && w.memory.bytes == 0, "%lld pieces leak",
                (long long)w.memory.pieces);
