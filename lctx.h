@@ -2406,7 +2406,7 @@ typedef struct lctx__ops {
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
-    float (*bound)(int64_t d, const float *q, const float *lo, const float *hi);
+    float (*bound)(int64_t d, int64_t n, const float *q, int64_t step, const float *lo);
     unsigned dots;                   /* bit by bit: key and value types with dot products */
     void (*queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out);
     void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
@@ -3893,7 +3893,7 @@ typedef struct lctx__work {
     lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
     uint64_t *side;                /* [rows] of see, near or far pairs */
     uint64_t *see;
-    uint64_t *list;                /* [list_rows][list_each][list_words] */
+    uint64_t *list;                /* [1 + list_rows * list_each][list_words] */
     int64_t next;                  /* the span's next tile that is seen */
     float *slope, *dist;
     lctx__part *stack;             /* [depth] */
@@ -3919,7 +3919,8 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->t.s = (float *)lctx__carve(r, p->rows, LCTX_TILE * 4);
     w->bias = p->biased ? (float *)lctx__carve(r, p->rows, LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(r, p->rows, 8);
-    w->list = (uint64_t *)lctx__carve(r, lctx__mul(p->list_rows * p->list_each, p->list_words), 8);
+    w->list = (uint64_t *)lctx__carve(r, lctx__mul(1 + p->list_rows * p->list_each, p->list_words),
+                                      8);
     w->slope = (float *)lctx__carve(r, all, 4);
     w->dist = (float *)lctx__carve(r, p->rows, 4);
     w->k_tile = (float *)lctx__carve(r, d, LCTX_TILE * 4);
@@ -4130,12 +4131,12 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->block0 + row % w->rows / group;
 }
 
-/* The bits of the blocks that are listed for query t and head h. */
+/* The bits of the blocks that are listed for query t and head h; before them those for any. */
 static uint64_t *lctx__list_bits(const lctx__work *w, int64_t t, int64_t h)
 {
     const lctx__plan *p = w->p;
     const int64_t row = lctx__list_row(&p->a, t) - lctx__list_row(&p->a, w->block0);
-    return w->list + (row * p->list_each + h % p->list_each) * p->list_words;
+    return w->list + (1 + row * p->list_each + h % p->list_each) * p->list_words;
 }
 /* Fills them in for the queries in hand. */
 static void lctx__work_lists(lctx__work *w)
@@ -4146,13 +4147,14 @@ static void lctx__work_lists(lctx__work *w)
     const int64_t end = lctx__list_row(a, w->block0 + w->n_q - 1) + 1;
     const int64_t column = a->list_heads == 1 ? 0 : w->head0 * n;
     int64_t row, e, i, b;
-    memset(w->list, 0, (size_t)((end - row0) * n * p->list_words) * sizeof *w->list);
+    memset(w->list, 0, (size_t)(((end - row0) * n + 1) * p->list_words) * sizeof *w->list);
     for (row = row0; row < end; row++)
         for (e = 0; e < n; e++) {
             const int32_t *list = lctx__listed_blocks(a, row, column + e);
-            uint64_t *bits = w->list + ((row - row0) * n + e) * p->list_words;
+            uint64_t *bits = w->list + (1 + (row - row0) * n + e) * p->list_words;
             for (i = 0; i < a->list_len; i++)
                 if ((b = list[i] - p->list_base) >= 0) bits[b / 64] |= (uint64_t)1 << b % 64;
+            for (i = 0; i < p->list_words; i++) w->list[i] |= bits[i];
         }
 }
 
@@ -4824,47 +4826,48 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i)
     }
 }
 
-/* The first position from `from` on whose key is in a block listed for query t and head h; at or
-   beyond the span's end if there is none. */
-static int64_t lctx__next_listed(const lctx__work *w, const lctx_span *s, int64_t t, int64_t h,
-                                 int64_t from)
+/* The first position from `from` on whose key is in a block that is listed for any query in hand;
+   at or beyond the span's end if there is none. */
+static int64_t lctx__next_listed(const lctx__work *w, const lctx_span *s, int64_t from)
 {
     const lctx__plan *p = w->p;
-    const uint64_t *bits = lctx__list_bits(w, t, h);
     const int64_t apart = s->index - s->pos, keys = p->a.list_keys;
     int64_t b = (from + apart) / keys - p->list_base;
-    uint64_t rest = bits[b / 64] >> b % 64;
+    uint64_t rest = w->list[b / 64] >> b % 64;
     if (rest & 1) return from;
-    while (!rest && (b = b / 64 * 64 + 64) < p->list_words * 64) rest = bits[b / 64];
+    while (!rest && (b = b / 64 * 64 + 64) < p->list_words * 64) rest = w->list[b / 64];
     for (; rest && !(rest & 1); rest >>= 1) b++;
     return (b + p->list_base) * keys - apart;
 }
-/* The first position from `from` on that a head of query t sees there, or further than any. */
-static int64_t lctx__next_seen(const lctx__work *w, const lctx_span *s, int64_t t, int64_t h,
-                               int64_t from)
-{
-    const lctx_attn *a = &w->p->a;
-    int64_t run = lctx__next_run(a, h, lctx__q_pos(a, t), from).from;
-    while (a->list && run < s->pos + s->n && (from = lctx__next_listed(w, s, t, h, run)) > run)
-        run = from < s->pos + s->n ? lctx__next_run(a, h, lctx__q_pos(a, t), from).from : from;
-    return run;
-}
-/* The first tile at or after i that any row of the task sees, or n. Later queries see the most. */
-static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
+/* The first tile at or after i that any row of the task sees but for lists, or n. Later queries see
+   the most. */
+static int64_t lctx__next_run_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t at = s->pos - s->skip;           /* position of tile 0's first lane */
     const int64_t h0 = w->head0 * w->p->group, h1 = h0 + w->p->heads * w->p->group;
     const int64_t n_head = lctx__by_head(a) ? h1 - h0 : 1;
     int64_t best = LCTX__HUGE, t, h;
-    if (s->k_pos) return i;                        /* each head has its own: its mask decides */
     for (t = w->n_q - 1; t >= 0 && i < n; t--)
         for (h = h0; h < h0 + n_head && lctx__sees_span(a, w->q0 + t, s); h++) {
-            best = lctx__min(best, lctx__next_seen(w, s, w->q0 + t, h,
-                                                   lctx__max(at + i * LCTX_TILE, s->pos)));
+            lctx__run r = lctx__next_run(a, h, lctx__q_pos(a, w->q0 + t),
+                                         lctx__max(at + i * LCTX_TILE, s->pos));
+            best = lctx__min(best, r.from);
             if (best < at + (i + 1) * LCTX_TILE) return i;
         }
     return best < s->pos + s->n ? (best - at) / LCTX_TILE : n;
+}
+/* The first tile at or after i to look at, or n. */
+static int64_t lctx__next_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
+{
+    const int64_t at = s->pos - s->skip, end = s->pos + s->n;
+    if (s->k_pos) return i;                        /* each head has its own: its mask decides */
+    for (i = lctx__next_run_tile(w, s, i, n); w->p->a.list && i < n; ) {
+        const int64_t pos = lctx__next_listed(w, s, lctx__max(at + i * LCTX_TILE, s->pos));
+        if (pos < at + (i + 1) * LCTX_TILE) return i;
+        i = pos < end ? lctx__next_run_tile(w, s, (pos - at) / LCTX_TILE, n) : n;
+    }
+    return i;
 }
 
 /* Takes those queries of the block in hand that may see the span, and what lies between them. */
@@ -5483,8 +5486,7 @@ static int64_t lctx__tile_of(int64_t token) { return token / LCTX_TILE * LCTX_TI
 /* The least of each dimension of a block's keys in head g; the greatest follow. */
 static float *lctx__summary(const lctx_cache *c, const lctx__block *b, int64_t g)
 {
-    lctx_tiles t = lctx__block_tiles(c, b);
-    return (float *)(void *)((char *)t.mem + lctx__tiles_bytes(&t)) + 2 * g * t.d_k;
+    return (float *)(void *)(lctx__contents(b) + lctx__tiles_bytes(&c->tiles)) + 2 * g * c->d.d_k;
 }
 /* Sums up a block that has just been filled. Nothing is written into it any more but after a
    rewind, and then it will be filled again. */
@@ -5806,16 +5808,19 @@ static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int
 /* The numbers of the k of n that rank highest, rising; of equal ones the later. */
 static void lctx__choose(const uint32_t *rank, int64_t n, int64_t k, int64_t *list)
 {
-    uint32_t least = 0;      /* the greatest that at least k of them reach, bit by bit */
-    int64_t i, count, spare = k;
-    int bit;
-    for (bit = 31; bit >= 0; bit--) {
-        for (i = count = 0; i < n; i++) count += rank[i] >= (least | 1u << bit);
-        if (count >= k) least |= 1u << bit;
+    uint64_t least = 0;      /* the greatest that at least k of them reach, byte by byte */
+    int64_t i, left = k, count[256];
+    int shift, byte;
+    for (shift = 24; shift >= 0; shift -= 8) {
+        memset(count, 0, sizeof count);
+        for (i = 0; i < n; i++)
+            if ((uint64_t)rank[i] >> shift >> 8 == least >> shift >> 8)
+                count[rank[i] >> shift & 255]++;
+        for (byte = 255; byte && count[byte] < left; byte--) left -= count[byte];
+        least |= (uint64_t)byte << shift;
     }
-    for (i = 0; i < n; i++) spare -= rank[i] > least;
     for (i = n; i-- > 0;)
-        if (rank[i] > least || (rank[i] == least && spare-- > 0)) list[--k] = i;
+        if (rank[i] > least || (rank[i] == least && left-- > 0)) list[--k] = i;
 }
 
 /* lctx_cache_select on tokens before the cut, checked. */
@@ -6491,16 +6496,15 @@ static float lctx__bound(const lctx_cache *c, const lctx_attn *a, const lctx__sl
 {
     const float *lo = lctx__summary(c, slot->block, g);
     const int64_t group = a->n_head / a->n_head_kv;
-    float bound = -FLT_MAX;
-    int64_t h;
+    float most = -FLT_MAX;
     if ((slot->id + 1) * c->d.block > c->n) return -lctx__minus_inf();
-    for (; t < end; t++)
-        for (h = g * group; h < (g + 1) * group; h++) {
-            const char *q = (const char *)a->q + t * a->q_token + h * a->q_head;
-            float b = lctx__use()->bound(a->d_k, (const float *)(const void *)q, lo, lo + a->d_k);
-            if (b > bound) bound = b;
-        }
-    return bound;
+    for (; t < end; t++) {
+        const char *q = (const char *)a->q + t * a->q_token + g * group * a->q_head;
+        const float b = lctx__use()->bound(a->d_k, group, (const float *)(const void *)q, a->q_head,
+                                           lo);
+        if (b > most) most = b;
+    }
+    return most;
 }
 
 LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn, float *bound)
@@ -9463,17 +9467,22 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
         out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
 }
 
-/* The greatest q . k of any k between lo and hi, each dimension by itself. */
-LCTX__ENTRY float FN(bound)(int64_t d, const float *q, const float *lo, const float *hi)
+/* The greatest q . k of n queries, `step` bytes apart, and of any k between lo[d] and what follows
+   it, each dimension by itself. */
+LCTX__ENTRY float FN(bound)(int64_t d, int64_t n, const float *q, int64_t step, const float *lo)
 {
-    vf sum = vf_set1(0.0f);
+    float most = -FLT_MAX, bound;
     int64_t c;
-    for (c = 0; c < d; c += VL) {
-        vf x = FN(row_from)(LCTX_F32, q, c, d - c);
-        sum = vf_add(sum, vf_max(vf_mul(x, FN(row_from)(LCTX_F32, lo, c, d - c)),
-                                 vf_mul(x, FN(row_from)(LCTX_F32, hi, c, d - c))));
+    for (; n > 0; n--, q += step / 4) {
+        vf sum = vf_set1(0.0f);
+        for (c = 0; c < d; c += VL) {
+            vf x = FN(row_from)(LCTX_F32, q, c, d - c);
+            sum = vf_add(sum, vf_max(vf_mul(x, FN(row_from)(LCTX_F32, lo, c, d - c)),
+                                     vf_mul(x, FN(row_from)(LCTX_F32, lo + d, c, d - c))));
+        }
+        if ((bound = vf_hsum(sum)) > most) most = bound;
     }
-    return vf_hsum(sum);
+    return most;
 }
 
 LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, float *out)
