@@ -92,8 +92,9 @@
                              hitters (H2O; past the trained length with a scaling: distances stay)
        a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
                              then once lctx_cache_select (SnapKV)
-       everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest);
-       blocks are read       an allocator that maps files leaves the others on disk
+       everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest), in
+       blocks are read       a session n_read; an allocator that maps files leaves the others on
+                             disk. Choices of one's own: lctx_attn.list
        parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
                              put together what was computed apart
    Keys stay at the positions where they were born, so none of these rotates or requantises any.
