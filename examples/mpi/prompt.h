@@ -46,7 +46,7 @@ lctx_span span_of(const uint16_t *k, const uint16_t *v, int64_t n, const int64_t
 void ring(part *p);
 
 /* DeepSpeed-Ulysses, 2309.14509: one all-to-all gives each rank all tokens of some heads, a second
-   one brings the result back. */
+   one brings the result back. KV_HEADS is a multiple of the ranks. */
 void ulysses(part *p);
 
 /* LongNet, 2307.02486: segments of several lengths, each with every r-th token; a rank fetches what

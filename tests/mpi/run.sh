@@ -38,6 +38,12 @@ for n in 1 2 3 4; do
     result $? "each method reads a prompt on $n ranks as on one"
     [ $n = 4 ] && cat "$build/mpi.text"
 done
+ranks 5 "$build/mpi_prompt" --tokens 1520 --rounds 1 --only ulysses
+result $? "ranks into which KV heads do not go are told so"
+grep -q SKIPPED "$build/mpi.text"
+result $? "and by what is skipped"
+ranks 3 "$build/mpi_prompt" --tokens 1536 --rounds 1 --only ring --blocking
+result $? "a ring that sends first is as one process"
 
 # One text: a prompt with a pass key, 16 times what the model was trained on.
 toy=examples/toy
