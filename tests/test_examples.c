@@ -95,7 +95,8 @@ static void copy_part(const char *from, const char *to, long n, long flip)
 
 static void test_usage(void)
 {
-    static const char *const programs[] = { "generate", "passkey", "perplexity", "stream" };
+    static const char *const programs[] = { "generate", "passkey", "perplexity", "stream",
+                                            "sparse" };
     char command[200];
     size_t i;
     for (i = 0; i < sizeof programs / sizeof *programs; i++) {
@@ -105,7 +106,7 @@ static void test_usage(void)
         snprintf(command, sizeof command, "%s --no-such-option", programs[i]);
         fails(1, "--no-such-option", command);
         snprintf(command, sizeof command, "%s build/no-such-file.gguf%s", programs[i],
-                 i == 2 ? " tests/test.h" : "");
+                 i == 2 || i == 4 ? " tests/test.h" : "");
         fails(2, "no-such-file", command);
         snprintf(command, sizeof command, "%s " TOY " --kv q4", programs[i]);
         fails(1, "--kv", command);
@@ -289,6 +290,41 @@ static void test_runs(void)
     works(command);
 }
 
+/* The share of the mass and what the result is off by, in a row that `sparse` printed. */
+static void sparse_row(const char *name, double *mass, double *off)
+{
+    char line[300];
+    FILE *file = fopen(with_scratch("@.out"), "r");
+    *mass = *off = -1;
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, name, strlen(name))) sscanf(line + 22, "%*f%lf%lf", mass, off);
+    if (file) fclose(file);
+}
+
+/* Choosers find what is all that there is, and more than their share of what is not. (The program
+   itself fails where a row is off by more than what it did not read.) */
+static void test_sparse(void)
+{
+    static const char *const names[] = { "full", "Quest", "MoBA", "indexer, tokens", "HyperAttention",
+                                         "XAttention, stride 8", "vertical-slash" };
+    double mass, off;
+    size_t i;
+    works("sparse " TOY_YARN " examples/toy/held-out.txt --tokens 1024 --keys 1024");
+    for (i = 0; i < 5; i++) {
+        sparse_row(names[i], &mass, &off);
+        check(mass > 99.99 && off >= 0 && off < 1e-3, "%s reads all where it may (%g %%, %g off)",
+              names[i], mass, off);
+    }
+    works("sparse " TOY_YARN " examples/toy/held-out.txt --tokens 1024 --layer 2");
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        sparse_row(names[i], &mass, &off);
+        check(mass > 99 && off >= 0 && off < 0.2, "%s finds what is looked at (%g %%, %g off)",
+              names[i], mass, off);
+    }
+    fails(1, "--layer", "sparse " TOY " tests/test.h --layer 4");
+    fails(2, "too few", "sparse " TOY " tests/test.h --tokens 100000");
+}
+
 /* A figure that the comparison wrote, of toy.gguf with a cache of f32; -1 if it is not there. */
 static double figure(const char *method, const char *what, int at)
 {
@@ -430,6 +466,7 @@ int main(int argc, char **argv)
     test_faster();
     test_words();
     test_runs();
+    test_sparse();
     test_chat();
     test_comparison();
     for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
