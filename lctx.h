@@ -255,7 +255,8 @@
        dialects round when they like.
        Weights are f32, f16, bf16, int8 with one scale a row, and of GGUF's types of blocks Q8_0,
        Q4_0, Q4_K, Q5_K, Q6_K and MXFP4, whose rows are whole blocks. n_expert times d_model, and
-       times d_ff, is below 2^31. Pages are of sessions that keep no heavy hitters.
+       times d_ff, is below 2^31. Pages are of sessions that keep no heavy hitters,
+       and no mixers.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
        and an int8 that lies between two whole numbers be rounded to either.
 */
@@ -954,7 +955,8 @@ typedef enum lctx_decay {
 typedef struct lctx_snapshots {
     int64_t before;           /* tokens of the sequence before this call */
     int64_t every, n;         /* >= 1 */
-    float  *slots;            /* [n] states, in their strides, one behind the other */
+    float  *slots;            /* [n] states, in their strides */
+    int64_t slot;             /* stride, bytes; 0 = packed */
 } lctx_snapshots;
 
 typedef struct lctx_recurrence {
@@ -1202,7 +1204,8 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
    Llama, Mistral; Qwen 2 (bq, bk, bv); Qwen 3 (q_norm, k_norm, head_dim free of d_model); Gemma 2
    and 3 (norms after, GELU, softcaps, windows); Phi 3; Mixtral and Qwen 3 MoE (experts); gpt-oss
    (biases, capped SWIGLU, sink logits); Llama 4 (sigmoid routing, a shared expert, layers without
-   rotation whose queries are scaled by position, chunks as a pattern of BLOCKS). */
+   rotation whose queries are scaled by position, chunks as a pattern of BLOCKS); with mixers, whose
+   states a session holds beside its caches, hybrids of both. */
 
 /* act(g, u), element by element */
 typedef enum lctx_activation {
@@ -1228,6 +1231,23 @@ typedef struct lctx_tensor {
     int32_t      type;        /* lctx_type */
     int32_t      reserved;
 } lctx_tensor;
+
+/* A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
+       q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
+       decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
+       x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head */
+typedef struct lctx_mixer {
+    int32_t n_head, n_head_k; /* of v; of q and k, each of n_head / n_head_k neighbours */
+    int32_t d_k, d_v;
+    int32_t taps, reserved;
+    lctx_tensor w_qkv;        /* [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v */
+    lctx_tensor w_z;          /* [n_head*d_v][d_model] */
+    lctx_tensor w_beta, w_dt; /* [n_head][d_model] */
+    lctx_tensor w_out;        /* [d_model][n_head*d_v] */
+    const float *conv;        /* [2*n_head_k*d_k + n_head*d_v][taps] */
+    const float *a, *dt_bias; /* [n_head]; a below 0 */
+    const float *norm;        /* [d_v] */
+} lctx_mixer;
 
 typedef struct lctx_layer {
     lctx_tensor attn_norm;    /* [d_model] */
@@ -1256,6 +1276,7 @@ typedef struct lctx_layer {
     int32_t     reserved;
     const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
     const float *sink_logit;      /* [n_head], as in lctx_attn (gpt-oss); null = none */
+    const lctx_mixer *mixer;      /* in place of attention, whose fields are not read; or null */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -1308,6 +1329,9 @@ typedef struct lctx_session_desc {
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
     int32_t precise;              /* as in lctx_attn; products with weights are in f32, too */
     int32_t raw_keys;             /* nonzero: as above */
+    int64_t state_every;          /* mixers: a snapshot of states after every so many tokens, the */
+    int32_t state_slots;          /* last so many of them, to be rewound to; 0 = none, and 4 */
+    int32_t reserved;
     int32_t part, parts;          /* 0 .. parts-1, of a session in so many; parts 0 = 1: whole */
     lctx_join join;               /* needed with parts above 1 */
     void *join_user;
@@ -1325,8 +1349,10 @@ typedef struct lctx_session lctx_session;
 typedef struct lctx_session_info {
     int64_t n;                /* tokens fed: the next position */
     int64_t n_dropped;        /* tokens that some layer no longer holds */
-    int64_t rewind_min;       /* from here on lctx_session_rewind can go back to any n; and to 0 */
+    int64_t rewind_min;       /* from here on lctx_session_rewind can go back to any n; and to 0.
+                                 With mixers to multiples of state_every alone */
     int64_t cache_bytes;      /* all layers' blocks */
+    int64_t state_bytes;      /* mixers': before and after a feed, and snapshots */
     int64_t scratch_bytes;    /* activations and attention scratch */
     lctx_refusal refused;     /* by the last feed, rewind or restore */
 } lctx_session_info;
@@ -1365,7 +1391,8 @@ LCTX_API lctx_status lctx_session_feed_many(lctx_session *const *sessions, int64
                                             lctx_logits which, float *logits);
 
 /* Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
-   _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer). */
+   _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer; of mixers there is no
+   snapshot of n, as none survives that a later one replaced, in a feed that failed, too). */
 LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
 
 /* A second session with the same contents over the same model; cached blocks are shared until one
@@ -1390,7 +1417,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
    a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
    a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-   hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+   hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
    LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
 LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to);
@@ -1640,7 +1667,8 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_snapshots) LCTX__SIZEOF(lctx_recurrence) LCTX__SIZEOF(lctx_convolution)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
         LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
-        LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
+        LCTX__SIZEOF(lctx_mixer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
+        LCTX__SIZEOF(lctx_session_info)
 #undef LCTX__SIZEOF
     };
     size_t i;
@@ -5124,7 +5152,8 @@ static lctx_status lctx__snapshots_check(lctx_refusal *to, const lctx_snapshots 
     LCTX__FROM(s, every, 1, COUNT); LCTX__FROM(s, n, 1, COUNT);
     LCTX__IN(s, before, 0, LCTX__MAX_POS - n, POS);
     LCTX__IS(slots, s->slots, NULL);
-    LCTX__FITS(s, n, bytes);
+    LCTX__IS(slot, !s->slot || (s->slot >= bytes && s->slot % 4 == 0), STRIDE);
+    LCTX__FITS(s, n, s->slot ? s->slot : bytes);
     return LCTX_OK;
 }
 /* Where the state after token t of a call is to be copied to, or null. */
@@ -5132,7 +5161,7 @@ static float *lctx__snapshot(const lctx_snapshots *s, int64_t t, int64_t bytes)
 {
     const int64_t n = s ? s->before + t + 1 : 0;
     if (!s || n % s->every) return NULL;
-    return s->slots + (n / s->every - 1) % s->n * (bytes / 4);
+    return s->slots + (n / s->every - 1) % s->n * ((s->slot ? s->slot : bytes) / 4);
 }
 
 static lctx_status lctx__recur_check(lctx_recurrence *r)
@@ -6965,7 +6994,12 @@ struct lctx_session {
     int            raw, live;    /* raw keys; a schedule for each token, from: */
     lctx_rope_desc rope;
     lctx_far_rule  far_rule;
-    lctx_cache   **cache;        /* [n_layer] */
+    int32_t        n_cache;      /* layers that attend */
+    lctx_cache   **cache;        /* [n_cache] */
+    float         *state;        /* mixers' (see lctx__states), so many floats */
+    int64_t        state_floats;
+    int            now;          /* which of two buffers holds states; the other is fed into */
+    int64_t        newest, oldest;    /* snapshots: tokens so far; from where on they hold */
     lctx_refusal   refused;
     int64_t        n;            /* tokens fed */
     char          *work;         /* activations, as lctx__acts carves them */
@@ -6991,6 +7025,10 @@ typedef struct lctx__acts {
     float *in, *out;             /* [LCTX__FFN_TOKENS][ld_x] of experts */
     float *vec;                  /* [widest] a norm or bias that is not stored as f32 */
     int64_t *pos;                /* [chunk] far positions */
+    int64_t ld_c, ld_z, ld_g;    /* mixers' channels, values, heads */
+    float *raw, *mixed;          /* [chunk][ld_c] before and after a convolution */
+    float *z, *y;                /* [chunk][ld_z] */
+    float *beta, *dt;            /* [chunk][ld_g] */
     lctx__runs *rounded;         /* of chunk rows of x, or of as many as the FFN takes of d_ff */
 } lctx__acts;
 enum { LCTX__FFN_TOKENS = 64 };
@@ -7010,7 +7048,7 @@ static lctx_status lctx__weight(const lctx_tensor *t, int needed, int64_t cols)
 
 static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
 {
-    return l->no_rope ? NULL : l->rope ? l->rope : m->rope;
+    return l->no_rope || l->mixer ? NULL : l->rope ? l->rope : m->rope;
 }
 /* Of layer i, or of the model. */
 static lctx__site lctx__layer_rope_site(lctx_refusal *to, const lctx_model *m, int32_t i)
@@ -7031,6 +7069,40 @@ static void lctx__widest(const lctx_model *m, int64_t *d_ff, int64_t *n_expert)
         *d_ff = lctx__max(*d_ff, lctx__max(lctx__layer_ff(l, m), l->d_ff_shared));
         *n_expert = lctx__max(*n_expert, l->n_expert);
     }
+}
+
+/* Mixers: channels of the convolution; of what all layers have, the most. */
+static int64_t lctx__channels(const lctx_mixer *x)
+{
+    return 2 * (int64_t)x->n_head_k * x->d_k + (int64_t)x->n_head * x->d_v;
+}
+static void lctx__widest_mixer(const lctx_model *m, lctx__acts *a, int64_t *d_k)
+{
+    int32_t i;
+    for (a->ld_c = a->ld_z = a->ld_g = *d_k = i = 0; i < m->n_layer; i++) {
+        const lctx_mixer *x = m->layers[i].mixer;
+        if (!x) continue;
+        a->ld_c = lctx__max(a->ld_c, lctx__round_up(lctx__channels(x), 16));
+        a->ld_z = lctx__max(a->ld_z, lctx__round_up((int64_t)x->n_head * x->d_v, 16));
+        a->ld_g = lctx__max(a->ld_g, lctx__round_up(x->n_head, 16)), *d_k = lctx__max(*d_k, x->d_k);
+    }
+}
+static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
+{
+    const lctx_mixer *x = m->layers[i].mixer;
+    const lctx__site at = lctx__site_of(m->refused, "lctx_mixer", i);
+    const int64_t d = m->d_model;
+    lctx_status st;
+    LCTX__FROM(x, n_head, 1, SHAPE); LCTX__FROM(x, n_head_k, 1, SHAPE);
+    LCTX__IS(n_head, x->n_head % x->n_head_k == 0, HEADS);
+    LCTX__IS(d_k, lctx__dim_ok(x->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(x->d_v), HEAD_DIM);
+    LCTX__IS(n_head, lctx__channels(x) <= INT32_MAX, SHAPE);
+    LCTX__IN(x, taps, 1, LCTX_MAX_TAPS, TAPS);
+    LCTX__WEIGHT(x, w_qkv, 1, d); LCTX__WEIGHT(x, w_z, 1, d); LCTX__WEIGHT(x, w_beta, 1, d);
+    LCTX__WEIGHT(x, w_dt, 1, d); LCTX__WEIGHT(x, w_out, 1, (int64_t)x->n_head * x->d_v);
+    LCTX__IS(conv, x->conv, WEIGHT); LCTX__IS(a, x->a, WEIGHT);
+    LCTX__IS(dt_bias, x->dt_bias, WEIGHT); LCTX__IS(norm, x->norm, WEIGHT);
+    return LCTX_OK;
 }
 
 static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
@@ -7063,15 +7135,16 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     const lctx_rope *rope = lctx__layer_rope(l, m);
     const int64_t d = m->d_model, nq = (int64_t)m->n_head * m->head_dim;
     lctx_status st;
-    LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, wq, 1, d); LCTX__WEIGHT(l, wk, 1, d);
+    LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, attn_post_norm, 0, 0);
+    LCTX__TRY(lctx__ffn_check(m, i));
+    if (l->mixer) return lctx__mixer_check(m, i);
+    LCTX__WEIGHT(l, wq, 1, d); LCTX__WEIGHT(l, wk, 1, d);
     LCTX__WEIGHT(l, wv, 1, d); LCTX__WEIGHT(l, wo, 1, nq); LCTX__WEIGHT(l, bq, 0, 0);
     LCTX__WEIGHT(l, bk, 0, 0); LCTX__WEIGHT(l, bv, 0, 0); LCTX__WEIGHT(l, bo, 0, 0);
     LCTX__WEIGHT(l, q_norm, 0, 0); LCTX__WEIGHT(l, k_norm, 0, 0);
-    LCTX__WEIGHT(l, attn_post_norm, 0, 0);
     LCTX__FROM(l, window, 0, WINDOW);
     LCTX__FROM(l, q_scale_length, 0, SHAPE); LCTX__REAL(l, q_scale, SHAPE);
     LCTX__REAL(l, q_scale_offset, SHAPE);
-    if ((st = lctx__ffn_check(m, i)) != LCTX_OK) return st;
     if (l->pattern && (st = lctx__pattern_check(m->refused, l->pattern, i)) != LCTX_OK) return st;
     if (!rope) return LCTX_OK;
     return lctx__rope_fits(lctx__layer_rope_site(m->refused, m, i), rope, m->head_dim, 0);
@@ -7121,6 +7194,14 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model)
 
 /* ---- creation */
 
+/* Where a layer's cache is; null where it has a mixer. */
+static lctx_cache **lctx__cache_of(const lctx_session *s, int32_t layer)
+{
+    int32_t i, at = 0;
+    for (i = 0; i < layer; i++) at += !s->m.layers[i].mixer;
+    return s->m.layers[layer].mixer ? NULL : &s->cache[at];
+}
+
 /* The cache of a layer: the session's policy, narrowed by the layer's own window. */
 static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
 {
@@ -7147,14 +7228,15 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
     const int64_t n = s->d.chunk;
-    int64_t d_ff, n_expert, pairs, runs;
+    int64_t d_ff, n_expert, pairs, runs, d_k;
     lctx__carver r = lctx__carver_of(at);
     lctx__widest(m, &d_ff, &n_expert), pairs = n_expert ? LCTX__FFN_TOKENS : 0;
     a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(d_ff, 16);
     a->ld_e = lctx__round_up(n_expert, 16);
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
-    runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, a->ld_q) + 255) / 256),
+    lctx__widest_mixer(m, a, &d_k);
+    runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, lctx__max(a->ld_q, a->ld_z)) + 255) / 256),
                      lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
     LCTX__FLOATS(x, n, a->ld_x); LCTX__FLOATS(h, n, a->ld_x); LCTX__FLOATS(sum, n, a->ld_x);
     LCTX__FLOATS(q, n, a->ld_q); LCTX__FLOATS(far, n, a->ld_q); LCTX__FLOATS(att, n, a->ld_q);
@@ -7163,7 +7245,11 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     LCTX__FLOATS(gate, LCTX__FFN_TOKENS, a->ld_f); LCTX__FLOATS(up, LCTX__FFN_TOKENS, a->ld_f);
     LCTX__FLOATS(route, n, a->ld_e);
     LCTX__FLOATS(in, pairs, a->ld_x); LCTX__FLOATS(out, pairs, a->ld_x);
-    LCTX__FLOATS(vec, lctx__max(1, n_expert), lctx__max(a->ld_f, lctx__max(a->ld_x, a->ld_q)));
+    LCTX__FLOATS(vec, lctx__max(1, n_expert),
+                 lctx__max(lctx__max(d_k, a->ld_f), lctx__max(a->ld_x, a->ld_q)));
+    LCTX__FLOATS(raw, n, a->ld_c); LCTX__FLOATS(mixed, n, a->ld_c);
+    LCTX__FLOATS(z, n, a->ld_z); LCTX__FLOATS(y, n, a->ld_z);
+    LCTX__FLOATS(beta, n, a->ld_g); LCTX__FLOATS(dt, n, a->ld_g);
     a->rank = (uint32_t *)lctx__carve(&r, a->ld_e, 4);
     a->chosen = (int64_t *)lctx__carve(&r, a->ld_e, 8);
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
@@ -7176,16 +7262,16 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 static void lctx__caches_free(const lctx_session *s, lctx_cache **caches)
 {
     int32_t i;
-    for (i = 0; caches && i < s->m.n_layer; i++) lctx_cache_free(caches[i]);
-    lctx__delete(&s->alloc, caches, s->m.n_layer * (int64_t)sizeof *caches);
+    for (i = 0; caches && i < s->n_cache; i++) lctx_cache_free(caches[i]);
+    lctx__delete(&s->alloc, caches, lctx__max(1, s->n_cache) * (int64_t)sizeof *caches);
 }
 /* Forks of the session's caches, or places for them if it has none yet; null without memory. */
 static lctx_cache **lctx__caches_fork(const lctx_session *s)
 {
-    const int64_t bytes = s->m.n_layer * (int64_t)sizeof *s->cache;
+    const int64_t bytes = lctx__max(1, s->n_cache) * (int64_t)sizeof *s->cache;
     lctx_cache **forks = (lctx_cache **)lctx__new(&s->alloc, bytes);
     int32_t i;
-    for (i = 0; forks && s->cache && i < s->m.n_layer; i++)
+    for (i = 0; forks && s->cache && i < s->n_cache; i++)
         if (lctx_cache_fork(s->cache[i], &forks[i])) {
             lctx__caches_free(s, forks);
             return NULL;
@@ -7193,10 +7279,69 @@ static lctx_cache **lctx__caches_fork(const lctx_session *s)
     return forks;
 }
 
+/* Of a mixer's states, the convolution's and the recurrence's: so many floats each, of which there
+   are two buffers, what holds now and what the next feed makes, and the snapshots behind them. */
+typedef struct lctx__states { int64_t n[2], n_each; float *at[2]; } lctx__states;
+static lctx__states lctx__states_of(const lctx_session *s, int32_t layer)
+{
+    const int64_t slots = s->d.state_every ? s->d.state_slots : 0;
+    lctx__states x;
+    int32_t i;
+    memset(&x, 0, sizeof x);
+    x.n_each = 2 + slots;
+    for (i = 0, x.at[0] = s->state; i <= layer; i++) {
+        const lctx_mixer *m = s->m.layers[i].mixer;
+        if (x.at[0]) x.at[0] += x.n_each * (x.n[0] + x.n[1]);
+        x.n[0] = m ? lctx__round_up((m->taps - 1) * lctx__channels(m), 16) : 0;
+        x.n[1] = m ? lctx__round_up(lctx__mul((int64_t)m->n_head * m->d_k, m->d_v), 16) : 0;
+    }
+    x.at[1] = x.at[0] ? x.at[0] + x.n_each * x.n[0] : NULL;
+    return x;
+}
+/* Copies all mixers' states from buffer number `from` to `to`. */
+static void lctx__states_copy(lctx_session *s, int64_t from, int64_t to)
+{
+    int32_t i, half;
+    for (i = 0; s->state && i < s->m.n_layer; i++) {
+        const lctx__states x = lctx__states_of(s, i);
+        for (half = 0; half < 2; half++)
+            memcpy(x.at[half] + to * x.n[half], x.at[half] + from * x.n[half],
+                   (size_t)x.n[half] * sizeof(float));
+    }
+}
+/* The oldest snapshot that is there, if it is not beyond n. */
+static int64_t lctx__oldest_state(const lctx_session *s)
+{
+    const int64_t e = s->d.state_every;
+    if (!e) return LCTX__HUGE;
+    return lctx__max(lctx__max(s->newest / e - s->d.state_slots + 1, 1) * e,
+                     lctx__round_up(s->oldest, e));
+}
+/* n tokens are left, after snapshots up to `reached`: those that these replaced are lost. */
+static void lctx__states_back(lctx_session *s, int64_t n, int64_t reached)
+{
+    s->newest = reached;
+    s->oldest = n ? lctx__oldest_state(s) : 0;
+    s->newest = n;
+}
+static int lctx__states_can(const lctx_session *s, int64_t n)
+{
+    return !s->state || n == 0 || n == s->n ||
+           (s->d.state_every && n % s->d.state_every == 0 && n >= lctx__oldest_state(s));
+}
+static void lctx__states_rewind(lctx_session *s, int64_t n)
+{
+    if (!s->state || n == s->n) return;
+    if (n == 0) memset(s->state, 0, (size_t)s->state_floats * sizeof *s->state);
+    else lctx__states_copy(s, 2 + (n / s->d.state_every - 1) % s->d.state_slots, s->now);
+    lctx__states_back(s, n, s->n);
+}
+
 LCTX_API void lctx_session_free(lctx_session *session)
 {
     if (!session) return;
     lctx__caches_free(session, session->cache);
+    lctx__delete(&session->alloc, session->state, session->state_floats * 4);
     lctx__delete(&session->alloc, session->work, session->work_bytes);
     lctx__delete(&session->alloc, session->scratch, session->scratch_bytes);
     lctx__delete(&session->alloc, session, (int64_t)sizeof *session);
@@ -7212,8 +7357,12 @@ static lctx_session *lctx__session_new(const lctx_session *like)
     (void)lctx__begin(&s->refused, NULL);
     s->work = s->scratch = NULL, s->scratch_bytes = 0;
     s->work_bytes = lctx__acts_carve(s, NULL, &acts);
-    s->cache = lctx__caches_fork(like);
-    if (s->cache) s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
+    s->cache = lctx__caches_fork(like), s->state = NULL;
+    if (s->state_floats) s->state = (float *)lctx__new(&s->alloc, lctx__mul(s->state_floats, 4));
+    if (s->cache && (s->state || !s->state_floats))
+        s->work = (char *)lctx__new(&s->alloc, s->work_bytes);
+    if (s->work && like->state)
+        memcpy(s->state, like->state, (size_t)s->state_floats * sizeof *s->state);
     if (s->work) {
         lctx__acts_carve(s, s->work, &acts);
         s->rounded = acts.rounded;
@@ -7242,7 +7391,7 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
         const lctx_layer *l = &s->m.layers[i];
         const int live = s->live && !l->rope;
         const lctx_rope *turns = live ? &rope : lctx__layer_rope(l, &s->m);
-        if (!turns || l->no_rope) continue;
+        if (!turns || l->no_rope || l->mixer) continue;
         st = lctx__far_check(&s->far_rule, turns,
                              live ? live_at : lctx__layer_rope_site(d->refused, &s->m, i));
         turning++;
@@ -7262,6 +7411,7 @@ static lctx_status lctx__session_check(const lctx_session_desc *d)
     LCTX__FROM(d, parts, 0, COUNT); LCTX__IN(d, part, 0, whole ? 0 : d->parts - 1, COUNT);
     LCTX__IS(join, whole || d->join, NULL); LCTX__IS(policy, whole || full, POLICY);
     LCTX__IS(k_type, whole || d->k_type != LCTX_I4, TYPE);
+    LCTX__IN(d, state_every, 0, LCTX__MAX_POS, COUNT); LCTX__FROM(d, state_slots, 0, COUNT);
     LCTX__IN(d, n_read, 0, LCTX__MAX_POS, WINDOW);
     LCTX__IS(n_read, !d->n_read || (whole && full), POLICY);
     if (d->n_read) { LCTX__FROM(d, window, 1, WINDOW); LCTX__FROM(d, n_sink, 0, WINDOW); }
@@ -7285,6 +7435,12 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
     if (!like.d.chunk) like.d.chunk = 256;
+    if (!like.d.state_slots) like.d.state_slots = 4;
+    for (i = 0; i < model->n_layer; i++) {
+        const lctx__states x = lctx__states_of(&like, i);
+        like.n_cache += !model->layers[i].mixer;
+        like.state_floats = lctx__add(like.state_floats, lctx__mul(x.n_each, x.n[0] + x.n[1]));
+    }
     like.d.alloc = NULL, like.d.par = NULL, like.d.refused = like.m.refused = NULL;
     if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
     for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
@@ -7297,11 +7453,13 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     for (i = 0; !st && i < s->m.n_layer; i++) {
         const lctx_pattern *p = s->m.layers[i].pattern;
         lctx_cache_desc c = lctx__layer_cache(s, i);
+        lctx_cache **cache = lctx__cache_of(s, i);
+        if (!cache) continue;
         if (p && p->n_global && c.policy != LCTX_FULL)
             st = lctx__refuse(lctx__site_of(at.to, "lctx_pattern", i), LCTX_E_GLOBAL, "n_global");
-        else st = lctx__cache_new(at, &c, &s->cache[i]);
+        else st = lctx__cache_new(at, &c, cache);
         if (!st && desc->parts > 1 && c.policy == LCTX_FULL)
-            s->cache[i]->part = desc->part, s->cache[i]->others = desc->parts - 1;
+            (*cache)->part = desc->part, (*cache)->others = desc->parts - 1;
     }
     if (st) lctx_session_free(s);
     else *session = s;
@@ -7389,13 +7547,23 @@ static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, in
     return lctx_rope_apply(rope, &j);      /* which xPos refuses far from its centre */
 }
 
-/* Attention of tokens at .. at+n-1 of the chunk over the layer's cache; scratch grows as needed. */
+static lctx_status lctx__scratch_for(lctx_session *s, int64_t bytes)
+{
+    char *grown;
+    if (bytes <= s->scratch_bytes) return LCTX_OK;
+    if (!(grown = (char *)lctx__new(&s->alloc, bytes))) return LCTX_E_MEMORY;
+    lctx__delete(&s->alloc, s->scratch, s->scratch_bytes);
+    s->scratch = grown, s->scratch_bytes = bytes;
+    return LCTX_OK;
+}
+
+/* Attention of tokens at .. at+n-1 of the chunk over the layer's cache. */
 static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer,
                                       int64_t at, int64_t n, const lctx_rope *rope,
                                       const float *far)
 {
     const int64_t row = s->m.n_head * (int64_t)s->m.head_dim;
-    lctx_cache *c = s->cache[layer];
+    lctx_cache *c = *lctx__cache_of(s, layer);
     lctx_attn t;
     lctx_retrieve r;
     lctx_status st;
@@ -7418,12 +7586,7 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     st = c->d.summaries ? lctx_cache_retrieve_size(c, &t, &r, &bytes)
                         : lctx_cache_attend_size(c, &t, &bytes);
     if (st) return st;
-    if ((int64_t)bytes > s->scratch_bytes) {
-        char *grown = (char *)lctx__new(&s->alloc, (int64_t)bytes);
-        if (!grown) return LCTX_E_MEMORY;
-        lctx__delete(&s->alloc, s->scratch, s->scratch_bytes);
-        s->scratch = grown, s->scratch_bytes = (int64_t)bytes;
-    }
+    if ((st = lctx__scratch_for(s, (int64_t)bytes)) != LCTX_OK) return st;
     bytes = (size_t)s->scratch_bytes;
     st = c->d.summaries ? lctx_cache_retrieve(c, &t, &r, s->scratch, bytes)
                         : lctx_cache_attend(c, &t, s->scratch, bytes);
@@ -7522,12 +7685,13 @@ static lctx_status lctx__attend_session(lctx_session *s, const lctx__acts *a, in
     const int live = s->live && !l->no_rope && !l->rope;
     const int raw = s->raw && (rope || live), sinks = s->d.policy == LCTX_SINKS && !raw;
     const float *far = sinks ? a->q : NULL;
+    lctx_cache *cache = *lctx__cache_of(s, i);
     lctx_rows rows;
     lctx_status st;
     int64_t t;
     lctx__scale_queries(s, a, l, n);
     if (rope && !raw) {
-        for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(s->cache[i], s->n + t);
+        for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(cache, s->n + t);
         st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
                                   a->pos, 0) : LCTX_OK;
         if (!st) st = lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->q, a->ld_q,
@@ -7540,7 +7704,7 @@ static lctx_status lctx__attend_session(lctx_session *s, const lctx__acts *a, in
     memset(&rows, 0, sizeof rows);
     rows.n = n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
-    if ((st = lctx__append_share(s->cache[i], s->n, &rows)) != LCTX_OK) return st;
+    if ((st = lctx__append_share(cache, s->n, &rows)) != LCTX_OK) return st;
     return live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
 }
 
@@ -7561,6 +7725,8 @@ static lctx__acts lctx__acts_from(const lctx__acts *a, int64_t row)
     lctx__acts b = *a;
     b.x += row * a->ld_x, b.h += row * a->ld_x, b.q += row * a->ld_q, b.far += row * a->ld_q;
     b.att += row * a->ld_q, b.k += row * a->ld_k, b.v += row * a->ld_k, b.pos += row;
+    b.raw += row * a->ld_c, b.mixed += row * a->ld_c, b.y += row * a->ld_z;
+    b.beta += row * a->ld_g, b.dt += row * a->ld_g;
     return b;
 }
 
@@ -7581,6 +7747,91 @@ static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_f
     if (st) return st;
     lctx__matmul(s, &l->wo, m->d_model, (int64_t)m->n_head * m->head_dim, n, a->att, a->ld_q,
                  lctx__vector(&l->bo, m->d_model, a->vec), 1,
+                 lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
+    lctx__sum_end(s, a, &l->attn_post_norm, n);
+    return LCTX_OK;
+}
+
+/* ---- mixers */
+/* beta and decays out of what the projections gave. */
+static void lctx__gates(const lctx_mixer *x, const lctx__acts *a, int64_t n)
+{
+    int64_t t, h;
+    for (t = 0; t < n; t++)
+        for (h = 0; h < x->n_head; h++) {
+            float *beta = &a->beta[t * a->ld_g + h], *dt = &a->dt[t * a->ld_g + h];
+            const float z = *dt + x->dt_bias[h];
+            *beta = 1 / (1 + expf(-*beta));
+            *dt = expf(x->a[h] * (z > 20 ? z : log1pf(expf(z))));
+        }
+}
+/* What a layer does in one session, once its projections are there: convolution, lengths,
+   recurrence, out of one buffer of states into the other. */
+static lctx_status lctx__mix_session(const lctx__feeding *f, const lctx__acts *a, int32_t i)
+{
+    lctx_session *s = f->s;
+    const lctx_mixer *x = s->m.layers[i].mixer;
+    const lctx__states states = lctx__states_of(s, i);
+    const int64_t keys = (int64_t)x->n_head_k * x->d_k, next = !s->now;
+    const int64_t from = f->done ? next : s->now;
+    lctx_snapshots kept[2];
+    lctx_convolution c;
+    lctx_recurrence r;
+    size_t bytes;
+    int64_t t, h;
+    memset(&c, 0, sizeof c), memset(&r, 0, sizeof r), memset(kept, 0, sizeof kept);
+    for (t = 0; t < 2; t++) {
+        kept[t].before = s->n, kept[t].every = s->d.state_every, kept[t].n = states.n_each - 2;
+        kept[t].slots = states.at[t] + 2 * states.n[t], kept[t].slot = states.n[t] * 4;
+    }
+    c.n = r.n = f->rows, c.par = r.par = &s->par, c.silu = 1;
+    if (s->d.state_every) c.snapshots = &kept[0], r.snapshots = &kept[1];
+    c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv;
+    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4;
+    c.from = states.at[0] + from * states.n[0], c.state = states.at[0] + next * states.n[0];
+    LCTX__TRY(lctx_convolve(&c));
+    for (t = 0; t < x->d_k; t++) a->vec[t] = 1 / sqrtf((float)x->d_k);
+    for (t = 0; t < f->rows; t++)
+        for (h = 0; h < 2 * x->n_head_k; h++) {
+            float *row = a->mixed + t * a->ld_c + h * x->d_k;
+            lctx__use()->rmsnorm(x->d_k, row, a->vec, 1e-6f / (float)x->d_k, row);
+        }
+    r.n_head = x->n_head, r.n_head_k = x->n_head_k, r.d_k = x->d_k, r.d_v = x->d_v;
+    r.q = a->mixed, r.k = a->mixed + keys, r.v = a->mixed + 2 * keys, r.y = a->y;
+    r.q_token = r.k_token = r.v_token = a->ld_c * 4, r.y_token = a->ld_z * 4;
+    r.decay_kind = LCTX_DECAY_HEAD, r.decay = a->dt, r.decay_token = a->ld_g * 4;
+    r.beta = a->beta, r.beta_token = a->ld_g * 4, r.scale = (float)(1 / sqrt((double)x->d_k));
+    r.from = states.at[1] + from * states.n[1], r.state = states.at[1] + next * states.n[1];
+    LCTX__TRY(lctx_recur_size(&r, &bytes));
+    LCTX__TRY(lctx__scratch_for(s, (int64_t)bytes));
+    return lctx_recur(&r, s->scratch, (size_t)s->scratch_bytes);
+}
+
+static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
+                                     const lctx__acts *a, int32_t i, int64_t n)
+{
+    const lctx_session *s = feeds->s;
+    const lctx_layer *l = &s->m.layers[i];
+    const lctx_mixer *x = l->mixer;
+    const int64_t d = s->m.d_model, d_z = (int64_t)x->n_head * x->d_v;
+    int64_t j, t, h;
+    lctx__norm_rows(s, &l->attn_norm, n, d, a->x, a->ld_x, a->h, a->vec);
+    lctx__matmul(s, &x->w_qkv, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
+    lctx__matmul(s, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
+    lctx__matmul(s, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
+    lctx__matmul(s, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
+    lctx__gates(x, a, n);
+    for (j = 0; j < n_feed; j++) {
+        const lctx__acts own = lctx__acts_from(a, feeds[j].row);
+        if (feeds[j].rows) LCTX__TRY(lctx__mix_session(&feeds[j], &own, i));
+    }
+    for (t = 0; t < n; t++) {
+        float *y = a->y + t * a->ld_z;
+        for (h = 0; h < d_z; h += x->d_v)
+            lctx__use()->rmsnorm(x->d_v, y + h, x->norm, s->m.norm_eps, y + h);
+        lctx__use()->activate(LCTX_SILU, a->ld_z, a->z + t * a->ld_z, y, y);
+    }
+    lctx__matmul(s, &x->w_out, d, d_z, n, a->y, a->ld_z, NULL, 1,
                  lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
     lctx__sum_end(s, a, &l->attn_post_norm, n);
     return LCTX_OK;
@@ -7765,7 +8016,9 @@ static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, 
         lctx__embed(s, a->x + feeds[j].row * a->ld_x, a->ld_x, feeds[j].tokens + feeds[j].done,
                     feeds[j].rows);
     for (i = 0; i < s->m.n_layer; i++) {
-        if ((st = lctx__layer_attention(feeds, n_feed, a, i, n)) != LCTX_OK) return st;
+        st = s->m.layers[i].mixer ? lctx__layer_mixer(feeds, n_feed, a, i, n)
+                                  : lctx__layer_attention(feeds, n_feed, a, i, n);
+        if (st) return st;
         lctx__layer_ffn(s, a, i, n);
     }
     return lctx__rows_finite(a->x, n, s->m.d_model, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
@@ -7775,7 +8028,7 @@ static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, 
 static void lctx__evict_all(lctx_session *s, int64_t pos)
 {
     int32_t i;
-    for (i = 0; i < s->m.n_layer; i++) lctx__evict(s->cache[i], pos);
+    for (i = 0; i < s->n_cache; i++) lctx__evict(s->cache[i], pos);
 }
 
 /* Seats the next rows of the feeds, the first ones first, a chunk's worth; returns how many. */
@@ -7849,11 +8102,14 @@ static lctx_status lctx__feed_all(lctx__feeding *feeds, int64_t n_feed, lctx_log
     for (j = 0; j < n_feed; j++) {
         lctx__feeding *f = &feeds[j];
         lctx_cache **fed = f->s->cache;
-        for (i = 0; st && !f->before && i < f->s->m.n_layer; i++) lctx__undo(fed[i], f->n0);
+        for (i = 0; st && !f->before && i < f->s->n_cache; i++) lctx__undo(fed[i], f->n0);
         if (st && f->before) f->s->cache = f->before, f->before = fed;
         lctx__caches_free(f->s, f->before);
-        if (st) f->s->n = f->n0;
-        else lctx__evict_all(f->s, f->s->n - f->last);
+        if (st) lctx__states_back(f->s, f->n0, f->n0 + f->n), f->s->n = f->n0;
+        else {
+            f->s->now = !f->s->now, f->s->newest = f->s->n;
+            lctx__evict_all(f->s, f->s->n - f->last);
+        }
         (void)lctx__tell(&f->s->refused, LCTX_OK, NULL);
     }
     return lctx__tell(&feeds->s->refused, st, NULL);
@@ -7916,10 +8172,12 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
     int32_t i;
     if (!session) return LCTX_E_NULL;
     if (n < 0 || n > session->n) return lctx__tell(&session->refused, LCTX_E_POS, "n");
-    for (i = 0; i < session->m.n_layer; i++)
+    for (i = 0; i < session->n_cache; i++)
         if (!lctx__can_rewind(session->cache[i], lctx__share(session->cache[i], n)))
             return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
-    for (i = 0; i < session->m.n_layer; i++)
+    if (!lctx__states_can(session, n)) return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
+    lctx__states_rewind(session, n);
+    for (i = 0; i < session->n_cache; i++)
         (void)lctx_cache_rewind(session->cache[i], lctx__share(session->cache[i], n));
     session->n = n;
     return lctx__tell(&session->refused, LCTX_OK, NULL);
@@ -7941,7 +8199,9 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
     memset(info, 0, sizeof *info);
     info->n = session->n, info->refused = session->refused;
     info->scratch_bytes = session->work_bytes + session->scratch_bytes;
-    for (i = 0; i < session->m.n_layer; i++) {
+    info->state_bytes = session->state_floats * 4;
+    if (session->state) info->rewind_min = lctx__min(lctx__oldest_state(session), session->n);
+    for (i = 0; i < session->n_cache; i++) {
         lctx_cache_info c;
         if (lctx_cache_get_info(session->cache[i], &c)) continue;
         info->n_dropped = lctx__max(info->n_dropped, c.n_dropped);
@@ -7962,6 +8222,25 @@ static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION
     memcpy(head, h, sizeof h);
 }
 
+/* Behind the caches the mixers' states, those that hold or, read, those that the next feed makes */
+static lctx_status lctx__carry_states(const lctx_session *x, lctx__stream *s)
+{
+    const int64_t mine[3] = { LCTX__MAGIC + 2, 1, x->state_floats };
+    const int64_t buffer = s->write ? x->now : !x->now;
+    int64_t head[3];
+    int32_t i, half;
+    if (!x->state) return LCTX_OK;
+    memcpy(head, mine, sizeof head);
+    LCTX__TRY(lctx__carry_head(s, head, mine, 3, 3));
+    for (i = 0; i < x->m.n_layer; i++) {
+        const lctx__states states = lctx__states_of(x, i);
+        for (half = 0; half < 2; half++)
+            LCTX__TRY(lctx__carry(s, states.at[half] + buffer * states.n[half],
+                                  states.n[half] * 4));
+    }
+    return lctx__carry_sum(s);
+}
+
 LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user)
 {
     lctx__stream s = { write, NULL, user, LCTX__FNV };
@@ -7971,9 +8250,9 @@ LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write w
     if (!session || !write) return LCTX_E_NULL;
     lctx__session_head(session, head);
     st = lctx__carry_head(&s, head, head, LCTX__SESSION_WORDS, 0);
-    for (i = 0; !st && i < session->m.n_layer; i++)
+    for (i = 0; !st && i < session->n_cache; i++)
         st = lctx_cache_save(session->cache[i], write, user);
-    return st;
+    return st ? st : lctx__carry_states(session, &s);
 }
 
 #define LCTX__OF_MODEL(s) lctx__site_of(&(s)->refused, "lctx_model", -1)
@@ -8001,13 +8280,18 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
         return lctx__session_refused(session, st, head, mine);
     if (!(fresh = lctx__caches_fork(session)))
         return lctx__tell(&session->refused, LCTX_E_MEMORY, NULL);
-    for (i = 0; !st && i < session->m.n_layer; i++) {
+    for (i = 0; !st && i < session->n_cache; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
         if (!st && fresh[i]->n != lctx__share(fresh[i], head[8])) st = LCTX_E_FORMAT;
         if (st)
             (void)lctx__refuse_element(LCTX__OF_MODEL(session), st, "layers", i);
     }
-    if (!st) session->cache = fresh, session->n = head[8], fresh = old;
+    if (!st && (st = lctx__carry_states(session, &s)) != LCTX_OK)
+        (void)lctx__refuse(LCTX__OF_MODEL(session), st, "layers");
+    if (!st) {
+        session->cache = fresh, session->n = session->newest = head[8], fresh = old;
+        session->now = !session->now, session->oldest = head[8] + 1;
+    }
     lctx__caches_free(session, fresh);
     return st;
 }
@@ -8018,7 +8302,8 @@ LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t 
     int64_t n = 0;
     int32_t i;
     if (!session || !bytes) return LCTX_E_NULL;
-    for (i = 0; i < session->m.n_layer; i++) {
+    if (session->state) return LCTX_E_POLICY;
+    for (i = 0; i < session->n_cache; i++) {
         if (session->cache[i]->d.policy == LCTX_HEAVY || session->d.parts > 1) return LCTX_E_POLICY;
         n += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);
     }
@@ -8035,10 +8320,10 @@ LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t
     if (!session || !to) return LCTX_E_NULL;
     if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
     if (page < 0 || page >= session->n / session->cache[0]->d.block) return LCTX_E_POS;
-    for (i = 0; i < session->m.n_layer; i++)
+    for (i = 0; i < session->n_cache; i++)
         if (!lctx__slot_of(session->cache[i], page)) return LCTX_E_EVICTED;
     memset(to, 0, bytes);
-    for (i = 0; i < session->m.n_layer; i++) {
+    for (i = 0; i < session->n_cache; i++) {
         const lctx__block *b = lctx__slot_of(session->cache[i], page)->block;
         memcpy(at + LCTX__ALIGN, lctx__contents(b), (size_t)(b->bytes - LCTX__ALIGN));
         at += lctx__round_up(b->bytes, LCTX__ALIGN);
@@ -8054,16 +8339,16 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
     lctx_status st;
     int32_t i;
     if (!session || lctx__begin(&session->refused, from ? NULL : "from")) return LCTX_E_NULL;
-    block = session->cache[0]->d.block;
     if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK)
         return lctx__tell(&session->refused, st, NULL);
+    block = session->cache[0]->d.block;
     if (page < 0 || page > LCTX__MAX_POS / block - 1 || session->n != page * block)
         return lctx__tell(&session->refused, LCTX_E_POS, "page");
     if ((uintptr_t)from % LCTX__ALIGN) return lctx__tell(&session->refused, LCTX_E_FORMAT, "from");
-    for (i = 0; !st && i < session->m.n_layer; i++)
+    for (i = 0; !st && i < session->n_cache; i++)
         st = session->n + block > lctx__room(session->cache[i]) ? LCTX_E_FULL
              : lctx__slots_reserve(session->cache[i], session->cache[i]->n_slot + 1);
-    for (i = 0; !st && i < session->m.n_layer; i++) {
+    for (i = 0; !st && i < session->n_cache; i++) {
         lctx__slot_lent(session->cache[i], at);
         lctx__evict(session->cache[i], session->n + block);
         at += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);

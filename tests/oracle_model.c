@@ -189,6 +189,76 @@ static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, d
     free(h); free(q); free(k); free(v); free(out);
 }
 
+/* ---- a mixer's head h over n tokens of u[n][channels], after the convolution: out[n][d_v] */
+static void unit(int n, const double *x, double *out)
+{
+    double sum = 1e-6;
+    int i;
+    for (i = 0; i < n; i++) sum += x[i] * x[i];
+    for (i = 0; i < n; i++) out[i] = x[i] / sqrt(sum);
+}
+static void delta_head(const oracle_mixer *x, int h, int64_t n, const double *u, const double *beta,
+                       const double *decay, double *out)
+{
+    const int keys = x->n_head_k * x->d_k, channels = 2 * keys + x->n_head * x->d_v;
+    const int at = h / (x->n_head / x->n_head_k) * x->d_k;
+    double *s = doubles((int64_t)x->d_v * x->d_k), *q = doubles(x->d_k), *k = doubles(x->d_k);
+    int64_t t;
+    int i, j;
+    for (t = 0; t < n; t++) {
+        unit(x->d_k, u + t * channels + at, q), unit(x->d_k, u + t * channels + keys + at, k);
+        for (i = 0; i < x->d_v; i++) {
+            double *row = s + (int64_t)i * x->d_k, held = 0, y = 0;
+            for (j = 0; j < x->d_k; j++) held += (row[j] *= decay[t * x->n_head + h]) * k[j];
+            held = u[t * channels + 2 * keys + h * x->d_v + i] - held;
+            for (j = 0; j < x->d_k; j++)
+                y += (row[j] += beta[t * x->n_head + h] * held * k[j]) * q[j];
+            out[t * x->d_v + i] = y / sqrt(x->d_k);
+        }
+    }
+    free(s); free(q); free(k);
+}
+static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, double *x)
+{
+    const oracle_mixer *o = l->mixer;
+    const int d = m->d_model, dz = o->n_head * o->d_v, nh = o->n_head;
+    const int channels = 2 * o->n_head_k * o->d_k + dz;
+    double *h = doubles(d), *raw = doubles(n * channels), *u = doubles(n * channels);
+    double *z = doubles(n * dz), *beta = doubles(n * nh), *decay = doubles(n * nh);
+    double *y = doubles(n * dz), *one = doubles(n * o->d_v);
+    int64_t t;
+    int i, j;
+    for (t = 0; t < n; t++) {
+        rms_norm(d, x + t * d, l->attn_norm, m->norm_eps, h);
+        product(channels, d, o->w_qkv, h, NULL, raw + t * channels);
+        product(dz, d, o->w_z, h, NULL, z + t * dz);
+        product(nh, d, o->w_beta, h, NULL, beta + t * nh);
+        product(nh, d, o->w_dt, h, NULL, decay + t * nh);
+        for (i = 0; i < nh; i++) {
+            beta[t * nh + i] = 1 / (1 + exp(-beta[t * nh + i]));
+            decay[t * nh + i] = exp(o->a[i] * log1p(exp(decay[t * nh + i] + o->dt_bias[i])));
+        }
+        for (i = 0; i < channels; i++) {
+            double sum = 0;
+            for (j = 0; j < o->taps && j <= t; j++)
+                sum += o->conv[i * o->taps + o->taps - 1 - j] * raw[(t - j) * channels + i];
+            u[t * channels + i] = sum / (1 + exp(-sum));
+        }
+    }
+    for (i = 0; i < nh; i++) {
+        delta_head(o, i, n, u, beta, decay, one);
+        for (t = 0; t < n; t++)
+            rms_norm(o->d_v, one + t * o->d_v, o->norm, m->norm_eps, y + t * dz + i * o->d_v);
+    }
+    for (t = 0; t < n; t++) {
+        for (i = 0; i < dz; i++) y[t * dz + i] *= z[t * dz + i] / (1 + exp(-z[t * dz + i]));
+        product(d, dz, o->w_out, y + t * dz, NULL, h);
+        if (l->attn_post_norm) rms_norm(d, h, l->attn_post_norm, m->norm_eps, h);
+        for (i = 0; i < d; i++) x[t * d + i] += h[i];
+    }
+    free(h); free(raw); free(u); free(z); free(beta); free(decay); free(y); free(one);
+}
+
 static double activated(int kind, double g, double u)
 {
     if (kind == ORACLE_GELU)
@@ -276,7 +346,8 @@ void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens
         for (i = 0; i < m->d_model; i++)
             x[t * m->d_model + i] = m->tok_embd[(int64_t)tokens[t] * m->d_model + i] * m->embd_scale;
     for (i = 0; i < m->n_layer; i++) {
-        attention(m, &m->layers[i], n, x);
+        if (m->layers[i].mixer) mix(m, &m->layers[i], n, x);
+        else attention(m, &m->layers[i], n, x);
         for (t = 0; t < n; t++) feed_forward(m, &m->layers[i], x + t * m->d_model);
     }
     for (t = 0; t < n; t++) {

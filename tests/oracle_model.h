@@ -7,6 +7,14 @@
 enum oracle_routing { ORACLE_TOP_SOFTMAX, ORACLE_SOFTMAX, ORACLE_SIGMOID };
 enum oracle_activation { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED };
 
+/* A gated delta rule: a state of each head, S[d_v][d_k]. All q, then k, then v go through a causal
+   convolution of taps[channels][taps] and silu; q and k have length 1 then. */
+typedef struct oracle_mixer {
+    int n_head, n_head_k, d_k, d_v, taps;
+    const double *w_qkv, *w_z, *w_beta, *w_dt, *w_out;
+    const double *conv, *a, *dt_bias, *norm;
+} oracle_mixer;
+
 /* Matrices are [rows][cols] and compute y[rows] = W x[cols]; what is null is left out. */
 typedef struct oracle_layer {
     const double *attn_norm;             /* [d_model] */
@@ -30,6 +38,7 @@ typedef struct oracle_layer {
     int64_t window;                      /* the layer's own; 0 = none */
     const oracle_pattern *pattern;       /* or null */
     const double *sink_logit;            /* [n_head] in the softmax denominator, or null */
+    const oracle_mixer *mixer;           /* in place of attention, or null */
 } oracle_layer;
 
 typedef struct oracle_model {
