@@ -718,8 +718,10 @@ export const structs = {
         every: 'int64_t',
         // >= 1
         n: 'int64_t',
-        // [n] states, in their strides, one behind the other
+        // [n] states, in their strides
         slots: 'void *',
+        // stride, bytes; 0 = packed
+        slot: 'int64_t',
     },
     lctx_recurrence: {
         // tokens, >= 0; of 0 nothing is touched
@@ -939,6 +941,38 @@ export const structs = {
         type: 'int32_t',
         reserved: 'int32_t',
     },
+    // A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
+    //     q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
+    //     decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
+    //     x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head
+    lctx_mixer: {
+        // of v; of q and k, each of n_head / n_head_k neighbours
+        n_head: 'int32_t',
+        // of v; of q and k, each of n_head / n_head_k neighbours
+        n_head_k: 'int32_t',
+        d_k: 'int32_t',
+        d_v: 'int32_t',
+        taps: 'int32_t',
+        reserved: 'int32_t',
+        // [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
+        w_qkv: 'lctx_tensor',
+        // [n_head*d_v][d_model]
+        w_z: 'lctx_tensor',
+        // [n_head][d_model]
+        w_beta: 'lctx_tensor',
+        // [n_head][d_model]
+        w_dt: 'lctx_tensor',
+        // [d_model][n_head*d_v]
+        w_out: 'lctx_tensor',
+        // [2*n_head_k*d_k + n_head*d_v][taps]
+        conv: 'void *',
+        // [n_head]; a below 0
+        a: 'void *',
+        // [n_head]; a below 0
+        dt_bias: 'void *',
+        // [d_v]
+        norm: 'void *',
+    },
     lctx_layer: {
         // [d_model]
         attn_norm: 'lctx_tensor',
@@ -1019,6 +1053,8 @@ export const structs = {
         pattern: 'void *',
         // [n_head], as in lctx_attn (gpt-oss); null = none
         sink_logit: 'void *',
+        // in place of attention, whose fields are not read; or null
+        mixer: 'void *',
     },
     lctx_model: {
         // head_dim 0 = d_model / n_head
@@ -1088,6 +1124,11 @@ export const structs = {
         precise: 'int32_t',
         // nonzero: as above
         raw_keys: 'int32_t',
+        // mixers: a snapshot of states after every so many tokens, the
+        state_every: 'int64_t',
+        // last so many of them, to be rewound to; 0 = none, and 4
+        state_slots: 'int32_t',
+        reserved: 'int32_t',
         // 0 .. parts-1, of a session in so many; parts 0 = 1: whole
         part: 'int32_t',
         // 0 .. parts-1, of a session in so many; parts 0 = 1: whole
@@ -1114,10 +1155,13 @@ export const structs = {
         n: 'int64_t',
         // tokens that some layer no longer holds
         n_dropped: 'int64_t',
-        // from here on lctx_session_rewind can go back to any n; and to 0
+        // from here on lctx_session_rewind can go back to any n; and to 0. With mixers to
+        // multiples of state_every alone
         rewind_min: 'int64_t',
         // all layers' blocks
         cache_bytes: 'int64_t',
+        // mixers': before and after a feed, and snapshots
+        state_bytes: 'int64_t',
         // activations and attention scratch
         scratch_bytes: 'int64_t',
         // by the last feed, rewind or restore
@@ -1167,6 +1211,15 @@ export const arrays = {
     'lctx_select.mass': ['float', 'n_head_kv info.n_held'],
     'lctx_retrieve.read': ['uint8_t', 'n_head_kv info.n_block'],
     'lctx_tensor.scale': ['float', 'rows'],
+    'lctx_mixer.w_qkv': ['any', '2*n_head_k*d_k + n_head*d_v d_model'],
+    'lctx_mixer.w_z': ['any', 'n_head*d_v d_model'],
+    'lctx_mixer.w_beta': ['any', 'n_head d_model'],
+    'lctx_mixer.w_dt': ['any', 'n_head d_model'],
+    'lctx_mixer.w_out': ['any', 'd_model n_head*d_v'],
+    'lctx_mixer.conv': ['float', '2*n_head_k*d_k + n_head*d_v taps'],
+    'lctx_mixer.a': ['float', 'n_head'],
+    'lctx_mixer.dt_bias': ['float', 'n_head'],
+    'lctx_mixer.norm': ['float', 'd_v'],
     'lctx_layer.attn_norm': ['any', 'd_model'],
     'lctx_layer.wq': ['any', 'n_head*head_dim d_model'],
     'lctx_layer.wk': ['any', 'n_head_kv*head_dim d_model'],
@@ -1548,7 +1601,8 @@ export const functions = {
     // lctx_session_feed; LCTX_E_MISMATCH: over another model, with another precise, or twice.
     lctx_session_feed_many: ['int', 'void *', 'int64_t', 'void *', 'void *', 'int', 'void *'],
     // Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
-    // _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer).
+    // _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer; of mixers there is no
+    // snapshot of n, as none survives that a later one replaced, in a feed that failed, too).
     lctx_session_rewind: ['int', 'void *', 'int64_t'],
     // A second session with the same contents over the same model; cached blocks are shared until one
     // side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
@@ -1572,7 +1626,7 @@ export const functions = {
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    // hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     // LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_size: ['int', 'void *', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1585,7 +1639,7 @@ export const functions = {
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    // hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     // LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_save: ['int', 'void *', 'int64_t', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1598,7 +1652,7 @@ export const functions = {
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    // hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     // LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_restore: ['int', 'void *', 'int64_t', 'void *'],
 };

@@ -768,8 +768,10 @@ class Snapshots(c.Structure):
         ("every", c.c_int64),
         # >= 1
         ("n", c.c_int64),
-        # [n] states, in their strides, one behind the other
+        # [n] states, in their strides
         ("slots", c.c_void_p),
+        # stride, bytes; 0 = packed
+        ("slot", c.c_int64),
     ]
 
 
@@ -1016,6 +1018,41 @@ class Tensor(c.Structure):
     ]
 
 
+class Mixer(c.Structure):
+    """A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
+        q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
+        decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
+        x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head"""
+    _fields_ = [
+        # of v; of q and k, each of n_head / n_head_k neighbours
+        ("n_head", c.c_int32),
+        # of v; of q and k, each of n_head / n_head_k neighbours
+        ("n_head_k", c.c_int32),
+        ("d_k", c.c_int32),
+        ("d_v", c.c_int32),
+        ("taps", c.c_int32),
+        ("reserved", c.c_int32),
+        # [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
+        ("w_qkv", Tensor),
+        # [n_head*d_v][d_model]
+        ("w_z", Tensor),
+        # [n_head][d_model]
+        ("w_beta", Tensor),
+        # [n_head][d_model]
+        ("w_dt", Tensor),
+        # [d_model][n_head*d_v]
+        ("w_out", Tensor),
+        # [2*n_head_k*d_k + n_head*d_v][taps]
+        ("conv", c.c_void_p),
+        # [n_head]; a below 0
+        ("a", c.c_void_p),
+        # [n_head]; a below 0
+        ("dt_bias", c.c_void_p),
+        # [d_v]
+        ("norm", c.c_void_p),
+    ]
+
+
 class Layer(c.Structure):
     _fields_ = [
         # [d_model]
@@ -1097,6 +1134,8 @@ class Layer(c.Structure):
         ("pattern", c.POINTER(Pattern)),
         # [n_head], as in lctx_attn (gpt-oss); null = none
         ("sink_logit", c.c_void_p),
+        # in place of attention, whose fields are not read; or null
+        ("mixer", c.POINTER(Mixer)),
     ]
 
 
@@ -1172,6 +1211,11 @@ class SessionDesc(c.Structure):
         ("precise", c.c_int32),
         # nonzero: as above
         ("raw_keys", c.c_int32),
+        # mixers: a snapshot of states after every so many tokens, the
+        ("state_every", c.c_int64),
+        # last so many of them, to be rewound to; 0 = none, and 4
+        ("state_slots", c.c_int32),
+        ("reserved", c.c_int32),
         # 0 .. parts-1, of a session in so many; parts 0 = 1: whole
         ("part", c.c_int32),
         # 0 .. parts-1, of a session in so many; parts 0 = 1: whole
@@ -1205,10 +1249,13 @@ class SessionInfo(c.Structure):
         ("n", c.c_int64),
         # tokens that some layer no longer holds
         ("n_dropped", c.c_int64),
-        # from here on lctx_session_rewind can go back to any n; and to 0
+        # from here on lctx_session_rewind can go back to any n; and to 0. With mixers to multiples
+        # of state_every alone
         ("rewind_min", c.c_int64),
         # all layers' blocks
         ("cache_bytes", c.c_int64),
+        # mixers': before and after a feed, and snapshots
+        ("state_bytes", c.c_int64),
         # activations and attention scratch
         ("scratch_bytes", c.c_int64),
         # by the last feed, rewind or restore
@@ -1240,6 +1287,7 @@ STRUCTS = {
     "lctx_select": Select,
     "lctx_retrieve": Retrieve,
     "lctx_tensor": Tensor,
+    "lctx_mixer": Mixer,
     "lctx_layer": Layer,
     "lctx_model": Model,
     "lctx_session_desc": SessionDesc,
@@ -1288,6 +1336,15 @@ ARRAYS = {
     "lctx_select.mass": ("float", "n_head_kv info.n_held", False),
     "lctx_retrieve.read": ("uint8_t", "n_head_kv info.n_block", True),
     "lctx_tensor.scale": ("float", "rows", False),
+    "lctx_mixer.w_qkv": ("any", "2*n_head_k*d_k + n_head*d_v d_model", False),
+    "lctx_mixer.w_z": ("any", "n_head*d_v d_model", False),
+    "lctx_mixer.w_beta": ("any", "n_head d_model", False),
+    "lctx_mixer.w_dt": ("any", "n_head d_model", False),
+    "lctx_mixer.w_out": ("any", "d_model n_head*d_v", False),
+    "lctx_mixer.conv": ("float", "2*n_head_k*d_k + n_head*d_v taps", False),
+    "lctx_mixer.a": ("float", "n_head", False),
+    "lctx_mixer.dt_bias": ("float", "n_head", False),
+    "lctx_mixer.norm": ("float", "d_v", False),
     "lctx_layer.attn_norm": ("any", "d_model", False),
     "lctx_layer.wq": ("any", "n_head*head_dim d_model", False),
     "lctx_layer.wk": ("any", "n_head_kv*head_dim d_model", False),
@@ -1675,7 +1732,8 @@ FUNCTIONS = {
     "lctx_session_feed_many": (c.c_int, [c.c_void_p, c.c_int64, c.c_void_p, c.c_void_p, c.c_int,
         c.c_void_p]),
     # Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
-    # _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer).
+    # _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer; of mixers there is no
+    # snapshot of n, as none survives that a later one replaced, in a feed that failed, too).
     "lctx_session_rewind": (c.c_int, [c.POINTER(Session), c.c_int64]),
     # A second session with the same contents over the same model; cached blocks are shared until one
     # side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
@@ -1699,7 +1757,7 @@ FUNCTIONS = {
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    # hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_size": (c.c_int, [c.POINTER(Session), c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1712,7 +1770,7 @@ FUNCTIONS = {
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    # hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_save": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -1725,7 +1783,7 @@ FUNCTIONS = {
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    # hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_restore": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
 }

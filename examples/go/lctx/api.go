@@ -927,8 +927,10 @@ type Snapshots struct {
 	Every int64
 	// >= 1
 	N int64
-	// [n] states, in their strides, one behind the other
+	// [n] states, in their strides
 	slots unsafe.Pointer
+	// stride, bytes; 0 = packed
+	Slot int64
 }
 
 type Recurrence struct {
@@ -1154,6 +1156,73 @@ type Tensor struct {
 	Reserved int32
 }
 
+// A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
+//     q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
+//     decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
+//     x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head
+type Mixer struct {
+	// of v; of q and k, each of n_head / n_head_k neighbours
+	NHead int32
+	// of v; of q and k, each of n_head / n_head_k neighbours
+	NHeadK int32
+	DK int32
+	DV int32
+	Taps int32
+	Reserved int32
+	// [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
+	WQkv Tensor
+	// [n_head*d_v][d_model]
+	WZ Tensor
+	// [n_head][d_model]
+	WBeta Tensor
+	// [n_head][d_model]
+	WDt Tensor
+	// [d_model][n_head*d_v]
+	WOut Tensor
+	// [2*n_head_k*d_k + n_head*d_v][taps]
+	conv unsafe.Pointer
+	// [n_head]; a below 0
+	a unsafe.Pointer
+	// [n_head]; a below 0
+	dtBias unsafe.Pointer
+	// [d_v]
+	norm unsafe.Pointer
+}
+
+func (s *Mixer) tensor(name string) *Tensor {
+	switch name {
+	case "w_qkv":
+		return &s.WQkv
+	case "w_z":
+		return &s.WZ
+	case "w_beta":
+		return &s.WBeta
+	case "w_dt":
+		return &s.WDt
+	case "w_out":
+		return &s.WOut
+	}
+	return nil
+}
+
+func (s *Mixer) number(name string) (int64, bool) {
+	switch name {
+	case "n_head":
+		return int64(s.NHead), true
+	case "n_head_k":
+		return int64(s.NHeadK), true
+	case "d_k":
+		return int64(s.DK), true
+	case "d_v":
+		return int64(s.DV), true
+	case "taps":
+		return int64(s.Taps), true
+	case "reserved":
+		return int64(s.Reserved), true
+	}
+	return 0, false
+}
+
 type Layer struct {
 	// [d_model]
 	AttnNorm Tensor
@@ -1234,6 +1303,8 @@ type Layer struct {
 	pattern unsafe.Pointer
 	// [n_head], as in lctx_attn (gpt-oss); null = none
 	sinkLogit unsafe.Pointer
+	// in place of attention, whose fields are not read; or null
+	mixer unsafe.Pointer
 }
 
 func (s *Layer) tensor(name string) *Tensor {
@@ -1419,6 +1490,11 @@ type SessionDesc struct {
 	Precise int32
 	// nonzero: as above
 	RawKeys int32
+	// mixers: a snapshot of states after every so many tokens, the
+	StateEvery int64
+	// last so many of them, to be rewound to; 0 = none, and 4
+	StateSlots int32
+	Reserved int32
 	// 0 .. parts-1, of a session in so many; parts 0 = 1: whole
 	Part int32
 	// 0 .. parts-1, of a session in so many; parts 0 = 1: whole
@@ -1446,10 +1522,13 @@ type SessionInfo struct {
 	N int64
 	// tokens that some layer no longer holds
 	NDropped int64
-	// from here on lctx_session_rewind can go back to any n; and to 0
+	// from here on lctx_session_rewind can go back to any n; and to 0. With mixers to multiples of
+	// state_every alone
 	RewindMin int64
 	// all layers' blocks
 	CacheBytes int64
+	// mixers': before and after a feed, and snapshots
+	StateBytes int64
 	// activations and attention scratch
 	ScratchBytes int64
 	// by the last feed, rewind or restore
@@ -1498,6 +1577,15 @@ var arrays = map[string]string{
 	"lctx_select.mass": "n_head_kv info.n_held",
 	"lctx_retrieve.read": "n_head_kv info.n_block",
 	"lctx_tensor.scale": "rows",
+	"lctx_mixer.w_qkv": "2*n_head_k*d_k + n_head*d_v d_model",
+	"lctx_mixer.w_z": "n_head*d_v d_model",
+	"lctx_mixer.w_beta": "n_head d_model",
+	"lctx_mixer.w_dt": "n_head d_model",
+	"lctx_mixer.w_out": "d_model n_head*d_v",
+	"lctx_mixer.conv": "2*n_head_k*d_k + n_head*d_v taps",
+	"lctx_mixer.a": "n_head",
+	"lctx_mixer.dt_bias": "n_head",
+	"lctx_mixer.norm": "d_v",
 	"lctx_layer.attn_norm": "d_model",
 	"lctx_layer.wq": "n_head*head_dim d_model",
 	"lctx_layer.wk": "n_head_kv*head_dim d_model",
@@ -1764,6 +1852,7 @@ var layouts = []layout{
 		{"every", unsafe.Offsetof(Snapshots{}.Every)},
 		{"n", unsafe.Offsetof(Snapshots{}.N)},
 		{"slots", unsafe.Offsetof(Snapshots{}.slots)},
+		{"slot", unsafe.Offsetof(Snapshots{}.Slot)},
 	}},
 	{"lctx_recurrence", unsafe.Sizeof(Recurrence{}), []offset{
 		{"n", unsafe.Offsetof(Recurrence{}.N)},
@@ -1880,6 +1969,23 @@ var layouts = []layout{
 		{"type", unsafe.Offsetof(Tensor{}.Type)},
 		{"reserved", unsafe.Offsetof(Tensor{}.Reserved)},
 	}},
+	{"lctx_mixer", unsafe.Sizeof(Mixer{}), []offset{
+		{"n_head", unsafe.Offsetof(Mixer{}.NHead)},
+		{"n_head_k", unsafe.Offsetof(Mixer{}.NHeadK)},
+		{"d_k", unsafe.Offsetof(Mixer{}.DK)},
+		{"d_v", unsafe.Offsetof(Mixer{}.DV)},
+		{"taps", unsafe.Offsetof(Mixer{}.Taps)},
+		{"reserved", unsafe.Offsetof(Mixer{}.Reserved)},
+		{"w_qkv", unsafe.Offsetof(Mixer{}.WQkv)},
+		{"w_z", unsafe.Offsetof(Mixer{}.WZ)},
+		{"w_beta", unsafe.Offsetof(Mixer{}.WBeta)},
+		{"w_dt", unsafe.Offsetof(Mixer{}.WDt)},
+		{"w_out", unsafe.Offsetof(Mixer{}.WOut)},
+		{"conv", unsafe.Offsetof(Mixer{}.conv)},
+		{"a", unsafe.Offsetof(Mixer{}.a)},
+		{"dt_bias", unsafe.Offsetof(Mixer{}.dtBias)},
+		{"norm", unsafe.Offsetof(Mixer{}.norm)},
+	}},
 	{"lctx_layer", unsafe.Sizeof(Layer{}), []offset{
 		{"attn_norm", unsafe.Offsetof(Layer{}.AttnNorm)},
 		{"wq", unsafe.Offsetof(Layer{}.Wq)},
@@ -1921,6 +2027,7 @@ var layouts = []layout{
 		{"reserved", unsafe.Offsetof(Layer{}.Reserved)},
 		{"pattern", unsafe.Offsetof(Layer{}.pattern)},
 		{"sink_logit", unsafe.Offsetof(Layer{}.sinkLogit)},
+		{"mixer", unsafe.Offsetof(Layer{}.mixer)},
 	}},
 	{"lctx_model", unsafe.Sizeof(Model{}), []offset{
 		{"n_layer", unsafe.Offsetof(Model{}.NLayer)},
@@ -1955,6 +2062,9 @@ var layouts = []layout{
 		{"chunk", unsafe.Offsetof(SessionDesc{}.Chunk)},
 		{"precise", unsafe.Offsetof(SessionDesc{}.Precise)},
 		{"raw_keys", unsafe.Offsetof(SessionDesc{}.RawKeys)},
+		{"state_every", unsafe.Offsetof(SessionDesc{}.StateEvery)},
+		{"state_slots", unsafe.Offsetof(SessionDesc{}.StateSlots)},
+		{"reserved", unsafe.Offsetof(SessionDesc{}.Reserved)},
 		{"part", unsafe.Offsetof(SessionDesc{}.Part)},
 		{"parts", unsafe.Offsetof(SessionDesc{}.Parts)},
 		{"join", unsafe.Offsetof(SessionDesc{}.join)},
@@ -1972,6 +2082,7 @@ var layouts = []layout{
 		{"n_dropped", unsafe.Offsetof(SessionInfo{}.NDropped)},
 		{"rewind_min", unsafe.Offsetof(SessionInfo{}.RewindMin)},
 		{"cache_bytes", unsafe.Offsetof(SessionInfo{}.CacheBytes)},
+		{"state_bytes", unsafe.Offsetof(SessionInfo{}.StateBytes)},
 		{"scratch_bytes", unsafe.Offsetof(SessionInfo{}.ScratchBytes)},
 		{"refused", unsafe.Offsetof(SessionInfo{}.Refused)},
 	}},

@@ -1412,8 +1412,10 @@ pub struct Snapshots {
     pub every: i64,
     /// >= 1
     pub n: i64,
-    /// [n] states, in their strides, one behind the other
+    /// [n] states, in their strides
     pub slots: *mut f32,
+    /// stride, bytes; 0 = packed
+    pub slot: i64,
 }
 impl Default for Snapshots {
     fn default() -> Self {
@@ -1912,6 +1914,102 @@ impl Tensor {
     }
 }
 
+/// A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
+///     q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
+///     decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
+///     x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Mixer {
+    /// of v; of q and k, each of n_head / n_head_k neighbours
+    pub n_head: i32,
+    /// of v; of q and k, each of n_head / n_head_k neighbours
+    pub n_head_k: i32,
+    pub d_k: i32,
+    pub d_v: i32,
+    pub taps: i32,
+    pub reserved: i32,
+    /// [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
+    pub w_qkv: Tensor,
+    /// [n_head*d_v][d_model]
+    pub w_z: Tensor,
+    /// [n_head][d_model]
+    pub w_beta: Tensor,
+    /// [n_head][d_model]
+    pub w_dt: Tensor,
+    /// [d_model][n_head*d_v]
+    pub w_out: Tensor,
+    /// [2*n_head_k*d_k + n_head*d_v][taps]
+    pub conv: *const f32,
+    /// [n_head]; a below 0
+    pub a: *const f32,
+    /// [n_head]; a below 0
+    pub dt_bias: *const f32,
+    /// [d_v]
+    pub norm: *const f32,
+}
+impl Default for Mixer {
+    fn default() -> Self {
+        unsafe { std::mem::zeroed() }
+    }
+}
+impl Mixer {
+    /// The first field that points to something, or is a stride.
+    pub fn raw(&self) -> Option<&'static str> {
+        if !self.conv.is_null() {
+            return Some("conv");
+        }
+        if !self.a.is_null() {
+            return Some("a");
+        }
+        if !self.dt_bias.is_null() {
+            return Some("dt_bias");
+        }
+        if !self.norm.is_null() {
+            return Some("norm");
+        }
+        if !self.w_qkv.data.is_null() {
+            return Some("w_qkv");
+        }
+        if !self.w_z.data.is_null() {
+            return Some("w_z");
+        }
+        if !self.w_beta.data.is_null() {
+            return Some("w_beta");
+        }
+        if !self.w_dt.data.is_null() {
+            return Some("w_dt");
+        }
+        if !self.w_out.data.is_null() {
+            return Some("w_out");
+        }
+        None
+    }
+    /// A weight by its name.
+    pub fn tensor(&mut self, name: &str) -> Option<&mut Tensor> {
+        match name {
+            "w_qkv" => Some(&mut self.w_qkv),
+            "w_z" => Some(&mut self.w_z),
+            "w_beta" => Some(&mut self.w_beta),
+            "w_dt" => Some(&mut self.w_dt),
+            "w_out" => Some(&mut self.w_out),
+            _ => None,
+        }
+    }
+    /// A number by its name.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match name {
+            "n_head" => Some(i64::from(self.n_head)),
+            "n_head_k" => Some(i64::from(self.n_head_k)),
+            "d_k" => Some(i64::from(self.d_k)),
+            "d_v" => Some(i64::from(self.d_v)),
+            "taps" => Some(i64::from(self.taps)),
+            "reserved" => Some(i64::from(self.reserved)),
+            _ => None,
+        }
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Layer {
@@ -1994,6 +2092,8 @@ pub struct Layer {
     pub pattern: *const Pattern,
     /// [n_head], as in lctx_attn (gpt-oss); null = none
     pub sink_logit: *const f32,
+    /// in place of attention, whose fields are not read; or null
+    pub mixer: *const Mixer,
 }
 impl Default for Layer {
     fn default() -> Self {
@@ -2011,6 +2111,9 @@ impl Layer {
         }
         if !self.sink_logit.is_null() {
             return Some("sink_logit");
+        }
+        if !self.mixer.is_null() {
+            return Some("mixer");
         }
         if !self.attn_norm.data.is_null() {
             return Some("attn_norm");
@@ -2262,6 +2365,11 @@ pub struct SessionDesc {
     pub precise: i32,
     /// nonzero: as above
     pub raw_keys: i32,
+    /// mixers: a snapshot of states after every so many tokens, the
+    pub state_every: i64,
+    /// last so many of them, to be rewound to; 0 = none, and 4
+    pub state_slots: i32,
+    pub reserved: i32,
     /// 0 .. parts-1, of a session in so many; parts 0 = 1: whole
     pub part: i32,
     /// 0 .. parts-1, of a session in so many; parts 0 = 1: whole
@@ -2334,10 +2442,13 @@ pub struct SessionInfo {
     pub n: i64,
     /// tokens that some layer no longer holds
     pub n_dropped: i64,
-    /// from here on lctx_session_rewind can go back to any n; and to 0
+    /// from here on lctx_session_rewind can go back to any n; and to 0. With mixers to multiples
+    /// of state_every alone
     pub rewind_min: i64,
     /// all layers' blocks
     pub cache_bytes: i64,
+    /// mixers': before and after a feed, and snapshots
+    pub state_bytes: i64,
     /// activations and attention scratch
     pub scratch_bytes: i64,
     /// by the last feed, rewind or restore
@@ -2391,6 +2502,15 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_select.mass", "float", "n_head_kv info.n_held"),
     ("lctx_retrieve.read", "uint8_t", "n_head_kv info.n_block"),
     ("lctx_tensor.scale", "float", "rows"),
+    ("lctx_mixer.w_qkv", "any", "2*n_head_k*d_k + n_head*d_v d_model"),
+    ("lctx_mixer.w_z", "any", "n_head*d_v d_model"),
+    ("lctx_mixer.w_beta", "any", "n_head d_model"),
+    ("lctx_mixer.w_dt", "any", "n_head d_model"),
+    ("lctx_mixer.w_out", "any", "d_model n_head*d_v"),
+    ("lctx_mixer.conv", "float", "2*n_head_k*d_k + n_head*d_v taps"),
+    ("lctx_mixer.a", "float", "n_head"),
+    ("lctx_mixer.dt_bias", "float", "n_head"),
+    ("lctx_mixer.norm", "float", "d_v"),
     ("lctx_layer.attn_norm", "any", "d_model"),
     ("lctx_layer.wq", "any", "n_head*head_dim d_model"),
     ("lctx_layer.wk", "any", "n_head_kv*head_dim d_model"),
@@ -2729,7 +2849,8 @@ extern "C" {
     pub fn lctx_session_feed_many(sessions: *const *mut Session, n_session: i64, tokens: *const
         *const i32, n: *const i64, which: Logits, logits: *mut f32) -> Status;
     /// Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
-    /// _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer).
+    /// _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer; of mixers there is no
+    /// snapshot of n, as none survives that a later one replaced, in a feed that failed, too).
     pub fn lctx_session_rewind(session: *mut Session, n: i64) -> Status;
     /// A second session with the same contents over the same model; cached blocks are shared until one
     /// side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
@@ -2753,7 +2874,7 @@ extern "C" {
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    /// hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     /// LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_size(session: *const Session, bytes: *mut usize) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -2766,7 +2887,7 @@ extern "C" {
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    /// hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     /// LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_save(session: *const Session, page: i64, to: *mut c_void) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
@@ -2779,7 +2900,7 @@ extern "C" {
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    /// hitters, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
+    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
     /// LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_restore(session: *mut Session, page: i64, from: *mut c_void) -> Status;
     pub fn lctx_offsetof(field: *const c_char) -> usize;
@@ -2835,7 +2956,7 @@ pub fn check() -> Result<(), String> {
     fields!(Attn, "lctx_attn": n_q, n_head, n_head_kv, d_k, d_v, q, q_far, q_token, q_head, q_pos, q_pos0, q_group, rope, far_rule, far_pos, spans, n_spans, out, out_token, out_head, lse, lse_token, scale, softcap, mask, n_sink, window, window_right, pattern, list, list_len, list_queries, list_first, list_heads, list_keys, mask_bits, mask_head, mask_query, alibi, sink_logit, bias, bias_head, bias_query, precise, reserved, mass, mass_head, mass_queries, par, progress, progress_user, refused);
     fields!(Tiles, "lctx_tiles": n_head_kv, d_k, d_v, k_type, v_type, reserved, cap, mem, refused);
     fields!(Rows, "lctx_rows": n, k, v, k_token, k_head, v_token, v_head, refused);
-    fields!(Snapshots, "lctx_snapshots": before, every, n, slots);
+    fields!(Snapshots, "lctx_snapshots": before, every, n, slots, slot);
     fields!(Recurrence, "lctx_recurrence": n, n_head, n_head_k, d_k, d_v, decay_kind, bounded, q, k, v, decay, rate, beta, a, b, bonus, y, state, from, q_token, q_head, k_token, k_head, v_token, v_head, decay_token, decay_head, beta_token, beta_head, a_token, a_head, b_token, b_head, bonus_head, y_token, y_head, state_head, state_k, state_v, scale, reserved, snapshots, par, refused);
     fields!(Convolution, "lctx_convolution": n, n_channel, taps, x, weight, bias, y, state, from, x_token, y_token, state_tap, silu, reserved, snapshots, par, refused);
     fields!(CacheDesc, "lctx_cache_desc": n_head_kv, d_k, d_v, k_type, v_type, policy, n_sink, block, window, n_heavy, summaries, reserved, max_tokens, alloc, refused);
@@ -2843,9 +2964,10 @@ pub fn check() -> Result<(), String> {
     fields!(Select, "lctx_select": mass, mass_head, n_heavy, window, n_sink, pool, refused);
     fields!(Retrieve, "lctx_retrieve": n_top, window, n_sink, queries, read, refused);
     fields!(Tensor, "lctx_tensor": data, scale, r#type, reserved);
-    fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, reserved, pattern, sink_logit);
+    fields!(Mixer, "lctx_mixer": n_head, n_head_k, d_k, d_v, taps, reserved, w_qkv, w_z, w_beta, w_dt, w_out, conv, a, dt_bias, norm);
+    fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, reserved, pattern, sink_logit, mixer);
     fields!(Model, "lctx_model": n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab, norm_eps, embd_scale, attn_scale, softcap, logit_softcap, tok_embd, output_norm, output, layers, rope, refused);
-    fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, max_tokens, block, chunk, precise, raw_keys, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
-    fields!(SessionInfo, "lctx_session_info": n, n_dropped, rewind_min, cache_bytes, scratch_bytes, refused);
+    fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, max_tokens, block, chunk, precise, raw_keys, state_every, state_slots, reserved, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
+    fields!(SessionInfo, "lctx_session_info": n, n_dropped, rewind_min, cache_bytes, state_bytes, scratch_bytes, refused);
     Ok(())
 }
