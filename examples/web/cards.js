@@ -50,7 +50,7 @@ function resultCard(name) {
             aria-label="What ${title} writes"></div>
         <dl class="facts">${facts.join('')}</dl>
         <p class="caption">The last query, in layer <span id="${name}-layer">–</span>: a square is
-            ${TILE} tokens of the text</p>
+            <span id="${name}-square">${TILE}</span> tokens of the text</p>
         <canvas id="${name}-strip" role="img"></canvas>
         <p class="caption">All queries so far, newest below: a row for ${TILE} that read, then for
             each that writes</p>
@@ -71,22 +71,32 @@ function chartFigure([id, title, unit]) {
 }
 
 // ---- drawing
-let drawing = false;
+function draw() {
+    const begun = performance.now(), parts = Object.values(sides).map((side) => side.part());
+    Object.values(sides).forEach(drawSide);
+    drawCharts();
+    if (busy === 'run') $('progress').value = parts.reduce((a, b) => a + b, 0) / parts.length;
+    return performance.now() - begun;
+}
+
+// Soon, but with time for other work: four times what drawing took.
+let drawing = false, again = false;
 function redraw() {
+    again = true;
     if (drawing) return;
     drawing = true;
     requestAnimationFrame(() => {
-        drawing = false;
-        Object.values(sides).forEach(drawSide);
-        drawCharts();
-        const parts = Object.values(sides).map((side) => side.part());
-        if (busy === 'run') $('progress').value = parts.reduce((a, b) => a + b, 0) / parts.length;
+        again = false;
+        setTimeout(() => {
+            drawing = false;
+            if (again) redraw();
+        }, 4 * draw());
     });
 }
 
 function verdict(side) {
-    if (side.running || !side.end) return '';
-    if (!key) return side.end;
+    const { key, end } = side;
+    if (!key || !end || end === 'Stopped.') return end;
     return side.written().includes(key) ? `Found the key ${key}.` : `Did not find ${key}.`;
 }
 
@@ -94,7 +104,7 @@ function drawAnswer(side) {
     const answer = $(`${side.name}-answer`), asked = document.createElement('span');
     const written = document.createElement('span');
     asked.className = 'asked', written.className = 'written';
-    asked.textContent = side.fed ? `… ${$('input').value.slice(-60).trimStart()}` : '';
+    asked.textContent = side.fed ? `… ${side.tail}` : '';
     written.textContent = side.written();
     answer.replaceChildren(asked, written);
 }
@@ -114,19 +124,12 @@ function drawFacts(side) {
     set('factor', side.fed ? `${+side.factor.toFixed(2)}` : '–');
 }
 
-// The tile in which the pass key stands: known where bytes are tokens, the first of which begins
-// the text.
-function keyTile() {
-    const text = $('input').value, at = key && ofBytes ? text.indexOf(key) : -1;
-    return at < 0 ? -1 : Math.floor((bytesOf(text.slice(0, at)) + 1) / TILE);
-}
-
 function drawMaps(side) {
     const { name, last } = side, strip = $(`${name}-strip`), history = $(`${name}-history`);
     const total = side.end ? side.fed : side.tokens + side.n;
-    const tiles = Math.max(1, Math.ceil(total / TILE)), mark = side.fed ? keyTile() : -1;
+    const tiles = Math.max(1, Math.ceil(total / TILE)), mark = side.keyTile;
     const some = (array) => [...array].filter(Boolean).length;
-    charts.strip(strip, last, tiles, mark);
+    $(`${name}-square`).textContent = TILE * charts.strip(strip, last, tiles, mark);
     charts.history(history, side.rows, tiles, side.rowsMost(), mark);
     $(`${name}-layer`).textContent = last.layer === undefined ? '–' : last.layer + 1;
     $(`${name}-tokens`).textContent = count(total);

@@ -2,7 +2,7 @@
 // charts are drawn anew as data come.
 'use strict';
 const charts = (() => {
-    const W = 340, H = 190, LEFT = 44, BOTTOM = 34, TOP = 8, RIGHT = 18;
+    const W = 340, H = 190, LEFT = 44, BOTTOM = 34, TOP = 8, RIGHT = 18, STRIP_ROWS = 12;
     const svg = (name, attributes, text) => {
         const node = document.createElementNS('http://www.w3.org/2000/svg', name);
         for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -88,20 +88,32 @@ const charts = (() => {
         return { context, width };
     }
 
-    // One query: a square a tile, in rows as lines of text.
+    // What several tiles are together.
+    function mean(array, from, n) {
+        const part = array.slice(from, from + n);
+        return Math.ceil(part.reduce((a, b) => a + b, 0) / part.length);
+    }
+
+    // One query: a square a tile, in rows as lines of text; or several tiles, where there are too
+    // many. Returns how many.
     function strip(canvas, { seen, held }, tiles, mark) {
-        const width = canvas.clientWidth, pitch = tiles > 400 ? 7 : tiles > 150 ? 10 : 14;
-        const columns = Math.max(1, Math.floor(width / pitch)), rows = Math.ceil(tiles / columns);
-        const { context } = sized(canvas, rows * pitch + 2);
-        for (let i = 0; i < tiles; i++) {
+        const pitch = tiles > 400 ? 7 : tiles > 150 ? 10 : 14, side = pitch > 7 ? pitch - 2 : 6;
+        const columns = Math.max(1, Math.floor(canvas.clientWidth / pitch));
+        const each = Math.ceil(tiles / (columns * STRIP_ROWS)), squares = Math.ceil(tiles / each);
+        const { context } = sized(canvas, Math.ceil(squares / columns) * pitch + 2);
+        const known = Math.ceil(seen.length / each);
+        for (let i = 0; i < squares; i++) {
+            const of = (array) => mean(array, i * each, each);
+            const tile = i < known && tileColor(of(seen), of(held));
             const x = i % columns * pitch + 1, y = Math.floor(i / columns) * pitch + 1;
-            context.fillStyle = css(i < seen.length ? tileColor(seen[i], held[i]) : colors().gone);
-            context.globalAlpha = i < seen.length ? 1 : 0.45;
-            context.fillRect(x, y, pitch - 2, pitch - 2);
-            if (i !== mark) continue;
+            context.fillStyle = css(tile || colors().gone);
+            context.globalAlpha = tile ? 1 : 0.45;
+            context.fillRect(x, y, side, side);
+            if (mark < 0 || i !== Math.floor(mark / each)) continue;
             context.globalAlpha = 1, context.lineWidth = 2, context.strokeStyle = css(colors().ink);
-            context.strokeRect(x, y, pitch - 2, pitch - 2);
+            context.strokeRect(x, y, side, side);
         }
+        return each;
     }
 
     // All queries so far: a row each, a column a tile, or several where there are many.

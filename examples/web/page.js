@@ -103,6 +103,13 @@ async function modelFile() {
     }
 }
 
+// The tile in which the pass key stands: known where bytes are tokens, the first of which begins
+// the text.
+function keyTile() {
+    const text = $('input').value, at = key && ofBytes ? text.indexOf(key) : -1;
+    return at < 0 ? -1 : Math.floor((bytesOf(text.slice(0, at)) + 1) / TILE);
+}
+
 // Why a run cannot be, as a sentence, or nothing.
 function hindrance() {
     const bytes = bytesOf($('input').value);
@@ -121,7 +128,8 @@ async function run() {
     status('Reading and writing.');
     const n = Number($('count').value), layer = Number($('layer').value), text = $('input').value;
     const both = Object.values(sides);
-    const results = await Promise.allSettled(both.map((side) => side.run(text, n, layer)));
+    const results = await Promise.allSettled(both.map((side) =>
+        side.run(text, n, layer, key, keyTile())));
     const failed = results.map(({ reason }, i) => reason && `${'AB'[i]}: ${reason.message}`)
         .filter(Boolean);
     fault(failed.join(' '));

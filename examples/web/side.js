@@ -1,6 +1,6 @@
 // One setting: its worker, and what has come of its run.
 'use strict';
-const ROWS = 512;      // of its history, at most
+const ROWS = 512, POINTS = 160;      // of its history and of a line, at most
 
 class Side {
     constructor(name, program) {
@@ -19,6 +19,7 @@ class Side {
         this.points = { bits: [], bytes: [], ms: [] };
         this.bytes = [], this.tokens = 0, this.n = 0, this.fed = 0, this.tally = { bits: 0, n: 0 };
         this.end = '', this.spent = { reading: 0, writing: 0 };
+        this.tail = '', this.key = '', this.keyTile = -1;     // of the text that was read
     }
     // Posts a message and waits for an answer of that type.
     ask(message, type) {
@@ -53,14 +54,13 @@ class Side {
         return { scheme: number('scheme'), factor: number('factor'), policy: number('policy'),
             keep: number('keep'), type: number('type') };
     }
-    async run(input, n, layer) {
+    async run(input, n, layer, key, keyTile) {
         this.clear();
-        this.running = true;
+        this.tail = input.slice(-60).trimStart(), this.key = key, this.keyTile = keyTile;
         try {
             const settings = { input, n, layer, ...this.settings() };
             this.end = (await this.ask({ run: settings }, 'done')).end;
         } finally {
-            this.running = false;
             redraw();
         }
     }
@@ -94,14 +94,20 @@ class Side {
         const most = Math.ceil((this.tokens / TILE + this.n) / this.stride);
         return Math.max(1, this.end ? this.rows.length : most);
     }
-    // Points are means of at least a tile's tokens.
+    // Points are means of a tile's tokens, or of several tiles': at most POINTS of them.
     point(name, sum, n) {
         const points = this.points[name], last = points.at(-1);
         if (last && last.n < TILE - 1) last.sum += sum, last.n += n, last.at = this.fed;
         else points.push({ sum, n, at: this.fed });
     }
     series(name) {
-        return this.points[name].filter((p) => p.n).map((p) => [p.at, p.sum / p.n]);
+        const points = this.points[name].filter((p) => p.n), means = [];
+        const each = Math.ceil(points.length / POINTS);
+        for (let i = 0; i < points.length; i += each) {
+            const some = points.slice(i, i + each), of = some.reduce((all, p) => all + p.n, 0);
+            means.push([some.at(-1).at, some.reduce((all, p) => all + p.sum, 0) / of]);
+        }
+        return means;
     }
     written() { return new TextDecoder().decode(Uint8Array.from(this.bytes)); }
     part() { return this.tokens ? Math.min(1, this.fed / (this.tokens + this.n)) : 0; }

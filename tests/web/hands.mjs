@@ -25,7 +25,7 @@ export const status = (page, words, seconds) =>
 export const ready = (page) => status(page, 'Ready.');
 // Done, and drawn.
 export const done = async (page) => await status(page, 'Done.', 120)
-    && page.eval('new Promise((drawn) => requestAnimationFrame(() => drawn(true)))');
+    && page.until('!drawing', 10);
 
 export async function run(page, what) {
     await page.eval(`status('')`);

@@ -47,6 +47,9 @@ async function map(page) {
 
 async function heavy(page) {
     await fresh(page, 1024);
+    await page.eval('redraw()');
+    await page.until('!drawing');
+    await says(page, 'a-what', /62379/, 'results stay those of the text that was read');
     await set(page, 'layer', 2);
     await set(page, 'a-policy', 3), await set(page, 'a-keep', 128);
     await set(page, 'b-policy', 1), await set(page, 'b-keep', 128);
@@ -66,7 +69,7 @@ async function chooses(page) {
     await says(page, 'a-what', /^Found the key 62379\.$/, 'it finds the key');
     await says(page, 'a-fact-read', /^5\d\d of 4,/, 'it reads as much as it may');
     check('the key is read where it is copied', await page.eval(
-        `sides.a.rows.slice(-6).filter(({ seen }) => seen[keyTile()]).length > 3`));
+        `sides.a.rows.slice(-6).filter(({ seen }) => seen[sides.a.keyTile]).length > 3`));
     const { seen, held } = await last(page, 'a');
     check('all is in memory', held.every((x) => x === 255), held);
     check('sinks and the last tiles are read', [seen[0], seen.at(-1), seen.at(-2)]
@@ -83,8 +86,9 @@ async function chooses(page) {
 async function choices(page) {
     await fresh(page, 512);
     for (let i = 0; i < 8; i++) {
-        const values = { 'a-scheme': i - 1, 'a-factor': '', 'a-policy': i % 5, 'a-type': (i + 3) % 5,
-            'b-scheme': 5, 'b-factor': i + 1, 'b-policy': (i + 1) % 5, 'b-type': (i + 2) % 5 };
+        const values = { 'a-scheme': i - 1, 'a-factor': '', 'a-policy': i % 5,
+            'a-type': (i + 3) % 5, 'b-scheme': 5, 'b-factor': i + 1, 'b-policy': (i + 1) % 5,
+            'b-type': (i + 2) % 5 };
         for (const [id, value] of Object.entries(values)) await set(page, id, value);
         await run(page, `choices ${i} run`);
         const bits = JSON.parse(await series(page, 'a', 'bits'));
