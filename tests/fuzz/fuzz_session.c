@@ -251,7 +251,8 @@ static void do_restore(world *w)
 }
 
 /* Pages of the tokens of the session in hand, of one that is fed them anew, `piece` at a time. */
-static int64_t save_pages(const world *w, int64_t block, int64_t piece, size_t bytes, char *pages)
+static int64_t save_pages(const world *w, int64_t block, int64_t piece, size_t page_bytes,
+                          char *pages)
 {
     lctx_session_desc d = w->t.desc;
     lctx_session *s = NULL;
@@ -264,7 +265,7 @@ static int64_t save_pages(const world *w, int64_t block, int64_t piece, size_t b
         to = at + piece < n ? at + piece : n;
         st = lctx_session_feed(s, w->p->tokens + at, to - at, LCTX_LOGITS_NONE, NULL);
         for (; !st && (page + 1) * block <= to; page++)
-            st = lctx_session_page_save(s, page, pages + (size_t)page * bytes);
+            st = lctx_session_page_save(s, page, pages + (size_t)page * page_bytes);
     }
     FUZZ_CHECK(!st, "pages: %s", lctx_status_text(st));
     FUZZ_CHECK(lctx_session_page_save(s, page, pages) == LCTX_E_POS, "a page that is not whole");
@@ -281,19 +282,19 @@ static void do_pages(world *w)
     const uint64_t seed = bytes_take(&w->b, 1);
     const int64_t block = w->t.desc.block, chunk = w->t.desc.chunk ? w->t.desc.chunk : 256;
     const int64_t piece = bytes_in(&w->b, 1, chunk);
-    size_t bytes = 0, at;
+    size_t page_bytes = 0, at;
     float got[TINY_VOCAB], want[TINY_VOCAB];
     lctx_status st;
     int64_t i, n;
     char *pages;
-    if (!p || lctx_session_page_size(w->p->s, &bytes) || !create(w, p)) return;
-    w->pages[w->n_pages++] = pages = (char *)malloc((MOST / 64 + 1) * bytes + 64);
+    if (!p || lctx_session_page_size(w->p->s, &page_bytes) || !create(w, p)) return;
+    w->pages[w->n_pages++] = pages = (char *)malloc((MOST / 64 + 1) * page_bytes + 64);
     pages += (64 - (uintptr_t)pages % 64) % 64;
-    n = save_pages(w, block, piece, bytes, pages);
-    for (at = 0; wild && at < (size_t)n * bytes; at += 1 + fuzz_hash(seed, 2, at) % 99)
+    n = save_pages(w, block, piece, page_bytes, pages);
+    for (at = 0; wild && at < (size_t)n * page_bytes; at += 1 + fuzz_hash(seed, 2, at) % 99)
         pages[at] = (char)fuzz_hash(seed, 3, at);
     for (i = st = 0; !st && i < n; i++) {
-        st = lctx_session_page_restore(p->s, i, pages + (size_t)i * bytes);
+        st = lctx_session_page_restore(p->s, i, pages + (size_t)i * page_bytes);
         fuzz_say("page %d: %s", (int)i, lctx_status_text(st));
         if (!st) p->n = (i + 1) * block;
         FUZZ_CHECK(!st || st == LCTX_E_MEMORY || st == LCTX_E_FULL, "page %d: %s", (int)i,
