@@ -12,7 +12,7 @@ static const char help[] =
     "  --quick         fewer rows and repetitions: under a minute\n"
     "  --scaling       then curves over context, prompt length and threads (up to 4 GiB more)\n"
     "  --only NAME     rows whose name contains NAME: limit, decode, prefill, square, draft,\n"
-    "                  sequences, bias, rope, sinks, scratch, recur, matvec, matmul, plain,\n"
+    "                  sequences, bias, rope, sinks, scratch, recur, many, matvec, matmul, plain,\n"
     "                  openblas, ggml, scale\n"
     "  --threads N     instead of one a core\n"
     "  --cpu           one thread, by its CPU time: for a look while the machine is busy\n"

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDTH = 4096, MATRICES = 7, VOCAB = 64, PROMPT = 512, PATTERN_ROWS = 128, LAYERS = 8 };
+enum { WIDTH = 4096, MATRICES = 7, VOCAB = 64, PROMPT = 512, PATTERN_ROWS = 128, LAYERS = 8, MANY = 16 };
 
 typedef struct layer {
     int32_t       type;
@@ -19,6 +19,8 @@ typedef struct layer {
     int32_t       tokens[PROMPT];
     int64_t       n;                       /* tokens of one run */
     float         logits[VOCAB];
+    lctx_session *many[MANY];              /* that are fed a token each */
+    int64_t       n_many;
 } layer;
 
 static lctx_tensor tensor(const void *data, int32_t type, const float *scale)
@@ -117,6 +119,7 @@ static void layer_session(layer *l)
     m->layers = l->weights;
     l->par = machine_parallel();
     d.k_type = d.v_type = LCTX_F32, d.policy = LCTX_WINDOW, d.window = 1, d.par = &l->par;
+    d.block = 64;
     must(lctx_session_create(m, &d, &l->session), "lctx_session_create");
 }
 
@@ -256,11 +259,55 @@ static void layer_rows(const options *o, double aim, double blocks_aim)
     }
 }
 
+/* ---- many sessions: a token of each, weights read once for all, to the bits of one */
+static float many_logits[MANY * VOCAB];
+
+static void many_run(void *arg)
+{
+    layer *l = arg;
+    const int32_t *tokens[MANY];
+    int64_t n[MANY], i;
+    for (i = 0; i < MANY; i++) tokens[i] = l->tokens, n[i] = 1;
+    must(lctx_session_feed_many(l->many, l->n_many, tokens, n, LCTX_LOGITS_LAST, many_logits), "many");
+}
+
+static void many_row(const options *o, layer *l, double error)
+{
+    shape what = { "many", 0, 0, 0, 0, 0, NULL, "4096x4096" };
+    job work = { many_run, NULL, 0 };
+    result r;
+    int64_t i;
+    many_run(l);
+    for (i = 0; i < l->n_many; i++)
+        if (memcmp(many_logits + i * VOCAB, l->logits, sizeof l->logits))
+            machine_fail("session %d of %d has other bits than alone", (int)i, (int)l->n_many);
+    what.n_q = l->n_many, what.type = type_name(l->type);
+    work.arg = l, work.amount = l->n_layer * (double)layer_bytes(l->type);
+    r = measure(o, &what, PEAK_READ, &work);
+    r.error = error, r.checked = 1;
+    report_add(&r);
+}
+
+static void many_rows(const options *o)
+{
+    layer l;
+    double error;
+    int64_t i;
+    if (!wanted(o, "many")) return;
+    layer_open(&l, LCTX_Q4_K, 1);
+    error = layer_check(&l);
+    for (i = 0; i < MANY; i++) must(lctx_session_fork(l.session, &l.many[i]), "lctx_session_fork");
+    for (l.n_many = 1; l.n_many <= MANY; l.n_many *= 4) many_row(o, &l, error);
+    for (i = 0; i < MANY; i++) lctx_session_free(l.many[i]);
+    layer_close(&l);
+}
+
 void model_section(const options *o)
 {
     const int avx2 = o->best == LCTX_ISA_AVX2;
-    if (!wanted(o, "matvec") && !wanted(o, "matmul")) return;
+    if (!wanted(o, "matvec") && !wanted(o, "matmul") && !wanted(o, "many")) return;
     report_heading("PRODUCTS WITH WEIGHTS (matrices of 4096 x 4096, by the model step)");
+    many_rows(o);
     layer_rows(o, avx2 ? 0.60 : 0.75, avx2 ? 0.75 : 0.85);
     if (o->quick || avx2 || lctx_isa_set(LCTX_ISA_AVX2)) return;
     layer_rows(o, 0.60, 0.75);

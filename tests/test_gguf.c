@@ -4,6 +4,7 @@
 #include "model.h"
 #include "text.h"
 #include "test.h"
+#include "writing.h"
 
 #include <math.h>
 
@@ -39,49 +40,18 @@ typedef struct spec {
 } spec;
 
 typedef struct image {
-    unsigned char *data;
-    size_t n, cap, header;             /* header: where the tensors' data begins */
+    writing w;
+    size_t  header;                    /* where the tensors' data begins */
     const spec *s;
     uint64_t n_keys, n_tensors;
     struct { uint64_t bytes; float value; uint32_t type; } tensors[MAX_TENSORS];
     uint64_t offset;
 } image;
 
-static void put(image *b, const void *data, size_t n)
-{
-    while (b->n + n > b->cap) {
-        b->cap = 2 * b->cap + 1024;
-        b->data = (unsigned char *)realloc(b->data, b->cap);
-    }
-    memcpy(b->data + b->n, data, n);
-    b->n += n;
-}
-
 /* Bytes of a value of the types that specs give. */
-static int value_bytes(uint32_t type)
+static size_t value_bytes(uint32_t type)
 {
     return type == GGUF_U8 || type == GGUF_BOOL ? 1 : type == GGUF_U32 || type == GGUF_F32 ? 4 : 8;
-}
-
-static void put_int(image *b, uint64_t x, int bytes)
-{
-    unsigned char le[8];
-    int i;
-    for (i = 0; i < 8; i++) le[i] = (unsigned char)(x >> 8 * i);
-    put(b, le, (size_t)bytes);
-}
-
-static void put_real(image *b, float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    put_int(b, u, 4);
-}
-
-static void put_text(image *b, const char *text)
-{
-    put_int(b, strlen(text), 8);
-    put(b, text, strlen(text));
 }
 
 static int is(const char *a, const char *b) { return a && !strcmp(a, b); }
@@ -92,14 +62,14 @@ static int key(image *b, const char *name, uint32_t type)
     const spec *s = b->s;
     if (is(s->no_key, name)) return 0;
     b->n_keys++;
-    put_int(b, strlen(name) + (uint64_t)(b->n_keys == 1 ? s->long_name : 0), 8);
-    put(b, name, strlen(name));
+    put_int(&b->w, strlen(name) + (uint64_t)(b->n_keys == 1 ? s->long_name : 0), 8);
+    put(&b->w, name, strlen(name));
     if (!is(s->other_key, name)) {
-        put_int(b, type, 4);
+        put_int(&b->w, type, 4);
         return 1;
     }
-    put_int(b, s->other_type, 4);
-    put_int(b, s->other_value, value_bytes(s->other_type));
+    put_int(&b->w, s->other_type, 4);
+    put_int(&b->w, s->other_value, value_bytes(s->other_type));
     return 0;
 }
 
@@ -107,22 +77,22 @@ static void key_int(image *b, const char *name, uint64_t value)
 {
     int i;
     for (i = 0; i <= is(b->s->twice_key, name); i++)
-        if (key(b, name, GGUF_U32)) put_int(b, value, 4);
+        if (key(b, name, GGUF_U32)) put_int(&b->w, value, 4);
 }
 
 static void key_real(image *b, const char *name, float value)
 {
-    if (key(b, name, GGUF_F32)) put_real(b, value);
+    if (key(b, name, GGUF_F32)) put_real(&b->w, value);
 }
 
 static void key_flag(image *b, const char *name, int value)
 {
-    if (key(b, name, GGUF_BOOL)) put_int(b, (uint64_t)value, 1);
+    if (key(b, name, GGUF_BOOL)) put_int(&b->w, (uint64_t)value, 1);
 }
 
 static void key_text(image *b, const char *name, const char *text)
 {
-    if (key(b, name, GGUF_STRING)) put_text(b, is(b->s->text_key, name) ? b->s->text : text);
+    if (key(b, name, GGUF_STRING)) put_text(&b->w, is(b->s->text_key, name) ? b->s->text : text);
 }
 
 static int n_vocab(const spec *s) { return 1 + N_BYTES + (s->space_piece != 0); }
@@ -134,17 +104,18 @@ static void put_vocabulary(image *b)
     int i;
     key_text(b, "tokenizer.ggml.model", "llama");
     if (key(b, "tokenizer.ggml.tokens", GGUF_ARRAY)) {
-        put_int(b, GGUF_STRING, 4);
-        put_int(b, (uint64_t)n_vocab(b->s), 8);
+        put_int(&b->w, GGUF_STRING, 4);
+        put_int(&b->w, (uint64_t)n_vocab(b->s), 8);
         for (i = 0; i < n_vocab(b->s); i++) {
             snprintf(piece, sizeof piece, i ? "<0x%02X>" : "<s>", (unsigned)(i - 1) & 255u);
-            put_text(b, i > N_BYTES ? "\xE2\x96\x81" : i == 5 && b->s->piece ? b->s->piece : piece);
+            put_text(&b->w, i > N_BYTES ? "\xE2\x96\x81" : i == 5 && b->s->piece ? b->s->piece
+                                                                             : piece);
         }
     }
     if (!b->s->no_types && key(b, "tokenizer.ggml.token_type", GGUF_ARRAY)) {
-        put_int(b, GGUF_I32, 4);
-        put_int(b, (uint64_t)n_vocab(b->s), 8);
-        for (i = 0; i < n_vocab(b->s); i++) put_int(b, i == 0 ? 3 : i > N_BYTES ? 1 : 6, 4);
+        put_int(&b->w, GGUF_I32, 4);
+        put_int(&b->w, (uint64_t)n_vocab(b->s), 8);
+        for (i = 0; i < n_vocab(b->s); i++) put_int(&b->w, i == 0 ? 3 : i > N_BYTES ? 1 : 6, 4);
     }
     key_int(b, "tokenizer.ggml.bos_token_id", 0);
     key_flag(b, "tokenizer.ggml.add_bos_token", 1);
@@ -182,7 +153,7 @@ static void put_keys(image *b)
     }
     put_vocabulary(b);
     if (b->s->more_key && key(b, b->s->more_key, b->s->more_type))
-        put_int(b, b->s->more_value, value_bytes(b->s->more_type));
+        put_int(&b->w, b->s->more_value, value_bytes(b->s->more_type));
 }
 
 /* Describes a tensor whose values are all `value` (0: random). */
@@ -200,11 +171,11 @@ static void tensor(image *b, const char *name, uint64_t cols, uint64_t rows, flo
     }
     for (i = 0; i <= twice; i++) {
         uint32_t n_dims = altered && s->n_dims ? s->n_dims : rows > 1 ? 2 : 1;
-        put_text(b, name);
-        put_int(b, n_dims, 4);
-        for (d = 0; d < (int)n_dims && d < 5; d++) put_int(b, d < 4 ? dims[d] : 1, 8);
-        put_int(b, altered && s->type ? s->type : type, 4);
-        put_int(b, altered && s->offset ? s->offset : b->offset, 8);
+        put_text(&b->w, name);
+        put_int(&b->w, n_dims, 4);
+        for (d = 0; d < (int)n_dims && d < 5; d++) put_int(&b->w, d < 4 ? dims[d] : 1, 8);
+        put_int(&b->w, altered && s->type ? s->type : type, 4);
+        put_int(&b->w, altered && s->offset ? s->offset : b->offset, 8);
         b->tensors[b->n_tensors].value = value;
         b->tensors[b->n_tensors].type = type;
         b->tensors[b->n_tensors++].bytes = bytes;
@@ -240,18 +211,18 @@ static void put_data(image *b)
 {
     uint64_t align = b->s->align ? b->s->align : 32, i, at;
     if (align > 4096) align = 4096;
-    while (b->n % align) put_int(b, 0, 1);
-    b->header = b->n;
+    while (b->w.n % align) put_int(&b->w, 0, 1);
+    b->header = b->w.n;
     for (i = 0; i < b->n_tensors; i++) {
         int two = b->tensors[i].type != GGUF_TENSOR_F32;
         for (at = 0; at < b->tensors[i].bytes; at += two ? 2 : 4) {
             float x = b->tensors[i].value != 0 ? b->tensors[i].value : 0.3f * test_normal();
             uint32_t u;
             memcpy(&u, &x, sizeof u);
-            if (two) put_int(b, u >> 16, 2);
-            else put_real(b, x);
+            if (two) put_int(&b->w, u >> 16, 2);
+            else put_real(&b->w, x);
         }
-        while ((b->n - b->header) % align && i + 1 < b->n_tensors) put_int(b, 0, 1);
+        while ((b->w.n - b->header) % align && i + 1 < b->n_tensors) put_int(&b->w, 0, 1);
     }
 }
 
@@ -263,16 +234,16 @@ static image build(const spec *s)
     memset(&b, 0, sizeof b);
     b.s = s;
     test_state = 4711;
-    put_int(&b, s->magic ? s->magic : 0x46554747u, 4);
-    put_int(&b, s->version ? s->version : 3, 4);
-    put_int(&b, 0, 8);
-    put_int(&b, 0, 8);
+    put_int(&b.w, s->magic ? s->magic : 0x46554747u, 4);
+    put_int(&b.w, s->version ? s->version : 3, 4);
+    put_int(&b.w, 0, 8);
+    put_int(&b.w, 0, 8);
     put_keys(&b);
     put_tensors(&b);
     counts[0] = b.n_tensors + s->n_tensors;
     counts[1] = b.n_keys + s->n_keys;
     for (c = 0; c < 2; c++)
-        for (i = 0; i < 8; i++) b.data[8 + 8 * c + i] = (unsigned char)(counts[c] >> 8 * i);
+        for (i = 0; i < 8; i++) b.w.data[8 + 8 * c + i] = (unsigned char)(counts[c] >> 8 * i);
     put_data(&b);
     return b;
 }
@@ -303,13 +274,13 @@ static void gives(const spec *s, gguf_status want, const char *where, const char
 {
     image b = build(s);
     char error[240];
-    gguf_status st = try_open(b.data, b.n, error);
+    gguf_status st = try_open(b.w.data, b.w.n, error);
     check(st == want, "%s: %s (%s)", what, gguf_status_text(want),
           st == GGUF_OK ? "ok" : error);
     if (st != GGUF_OK && st == want)
         check(strstr(error, where) && !strchr(error, '\n'), "%s: the error names \"%s\" (%s)", what,
               where, error);
-    free(b.data);
+    free(b.w.data);
 }
 #define GIVES(status, where, what, ...) do { \
         spec s_; \
@@ -539,13 +510,13 @@ static lctx_model with_key(const char *name, uint32_t type, uint64_t value, lctx
     s.more_type = type;
     s.more_value = value;
     b = build(&s);
-    st = model_open_memory(&m, b.data, b.n);
+    st = model_open_memory(&m, b.w.data, b.w.n);
     check(st == GGUF_OK, "%s is taken (%s)", name, st == GGUF_OK ? "ok" : m.file.error);
     x = m.lctx;
     *rope = m.rope_desc;
     *window = st == GGUF_OK ? m.layers[0].window : -1;
     model_close(&m);
-    free(b.data);
+    free(b.w.data);
     return x;
 }
 
@@ -592,7 +563,7 @@ static void test_order(void)
         s.matrix_type = types[i];
         b = build(&s);
         test_state = 4711;                             /* the first values are token_embd's */
-        if (model_open_memory(&m, b.data, b.n) == GGUF_OK)
+        if (model_open_memory(&m, b.w.data, b.w.n) == GGUF_OK)
             lctx_to_f32((lctx_type)m.lctx.tok_embd.type, D_MODEL, m.lctx.tok_embd.data, NULL, got);
         for (d = 0; d < D_MODEL; d++) {
             float x = 0.3f * test_normal(), want = x;
@@ -606,7 +577,7 @@ static void test_order(void)
         check(right == D_MODEL && *(const float *)m.lctx.output_norm.data == 1,
               "values of type %d are read in the machine's order of bytes", (int)types[i]);
         model_close(&m);
-        free(b.data);
+        free(b.w.data);
     }
 }
 
@@ -617,13 +588,13 @@ static image one_tensor(uint32_t type, uint64_t cols, uint64_t rows, uint64_t of
     image b;
     uint64_t i;
     memset(&b, 0, sizeof b);
-    put(&b, "GGUF", 4);
-    put_int(&b, 3, 4), put_int(&b, 1, 8), put_int(&b, 0, 8);
-    put_text(&b, "w");
-    put_int(&b, 3, 4), put_int(&b, cols, 8), put_int(&b, rows, 8), put_int(&b, 2, 8);
-    put_int(&b, type, 4), put_int(&b, offset, 8);
-    while (b.n % 32) put_int(&b, 0, 1);
-    for (i = 0; i < offset + bytes; i++) put_int(&b, i & 255, 1);
+    put(&b.w, "GGUF", 4);
+    put_int(&b.w, 3, 4), put_int(&b.w, 1, 8), put_int(&b.w, 0, 8);
+    put_text(&b.w, "w");
+    put_int(&b.w, 3, 4), put_int(&b.w, cols, 8), put_int(&b.w, rows, 8), put_int(&b.w, 2, 8);
+    put_int(&b.w, type, 4), put_int(&b.w, offset, 8);
+    while (b.w.n % 32) put_int(&b.w, 0, 1);
+    for (i = 0; i < offset + bytes; i++) put_int(&b.w, i & 255, 1);
     return b;
 }
 static gguf_status opens(uint32_t type, uint64_t cols, uint64_t rows, uint64_t offset,
@@ -631,9 +602,9 @@ static gguf_status opens(uint32_t type, uint64_t cols, uint64_t rows, uint64_t o
 {
     image b = one_tensor(type, cols, rows, offset, bytes);
     gguf g;
-    gguf_status status = gguf_open_memory(&g, b.data, b.n);
+    gguf_status status = gguf_open_memory(&g, b.w.data, b.w.n);
     gguf_close(&g);
-    free(b.data);
+    free(b.w.data);
     return status;
 }
 
@@ -651,12 +622,12 @@ static void test_blocks(void)
         image b = one_tensor(type, cols, 3, 32, bytes);
         gguf g;
         const gguf_tensor *t;
-        check(gguf_open_memory(&g, b.data, b.n) == GGUF_OK
+        check(gguf_open_memory(&g, b.w.data, b.w.n) == GGUF_OK
               && (t = gguf_find_tensor(&g, "w")) != NULL && gguf_row_bytes(t) == 2 * all[i].bytes
-              && !memcmp(t->data, b.data + b.n - bytes, (size_t)bytes),
+              && !memcmp(t->data, b.w.data + b.w.n - bytes, (size_t)bytes),
               "%s: blocks are read as they stand", all[i].name);
         gguf_close(&g);
-        free(b.data);
+        free(b.w.data);
         check(opens(type, cols, 3, 32, bytes - 1) == GGUF_E_OFFSET, "%s: a byte less", all[i].name);
         check(opens(type, cols, 3, 16, bytes) == GGUF_E_OFFSET, "%s: misaligned", all[i].name);
         check(opens(type, cols + 1, 3, 32, 2 * bytes) == GGUF_E_SHAPE
@@ -678,10 +649,10 @@ static void test_last_tensor(void)
     char error[240];
     memset(&s, 0, sizeof s);
     b = build(&s);
-    check(try_open(b.data, b.n, error) == GGUF_OK, "a file that ends with its last tensor is whole");
-    check(try_open(b.data, b.n - 1, error) == GGUF_E_OFFSET && strstr(error, "ffn_down"),
+    check(try_open(b.w.data, b.w.n, error) == GGUF_OK, "a file that ends with its last tensor is whole");
+    check(try_open(b.w.data, b.w.n - 1, error) == GGUF_E_OFFSET && strstr(error, "ffn_down"),
           "one byte less, and the last tensor is outside (%s)", error);
-    free(b.data);
+    free(b.w.data);
 }
 
 /* Each prefix is refused, wherever it ends. */
@@ -695,19 +666,19 @@ static void test_cuts(void)
     char error[240];
     memset(&s, 0, sizeof s);
     b = build(&s);
-    for (n = 0; n < b.n; n += n < b.header + 64 || n + 64 > b.n ? 1 : 61) {
-        gguf_status st = try_open(b.data, n, error);
+    for (n = 0; n < b.w.n; n += n < b.header + 64 || n + 64 > b.w.n ? 1 : 61) {
+        gguf_status st = try_open(b.w.data, n, error);
         if (n < b.header) early += st == GGUF_E_TRUNCATED || st == GGUF_E_COUNT || st == GGUF_E_OFFSET;
         else late += st == GGUF_E_OFFSET;
         texts += st != GGUF_OK && error[0];
-        if (st == GGUF_OK) check(0, "a file cut at byte %d of %d is refused", (int)n, (int)b.n);
+        if (st == GGUF_OK) check(0, "a file cut at byte %d of %d is refused", (int)n, (int)b.w.n);
     }
     check(early == (int)b.header, "cut at each byte of its header, a file is refused (%d)", early);
     check(late > 0 && texts == early + late, "cut in its data as well, each time with an error's text");
-    check(gguf_open_memory(&g, b.data, b.header / 2) != GGUF_OK && g.keys
+    check(gguf_open_memory(&g, b.w.data, b.header / 2) != GGUF_OK && g.keys
           && !gguf_find(&g, "general.architecture"), "nothing is found in a file that was refused");
     gguf_close(&g);
-    free(b.data);
+    free(b.w.data);
 }
 
 /* ---------------------------------------------------------------------------- at random */
@@ -753,12 +724,12 @@ static void test_flips(int variant)
     test_state = 99 + (uint64_t)variant;
     for (i = 0; i < n; i++) {
         /* every other flip hits the first 700 bytes or the tensors' descriptions */
-        uint64_t span = i % 4 == 0 ? 700 : i % 4 == 1 ? 900 : b.n;
+        uint64_t span = i % 4 == 0 ? 700 : i % 4 == 1 ? 900 : b.w.n;
         size_t at = (size_t)(test_random() % span + (i % 4 == 1 ? b.header - 900 : 0));
         unsigned char bits = (unsigned char)(1 + test_random() % 255);
         model m;
-        b.data[at] ^= bits;
-        if (model_open_memory(&m, b.data, b.n) == GGUF_OK) {
+        b.w.data[at] ^= bits;
+        if (model_open_memory(&m, b.w.data, b.w.n) == GGUF_OK) {
             opened++;
             use(&m);
         } else {
@@ -766,12 +737,12 @@ static void test_flips(int variant)
             silent += !m.file.error[0];
         }
         model_close(&m);
-        b.data[at] ^= bits;
+        b.w.data[at] ^= bits;
     }
     check(opened > 0 && refused > n / 20 && !silent,
           "of %d files with one byte changed, %d open and are used, %d are refused with a text", n,
           opened, refused);
-    free(b.data);
+    free(b.w.data);
 }
 
 /* ---------------------------------------------------------------------------- vocabulary */
@@ -781,7 +752,7 @@ typedef struct opened { image b; model m; vocab v; } opened;
 static int open_vocab(opened *o, const spec *s)
 {
     o->b = build(s);
-    return model_open_memory(&o->m, o->b.data, o->b.n) == GGUF_OK
+    return model_open_memory(&o->m, o->b.w.data, o->b.w.n) == GGUF_OK
            && vocab_open(&o->v, &o->m.file, o->m.lctx.n_vocab) == GGUF_OK;
 }
 
@@ -789,7 +760,7 @@ static void close_vocab(opened *o)
 {
     vocab_close(&o->v);
     model_close(&o->m);
-    free(o->b.data);
+    free(o->b.w.data);
 }
 
 /* How many bytes do not come back from their tokens. */
