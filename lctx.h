@@ -1417,8 +1417,8 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
    a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
    a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-   hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-   LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
+   hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+   LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
 LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to);
 LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t page, void *from);
@@ -7240,7 +7240,7 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
                      lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
     LCTX__FLOATS(x, n, a->ld_x); LCTX__FLOATS(h, n, a->ld_x); LCTX__FLOATS(sum, n, a->ld_x);
     LCTX__FLOATS(q, n, a->ld_q); LCTX__FLOATS(far, n, a->ld_q); LCTX__FLOATS(att, n, a->ld_q);
-    LCTX__FLOATS(lse, s->d.parts > 1 ? n : 0, m->n_head);
+    LCTX__FLOATS(lse, n, m->n_head);
     LCTX__FLOATS(k, n, a->ld_k); LCTX__FLOATS(v, n, a->ld_k);
     LCTX__FLOATS(gate, LCTX__FFN_TOKENS, a->ld_f); LCTX__FLOATS(up, LCTX__FFN_TOKENS, a->ld_f);
     LCTX__FLOATS(route, n, a->ld_e);

@@ -2029,6 +2029,44 @@ static int feed_two(partner *p)
     return st == LCTX_OK;
 }
 
+/* A part between two whole sessions in one feed, over more heads than a token's keys have elements:
+   none takes what is another's. */
+static const shape many_heads_shape = {
+    "many heads", 2, 24, 1, 8, 48, 33, 37, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL
+};
+static int feed_mixed(partner *p)
+{
+    lctx_session_desc d = p->d;
+    lctx_session *s[3];
+    const int32_t *tokens[3];
+    int64_t n[3];
+    float *want;
+    lctx_status st;
+    int ok;
+    d.parts = d.part = 0;
+    s[0] = session_new(p->w, &d), s[1] = session_new(p->w, &p->d), s[2] = session_new(p->w, &d);
+    tokens[0] = tokens[1] = tokens[2] = p->tokens, n[0] = 1, n[1] = 100, n[2] = p->n - 101;
+    st = lctx_session_feed_many(s, 3, tokens, n, LCTX_LOGITS_ALL, p->logits);
+    want = fresh_logits(p->w, &d, p->tokens, n[2], 0);
+    ok = !st && same(p->w, want, p->logits + 101 * p->w->m.n_vocab, n[2]);
+    lctx_session_free(s[0]), lctx_session_free(s[1]), lctx_session_free(s[2]);
+    free(want);
+    return ok;
+}
+
+static void test_parts_mixed(void)
+{
+    world *w = world_new(&many_heads_shape);
+    int32_t *tokens = random_tokens(w, 161, 80);
+    lctx_session_desc d = policy_desc(LCTX_FULL, 0, 0);
+    partner p[MOST_PARTS];
+    check(together(p, 2, w, &d, feed_mixed, tokens, 161, 0, 0),
+          "a part between whole sessions in one feed leaves them their bits");
+    apart(p, 2);
+    free(tokens);
+    world_free(w);
+}
+
 static void test_parts_deeds(void)
 {
     world *w = world_new(shapes);
@@ -2805,7 +2843,7 @@ int main(void)
     if (threads) test_parts(&bits_shape, LCTX_I8, LCTX_F16, 2, 1e-4);
     if (threads) test_parts(&shapes[20], LCTX_F16, LCTX_F16, 3, 1e-3);
     if (threads) test_parts(&shapes[25], LCTX_F16, LCTX_F16, 2, 1e-3);
-    if (threads) test_parts_deeds(), test_parts_live();
+    if (threads) test_parts_deeds(), test_parts_mixed(), test_parts_live();
 #endif
     if (!quick() && threads) test_shared_model();
     for (type = 0; type < 5; type++) test_reads(type % 2 ? &shapes[6] : &bits_shape, type);
