@@ -242,11 +242,16 @@ lctx_span attend_span(const attend *w, int64_t turn)
     return store_span(w->store, &w->s, turn % w->slices);
 }
 
+void attend_call(void *attend_)
+{
+    attend *w = attend_;
+    must(lctx_attend(&w->a, w->scratch, w->scratch_bytes), "lctx_attend");
+}
 void attend_run(void *attend_)
 {
     attend *w = attend_;
     w->span = attend_span(w, w->turn++);
-    must(lctx_attend(&w->a, w->scratch, w->scratch_bytes), "lctx_attend");
+    attend_call(w);
 }
 
 double attend_bytes(const setting *s)

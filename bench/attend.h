@@ -43,7 +43,8 @@ void  fill_with(void *mem, size_t bytes, const void *pattern, size_t pattern_byt
 void   attend_open(attend *w, const setting *s);
 void   attend_close(attend *w);
 void   attend_scratch(attend *w);      /* anew, for what `a` asks for now */
-void   attend_run(void *attend_);      /* one call of lctx_attend */
+void   attend_call(void *attend_);     /* one call of lctx_attend on the span as it is */
+void   attend_run(void *attend_);      /* and on the next slice */
 lctx_span attend_span(const attend *w, int64_t turn);  /* the slice that is that turn's */
 double attend_bytes(const setting *s); /* of the keys and values that one call reads */
 double attend_flops(const setting *s); /* 4 head_dim for every visible pair of every query head */

@@ -110,6 +110,41 @@ static void list_row(const options *o, int32_t share)
     report_add(&r);
 }
 
+/* Latent attention's decode: 128 query heads over one KV head, whose values are the first 512
+   elements of its keys, which are stored once. Products are the nearer limit. */
+enum { LATENT = 576, VALUE = 512, LATENT_HEADS = 128, LATENT_KEYS = 128 * K };
+
+static void latent_row(const options *o)
+{
+    const size_t bytes = (size_t)LATENT_KEYS * LATENT * 2, some = (size_t)K * LATENT;
+    const size_t q_bytes = (size_t)LATENT_HEADS * LATENT * sizeof(float);
+    shape what = { "latent", 1, LATENT_KEYS, LATENT, LATENT_HEADS, 1, "f16", "rows" };
+    attend w = { 0 };
+    job work = { attend_call, &w, 0 };
+    float *x = machine_alloc(some * sizeof *x);
+    void *rows = store_memory(bytes), *pattern = machine_alloc(some * 2);
+    result r;
+    machine_random(x, (int64_t)some, 1, 1);
+    must(lctx_from_f32(LCTX_F16, (int64_t)some, x, pattern, NULL), "lctx_from_f32");
+    fill_with(rows, bytes, pattern, some * 2);
+    w.par = machine_parallel();
+    w.q = machine_alloc(q_bytes), w.out = machine_alloc(q_bytes);
+    machine_random(w.q, LATENT_HEADS * LATENT, 1, 2);
+    w.span.k = w.span.v = rows, w.span.k_type = w.span.v_type = LCTX_F16, w.span.n = LATENT_KEYS;
+    w.span.k_token = w.span.v_token = LATENT * 2;
+    w.a.n_q = 1, w.a.n_head = LATENT_HEADS, w.a.n_head_kv = 1, w.a.d_k = LATENT, w.a.d_v = VALUE;
+    w.a.q = w.q, w.a.q_pos0 = LATENT_KEYS - 1, w.a.out = w.out;
+    w.a.spans = &w.span, w.a.n_spans = 1, w.a.par = &w.par;
+    attend_scratch(&w);
+    work.amount = 2.0 * (LATENT + VALUE) * LATENT_HEADS * LATENT_KEYS;
+    r = measure(o, &what, peak_of_products(LCTX_F16), &work);
+    r.aim = .75;
+    report_add(&r);
+    machine_free(w.q, q_bytes), machine_free(w.out, q_bytes);
+    machine_free(w.scratch, w.scratch_bytes);
+    machine_free(x, some * sizeof *x), machine_free(pattern, some * 2);
+}
+
 void attention_section(const options *o)
 {
     static const int32_t shares[] = { 100, 50, 25, 10, 5 };
@@ -118,6 +153,7 @@ void attention_section(const options *o)
     rows_run(o);
     for (n = 2; wanted(o, "draft") && n <= 16; n *= 2)
         if (!o->quick || n == 4) draft_row(o, n);
+    if (wanted(o, "latent")) latent_row(o);
     for (n = 0; wanted(o, "list") && n < 5; n++)
         if (!o->quick || shares[n] == 10) list_row(o, shares[n]);
 }

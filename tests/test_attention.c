@@ -2166,6 +2166,32 @@ static void test_pattern_bits(void)
         }
 }
 
+/* ---------------------------------------------------------------------------- values in keys */
+
+/* Latent attention (MLA): one KV head whose values are the first elements of its keys, stored once,
+   give the bits of a copy of them, and the oracle's numbers. */
+static void test_latent(lctx_type type, int64_t n_q)
+{
+    problem p = plain(16, 1, 72, n_q, 700, type);
+    scene *s;
+    outcome want;
+    int64_t j;
+    p.d_v = 64;
+    agrees(&p, "sixteen heads over one");
+    s = scene_new(&p);
+    for (j = 0; j < p.n_kv; j++)
+        memcpy(s->v_mem + j * s->v_token, s->k_mem + j * s->k_token,
+               (size_t)p.d_v * lctx_type_size(type));
+    if (s->v_scale) memcpy(s->v_scale, s->k_scale, (size_t)p.n_kv * sizeof(float));
+    want = outcome_of(s);
+    s->spans[0].v = s->spans[0].k, s->spans[0].v_token = s->k_token;
+    s->spans[0].v_scale = s->spans[0].k_scale;
+    check(attends_the_same(s, &s->attn, &want),
+          "values as a view of the keys: the bits of a copy, %s, %d queries", type_names[type], (int)n_q);
+    outcome_free(&want);
+    scene_free(s);
+}
+
 /* ---------------------------------------------------------------------------- lists */
 
 /* Blocks of every size, one list for all queries and one for each few, for every kind of heads. */
@@ -3977,6 +4003,7 @@ int main(void)
     test_patterns();
     test_random_patterns();
     test_pattern_bits();
+    for (t = 0; t < 4; t++) test_latent(every_type[t], 1), test_latent(every_type[t], 9);
     test_lists();
     test_lists_of_all();
     test_list_bits();
