@@ -175,6 +175,41 @@ static void test_logits(const shape *s)
     world_free(w);
 }
 
+/* Of a session in parts, the one that has all keys so far: the others add nothing. */
+static int join_nothing(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out,
+                        float *lse)
+{
+    const world *w = ((void **)user)[0];
+    int *joined = ((void **)user)[1];
+    (void)out, (void)lse;
+    check(!w->layer[layer].mixer && !w->layer[layer].window && d == DIM,
+          "layers that attend to all are joined");
+    *joined += (int)n_rows;
+    return 0;
+}
+static void test_parts(const shape *s)
+{
+    world *w = world_new(s);
+    float *want = calloc(TOKENS * VOCAB, sizeof *want), *got = calloc(TOKENS * VOCAB, sizeof *got);
+    lctx_session_desc d = { 0 };
+    lctx_session *x = session_new(w, d), *fork = NULL;
+    void *user[2];
+    int joined = 0, attend = 0, i, ok;
+    user[0] = w, user[1] = &joined;
+    for (i = 0; i < LAYERS; i++) attend += !s->mixes[i] && !w->layer[i].window;
+    ok = feed(x, w, 0, TOKENS, TOKENS, want) == LCTX_OK;
+    lctx_session_free(x);
+    d.parts = 2, d.join = join_nothing, d.join_user = user;
+    x = session_new(w, d);
+    ok &= feed(x, w, 0, 40, 9, got) == LCTX_OK && lctx_session_fork(x, &fork) == LCTX_OK &&
+          feed(fork, w, 40, TOKENS, 9, got) == LCTX_OK;
+    check(ok && same(want, got, TOKENS) && joined == attend * HEADS * TOKENS,
+          "a part with all keys has a whole session's bits, and joins where layers attend to all");
+    lctx_session_free(x), lctx_session_free(fork);
+    free(want), free(got);
+    world_free(w);
+}
+
 /* Two sequences in one feed, of different lengths. */
 static void test_many(const shape *s)
 {
@@ -415,6 +450,7 @@ int main(void)
     int i;
     for (i = 0; i < SHAPES; i++) {
         test_logits(&shapes[i]);
+        test_parts(&shapes[i]);
         test_many(&shapes[i]);
         test_fork_and_save(&shapes[i]);
         test_rewind(&shapes[i]);
