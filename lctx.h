@@ -1233,21 +1233,30 @@ typedef struct lctx_tensor {
     int32_t      reserved;
 } lctx_tensor;
 
-/* A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
-       q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
-       decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
-       x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head */
+/* A layer that carries a state where others attend. With u = silu(conv(w_in h) + conv_bias), head
+   by head or, of q and k, by groups of them, and y as lctx_recur has it:
+       DELTA    u = q, k, v; q, k /= their lengths; beta = sigmoid(w_beta h); scale 1/sqrt(d_k)
+                decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
+       MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
+                for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+       x += post(w_out out, attn_post_norm) */
+typedef enum lctx_mixer_kind {
+    LCTX_MIXER_DELTA,         /* gated delta, Qwen3-Next's */
+    LCTX_MIXER_MAMBA2,        /* Mamba-2's, of Granite 4, Bamba ... */
+    LCTX_MIXER_COUNT
+} lctx_mixer_kind;
 typedef struct lctx_mixer {
-    int32_t n_head, n_head_k; /* of v; of q and k, each of n_head / n_head_k neighbours */
-    int32_t d_k, d_v;
-    int32_t taps, reserved;
-    lctx_tensor w_qkv;        /* [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v */
+    int32_t kind;             /* lctx_mixer_kind */
+    int32_t n_head, n_head_k; /* of v; groups: of q and k, each for n_head / n_head_k neighbours */
+    int32_t d_k, d_v, taps;
+    lctx_tensor w_in;         /* [2*n_head_k*d_k + n_head*d_v][d_model] */
     lctx_tensor w_z;          /* [n_head*d_v][d_model] */
-    lctx_tensor w_beta, w_dt; /* [n_head][d_model] */
+    lctx_tensor w_beta, w_dt; /* [n_head][d_model]; w_beta of DELTA */
     lctx_tensor w_out;        /* [d_model][n_head*d_v] */
-    const float *conv;        /* [2*n_head_k*d_k + n_head*d_v][taps] */
+    const float *conv, *conv_bias;    /* [rows of w_in][taps], and without taps or null */
     const float *a, *dt_bias; /* [n_head]; a below 0 */
-    const float *norm;        /* [d_v] */
+    const float *norm;        /* [d_v]; MAMBA2: [n_head*d_v] */
+    const float *skip;        /* MAMBA2: [n_head] or null */
 } lctx_mixer;
 
 typedef struct lctx_layer {
@@ -1258,7 +1267,7 @@ typedef struct lctx_layer {
     lctx_tensor bq, bk, bv;   /* [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none */
     lctx_tensor bo;           /* [d_model]; data null = none */
     lctx_tensor q_norm, k_norm;   /* [head_dim]; data null = none */
-    lctx_tensor ffn_norm;     /* [d_model] */
+    lctx_tensor ffn_norm;     /* [d_model]; with a mixer data null = no FFN */
     lctx_tensor w_gate, w_up; /* [d_ff][d_model]; with experts [n_expert][d_ff][d_model] */
     lctx_tensor w_down;       /* [d_model][d_ff]; with experts [n_expert][d_model][d_ff] */
     lctx_tensor b_gate, b_up, b_down;    /* likewise without their last dimension; or null */
@@ -7099,7 +7108,9 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     LCTX__IS(d_k, lctx__dim_ok(x->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(x->d_v), HEAD_DIM);
     LCTX__IS(n_head, lctx__channels(x) <= INT32_MAX, SHAPE);
     LCTX__IN(x, taps, 1, LCTX_MAX_TAPS, TAPS);
-    LCTX__WEIGHT(x, w_qkv, 1, d); LCTX__WEIGHT(x, w_z, 1, d); LCTX__WEIGHT(x, w_beta, 1, d);
+    LCTX__IN(x, kind, 0, LCTX_MIXER_COUNT - 1, ENUM);
+    LCTX__WEIGHT(x, w_beta, x->kind == LCTX_MIXER_DELTA, d);
+    LCTX__WEIGHT(x, w_in, 1, d); LCTX__WEIGHT(x, w_z, 1, d);
     LCTX__WEIGHT(x, w_dt, 1, d); LCTX__WEIGHT(x, w_out, 1, (int64_t)x->n_head * x->d_v);
     LCTX__IS(conv, x->conv, WEIGHT); LCTX__IS(a, x->a, WEIGHT);
     LCTX__IS(dt_bias, x->dt_bias, WEIGHT); LCTX__IS(norm, x->norm, WEIGHT);
@@ -7114,6 +7125,7 @@ static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
     const int64_t d = m->d_model, ff = lctx__layer_ff(l, m);
     const int64_t ff_shared = lctx__max(1, l->d_ff_shared);
     lctx_status st;
+    if (l->mixer && !l->ffn_norm.data) return LCTX_OK;
     LCTX__IN(l, activation, 0, LCTX_ACTIVATION_COUNT - 1, ENUM);
     LCTX__IN(l, routing, 0, LCTX_ROUTING_COUNT - 1, ENUM);
     LCTX__FROM(l, d_ff, 0, SHAPE); LCTX__FROM(l, d_ff_shared, 0, SHAPE);
@@ -7754,32 +7766,71 @@ static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_f
 }
 
 /* ---- mixers */
-/* beta and decays out of what the projections gave. */
+/* beta, or dt in its place, and decays out of what the projections gave. */
 static void lctx__gates(const lctx_mixer *x, const lctx__acts *a, int64_t n)
 {
     int64_t t, h;
     for (t = 0; t < n; t++)
         for (h = 0; h < x->n_head; h++) {
             float *beta = &a->beta[t * a->ld_g + h], *dt = &a->dt[t * a->ld_g + h];
-            const float z = *dt + x->dt_bias[h];
-            *beta = 1 / (1 + expf(-*beta));
-            *dt = expf(x->a[h] * (z > 20 ? z : log1pf(expf(z))));
+            const float z = *dt + x->dt_bias[h], soft = z > 20 ? z : log1pf(expf(z));
+            *beta = x->kind == LCTX_MIXER_DELTA ? 1 / (1 + expf(-*beta)) : soft;
+            *dt = expf(x->a[h] * soft);
         }
 }
-/* What a layer does in one session, once its projections are there: convolution, lengths,
-   recurrence, out of one buffer of states into the other. */
+/* Rows of q and k to length 1. */
+static void lctx__lengths(const lctx_mixer *x, const lctx__acts *a, int64_t n)
+{
+    int64_t t, h;
+    for (t = 0; t < x->d_k; t++) a->vec[t] = 1 / sqrtf((float)x->d_k);
+    for (t = 0; t < n; t++)
+        for (h = 0; h < 2 * x->n_head_k; h++) {
+            float *row = a->mixed + t * a->ld_c + h * x->d_k;
+            lctx__use()->rmsnorm(x->d_k, row, a->vec, 1e-6f / (float)x->d_k, row);
+        }
+}
+/* to += v, head by head times what a token or, ld 0, all have for it. */
+static void lctx__blend_heads(const lctx_mixer *x, const lctx__acts *a, int64_t n, const float *by,
+                              int64_t ld, float *to, int64_t to_ld)
+{
+    int64_t t, h;
+    for (t = 0; t < n; t++)
+        for (h = 0; h < x->n_head; h++)
+            lctx__use()->blend(x->d_v, by[t * ld + h], a->mixed + t * a->ld_c + h * x->d_v,
+                               to + t * to_ld + h * x->d_v);
+}
+/* The recurrence's operands, in the order that the kind has. */
+static void lctx__mixer_operands(const lctx_mixer *x, const lctx__acts *a, lctx_recurrence *r)
+{
+    const int64_t keys = (int64_t)x->n_head_k * x->d_k, values = (int64_t)x->n_head * x->d_v;
+    r->n_head = x->n_head, r->n_head_k = x->n_head_k, r->d_k = x->d_k, r->d_v = x->d_v;
+    r->q_token = r->k_token = r->v_token = a->ld_c * 4, r->y = a->y, r->y_token = a->ld_z * 4;
+    r->decay_kind = LCTX_DECAY_HEAD, r->decay = a->dt, r->decay_token = a->ld_g * 4;
+    if (x->kind == LCTX_MIXER_DELTA) {
+        lctx__lengths(x, a, r->n);
+        r->q = a->mixed, r->k = a->mixed + keys, r->v = a->mixed + 2 * keys;
+        r->beta = a->beta, r->beta_token = a->ld_g * 4;
+        r->scale = (float)(1 / sqrt((double)x->d_k));
+    } else {
+        int64_t t;
+        for (t = 0; t < r->n; t++) memset(a->raw + t * a->ld_c, 0, (size_t)values * 4);
+        lctx__blend_heads(x, a, r->n, a->beta, a->ld_g, a->raw, a->ld_c);
+        r->v = a->raw, r->k = a->mixed + values, r->q = r->k + keys;
+    }
+}
+/* What a layer does in one session, once its projections are there: convolution and recurrence, out
+   of one buffer of states into the other. */
 static lctx_status lctx__mix_session(const lctx__feeding *f, const lctx__acts *a, int32_t i)
 {
     lctx_session *s = f->s;
     const lctx_mixer *x = s->m.layers[i].mixer;
     const lctx__states states = lctx__states_of(s, i);
-    const int64_t keys = (int64_t)x->n_head_k * x->d_k, next = !s->now;
-    const int64_t from = f->done ? next : s->now;
+    const int64_t next = !s->now, from = f->done ? next : s->now;
     lctx_snapshots kept[2];
     lctx_convolution c;
     lctx_recurrence r;
     size_t bytes;
-    int64_t t, h;
+    int t;
     memset(&c, 0, sizeof c), memset(&r, 0, sizeof r), memset(kept, 0, sizeof kept);
     for (t = 0; t < 2; t++) {
         kept[t].before = s->n, kept[t].every = s->d.state_every, kept[t].n = states.n_each - 2;
@@ -7788,24 +7839,29 @@ static lctx_status lctx__mix_session(const lctx__feeding *f, const lctx__acts *a
     c.n = r.n = f->rows, c.par = r.par = &s->par, c.silu = 1;
     if (s->d.state_every) c.snapshots = &kept[0], r.snapshots = &kept[1];
     c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv;
-    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4;
+    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
     c.from = states.at[0] + from * states.n[0], c.state = states.at[0] + next * states.n[0];
     LCTX__TRY(lctx_convolve(&c));
-    for (t = 0; t < x->d_k; t++) a->vec[t] = 1 / sqrtf((float)x->d_k);
-    for (t = 0; t < f->rows; t++)
-        for (h = 0; h < 2 * x->n_head_k; h++) {
-            float *row = a->mixed + t * a->ld_c + h * x->d_k;
-            lctx__use()->rmsnorm(x->d_k, row, a->vec, 1e-6f / (float)x->d_k, row);
-        }
-    r.n_head = x->n_head, r.n_head_k = x->n_head_k, r.d_k = x->d_k, r.d_v = x->d_v;
-    r.q = a->mixed, r.k = a->mixed + keys, r.v = a->mixed + 2 * keys, r.y = a->y;
-    r.q_token = r.k_token = r.v_token = a->ld_c * 4, r.y_token = a->ld_z * 4;
-    r.decay_kind = LCTX_DECAY_HEAD, r.decay = a->dt, r.decay_token = a->ld_g * 4;
-    r.beta = a->beta, r.beta_token = a->ld_g * 4, r.scale = (float)(1 / sqrt((double)x->d_k));
+    lctx__mixer_operands(x, a, &r);
     r.from = states.at[1] + from * states.n[1], r.state = states.at[1] + next * states.n[1];
     LCTX__TRY(lctx_recur_size(&r, &bytes));
     LCTX__TRY(lctx__scratch_for(s, (int64_t)bytes));
-    return lctx_recur(&r, s->scratch, (size_t)s->scratch_bytes);
+    LCTX__TRY(lctx_recur(&r, s->scratch, (size_t)s->scratch_bytes));
+    if (x->skip) lctx__blend_heads(x, a, f->rows, x->skip, 0, a->y, a->ld_z);
+    return LCTX_OK;
+}
+
+/* Of a token's y what its gate lets through, normed. */
+static void lctx__mixer_out(const lctx_session *s, const lctx_mixer *x, const float *z, float *y,
+                            int64_t ld)
+{
+    const int delta = x->kind == LCTX_MIXER_DELTA;
+    const int64_t d = (int64_t)x->n_head * x->d_v, each = delta ? x->d_v : d / x->n_head_k;
+    int64_t h;
+    if (!delta) lctx__use()->activate(LCTX_SILU, ld, z, y, y);
+    for (h = 0; h < d; h += each)
+        lctx__use()->rmsnorm(each, y + h, x->norm + (delta ? 0 : h), s->m.norm_eps, y + h);
+    if (delta) lctx__use()->activate(LCTX_SILU, ld, z, y, y);
 }
 
 static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
@@ -7815,23 +7871,20 @@ static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
     const lctx_layer *l = &s->m.layers[i];
     const lctx_mixer *x = l->mixer;
     const int64_t d = s->m.d_model, d_z = (int64_t)x->n_head * x->d_v;
-    int64_t j, t, h;
+    int64_t j, t;
     lctx__norm_rows(s, &l->attn_norm, n, d, a->x, a->ld_x, a->h, a->vec);
-    lctx__matmul(s, &x->w_qkv, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
+    lctx__matmul(s, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
     lctx__matmul(s, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
-    lctx__matmul(s, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
+    if (x->kind == LCTX_MIXER_DELTA)
+        lctx__matmul(s, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
     lctx__matmul(s, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
     lctx__gates(x, a, n);
     for (j = 0; j < n_feed; j++) {
         const lctx__acts own = lctx__acts_from(a, feeds[j].row);
         if (feeds[j].rows) LCTX__TRY(lctx__mix_session(&feeds[j], &own, i));
     }
-    for (t = 0; t < n; t++) {
-        float *y = a->y + t * a->ld_z;
-        for (h = 0; h < d_z; h += x->d_v)
-            lctx__use()->rmsnorm(x->d_v, y + h, x->norm, s->m.norm_eps, y + h);
-        lctx__use()->activate(LCTX_SILU, a->ld_z, a->z + t * a->ld_z, y, y);
-    }
+    for (t = 0; t < n; t++)
+        lctx__mixer_out(s, x, a->z + t * a->ld_z, a->y + t * a->ld_z, a->ld_z);
     lctx__matmul(s, &x->w_out, d, d_z, n, a->y, a->ld_z, NULL, 1,
                  lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
     lctx__sum_end(s, a, &l->attn_post_norm, n);
@@ -7953,6 +8006,7 @@ static void lctx__layer_ffn(const lctx_session *s, const lctx__acts *a, int32_t 
     const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, NULL, NULL, NULL,
                                l->d_ff_shared, 1, l->activation };
     float *sum;
+    if (!l->ffn_norm.data) return;
     lctx__norm_rows(s, &l->ffn_norm, n, s->m.d_model, a->x, a->ld_x, a->h, a->vec);
     sum = lctx__sum_begin(a, &l->ffn_post_norm, n);
     if (l->n_expert) lctx__experts(s, a, l, &own, n, sum);

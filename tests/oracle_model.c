@@ -197,23 +197,26 @@ static void unit(int n, const double *x, double *out)
     for (i = 0; i < n; i++) sum += x[i] * x[i];
     for (i = 0; i < n; i++) out[i] = x[i] / sqrt(sum);
 }
-static void delta_head(const oracle_mixer *x, int h, int64_t n, const double *u, const double *beta,
+static void state_head(const oracle_mixer *x, int h, int64_t n, const double *u, const double *beta,
                        const double *decay, double *out)
 {
-    const int keys = x->n_head_k * x->d_k, channels = 2 * keys + x->n_head * x->d_v;
-    const int at = h / (x->n_head / x->n_head_k) * x->d_k;
+    const int keys = x->n_head_k * x->d_k, values = x->n_head * x->d_v;
+    const int channels = 2 * keys + values;
+    const int at = h / (x->n_head / x->n_head_k) * x->d_k, m = x->mamba2;
+    const int q_at = at + (m ? values + keys : 0), k_at = at + (m ? values : keys);
     double *s = doubles((int64_t)x->d_v * x->d_k), *q = doubles(x->d_k), *k = doubles(x->d_k);
     int64_t t;
     int i, j;
     for (t = 0; t < n; t++) {
-        unit(x->d_k, u + t * channels + at, q), unit(x->d_k, u + t * channels + keys + at, k);
+        const double *row = u + t * channels, *v = row + (m ? 0 : 2 * keys) + h * x->d_v;
+        if (!m) unit(x->d_k, row + q_at, q), unit(x->d_k, row + k_at, k);
+        for (j = 0; m && j < x->d_k; j++) q[j] = row[q_at + j], k[j] = row[k_at + j];
         for (i = 0; i < x->d_v; i++) {
-            double *row = s + (int64_t)i * x->d_k, held = 0, y = 0;
-            for (j = 0; j < x->d_k; j++) held += (row[j] *= decay[t * x->n_head + h]) * k[j];
-            held = u[t * channels + 2 * keys + h * x->d_v + i] - held;
-            for (j = 0; j < x->d_k; j++)
-                y += (row[j] += beta[t * x->n_head + h] * held * k[j]) * q[j];
-            out[t * x->d_v + i] = y / sqrt(x->d_k);
+            double *of = s + (int64_t)i * x->d_k, held = 0, y = 0;
+            for (j = 0; j < x->d_k; j++) held += (of[j] *= decay[t * x->n_head + h]) * k[j];
+            held = beta[t * x->n_head + h] * (v[i] - (m ? 0 : held));
+            for (j = 0; j < x->d_k; j++) y += (of[j] += held * k[j]) * q[j];
+            out[t * x->d_v + i] = m ? y + (x->skip ? x->skip[h] * v[i] : 0) : y / sqrt(x->d_k);
         }
     }
     free(s); free(q); free(k);
@@ -230,28 +233,36 @@ static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, double 
     int i, j;
     for (t = 0; t < n; t++) {
         rms_norm(d, x + t * d, l->attn_norm, m->norm_eps, h);
-        product(channels, d, o->w_qkv, h, NULL, raw + t * channels);
+        product(channels, d, o->w_in, h, NULL, raw + t * channels);
         product(dz, d, o->w_z, h, NULL, z + t * dz);
-        product(nh, d, o->w_beta, h, NULL, beta + t * nh);
+        if (!o->mamba2) product(nh, d, o->w_beta, h, NULL, beta + t * nh);
         product(nh, d, o->w_dt, h, NULL, decay + t * nh);
         for (i = 0; i < nh; i++) {
-            beta[t * nh + i] = 1 / (1 + exp(-beta[t * nh + i]));
-            decay[t * nh + i] = exp(o->a[i] * log1p(exp(decay[t * nh + i] + o->dt_bias[i])));
+            const double dt = log1p(exp(decay[t * nh + i] + o->dt_bias[i]));
+            beta[t * nh + i] = o->mamba2 ? dt : 1 / (1 + exp(-beta[t * nh + i]));
+            decay[t * nh + i] = exp(o->a[i] * dt);
         }
         for (i = 0; i < channels; i++) {
-            double sum = 0;
+            double sum = o->conv_bias ? o->conv_bias[i] : 0;
             for (j = 0; j < o->taps && j <= t; j++)
                 sum += o->conv[i * o->taps + o->taps - 1 - j] * raw[(t - j) * channels + i];
             u[t * channels + i] = sum / (1 + exp(-sum));
         }
     }
     for (i = 0; i < nh; i++) {
-        delta_head(o, i, n, u, beta, decay, one);
+        state_head(o, i, n, u, beta, decay, one);
         for (t = 0; t < n; t++)
-            rms_norm(o->d_v, one + t * o->d_v, o->norm, m->norm_eps, y + t * dz + i * o->d_v);
+            for (j = 0; j < o->d_v; j++) y[t * dz + i * o->d_v + j] = one[t * o->d_v + j];
     }
     for (t = 0; t < n; t++) {
-        for (i = 0; i < dz; i++) y[t * dz + i] *= z[t * dz + i] / (1 + exp(-z[t * dz + i]));
+        const int each = o->mamba2 ? dz / o->n_head_k : o->d_v;
+        for (j = 0; j < 2; j++) {        /* the gate, then norms, or the other way round */
+            for (i = 0; j != o->mamba2 && i < dz; i++)
+                y[t * dz + i] *= z[t * dz + i] / (1 + exp(-z[t * dz + i]));
+            for (i = 0; j == o->mamba2 && i < dz; i += each)
+                rms_norm(each, y + t * dz + i, o->norm + (o->mamba2 ? i : 0), m->norm_eps,
+                         y + t * dz + i);
+        }
         product(d, dz, o->w_out, y + t * dz, NULL, h);
         if (l->attn_post_norm) rms_norm(d, h, l->attn_post_norm, m->norm_eps, h);
         for (i = 0; i < d; i++) x[t * d + i] += h[i];
@@ -348,7 +359,8 @@ void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens
     for (i = 0; i < m->n_layer; i++) {
         if (m->layers[i].mixer) mix(m, &m->layers[i], n, x);
         else attention(m, &m->layers[i], n, x);
-        for (t = 0; t < n; t++) feed_forward(m, &m->layers[i], x + t * m->d_model);
+        for (t = 0; m->layers[i].ffn_norm && t < n; t++)
+            feed_forward(m, &m->layers[i], x + t * m->d_model);
     }
     for (t = 0; t < n; t++) {
         double *row = logits + t * m->n_vocab;

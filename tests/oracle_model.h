@@ -7,12 +7,12 @@
 enum oracle_routing { ORACLE_TOP_SOFTMAX, ORACLE_SOFTMAX, ORACLE_SIGMOID };
 enum oracle_activation { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED };
 
-/* A gated delta rule: a state of each head, S[d_v][d_k]. All q, then k, then v go through a causal
-   convolution of taps[channels][taps] and silu; q and k have length 1 then. */
+/* A state of each head, S[d_v][d_k], by the gated delta rule or, mamba2, as that has it. All q, then
+   k, then v (mamba2: v, k, q) go through a causal convolution of conv[channels][taps] and silu. */
 typedef struct oracle_mixer {
-    int n_head, n_head_k, d_k, d_v, taps;
-    const double *w_qkv, *w_z, *w_beta, *w_dt, *w_out;
-    const double *conv, *a, *dt_bias, *norm;
+    int mamba2, n_head, n_head_k, d_k, d_v, taps;
+    const double *w_in, *w_z, *w_beta, *w_dt, *w_out;
+    const double *conv, *conv_bias, *a, *dt_bias, *norm, *skip;    /* conv_bias, skip: or null */
 } oracle_mixer;
 
 /* Matrices are [rows][cols] and compute y[rows] = W x[cols]; what is null is left out. */
@@ -23,7 +23,7 @@ typedef struct oracle_layer {
     const double *bq, *bk, *bv;          /* [heads*head_dim] or null */
     const double *bo;                    /* [d_model] or null */
     const double *q_norm, *k_norm;       /* [head_dim] or null */
-    const double *ffn_norm;              /* [d_model] */
+    const double *ffn_norm;              /* [d_model]; null: no FFN */
     const double *w_gate, *w_up;         /* [d_ff][d_model], one after the other of each expert */
     const double *w_down;                /* [d_model][d_ff], likewise */
     const double *b_gate, *b_up, *b_down;          /* [d_ff], [d_ff], [d_model], or null */

@@ -10,11 +10,15 @@
 enum { WIDE = 48, HEADS = 4, KV = 2, DIM = 12, FF = 64, VOCAB = 37, LAYERS = 5, TOKENS = 61 };
 
 /* Which layers have a mixer, and what it is like. */
-typedef struct shape { int mixes[LAYERS]; int n_head, n_head_k, d_k, d_v, taps, post_norm; } shape;
+typedef struct shape {
+    int mixes[LAYERS], mamba2, n_head, n_head_k, d_k, d_v, taps, post_norm, no_ffn;
+} shape;
 static const shape shapes[] = {
-    { { 1, 0, 1, 1, 0 }, 4, 2, 16, 16, 4, 0 },
-    { { 1, 1, 1, 1, 1 }, 3, 3, 12, 20, 3, 1 },
-    { { 0, 0, 0, 0, 1 }, 2, 1, 8, 72, 1, 0 },
+    { { 1, 0, 1, 1, 0 }, 0, 4, 2, 16, 16, 4, 0, 0 },
+    { { 1, 1, 1, 1, 1 }, 0, 3, 3, 12, 20, 3, 1, 0 },
+    { { 0, 0, 0, 0, 1 }, 0, 2, 1, 8, 72, 1, 0, 1 },
+    { { 1, 1, 0, 1, 0 }, 1, 4, 2, 16, 16, 4, 1, 0 },
+    { { 1, 1, 1, 1, 1 }, 1, 6, 1, 20, 12, 4, 0, 1 },
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -62,14 +66,19 @@ static void world_mixer(world *w, const shape *s, int i)
     const int dz = s->n_head * s->d_v, channels = 2 * s->n_head_k * s->d_k + dz;
     x->n_head = o->n_head = s->n_head, x->n_head_k = o->n_head_k = s->n_head_k;
     x->d_k = o->d_k = s->d_k, x->d_v = o->d_v = s->d_v, x->taps = o->taps = s->taps;
-    o->w_qkv = tensor(w, channels, WIDE, &x->w_qkv), o->w_z = tensor(w, dz, WIDE, &x->w_z);
-    o->w_beta = tensor(w, s->n_head, WIDE, &x->w_beta);
+    x->kind = s->mamba2 ? LCTX_MIXER_MAMBA2 : LCTX_MIXER_DELTA, o->mamba2 = s->mamba2;
+    o->w_in = tensor(w, channels, WIDE, &x->w_in), o->w_z = tensor(w, dz, WIDE, &x->w_z);
+    if (!s->mamba2) o->w_beta = tensor(w, s->n_head, WIDE, &x->w_beta);
+    else {
+        x->conv_bias = numbers(w, channels, 0, 0.3, &o->conv_bias);
+        x->skip = numbers(w, s->n_head, 1, 0.3, &o->skip);
+    }
     o->w_dt = tensor(w, s->n_head, WIDE, &x->w_dt);
     o->w_out = tensor(w, WIDE, dz, &x->w_out);
     x->conv = numbers(w, channels * s->taps, 0, 0.7, &o->conv);
     x->a = numbers(w, s->n_head, -0.3, 0.1, &o->a);
     x->dt_bias = numbers(w, s->n_head, -1, 0.5, &o->dt_bias);
-    x->norm = numbers(w, s->d_v, 1, 0.1, &o->norm);
+    x->norm = numbers(w, s->mamba2 ? dz : s->d_v, 1, 0.1, &o->norm);
     w->layer[i].mixer = x, w->olayer[i].mixer = o;
 }
 
@@ -85,6 +94,7 @@ static void world_layer(world *w, const shape *s, int i)
         o->wv = tensor(w, KV * DIM, WIDE, &l->wv), o->wo = tensor(w, WIDE, HEADS * DIM, &l->wo);
         o->rope = &w->orope, l->window = o->window = i == 4 ? 9 : 0;
     }
+    if (s->no_ffn && s->mixes[i]) return;
     o->ffn_norm = tensor(w, WIDE, 0, &l->ffn_norm), o->d_ff = FF;
     o->w_gate = tensor(w, FF, WIDE, &l->w_gate), o->w_up = tensor(w, FF, WIDE, &l->w_up);
     o->w_down = tensor(w, WIDE, FF, &l->w_down);
@@ -160,8 +170,9 @@ static void test_logits(const shape *s)
     oracle_model_logits(&w->om, TOKENS, w->tokens, want);
     check(feed(x, w, 0, TOKENS, TOKENS, got) == LCTX_OK, "a feed through mixers");
     oracle_error_add(&e, TOKENS * VOCAB, want, got);
-    check(oracle_error_nmse(&e) < 1e-10, "%d heads of %d x %d, %d taps: logits of the formulas "
-          "(NMSE %.2g)", s->n_head, s->d_v, s->d_k, s->taps, oracle_error_nmse(&e));
+    check(oracle_error_nmse(&e) < 1e-10, "%s%d heads of %d x %d, %d taps: logits of the "
+          "formulas (NMSE %.2g)", s->mamba2 ? "Mamba-2, " : "", s->n_head, s->d_v, s->d_k,
+          s->taps, oracle_error_nmse(&e));
     lctx_session_free(x);
     for (i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         d.chunk = chunks[i % 4];
@@ -422,7 +433,8 @@ static void test_refused(void)
     BAD(d_k = 0, "d_k", HEAD_DIM);
     BAD(d_v = 65537, "d_v", HEAD_DIM);
     BAD(taps = 0, "taps", TAPS);
-    BAD(w_qkv.data = NULL, "w_qkv", WEIGHT);
+    BAD(kind = LCTX_MIXER_COUNT, "kind", ENUM);
+    BAD(w_in.data = NULL, "w_in", WEIGHT);
     BAD(w_z.data = NULL, "w_z", WEIGHT);
     BAD(w_beta.type = 99, "w_beta", TYPE);
     BAD(w_dt.data = NULL, "w_dt", WEIGHT);
