@@ -274,6 +274,20 @@ export const Routing = Object.freeze({
     SIGMOID: 2,
 });
 
+// A layer that carries a state where others attend. With u = silu(conv(w_in h) + conv_bias), head
+// by head or, of q and k, by groups of them, and y as lctx_recur has it:
+//     DELTA    u = q, k, v; q, k /= their lengths; beta = sigmoid(w_beta h); scale 1/sqrt(d_k)
+//              decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
+//     MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
+//              for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+//     x += post(w_out out, attn_post_norm)
+export const MixerKind = Object.freeze({
+    // gated delta, Qwen3-Next's
+    DELTA: 0,
+    // Mamba-2's, of Granite 4, Bamba ...
+    MAMBA2: 1,
+});
+
 export const Logits = Object.freeze({
     LAST: 0,
     ALL: 1,
@@ -941,37 +955,38 @@ export const structs = {
         type: 'int32_t',
         reserved: 'int32_t',
     },
-    // A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
-    //     q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
-    //     decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
-    //     x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head
     lctx_mixer: {
-        // of v; of q and k, each of n_head / n_head_k neighbours
+        // lctx_mixer_kind
+        kind: 'int32_t',
+        // of v; groups: of q and k, each for n_head / n_head_k neighbours
         n_head: 'int32_t',
-        // of v; of q and k, each of n_head / n_head_k neighbours
+        // of v; groups: of q and k, each for n_head / n_head_k neighbours
         n_head_k: 'int32_t',
         d_k: 'int32_t',
         d_v: 'int32_t',
         taps: 'int32_t',
-        reserved: 'int32_t',
-        // [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
-        w_qkv: 'lctx_tensor',
+        // [2*n_head_k*d_k + n_head*d_v][d_model]
+        w_in: 'lctx_tensor',
         // [n_head*d_v][d_model]
         w_z: 'lctx_tensor',
-        // [n_head][d_model]
+        // [n_head][d_model]; w_beta of DELTA
         w_beta: 'lctx_tensor',
-        // [n_head][d_model]
+        // [n_head][d_model]; w_beta of DELTA
         w_dt: 'lctx_tensor',
         // [d_model][n_head*d_v]
         w_out: 'lctx_tensor',
-        // [2*n_head_k*d_k + n_head*d_v][taps]
+        // [rows of w_in][taps], and without taps or null
         conv: 'void *',
+        // [rows of w_in][taps], and without taps or null
+        conv_bias: 'void *',
         // [n_head]; a below 0
         a: 'void *',
         // [n_head]; a below 0
         dt_bias: 'void *',
-        // [d_v]
+        // [d_v]; MAMBA2: [n_head*d_v]
         norm: 'void *',
+        // MAMBA2: [n_head] or null
+        skip: 'void *',
     },
     lctx_layer: {
         // [d_model]
@@ -996,7 +1011,7 @@ export const structs = {
         q_norm: 'lctx_tensor',
         // [head_dim]; data null = none
         k_norm: 'lctx_tensor',
-        // [d_model]
+        // [d_model]; with a mixer data null = no FFN
         ffn_norm: 'lctx_tensor',
         // [d_ff][d_model]; with experts [n_expert][d_ff][d_model]
         w_gate: 'lctx_tensor',
@@ -1211,15 +1226,17 @@ export const arrays = {
     'lctx_select.mass': ['float', 'n_head_kv info.n_held'],
     'lctx_retrieve.read': ['uint8_t', 'n_head_kv info.n_block'],
     'lctx_tensor.scale': ['float', 'rows'],
-    'lctx_mixer.w_qkv': ['any', '2*n_head_k*d_k + n_head*d_v d_model'],
+    'lctx_mixer.w_in': ['any', '2*n_head_k*d_k + n_head*d_v d_model'],
     'lctx_mixer.w_z': ['any', 'n_head*d_v d_model'],
     'lctx_mixer.w_beta': ['any', 'n_head d_model'],
     'lctx_mixer.w_dt': ['any', 'n_head d_model'],
     'lctx_mixer.w_out': ['any', 'd_model n_head*d_v'],
-    'lctx_mixer.conv': ['float', '2*n_head_k*d_k + n_head*d_v taps'],
+    'lctx_mixer.conv': ['float', 'rows of w_in taps'],
+    'lctx_mixer.conv_bias': ['float', 'rows of w_in taps'],
     'lctx_mixer.a': ['float', 'n_head'],
     'lctx_mixer.dt_bias': ['float', 'n_head'],
     'lctx_mixer.norm': ['float', 'd_v'],
+    'lctx_mixer.skip': ['float', 'n_head'],
     'lctx_layer.attn_norm': ['any', 'd_model'],
     'lctx_layer.wq': ['any', 'n_head*head_dim d_model'],
     'lctx_layer.wk': ['any', 'n_head_kv*head_dim d_model'],
@@ -1626,8 +1643,8 @@ export const functions = {
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    // LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    // LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_size: ['int', 'void *', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     // after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1639,8 +1656,8 @@ export const functions = {
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    // LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    // LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_save: ['int', 'void *', 'int64_t', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     // after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1652,7 +1669,7 @@ export const functions = {
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    // LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    // LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     lctx_session_page_restore: ['int', 'void *', 'int64_t', 'void *'],
 };

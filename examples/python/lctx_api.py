@@ -274,6 +274,20 @@ class Routing(IntEnum):
     SIGMOID = 2
 
 
+class MixerKind(IntEnum):
+    """A layer that carries a state where others attend. With u = silu(conv(w_in h) + conv_bias), head
+    by head or, of q and k, by groups of them, and y as lctx_recur has it:
+        DELTA    u = q, k, v; q, k /= their lengths; beta = sigmoid(w_beta h); scale 1/sqrt(d_k)
+                 decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
+        MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
+                 for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+        x += post(w_out out, attn_post_norm)"""
+    # gated delta, Qwen3-Next's
+    DELTA = 0
+    # Mamba-2's, of Granite 4, Bamba ...
+    MAMBA2 = 1
+
+
 class Logits(IntEnum):
     LAST = 0
     ALL = 1
@@ -1019,37 +1033,38 @@ class Tensor(c.Structure):
 
 
 class Mixer(c.Structure):
-    """A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
-        q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
-        decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
-        x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head"""
     _fields_ = [
-        # of v; of q and k, each of n_head / n_head_k neighbours
+        # lctx_mixer_kind
+        ("kind", c.c_int32),
+        # of v; groups: of q and k, each for n_head / n_head_k neighbours
         ("n_head", c.c_int32),
-        # of v; of q and k, each of n_head / n_head_k neighbours
+        # of v; groups: of q and k, each for n_head / n_head_k neighbours
         ("n_head_k", c.c_int32),
         ("d_k", c.c_int32),
         ("d_v", c.c_int32),
         ("taps", c.c_int32),
-        ("reserved", c.c_int32),
-        # [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
-        ("w_qkv", Tensor),
+        # [2*n_head_k*d_k + n_head*d_v][d_model]
+        ("w_in", Tensor),
         # [n_head*d_v][d_model]
         ("w_z", Tensor),
-        # [n_head][d_model]
+        # [n_head][d_model]; w_beta of DELTA
         ("w_beta", Tensor),
-        # [n_head][d_model]
+        # [n_head][d_model]; w_beta of DELTA
         ("w_dt", Tensor),
         # [d_model][n_head*d_v]
         ("w_out", Tensor),
-        # [2*n_head_k*d_k + n_head*d_v][taps]
+        # [rows of w_in][taps], and without taps or null
         ("conv", c.c_void_p),
+        # [rows of w_in][taps], and without taps or null
+        ("conv_bias", c.c_void_p),
         # [n_head]; a below 0
         ("a", c.c_void_p),
         # [n_head]; a below 0
         ("dt_bias", c.c_void_p),
-        # [d_v]
+        # [d_v]; MAMBA2: [n_head*d_v]
         ("norm", c.c_void_p),
+        # MAMBA2: [n_head] or null
+        ("skip", c.c_void_p),
     ]
 
 
@@ -1077,7 +1092,7 @@ class Layer(c.Structure):
         ("q_norm", Tensor),
         # [head_dim]; data null = none
         ("k_norm", Tensor),
-        # [d_model]
+        # [d_model]; with a mixer data null = no FFN
         ("ffn_norm", Tensor),
         # [d_ff][d_model]; with experts [n_expert][d_ff][d_model]
         ("w_gate", Tensor),
@@ -1336,15 +1351,17 @@ ARRAYS = {
     "lctx_select.mass": ("float", "n_head_kv info.n_held", False),
     "lctx_retrieve.read": ("uint8_t", "n_head_kv info.n_block", True),
     "lctx_tensor.scale": ("float", "rows", False),
-    "lctx_mixer.w_qkv": ("any", "2*n_head_k*d_k + n_head*d_v d_model", False),
+    "lctx_mixer.w_in": ("any", "2*n_head_k*d_k + n_head*d_v d_model", False),
     "lctx_mixer.w_z": ("any", "n_head*d_v d_model", False),
     "lctx_mixer.w_beta": ("any", "n_head d_model", False),
     "lctx_mixer.w_dt": ("any", "n_head d_model", False),
     "lctx_mixer.w_out": ("any", "d_model n_head*d_v", False),
-    "lctx_mixer.conv": ("float", "2*n_head_k*d_k + n_head*d_v taps", False),
+    "lctx_mixer.conv": ("float", "rows of w_in taps", False),
+    "lctx_mixer.conv_bias": ("float", "rows of w_in taps", False),
     "lctx_mixer.a": ("float", "n_head", False),
     "lctx_mixer.dt_bias": ("float", "n_head", False),
     "lctx_mixer.norm": ("float", "d_v", False),
+    "lctx_mixer.skip": ("float", "n_head", False),
     "lctx_layer.attn_norm": ("any", "d_model", False),
     "lctx_layer.wq": ("any", "n_head*head_dim d_model", False),
     "lctx_layer.wk": ("any", "n_head_kv*head_dim d_model", False),
@@ -1757,8 +1774,8 @@ FUNCTIONS = {
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    # LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_size": (c.c_int, [c.POINTER(Session), c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1770,8 +1787,8 @@ FUNCTIONS = {
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    # LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_save": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1783,7 +1800,7 @@ FUNCTIONS = {
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    # LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    # LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_restore": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
 }

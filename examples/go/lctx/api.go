@@ -484,6 +484,29 @@ var namesRouting = map[Routing]string{
 
 func (x Routing) String() string { return namesRouting[x] }
 
+// A layer that carries a state where others attend. With u = silu(conv(w_in h) + conv_bias), head
+// by head or, of q and k, by groups of them, and y as lctx_recur has it:
+//     DELTA    u = q, k, v; q, k /= their lengths; beta = sigmoid(w_beta h); scale 1/sqrt(d_k)
+//              decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
+//     MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
+//              for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+//     x += post(w_out out, attn_post_norm)
+type MixerKind int32
+
+const (
+	// gated delta, Qwen3-Next's
+	MixerKindDelta MixerKind = 0
+	// Mamba-2's, of Granite 4, Bamba ...
+	MixerKindMamba2 MixerKind = 1
+)
+
+var namesMixerKind = map[MixerKind]string{
+	0: "DELTA",
+	1: "MAMBA2",
+}
+
+func (x MixerKind) String() string { return namesMixerKind[x] }
+
 type Logits int32
 
 const (
@@ -1156,43 +1179,44 @@ type Tensor struct {
 	Reserved int32
 }
 
-// A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
-//     q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
-//     decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
-//     x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head
 type Mixer struct {
-	// of v; of q and k, each of n_head / n_head_k neighbours
+	// lctx_mixer_kind
+	Kind int32
+	// of v; groups: of q and k, each for n_head / n_head_k neighbours
 	NHead int32
-	// of v; of q and k, each of n_head / n_head_k neighbours
+	// of v; groups: of q and k, each for n_head / n_head_k neighbours
 	NHeadK int32
 	DK int32
 	DV int32
 	Taps int32
-	Reserved int32
-	// [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
-	WQkv Tensor
+	// [2*n_head_k*d_k + n_head*d_v][d_model]
+	WIn Tensor
 	// [n_head*d_v][d_model]
 	WZ Tensor
-	// [n_head][d_model]
+	// [n_head][d_model]; w_beta of DELTA
 	WBeta Tensor
-	// [n_head][d_model]
+	// [n_head][d_model]; w_beta of DELTA
 	WDt Tensor
 	// [d_model][n_head*d_v]
 	WOut Tensor
-	// [2*n_head_k*d_k + n_head*d_v][taps]
+	// [rows of w_in][taps], and without taps or null
 	conv unsafe.Pointer
+	// [rows of w_in][taps], and without taps or null
+	convBias unsafe.Pointer
 	// [n_head]; a below 0
 	a unsafe.Pointer
 	// [n_head]; a below 0
 	dtBias unsafe.Pointer
-	// [d_v]
+	// [d_v]; MAMBA2: [n_head*d_v]
 	norm unsafe.Pointer
+	// MAMBA2: [n_head] or null
+	skip unsafe.Pointer
 }
 
 func (s *Mixer) tensor(name string) *Tensor {
 	switch name {
-	case "w_qkv":
-		return &s.WQkv
+	case "w_in":
+		return &s.WIn
 	case "w_z":
 		return &s.WZ
 	case "w_beta":
@@ -1207,6 +1231,8 @@ func (s *Mixer) tensor(name string) *Tensor {
 
 func (s *Mixer) number(name string) (int64, bool) {
 	switch name {
+	case "kind":
+		return int64(s.Kind), true
 	case "n_head":
 		return int64(s.NHead), true
 	case "n_head_k":
@@ -1217,8 +1243,6 @@ func (s *Mixer) number(name string) (int64, bool) {
 		return int64(s.DV), true
 	case "taps":
 		return int64(s.Taps), true
-	case "reserved":
-		return int64(s.Reserved), true
 	}
 	return 0, false
 }
@@ -1246,7 +1270,7 @@ type Layer struct {
 	QNorm Tensor
 	// [head_dim]; data null = none
 	KNorm Tensor
-	// [d_model]
+	// [d_model]; with a mixer data null = no FFN
 	FfnNorm Tensor
 	// [d_ff][d_model]; with experts [n_expert][d_ff][d_model]
 	WGate Tensor
@@ -1577,15 +1601,17 @@ var arrays = map[string]string{
 	"lctx_select.mass": "n_head_kv info.n_held",
 	"lctx_retrieve.read": "n_head_kv info.n_block",
 	"lctx_tensor.scale": "rows",
-	"lctx_mixer.w_qkv": "2*n_head_k*d_k + n_head*d_v d_model",
+	"lctx_mixer.w_in": "2*n_head_k*d_k + n_head*d_v d_model",
 	"lctx_mixer.w_z": "n_head*d_v d_model",
 	"lctx_mixer.w_beta": "n_head d_model",
 	"lctx_mixer.w_dt": "n_head d_model",
 	"lctx_mixer.w_out": "d_model n_head*d_v",
-	"lctx_mixer.conv": "2*n_head_k*d_k + n_head*d_v taps",
+	"lctx_mixer.conv": "rows of w_in taps",
+	"lctx_mixer.conv_bias": "rows of w_in taps",
 	"lctx_mixer.a": "n_head",
 	"lctx_mixer.dt_bias": "n_head",
 	"lctx_mixer.norm": "d_v",
+	"lctx_mixer.skip": "n_head",
 	"lctx_layer.attn_norm": "d_model",
 	"lctx_layer.wq": "n_head*head_dim d_model",
 	"lctx_layer.wk": "n_head_kv*head_dim d_model",
@@ -1970,21 +1996,23 @@ var layouts = []layout{
 		{"reserved", unsafe.Offsetof(Tensor{}.Reserved)},
 	}},
 	{"lctx_mixer", unsafe.Sizeof(Mixer{}), []offset{
+		{"kind", unsafe.Offsetof(Mixer{}.Kind)},
 		{"n_head", unsafe.Offsetof(Mixer{}.NHead)},
 		{"n_head_k", unsafe.Offsetof(Mixer{}.NHeadK)},
 		{"d_k", unsafe.Offsetof(Mixer{}.DK)},
 		{"d_v", unsafe.Offsetof(Mixer{}.DV)},
 		{"taps", unsafe.Offsetof(Mixer{}.Taps)},
-		{"reserved", unsafe.Offsetof(Mixer{}.Reserved)},
-		{"w_qkv", unsafe.Offsetof(Mixer{}.WQkv)},
+		{"w_in", unsafe.Offsetof(Mixer{}.WIn)},
 		{"w_z", unsafe.Offsetof(Mixer{}.WZ)},
 		{"w_beta", unsafe.Offsetof(Mixer{}.WBeta)},
 		{"w_dt", unsafe.Offsetof(Mixer{}.WDt)},
 		{"w_out", unsafe.Offsetof(Mixer{}.WOut)},
 		{"conv", unsafe.Offsetof(Mixer{}.conv)},
+		{"conv_bias", unsafe.Offsetof(Mixer{}.convBias)},
 		{"a", unsafe.Offsetof(Mixer{}.a)},
 		{"dt_bias", unsafe.Offsetof(Mixer{}.dtBias)},
 		{"norm", unsafe.Offsetof(Mixer{}.norm)},
+		{"skip", unsafe.Offsetof(Mixer{}.skip)},
 	}},
 	{"lctx_layer", unsafe.Sizeof(Layer{}), []offset{
 		{"attn_norm", unsafe.Offsetof(Layer{}.AttnNorm)},

@@ -500,6 +500,30 @@ impl Routing {
     }
 }
 
+/// A layer that carries a state where others attend. With u = silu(conv(w_in h) + conv_bias), head
+/// by head or, of q and k, by groups of them, and y as lctx_recur has it:
+///     DELTA    u = q, k, v; q, k /= their lengths; beta = sigmoid(w_beta h); scale 1/sqrt(d_k)
+///              decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
+///     MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
+///              for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+///     x += post(w_out out, attn_post_norm)
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MixerKind(pub i32);
+impl MixerKind {
+    /// gated delta, Qwen3-Next's
+    pub const DELTA: MixerKind = MixerKind(0);
+    /// Mamba-2's, of Granite 4, Bamba ...
+    pub const MAMBA2: MixerKind = MixerKind(1);
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            0 => "DELTA",
+            1 => "MAMBA2",
+            _ => "unknown",
+        }
+    }
+}
+
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Logits(pub i32);
@@ -1914,39 +1938,40 @@ impl Tensor {
     }
 }
 
-/// A layer that carries a state where others attend, gated delta as Qwen3-Next has it:
-///     q, k, v = silu(conv(w_qkv h));  q, k /= their lengths;  beta = sigmoid(w_beta h)
-///     decay = exp(a softplus(w_dt h + dt_bias));  y = lctx_recur of these, scale 1/sqrt(d_k)
-///     x += post(w_out (rmsnorm(y) * norm * silu(w_z h)), attn_post_norm), norms head by head
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Mixer {
-    /// of v; of q and k, each of n_head / n_head_k neighbours
+    /// lctx_mixer_kind
+    pub kind: i32,
+    /// of v; groups: of q and k, each for n_head / n_head_k neighbours
     pub n_head: i32,
-    /// of v; of q and k, each of n_head / n_head_k neighbours
+    /// of v; groups: of q and k, each for n_head / n_head_k neighbours
     pub n_head_k: i32,
     pub d_k: i32,
     pub d_v: i32,
     pub taps: i32,
-    pub reserved: i32,
-    /// [2*n_head_k*d_k + n_head*d_v][d_model], all q first, then k, v
-    pub w_qkv: Tensor,
+    /// [2*n_head_k*d_k + n_head*d_v][d_model]
+    pub w_in: Tensor,
     /// [n_head*d_v][d_model]
     pub w_z: Tensor,
-    /// [n_head][d_model]
+    /// [n_head][d_model]; w_beta of DELTA
     pub w_beta: Tensor,
-    /// [n_head][d_model]
+    /// [n_head][d_model]; w_beta of DELTA
     pub w_dt: Tensor,
     /// [d_model][n_head*d_v]
     pub w_out: Tensor,
-    /// [2*n_head_k*d_k + n_head*d_v][taps]
+    /// [rows of w_in][taps], and without taps or null
     pub conv: *const f32,
+    /// [rows of w_in][taps], and without taps or null
+    pub conv_bias: *const f32,
     /// [n_head]; a below 0
     pub a: *const f32,
     /// [n_head]; a below 0
     pub dt_bias: *const f32,
-    /// [d_v]
+    /// [d_v]; MAMBA2: [n_head*d_v]
     pub norm: *const f32,
+    /// MAMBA2: [n_head] or null
+    pub skip: *const f32,
 }
 impl Default for Mixer {
     fn default() -> Self {
@@ -1959,6 +1984,9 @@ impl Mixer {
         if !self.conv.is_null() {
             return Some("conv");
         }
+        if !self.conv_bias.is_null() {
+            return Some("conv_bias");
+        }
         if !self.a.is_null() {
             return Some("a");
         }
@@ -1968,8 +1996,11 @@ impl Mixer {
         if !self.norm.is_null() {
             return Some("norm");
         }
-        if !self.w_qkv.data.is_null() {
-            return Some("w_qkv");
+        if !self.skip.is_null() {
+            return Some("skip");
+        }
+        if !self.w_in.data.is_null() {
+            return Some("w_in");
         }
         if !self.w_z.data.is_null() {
             return Some("w_z");
@@ -1988,7 +2019,7 @@ impl Mixer {
     /// A weight by its name.
     pub fn tensor(&mut self, name: &str) -> Option<&mut Tensor> {
         match name {
-            "w_qkv" => Some(&mut self.w_qkv),
+            "w_in" => Some(&mut self.w_in),
             "w_z" => Some(&mut self.w_z),
             "w_beta" => Some(&mut self.w_beta),
             "w_dt" => Some(&mut self.w_dt),
@@ -1999,12 +2030,12 @@ impl Mixer {
     /// A number by its name.
     pub fn number(&self, name: &str) -> Option<i64> {
         match name {
+            "kind" => Some(i64::from(self.kind)),
             "n_head" => Some(i64::from(self.n_head)),
             "n_head_k" => Some(i64::from(self.n_head_k)),
             "d_k" => Some(i64::from(self.d_k)),
             "d_v" => Some(i64::from(self.d_v)),
             "taps" => Some(i64::from(self.taps)),
-            "reserved" => Some(i64::from(self.reserved)),
             _ => None,
         }
     }
@@ -2035,7 +2066,7 @@ pub struct Layer {
     pub q_norm: Tensor,
     /// [head_dim]; data null = none
     pub k_norm: Tensor,
-    /// [d_model]
+    /// [d_model]; with a mixer data null = no FFN
     pub ffn_norm: Tensor,
     /// [d_ff][d_model]; with experts [n_expert][d_ff][d_model]
     pub w_gate: Tensor,
@@ -2502,15 +2533,17 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_select.mass", "float", "n_head_kv info.n_held"),
     ("lctx_retrieve.read", "uint8_t", "n_head_kv info.n_block"),
     ("lctx_tensor.scale", "float", "rows"),
-    ("lctx_mixer.w_qkv", "any", "2*n_head_k*d_k + n_head*d_v d_model"),
+    ("lctx_mixer.w_in", "any", "2*n_head_k*d_k + n_head*d_v d_model"),
     ("lctx_mixer.w_z", "any", "n_head*d_v d_model"),
     ("lctx_mixer.w_beta", "any", "n_head d_model"),
     ("lctx_mixer.w_dt", "any", "n_head d_model"),
     ("lctx_mixer.w_out", "any", "d_model n_head*d_v"),
-    ("lctx_mixer.conv", "float", "2*n_head_k*d_k + n_head*d_v taps"),
+    ("lctx_mixer.conv", "float", "rows of w_in taps"),
+    ("lctx_mixer.conv_bias", "float", "rows of w_in taps"),
     ("lctx_mixer.a", "float", "n_head"),
     ("lctx_mixer.dt_bias", "float", "n_head"),
     ("lctx_mixer.norm", "float", "d_v"),
+    ("lctx_mixer.skip", "float", "n_head"),
     ("lctx_layer.attn_norm", "any", "d_model"),
     ("lctx_layer.wq", "any", "n_head*head_dim d_model"),
     ("lctx_layer.wk", "any", "n_head_kv*head_dim d_model"),
@@ -2874,8 +2907,8 @@ extern "C" {
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    /// LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_size(session: *const Session, bytes: *mut usize) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     /// after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -2887,8 +2920,8 @@ extern "C" {
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    /// LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_save(session: *const Session, page: i64, to: *mut c_void) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     /// after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -2900,8 +2933,8 @@ extern "C" {
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
     /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
-    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next; LCTX_E_EVICTED;
-    /// LCTX_E_FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
+    /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_restore(session: *mut Session, page: i64, from: *mut c_void) -> Status;
     pub fn lctx_offsetof(field: *const c_char) -> usize;
 }
@@ -2964,7 +2997,7 @@ pub fn check() -> Result<(), String> {
     fields!(Select, "lctx_select": mass, mass_head, n_heavy, window, n_sink, pool, refused);
     fields!(Retrieve, "lctx_retrieve": n_top, window, n_sink, queries, read, refused);
     fields!(Tensor, "lctx_tensor": data, scale, r#type, reserved);
-    fields!(Mixer, "lctx_mixer": n_head, n_head_k, d_k, d_v, taps, reserved, w_qkv, w_z, w_beta, w_dt, w_out, conv, a, dt_bias, norm);
+    fields!(Mixer, "lctx_mixer": kind, n_head, n_head_k, d_k, d_v, taps, w_in, w_z, w_beta, w_dt, w_out, conv, conv_bias, a, dt_bias, norm, skip);
     fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, reserved, pattern, sink_logit, mixer);
     fields!(Model, "lctx_model": n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab, norm_eps, embd_scale, attn_scale, softcap, logit_softcap, tok_embd, output_norm, output, layers, rope, refused);
     fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, max_tokens, block, chunk, precise, raw_keys, state_every, state_slots, reserved, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
