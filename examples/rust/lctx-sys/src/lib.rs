@@ -309,7 +309,8 @@ impl RopeSide {
 
 /// A run of n keys and values, all heads. Layouts:
 /// LCTX_ROWS   key j of head g stands at k + j*k_token + g*k_head, d_k elements in a row; values
-///             likewise. Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
+///             likewise; they may be a part of the keys (v = k, its strides: latent attention, MLA).
+///             Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
 ///             k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
 /// LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
 ///             span (0 .. 63).
