@@ -66,7 +66,8 @@ def rust_fields(s, name):
     checks += [(f.name, f"self.{f.name} != 0") for f in s.fields if raw(s, f)]
     tensors = [f.name for f in s.fields if f.type.name == "lctx_tensor"]
     checks += [(t, f"!self.{t}.data.is_null()") for t in tensors]
-    numbers = [f.name for f in s.fields if f.type.name in ("int32_t", "int64_t")]
+    numbers = [(f.name, f"self.{f.name}" if f.type.name == "int64_t" else f"self.{f.name}.into()")
+               for f in s.fields if f.type.name in ("int32_t", "int64_t")]
     out = f"impl {name} {{\n    /// The first field that points to something, or is a stride.\n"
     out += "    pub fn raw(&self) -> Option<&'static str> {\n"
     out += "".join(f"        if {test} {{\n            return Some(\"{field}\");\n        }}\n"
@@ -78,7 +79,7 @@ def rust_fields(s, name):
         out += "".join(f'            "{t}" => Some(&mut self.{t}),\n' for t in tensors)
         out += "            _ => None,\n        }\n    }\n    /// A number by its name.\n"
         out += "    pub fn number(&self, name: &str) -> Option<i64> {\n        match name {\n"
-        out += "".join(f'            "{n}" => Some(i64::from(self.{n})),\n' for n in numbers)
+        out += "".join(f'            "{n}" => Some({number}),\n' for n, number in numbers)
         out += "            _ => None,\n        }\n    }\n"
     return out + "}\n" if checks or tensors else ""
 

@@ -2258,16 +2258,16 @@ impl Layer {
     /// A number by its name.
     pub fn number(&self, name: &str) -> Option<i64> {
         match name {
-            "n_expert" => Some(i64::from(self.n_expert)),
-            "n_expert_used" => Some(i64::from(self.n_expert_used)),
-            "routing" => Some(i64::from(self.routing)),
-            "activation" => Some(i64::from(self.activation)),
-            "d_ff" => Some(i64::from(self.d_ff)),
-            "d_ff_shared" => Some(i64::from(self.d_ff_shared)),
-            "q_scale_length" => Some(i64::from(self.q_scale_length)),
-            "window" => Some(i64::from(self.window)),
-            "no_rope" => Some(i64::from(self.no_rope)),
-            "reserved" => Some(i64::from(self.reserved)),
+            "n_expert" => Some(self.n_expert.into()),
+            "n_expert_used" => Some(self.n_expert_used.into()),
+            "routing" => Some(self.routing.into()),
+            "activation" => Some(self.activation.into()),
+            "d_ff" => Some(self.d_ff.into()),
+            "d_ff_shared" => Some(self.d_ff_shared.into()),
+            "q_scale_length" => Some(self.q_scale_length),
+            "window" => Some(self.window),
+            "no_rope" => Some(self.no_rope.into()),
+            "reserved" => Some(self.reserved.into()),
             _ => None,
         }
     }
@@ -2350,13 +2350,13 @@ impl Model {
     /// A number by its name.
     pub fn number(&self, name: &str) -> Option<i64> {
         match name {
-            "n_layer" => Some(i64::from(self.n_layer)),
-            "n_head" => Some(i64::from(self.n_head)),
-            "n_head_kv" => Some(i64::from(self.n_head_kv)),
-            "head_dim" => Some(i64::from(self.head_dim)),
-            "d_model" => Some(i64::from(self.d_model)),
-            "d_ff" => Some(i64::from(self.d_ff)),
-            "n_vocab" => Some(i64::from(self.n_vocab)),
+            "n_layer" => Some(self.n_layer.into()),
+            "n_head" => Some(self.n_head.into()),
+            "n_head_kv" => Some(self.n_head_kv.into()),
+            "head_dim" => Some(self.head_dim.into()),
+            "d_model" => Some(self.d_model.into()),
+            "d_ff" => Some(self.d_ff.into()),
+            "n_vocab" => Some(self.n_vocab.into()),
             _ => None,
         }
     }
