@@ -2031,12 +2031,12 @@ impl Mixer {
     /// A number by its name.
     pub fn number(&self, name: &str) -> Option<i64> {
         match name {
-            "kind" => Some(i64::from(self.kind)),
-            "n_head" => Some(i64::from(self.n_head)),
-            "n_head_k" => Some(i64::from(self.n_head_k)),
-            "d_k" => Some(i64::from(self.d_k)),
-            "d_v" => Some(i64::from(self.d_v)),
-            "taps" => Some(i64::from(self.taps)),
+            "kind" => Some(self.kind.into()),
+            "n_head" => Some(self.n_head.into()),
+            "n_head_k" => Some(self.n_head_k.into()),
+            "d_k" => Some(self.d_k.into()),
+            "d_v" => Some(self.d_v.into()),
+            "taps" => Some(self.taps.into()),
             _ => None,
         }
     }
