@@ -22,6 +22,7 @@ static struct {
     uint8_t *seen, *held;         /* [cap / LCTX_TILE + 1] shares of a tile, 255 all of it */
     lctx_session *session;
     lctx_parallel par;
+    int32_t  chunk;               /* tokens that a feed computes at once */
     double   factor;              /* of RoPE, as used */
     int32_t  stop;                /* set by the page while a feed runs, where they share memory */
     char     error[320];
@@ -29,7 +30,8 @@ static struct {
 
 enum {
     PIECE = LCTX_TILE,       /* tokens of a feed, at most */
-    CHUNK = 16,              /* after so many it looks at stop */
+    LARGE = 1 << 26,         /* bytes of a model that takes long for so many, */
+    CHUNK = 16,              /* and looks at stop after these */
     N_SINK = 4,
     READ_SOME = LCTX_POLICY_COUNT      /* beside the policies: keep all, read some */
 };
@@ -72,6 +74,7 @@ EXPORT(open) int page_open(void *data, size_t size)
     gguf *file = &page.model.file;
     page_close();
     page.file = data;
+    page.chunk = size < LARGE ? PIECE : CHUNK;
     memset(&page.vocab, 0, sizeof page.vocab);
     if (model_open_memory(&page.model, data, size) != GGUF_OK
         || vocab_open(&page.vocab, file, page.model.lctx.n_vocab) != GGUF_OK) {
@@ -87,6 +90,7 @@ EXPORT(open) int page_open(void *data, size_t size)
 
 EXPORT(trained) double page_trained(void) { return (double)page.model.trained; }
 EXPORT(layers) int32_t page_layers(void) { return page.model.lctx.n_layer; }
+EXPORT(chunk) int32_t page_chunk(void) { return page.chunk; }
 EXPORT(of_bytes) int page_of_bytes(void) { return page.vocab.bytes_only; }      /* a token each */
 
 /* -------------------------------------------------------------------------------- the text */
@@ -176,7 +180,7 @@ EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t policy, int3
     if (status) return say(lctx_status_text(status));
     d.k_type = d.v_type = type;
     set_policy(&d, policy, keep);
-    d.block = LCTX_TILE, d.chunk = CHUNK;
+    d.block = LCTX_TILE, d.chunk = page.chunk;
     d.par = &page.par;
     d.progress = on_progress;
     d.refused = &refused;

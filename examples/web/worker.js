@@ -6,7 +6,7 @@
 const TILE = 64;
 const PAGE = 65536, GIB = 2 ** 30;
 const MOST = [32768, 16384, 8192];     // pages of shared memory, at most: 2 GiB, or what is given
-let wasm, memory, piece = TILE, layer = 0, stopped = false;
+let wasm, memory, isShared, layer = 0, stopped = false;
 
 // ---- the module
 const bytes = (at, n) => new Uint8Array(memory.buffer, at, n);
@@ -45,10 +45,9 @@ async function start({ module, threads, source }) {
     const instance = await WebAssembly.instantiate(module, imports(shared));
     wasm = instance.exports;
     memory = shared ?? wasm.memory;
+    isShared = Boolean(shared);
     wasm._initialize();
     wasm.threads(shared ? threads : 1);
-    // The page stops a feed through shared memory; without, between two: by the same chunks of 16.
-    piece = shared ? TILE : 16;
     if (!shared) return;
     for (let thread = 1; thread < threads; thread++) {
         const stack = wasm.malloc(4 * PAGE) + 4 * PAGE & -16;
@@ -155,6 +154,8 @@ async function run({ input, n, scheme, factor, policy, keep, type }) {
     if (tokens < 0 || wasm.begin(scheme, factor, policy, keep, type))
         throw new Error(`These settings do not work: ${text(wasm.error())}.`);
     postMessage({ type: 'begun', tokens, n, factor: wasm.factor() });
+    // The page stops a feed through shared memory; without, between two, which end with chunks.
+    const piece = isShared ? TILE : wasm.chunk();
     for (let from = 0; from < tokens; from += piece) {
         if (!step(from, Math.min(piece, tokens - from), tokens)) return null;
         await breathe();
