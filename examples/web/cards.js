@@ -4,6 +4,8 @@ const SCHEMES = [[-1, 'as the file has it'], [0, 'plain'], [1, 'linear (PI)'], [
     [3, 'dynamic NTK'], [4, 'by parts'], [5, 'YaRN'], [6, 'Llama 3']];
 const POLICIES = [[0, 'keep all'], [1, 'window'], [2, 'sinks and window'], [3, 'heavy hitters'],
     [4, 'keep all, read some']];
+const FAR = [[0, 'as they are'], [1, 'clamped (ReRoPE)'], [2, 'slowed (leaky ReRoPE)'],
+    [3, 'grouped (Self-Extend)']];
 const TYPES = [[0, 'f32'], [1, 'f16'], [2, 'bf16'], [3, 'int8'], [4, 'int4']];
 const DEFAULTS = { a: { scheme: 5, policy: 4, keep: 512, type: 1 },
     b: { scheme: -1, policy: 2, keep: 256, type: 1 } };
@@ -20,9 +22,10 @@ function settingsCard(name) {
     card.innerHTML = `<legend>${name.toUpperCase()}</legend><div class="fields">
         ${select('scheme', 'RoPE scheme', SCHEMES)}
         ${number('factor', 'Factor', 'min="1" max="1000000" step="any" placeholder="by length"')}
+        ${select('far', 'Far distances', FAR)}
+        ${select('type', 'Type of keys and values', TYPES)}
         ${select('policy', 'Cache policy', POLICIES)}
-        ${number('keep', 'Tokens kept or read', 'min="16" max="1048576"')}
-        ${select('type', 'Type of keys and values', TYPES)}</div>`;
+        ${number('keep', 'Tokens kept or read', 'min="16" max="1048576"')}</div>`;
     $('settings').append(card);
     for (const [id, value] of Object.entries(DEFAULTS[name])) $(`${name}-${id}`).value = value;
     card.addEventListener('change', () => follow(name));

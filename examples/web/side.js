@@ -51,8 +51,8 @@ class Side {
     }
     settings() {
         const number = (id) => Number($(`${this.name}-${id}`).value);
-        return { scheme: number('scheme'), factor: number('factor'), policy: number('policy'),
-            keep: number('keep'), type: number('type') };
+        return Object.fromEntries(['scheme', 'factor', 'far', 'policy', 'keep', 'type'].map(
+            (id) => [id, number(id)]));
     }
     async run(input, n, layer, key, keyTile) {
         this.clear();

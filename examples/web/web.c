@@ -170,16 +170,33 @@ static void set_policy(lctx_session_desc *d, int32_t policy, int32_t keep)
     if (policy == READ_SOME && d->n_read < 1) d->n_read = 1;
 }
 
-/* scheme -1: as the file has it. Returns nonzero where the settings cannot be, and says why. */
-EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t policy, int32_t keep,
-                             int32_t type)
+/* Far distances shrink to those that the model carries; with a window, they stop at it. */
+static lctx_far_rule set_far(int32_t kind, int64_t window, double n_tokens)
 {
+    const lctx_rope_desc *file = &page.model.rope_desc;
+    const double all = (double)page.model.trained * fmax(1, file->factor), near = floor(all / 2);
+    const double shrink = n_tokens > all ? (n_tokens - near) / (all - near) : 1;
+    lctx_far_rule rule = { .kind = kind };
+    rule.window = window ? window : (int64_t)near;
+    if (kind == LCTX_FAR_LEAKY) rule.leak = shrink;
+    if (kind == LCTX_FAR_GROUP) rule.group = (int32_t)ceil(shrink);
+    return rule;
+}
+
+/* scheme -1: as the file has it. Returns nonzero where the settings cannot be, and says why. */
+EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t far, int32_t policy,
+                             int32_t keep, int32_t type)
+{
+    const double n_tokens = (double)(page.n + page.n_new);
     lctx_refusal refused = {0};
     lctx_session_desc d = {0};
-    lctx_status status = set_rope(scheme, factor, (double)(page.n + page.n_new));
+    lctx_status status = set_rope(scheme, factor, n_tokens);
+    lctx_far_rule rule;
     if (status) return say(lctx_status_text(status));
     d.k_type = d.v_type = type;
     set_policy(&d, policy, keep);
+    rule = set_far(far, d.window, n_tokens);
+    if (far) d.far_rule = &rule;
     d.block = LCTX_TILE, d.chunk = page.chunk;
     d.par = &page.par;
     d.progress = on_progress;

@@ -146,12 +146,12 @@ async function decode(n, tokens) {
     return 'That is as many tokens as were asked for.';
 }
 
-async function run({ input, n, scheme, factor, policy, keep, type }) {
+async function run({ input, n, scheme, factor, far, policy, keep, type }) {
     stopped = false;
     const source = new TextEncoder().encode(input), at = put(source);
     const tokens = wasm.encode(at, source.length, n);
     wasm.free(at);
-    if (tokens < 0 || wasm.begin(scheme, factor, policy, keep, type))
+    if (tokens < 0 || wasm.begin(scheme, factor, far, policy, keep, type))
         throw new Error(`These settings do not work: ${text(wasm.error())}.`);
     postMessage({ type: 'begun', tokens, n, factor: wasm.factor() });
     // The page stops a feed through shared memory; without, between two, which end with chunks.
@@ -169,9 +169,8 @@ const actions = {
     crew: joinCrew,
     async start(m) {
         await start(m);
-        const shared = memory.buffer instanceof ArrayBuffer ? null : memory.buffer;
-        postMessage({ type: 'started', threads: shared ? m.threads : 1, shared,
-            flag: wasm.stop_flag() });
+        postMessage({ type: 'started', threads: isShared ? m.threads : 1,
+            shared: isShared && memory.buffer, flag: wasm.stop_flag() });
     },
     open,
     passkey,

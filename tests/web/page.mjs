@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Browser, serve } from './browser.mjs';
 import { files, lost, noSimd } from './files.mjs';
-import { check, click, fresh, idle, last, picture, ready, run, says, series, set, status, tally,
-    text, visit } from './hands.mjs';
+import { check, click, fresh, idle, last, picture, ready, run, says, sentence, series, set, status,
+    tally, text, visit } from './hands.mjs';
 import { keyboard, looks } from './looks.mjs';
 
 const [program, build] = process.argv.slice(2);
@@ -109,6 +109,25 @@ async function stops(page, name) {
     await run(page, `${name}: it runs again`);
 }
 
+// Far distances, on raw keys; settings that exclude each other give a sentence.
+async function far(page) {
+    await fresh(page, 2048);
+    await set(page, 'a-scheme', -1), await set(page, 'a-policy', 0);
+    await set(page, 'b-scheme', 0), await set(page, 'b-policy', 0);
+    for (const kind of [1, 2, 3]) {
+        await set(page, 'a-far', kind);
+        await run(page, `far distances ${kind} run`);
+        const bits = await page.eval('[sides.a, sides.b].map(({ tally }) => tally.bits / tally.n)');
+        check(`far distances ${kind} keep the likelihood`, bits[0] < bits[1] - 0.5, bits);
+    }
+    await set(page, 'a-policy', 3);
+    await click(page, 'run');
+    await sentence(page, /^A: These settings do not work: .*policy.*\.$/,
+        'a sentence refuses settings that exclude each other');
+    await idle(page);
+    await set(page, 'a-far', 0), await set(page, 'a-policy', 4);
+}
+
 // Through shared memory alone, as where a feed is long.
 async function cancels(page) {
     await fresh(page, 16384);
@@ -131,6 +150,7 @@ async function all(browser) {
         await says(page, 'how', /on one thread/, 'the page says that it has one thread');
         await heavy(page);
         await choices(page);
+        await far(page);
         await stops(page, 'one thread');
     });
     await visit(browser, 'threads', isolated.url, processors(4), async (page) => {
