@@ -8310,17 +8310,17 @@ LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write w
     return st ? st : lctx__carry_states(session, &s);
 }
 
-#define LCTX__OF_MODEL(s) lctx__site_of(&(s)->refused, "lctx_model", -1)
 /* Names the first word of a head that is not as in one's own. */
 static lctx_status lctx__session_refused(lctx_session *s, lctx_status st, const int64_t *head,
                                          const int64_t *mine)
 {
-    static const char *const field[] = { "n_layer", "n_head", "d_model", "d_ff", "n_vocab" };
+    static const char *const field[] = { "n_layer", "n_head", "d_model", "d_ff", "n_vocab",
+                                         "raw_keys" };
     int i = 0;
-    while (i < 5 && head[2 + i] == mine[2 + i]) i++;
     if (st != LCTX_E_MISMATCH) return lctx__tell(&s->refused, st, NULL);
-    if (i < 5) return lctx__refuse(LCTX__OF_MODEL(s), st, field[i]);
-    return lctx__refuse(lctx__site_of(&s->refused, "lctx_session_desc", -1), st, "raw_keys");
+    while (i < 5 && head[2 + i] == mine[2 + i]) i++;
+    return lctx__refuse(lctx__site_of(&s->refused, i < 5 ? "lctx_model" : "lctx_session_desc", -1),
+                        st, field[i]);
 }
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user)
 {
@@ -8338,11 +8338,9 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
     for (i = 0; !st && i < session->n_cache; i++) {
         st = lctx_cache_restore(fresh[i], read, user);
         if (!st && fresh[i]->n != lctx__share(fresh[i], head[8])) st = LCTX_E_FORMAT;
-        if (st)
-            (void)lctx__refuse_element(LCTX__OF_MODEL(session), st, "layers", i);
     }
-    if (!st && (st = lctx__carry_states(session, &s)) != LCTX_OK)
-        (void)lctx__refuse(LCTX__OF_MODEL(session), st, "layers");
+    if (!st) st = lctx__carry_states(session, &s);
+    if (st) (void)lctx__refuse(lctx__site_of(&session->refused, "lctx_model", -1), st, "layers");
     if (!st) {
         session->cache = fresh, session->n = session->newest = head[8], fresh = old;
         session->now = !session->now, session->oldest = head[8] + 1;
@@ -8375,13 +8373,12 @@ LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t
     if (!session || !to) return LCTX_E_NULL;
     if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
     if (page < 0 || page >= session->n / session->cache[0]->d.block) return LCTX_E_POS;
-    for (i = 0; i < session->n_cache; i++)
-        if (!lctx__slot_of(session->cache[i], page)) return LCTX_E_EVICTED;
     memset(to, 0, bytes);
     for (i = 0; i < session->n_cache; i++) {
-        const lctx__block *b = lctx__slot_of(session->cache[i], page)->block;
-        memcpy(at + LCTX__ALIGN, lctx__contents(b), (size_t)(b->bytes - LCTX__ALIGN));
-        at += lctx__round_up(b->bytes, LCTX__ALIGN);
+        const lctx__slot *s = lctx__slot_of(session->cache[i], page);
+        if (!s) return LCTX_E_EVICTED;
+        memcpy(at + LCTX__ALIGN, lctx__contents(s->block), (size_t)(s->block->bytes - LCTX__ALIGN));
+        at += lctx__round_up(s->block->bytes, LCTX__ALIGN);
     }
     return LCTX_OK;
 }
@@ -8447,7 +8444,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
        vw_dot_value(s, a, b)  the same of WEIGHT_BITS-bit weights or codes a of at most 63, int8 b
-   Where weights in blocks are multiplied as integers (INT_ROWS), these two as well; everywhere
+   Where weights in blocks are multiplied as integers (INTS), these two as well; everywhere
        vf_half(p)          the half at p, in all lanes
        vw_pieces(p, a, b, g)  VL words of the 16 bytes each at p, p + a, p + b and p + a + b, from
                            number VL g on; a is 16 or 0
@@ -8578,7 +8575,7 @@ LCTX__INLINE float FN(round)(float x)
                                _mm256_srlv_epi32(_mm256_loadu_si256((const __m256i *)(p)), \
                                _mm256_set1_epi32(4 * (n))), _mm256_set1_epi32(15))), s, b)
 #  define vf_put_f16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(x, 0))
-#  define INT_ROWS         2
+#  define INTS             1
 #  define vw               lctx__i32x8
 #  define vw_load(p)       ((vw)_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #  define vw_store(p, x)   _mm256_storeu_si256((__m256i *)(void *)(p), (__m256i)(x))
@@ -8712,7 +8709,7 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
 #  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
-#  define INT_ROWS         4
+#  define INTS             1
 #  define vw_pieces(p, a, b, g) FN(pieces)(p, a, b)
 #  define vw_table(t, x)   ((vw)_mm512_shuffle_epi8(_mm512_broadcast_i32x4( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m512i)(x)))
@@ -8839,7 +8836,7 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_bytes(p)      FN(bytes)(p)
 #  define vw_float(x)      vcvtq_f32_s32(x)
 #  define vw_int(x)        vcvtnq_s32_f32(x)
-#  define INT_ROWS         4
+#  define INTS             1
 #  define vw_pieces(p, a, b, g) vw_load((p) + ((g) & 1) * (a) + ((g) >> 1) * (b))
 #  define vw_table(t, x)   vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(t), vreinterpretq_u8_s32(x)))
 #  define vf_half(p)       vcvt_f32_f16(vreinterpret_f16_u16(vld1_dup_u16( \
@@ -10389,7 +10386,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 
 #endif /* DOTS */
 
-#if defined(INT_ROWS) && !defined(LCTX_NO_MODEL)
+#if defined(INTS) && !defined(LCTX_NO_MODEL)
 /* ---- weights in blocks, by products of integers */
 #ifndef DOTS
 /* A token's activations to bytes, VL runs side by side; what has a NaN or infinity stays one. */
@@ -10481,30 +10478,27 @@ LCTX__INLINE void FN(ints_one)(const lctx__product *p, const int type)
         PLAIN(summed)(p, row, 1, 0, &sum);
     }
 }
-/* A group of runs of each of four rows, while n tokens pass it, so many rows at a time. */
+/* A group of runs of each of four rows, while n tokens pass it. */
 LCTX__INLINE void FN(pass)(const int type, float zero, const lctx__runs *w, const lctx__runs *x,
                            int64_t n, int64_t g, vf *sum)
 {
-    int64_t t, row;
+    vf codes[4][4], a[4], b[4], to[4];
+    int64_t t;
     int r, j;
-    for (row = 0; row < 4; row += INT_ROWS, sum += INT_ROWS, w += INT_ROWS) {
-        vf codes[INT_ROWS][4], a[INT_ROWS], b[INT_ROWS];
-        LCTX__EACH(r, INT_ROWS) {
-            LCTX__EACH(j, 4) codes[r][j] = vf_load(w[r].code + 64 * j + 4 * VL * g);
-            FN(transpose4)(codes[r]);
-            a[r] = vf_load(w[r].a + g * VL);
-            b[r] = vf_fma(a[r], vf_set1(-zero), vf_load(w[r].b + g * VL));
+    LCTX__EACH(r, 4) {
+        LCTX__EACH(j, 4) codes[r][j] = vf_load(w[r].code + 64 * j + 4 * VL * g);
+        FN(transpose4)(codes[r]);
+        a[r] = vf_load(w[r].a + g * VL);
+        b[r] = vf_fma(a[r], vf_set1(-zero), vf_load(w[r].b + g * VL));
+    }
+    for (t = 0; t < n; t++, sum += 4) {
+        LCTX__EACH(r, 4) {
+            vw s = vw_set1(0);
+            LCTX__EACH(j, 4)
+                s = FN(dot_codes)(type, s, (vw)codes[r][j], x[t].code + 4 * VL * (4 * g + j));
+            to[r] = FN(add_runs)(type, s, a[r], b[r], x + t, g, sum[r]);
         }
-        for (t = 0; t < n; t++) {
-            vf to[INT_ROWS];
-            LCTX__EACH(r, INT_ROWS) {
-                vw s = vw_set1(0);
-                LCTX__EACH(j, 4)
-                    s = FN(dot_codes)(type, s, (vw)codes[r][j], x[t].code + 4 * VL * (4 * g + j));
-                to[r] = FN(add_runs)(type, s, a[r], b[r], x + t, g, sum[4 * t + r]);
-            }
-            LCTX__EACH(r, INT_ROWS) sum[4 * t + r] = to[r];
-        }
+        LCTX__EACH(r, 4) sum[r] = to[r];
     }
 }
 /* Some tokens: four rows in step, 256 weights of each at a time. */
@@ -10559,7 +10553,7 @@ static const lctx__ops FN(ops) = {
     PLAIN(turn), PLAIN(spin), PLAIN(recur), PLAIN(convolve),
 #ifndef LCTX_NO_MODEL
     PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product),
-#  ifdef INT_ROWS
+#  ifdef INTS
     PLAIN(round_row), FN(product_ints)
 #  else
     NULL, NULL
@@ -10635,7 +10629,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vw_pieces
 #undef vw_table
 #undef vf_half
-#undef INT_ROWS
+#undef INTS
 #undef KEY_START
 #undef WEIGHT_BITS
 #undef DOTS
