@@ -30,8 +30,10 @@ SHAPES = {
     "lctx_layer.b_router": "n_expert",
     "lctx_recurrence.v": "n n_head d_v", "lctx_recurrence.b": "n n_head_k d_k",
     "lctx_recurrence.rate": "n_head d_k d_v", "lctx_recurrence.from": "n_head d_k d_v",
-    "lctx_convolution.state": "taps-1 n_channel", "lctx_convolution.from": "taps-1 n_channel",
+    "lctx_convolution.from": "taps-1 n_channel",
     "lctx_snapshots.slots": "",
+    "lctx_mixer.conv": "2*n_head_k*d_k+n_head*d_v taps",
+    "lctx_mixer.conv_bias": "2*n_head_k*d_k+n_head*d_v", "lctx_mixer.norm": "n_norm",
 }
 
 NUMBERS = {"int", "int32_t", "uint32_t", "int64_t", "uint64_t", "uint8_t", "uint16_t", "size_t",
@@ -75,7 +77,7 @@ class Reader:
         first = re.search(r"(?:\[[^]]+\])+", doc)
         shape = SHAPES.get(f"{struct}.{node['name']}")
         if shape is None:
-            shape = first[0][1:-1].replace("][", " ") if first else ""
+            shape = first[0][1:-1].replace(" ", "").replace("][", " ") if first else ""
         array = kind.kind == "pointer" or kind.name == "lctx_tensor"
         return Field(node["name"], kind, doc, shape if array else "")
 

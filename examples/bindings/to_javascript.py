@@ -46,7 +46,9 @@ def javascript(of):
         out.append(f"    {s.name}: {{\n")
         for f in s.fields:
             out.append(comment(f.doc, "// ", "        "))
-            out.append(f"        {f.name}: '{js_type(f.type)}',\n")
+            named = f.type.kind == "pointer" and f.type.name.kind == "struct"
+            kind = f"{f.type.name.name} *" if named else js_type(f.type)
+            out.append(f"        {f.name}: '{kind}',\n")
         out.append("    },\n")
     out.append("};\n\n// Arrays that fields point to: elements, and sizes from outside in. "
                "n_expert? counts where\n// there are experts; / rounds up.\nexport const arrays = {\n")

@@ -17,8 +17,8 @@ import * as api from './lctx_api.mjs';
 import { checkLayouts, get, layouts, put } from './layout.mjs';
 
 export {
-    Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing,
-    Status, Type,
+    Activation, Decay, FarKind, Isa, Mask, MixerKind, PatternKind, Policy, RopePairing,
+    RopeScheme, Routing, Status, Type,
 } from './lctx_api.mjs';
 
 const koffi = createRequire(import.meta.url)('koffi');    // of node_modules, or NODE_PATH's
@@ -136,8 +136,10 @@ function checkTensor(name, t, shape, types) {
 function sizes(shape, dims) {
     return shape.split(' ').filter((word) => !word.endsWith('?') || dims[word.slice(0, -1)])
         .map((word) => {
-            const [, product, by, less] = word.match(/^([\w*]+)(?:\/(\d+)|-(\d+))?/);
-            const n = product.split('*').reduce((a, part) => a * Number(dims[part] ?? NaN), 1);
+            const [, terms, by, less] = word.match(/^([\w.*+]+)(?:\/(\d+)|-(\d+))?/);
+            const product = (term) => term.split('*').reduce(
+                (a, part) => a * Number(/^\d+$/.test(part) ? part : dims[part] ?? NaN), 1);
+            const n = terms.split('+').reduce((a, term) => a + product(term), 0);
             return Number.isNaN(n) ? null : Math.max(Math.ceil(n / (by ?? 1)) - (less ?? 0), 0);
         });
 }
@@ -176,6 +178,11 @@ class Struct {
         else if (value instanceof Rope) this.set(field, value.schedule);
         else if (value instanceof Struct) this.held.push(value), this.point(field, value.bytes);
         else if (value instanceof Callback) put(this.view, 0, to, value.address);
+        else if (to.type !== 'void *' && value.constructor === Object) {
+            const { d_model } = this.dims, { kind, n_head, d_v } = value;
+            const n_norm = kind === api.MixerKind.MAMBA2 ? n_head * d_v : d_v;    // a mixer's
+            this.set(field, new Struct(to.type.slice(0, -2), value, { d_model, n_norm }));
+        }
         else this.point(field, this.array(where, value));
     }
     number(where, to, value) {
@@ -414,8 +421,9 @@ export function span(k, v, fields = {}) {
 }
 
 // One attention over spans or a cache, ready to be run() again and again, which costs less than
-// attend: what its arrays and the cache hold may change in between. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise. The
-// results are in `out` and, where it is asked for, in `lse`.
+// attend: what its arrays and the cache hold may change in between. Causal queries are the last of
+// all keys unless q_pos0 or q_pos says otherwise. The results are in `out` and, where it is asked
+// for, in `lse`.
 export class Attention {
     constructor(q, spans, fields = {}) {
         this.start(q, spans instanceof Cache ? { cache: spans } : { spans }, fields);

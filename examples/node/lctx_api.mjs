@@ -359,9 +359,9 @@ export const structs = {
         // the bound; 0 = none
         max_bytes: 'int64_t',
         // copied: where memory comes from; null = malloc
-        alloc: 'void *',
+        alloc: 'lctx_allocator *',
         // null = none, here and below
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     lctx_pool_info: {
         // as described
@@ -393,8 +393,8 @@ export const structs = {
         // looks before sleeping, 10 to 50 ns each; 0 = 3000, -1 = none
         spin: 'int32_t',
         // copied; null = malloc
-        alloc: 'void *',
-        refused: 'void *',
+        alloc: 'lctx_allocator *',
+        refused: 'lctx_refusal *',
     },
     // Where implementations disagree, the comment says what ours does and how to get the other.
     lctx_rope_desc: {
@@ -459,7 +459,7 @@ export const structs = {
         xpos_base: 'double',
         // xPos: the position c that is not scaled
         xpos_center: 'int64_t',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     // A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
     // is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing),
@@ -505,7 +505,7 @@ export const structs = {
         pos: 'void *',
         pos0: 'int64_t',
         // null = default
-        par: 'void *',
+        par: 'lctx_parallel *',
         cos: 'void *',
         // both or neither; strides
         cos_token: 'int64_t',
@@ -514,7 +514,7 @@ export const structs = {
         // lctx_rope_side, for xPos
         side: 'int32_t',
         reserved: 'int32_t',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     lctx_span: {
         k: 'void *',
@@ -621,14 +621,14 @@ export const structs = {
         // least side by side
         q_group: 'void *',
         // given: keys and queries are raw; null: rotated already
-        rope: 'void *',
+        rope: 'lctx_rope *',
         // with rope, one without n_hat and xPos; null = no rule
-        far_rule: 'void *',
+        far_rule: 'lctx_far_rule *',
         // with rope: for spans of query 1 queries stand at far_pos at most, and q_far is not read;
         // 0 = no bound
         far_pos: 'int64_t',
         // [n_spans]
-        spans: 'void *',
+        spans: 'lctx_span *',
         n_spans: 'int64_t',
         // [n_q][n_head][d_v]
         out: 'void *',
@@ -653,7 +653,7 @@ export const structs = {
         // LCTX_MASK_NONE: keys after its own; 0 = all, -1 = none
         window_right: 'int64_t',
         // null = none
-        pattern: 'void *',
+        pattern: 'lctx_pattern *',
         // [n_list][list_heads][list_len] blocks of keys, or null
         list: 'void *',
         list_len: 'int64_t',
@@ -689,11 +689,11 @@ export const structs = {
         // only the last so many queries count, <= n_q; 0 = all
         mass_queries: 'int64_t',
         // null = default
-        par: 'void *',
+        par: 'lctx_parallel *',
         // or null; on cancelling out, lse and mass are unspecified
         progress: 'void *',
         progress_user: 'void *',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     lctx_tiles: {
         // d_v 0 = d_k
@@ -711,7 +711,7 @@ export const structs = {
         cap: 'int64_t',
         // lctx_tiles_size bytes
         mem: 'void *',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     // Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v].
     lctx_rows: {
@@ -722,7 +722,7 @@ export const structs = {
         k_head: 'int64_t',
         v_token: 'int64_t',
         v_head: 'int64_t',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     // For going back: after every `every` tokens, counted from the sequence's first however calls cut
     // it, slot (tokens / every - 1) % n gets a copy of the state, to be handed in again as `from`.
@@ -813,10 +813,10 @@ export const structs = {
         scale: 'float',
         reserved: 'int32_t',
         // null = none
-        snapshots: 'void *',
+        snapshots: 'lctx_snapshots *',
         // null = default
-        par: 'void *',
-        refused: 'void *',
+        par: 'lctx_parallel *',
+        refused: 'lctx_refusal *',
     },
     lctx_convolution: {
         // tokens
@@ -844,9 +844,9 @@ export const structs = {
         // nonzero: act(z) = z / (1 + e^-z)
         silu: 'int32_t',
         reserved: 'int32_t',
-        snapshots: 'void *',
-        par: 'void *',
-        refused: 'void *',
+        snapshots: 'lctx_snapshots *',
+        par: 'lctx_parallel *',
+        refused: 'lctx_refusal *',
     },
     lctx_cache_desc: {
         // d_v 0 = d_k
@@ -876,9 +876,9 @@ export const structs = {
         // FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
         max_tokens: 'int64_t',
         // copied; null = malloc
-        alloc: 'void *',
+        alloc: 'lctx_allocator *',
         // of create and tokens alone
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     lctx_cache_info: {
         // tokens appended, less those rewound: the next position
@@ -921,7 +921,7 @@ export const structs = {
         // odd: tokens count with the greatest mass of so many around them, themselves included; 0
         // = 1. SnapKV: 7
         pool: 'int32_t',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     // Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     // Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
@@ -944,7 +944,7 @@ export const structs = {
         queries: 'int32_t',
         // [n_head_kv][info.n_block]: 1 where any reads, else 0; or null
         read: 'void *',
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     // A weight. [rows][cols] row-major as named beside each; a matrix computes y[rows] = W
     // x[cols].
@@ -1059,18 +1059,18 @@ export const structs = {
         // q_scale_offset) / q_scale_length)); 0 = none
         q_scale_length: 'int64_t',
         // null = the model's
-        rope: 'void *',
+        rope: 'lctx_rope *',
         // this layer's sliding window; 0 = none
         window: 'int64_t',
         // nonzero: this layer has no rotation
         no_rope: 'int32_t',
         reserved: 'int32_t',
         // which keys this layer's queries see; null = all
-        pattern: 'void *',
+        pattern: 'lctx_pattern *',
         // [n_head], as in lctx_attn (gpt-oss); null = none
         sink_logit: 'void *',
         // in place of attention, whose fields are not read; or null
-        mixer: 'void *',
+        mixer: 'lctx_mixer *',
     },
     lctx_model: {
         // head_dim 0 = d_model / n_head
@@ -1101,11 +1101,11 @@ export const structs = {
         // [n_vocab][d_model]; data null = tok_embd
         output: 'lctx_tensor',
         // [n_layer]
-        layers: 'void *',
+        layers: 'lctx_layer *',
         // null = no rotation
-        rope: 'void *',
+        rope: 'lctx_rope *',
         // of check and create alone
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     // With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
     //     rope      in place of the model's schedule (not of those that layers have of their own): the
@@ -1153,18 +1153,18 @@ export const structs = {
         join: 'void *',
         join_user: 'void *',
         // copied; null = malloc
-        alloc: 'void *',
+        alloc: 'lctx_allocator *',
         // copied; null = default
-        par: 'void *',
+        par: 'lctx_parallel *',
         // after each chunk of a feed: tokens done, tokens in all
         progress: 'void *',
         progress_user: 'void *',
         // copied, its lists borrowed; ctx is not read; or null
-        rope: 'void *',
+        rope: 'lctx_rope_desc *',
         // copied; null = distances as they are
-        far_rule: 'void *',
+        far_rule: 'lctx_far_rule *',
         // of create alone; then see lctx_session_info
-        refused: 'void *',
+        refused: 'lctx_refusal *',
     },
     lctx_session_info: {
         // tokens fed: the next position
@@ -1227,16 +1227,16 @@ export const arrays = {
     'lctx_select.mass': ['float', 'n_head_kv info.n_held'],
     'lctx_retrieve.read': ['uint8_t', 'n_head_kv info.n_block'],
     'lctx_tensor.scale': ['float', 'rows'],
-    'lctx_mixer.w_in': ['any', '2*n_head_k*d_k + n_head*d_v d_model'],
+    'lctx_mixer.w_in': ['any', '2*n_head_k*d_k+n_head*d_v d_model'],
     'lctx_mixer.w_z': ['any', 'n_head*d_v d_model'],
     'lctx_mixer.w_beta': ['any', 'n_head d_model'],
     'lctx_mixer.w_dt': ['any', 'n_head d_model'],
     'lctx_mixer.w_out': ['any', 'd_model n_head*d_v'],
-    'lctx_mixer.conv': ['float', 'rows of w_in taps'],
-    'lctx_mixer.conv_bias': ['float', 'rows of w_in taps'],
+    'lctx_mixer.conv': ['float', '2*n_head_k*d_k+n_head*d_v taps'],
+    'lctx_mixer.conv_bias': ['float', '2*n_head_k*d_k+n_head*d_v'],
     'lctx_mixer.a': ['float', 'n_head'],
     'lctx_mixer.dt_bias': ['float', 'n_head'],
-    'lctx_mixer.norm': ['float', 'd_v'],
+    'lctx_mixer.norm': ['float', 'n_norm'],
     'lctx_mixer.skip': ['float', 'n_head'],
     'lctx_layer.attn_norm': ['any', 'd_model'],
     'lctx_layer.wq': ['any', 'n_head*head_dim d_model'],

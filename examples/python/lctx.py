@@ -13,6 +13,7 @@ object is for one thread at a time, which is checked. bf16 is ml_dtypes' or the 
 import ctypes as c
 import ctypes.util
 import io
+import math
 import os
 import re
 import threading
@@ -22,8 +23,8 @@ import numpy as np
 
 import lctx_api as api
 from lctx_api import (  # noqa: F401: handed on
-    Activation, Decay, FarKind, Isa, Mask, PatternKind, Policy, RopePairing, RopeScheme, Routing,
-    Status, Type)
+    Activation, Decay, FarKind, Isa, Mask, MixerKind, PatternKind, Policy, RopePairing,
+    RopeScheme, Routing, Status, Type)
 
 
 class LibraryError(OSError):
@@ -121,15 +122,20 @@ _BITS = {c.c_int: 32, c.c_int32: 32, c.c_int64: 64}
 
 def _sizes(shape, dims):
     """The numbers of a shape "n_expert? n_head*head_dim n_kv/64 taps-1"; None is not known."""
-    sizes = []
-    for word in shape.split():
-        if word.endswith("?") and not dims.get(word[:-1]):
-            continue
-        product, by, less = re.match(r"([\w.*]+)(?:/(\d+)|-(\d+))?", word).groups()
-        parts = [dims.get(part) for part in product.split("*")]
-        size = None if None in parts else -(-int(np.prod(parts)) // int(by or 1))
-        sizes.append(size and max(size - int(less or 0), 0))
-    return sizes
+    return [_size(word.rstrip("?"), dims) for word in shape.split()
+            if not word.endswith("?") or dims.get(word[:-1])]
+
+
+def _size(word, dims):
+    """A sum of products of names and numbers, divided and rounded up, or made less."""
+    terms, by, less = re.match(r"([\w.*+]+)(?:/(\d+)|-(\d+))?$", word).groups()
+    total = 0
+    for term in terms.split("+"):
+        parts = [int(part) if part.isdigit() else dims.get(part) for part in term.split("*")]
+        if None in parts:
+            return None
+        total += math.prod(parts)
+    return max(-(-total // int(by or 1)) - int(less or 0), 0)
 
 
 def _array(name, array, types, sizes, rows=False):
@@ -186,7 +192,9 @@ def _set(desc, field, kind, value, where, dims):
     """Sets a field to a number, or to point to what it is given."""
     pointer = kind is c.c_void_p or hasattr(kind, "contents")
     if isinstance(value, dict) and hasattr(kind, "contents"):
-        value = describe(kind._type_, value)
+        value = describe(kind._type_, value, _inner(kind._type_, value, dims))
+    if kind is api.Tensor:
+        value = _tensor(where, value, dims, desc.held)
     if isinstance(value, _Object):
         value = value.hook()
     value = getattr(value, "schedule", value)
@@ -203,6 +211,26 @@ def _set(desc, field, kind, value, where, dims):
         setattr(desc, field, value)
     except TypeError as error:
         raise TypeError(f"{where}: {error}") from None
+
+
+def _inner(struct, fields, dims):
+    """Sizes that a descriptor within another has from outside, or that hang on its kind."""
+    inner = {k: v for k, v in dims.items() if k == "d_model"}
+    if struct is api.Mixer:
+        each = fields.get("n_head", 0) if fields.get("kind") == MixerKind.MAMBA2 else 1
+        inner["n_norm"] = fields.get("d_v", 0) * each
+    return inner
+
+
+def _tensor(where, weights, dims, held):
+    """A weight: an array, or one of int8 with its scales."""
+    data, scale = weights if isinstance(weights, tuple) else (weights, None)
+    address = _pointer(where, data, dims)
+    if data.dtype == np.int8:
+        _array(f"{where} scale", scale, "float32", [int(np.prod(data.shape[:-1]))])
+    held += [data, scale]
+    return api.Tensor(address, scale.ctypes.data if data.dtype == np.int8 else None,
+                      _TYPES[data.dtype.name])
 
 
 def _c_name(struct):
@@ -453,7 +481,8 @@ def span(k, v, k_scale=None, v_scale=None, **fields):
 class Attention:
     """One attention over spans or a cache, ready to be called again and again, which costs less
     than attend: what its arrays and the cache hold may change in between. The result is `out`, and
-    `lse` where it is asked for. Causal queries are the last of all keys unless q_pos0 or q_pos says otherwise."""
+    `lse` where it is asked for. Causal queries are the last of all keys unless q_pos0 or q_pos says
+    otherwise."""
 
     def __init__(self, q, spans=(), cache=None, lse=False, retrieve=None, **fields):
         heads, d_k, d_v, n_kv = self._keys(spans, cache)
@@ -637,29 +666,12 @@ class Model:
         dims = {"n_layer": len(layers), **fields}
         if not dims.get("head_dim") and dims.get("n_head"):
             dims["head_dim"] = dims.get("d_model", 0) // dims["n_head"]
-        rows = [self._fill(api.Layer, layer, {**dims, **{k: v for k, v in layer.items() if v is not
-                None}}) for layer in layers]
-        self.desc = self._fill(api.Model, {**fields, "n_layer": len(layers)}, dims)
+        numbers = [{k: v for k, v in layer.items() if isinstance(v, int)} for layer in layers]
+        rows = [describe(api.Layer, layer, {**dims, **own}) for layer, own in zip(layers, numbers)]
+        self.desc = describe(api.Model, fields, dims, n_layer=len(layers))
         self.desc.layers = (api.Layer * len(rows))(*rows)
         self.desc.held.append(rows)
         _call("lctx_model_check", self.desc, refused=self.desc.report)
-
-    @staticmethod
-    def _fill(struct, fields, dims):
-        kinds = dict(struct._fields_)
-        fields = {k: v for k, v in fields.items() if v is not None}
-        tensors = {k: v for k, v in fields.items() if kinds.get(k) is api.Tensor}
-        desc = describe(struct, {k: v for k, v in fields.items() if k not in tensors}, dims)
-        for field, weights in tensors.items():
-            where = f"lctx_{_c_name(struct)}.{field}"
-            data, scale = weights if isinstance(weights, tuple) else (weights, None)
-            address = _pointer(where, data, dims)
-            if data.dtype == np.int8:
-                _array(f"{where} scale", scale, "float32", [int(np.prod(data.shape[:-1]))])
-                scale = scale.ctypes.data
-            setattr(desc, field, api.Tensor(address, scale, _TYPES[data.dtype.name]))
-        desc.held.append(tensors)
-        return desc
 
 
 class Session(_Saved):

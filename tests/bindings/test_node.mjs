@@ -80,6 +80,12 @@ function testAttend() {
     const listed = lctx.attend(q, k, v, { list: some, list_queries: 1 }).out.data.slice(-512);
     check(farthest(listed, plainAttend(last, part(k, 128, 200), part(v, 128, 200))) < 1e-5,
         'a list');
+    const pattern = { kind: lctx.PatternKind.BLOCKS, length: 128 };
+    const blocks = lctx.attend(last, k, v, { pattern }).out.data;
+    check(farthest(blocks, plainAttend(last, part(k, 128, 200), part(v, 128, 200))) < 1e-5,
+        'a pattern is given as an object');
+    throws(lctx.LctxError, ['E_DILATION', 'lctx_pattern.dilation'], () => lctx.attend(q, k, v, {
+        pattern: { kind: lctx.PatternKind.DILATED, length: 4, dilation: 9 } }), 'a wrong one');
     const threads = new lctx.Threads(2);
     const step = new lctx.Attention(q, [lctx.span(k, v)], { par: threads });
     check(same(step.run().out.data, out.data), 'threads keep the bits');

@@ -136,7 +136,8 @@ def test_bad_arrays():
             alibi=np.ones(4, np.float32))
     frozen = np.zeros((2, 200), np.float32)
     frozen.flags.writeable = False
-    refused(ValueError, ["lctx_attn.mass:", "read-only"], "mass that is read-only", q, k, v, mass=frozen)
+    refused(ValueError, ["lctx_attn.mass:", "read-only"], "mass that is read-only", q, k, v,
+            mass=frozen)
     refused(ValueError, ["q_far:", "strides"], "q_far with other strides", q[:, ::2], k, v,
             q_far=q[:, ::2].copy())
 
@@ -364,6 +365,27 @@ def test_session():
     raises(ValueError, "the session is closed", lambda: next(it), "tokens of a closed session")
     raises(ValueError, "the session is closed", lambda: s.feed([1]), "a closed session")
     fork.close()
+
+
+def test_mixer():
+    def f(*shape):
+        return normal(*shape) * np.float32(0.2)
+
+    sizes = dict(n_head=4, n_head_k=2, d_k=8, d_v=8, taps=4)
+    weights = dict(w_in=f(64, 32), w_z=f(32, 32), w_dt=f(4, 32), w_out=f(32, 32), conv=f(64, 4),
+                   a=-abs(f(4)), dt_bias=f(4), conv_bias=f(64))
+    mixers = [dict(kind=lctx.MixerKind.DELTA, w_beta=f(4, 32), norm=f(8), **sizes, **weights),
+              dict(kind=lctx.MixerKind.MAMBA2, norm=f(32), **sizes, **weights)]
+    for mixer in mixers:
+        m = model(layer(mixer=mixer), layer())
+        with lctx.Session(m) as s, lctx.Session(m) as t:
+            whole, parts = s.feed([1, 2, 3], "all"), [t.feed([token]) for token in [1, 2, 3]]
+            check((whole == np.stack(parts)).all(), "a layer with a state, the same bits in pieces")
+    for name, wrong, kind in (("w_in", f(63, 32), 0), ("conv", f(64, 3), 0), ("norm", f(8), 1),
+                              ("conv_bias", f(63), 1), ("norm", f(32), 0)):
+        broken = {**mixers[kind], name: wrong}
+        raises(ValueError, f"lctx_mixer.{name}", lambda: model(layer(mixer=broken)),
+               "another shape")
 
 
 def test_many():
