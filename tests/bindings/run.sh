@@ -73,7 +73,7 @@ run_node() {
     mkdir -p "$odd/node"
     if [ ! -d "$odd/node/node_modules/koffi" ]; then
         cp "$top/examples/node/package.json" "$odd/node"
-        (cd "$odd/node" && npm install --ignore-scripts --no-audit --no-fund) > "$odd/npm.log" 2>&1
+        (cd "$odd/node" && npm install --ignore-scripts --no-audit --no-fund --fetch-retries=1) > "$odd/npm.log" 2>&1
     fi
     export NODE_PATH="$odd/node/node_modules"
     node -e 'require("koffi")' 2> /dev/null ||
