@@ -17,6 +17,7 @@ typedef struct family {
     int local;                /* windowed layers turn by theta 10000 */
     double softcap, logit_softcap, theta, factor;      /* factor: linear */
     int divisors;             /* of the frequencies: 1 Llama 3's, 2 Phi 3's lists */
+    int states;               /* Mamba-2 in place of attention and FFN */
 } family;
 
 static const family families[] = {
@@ -40,13 +41,14 @@ static const family families[] = {
       .full = 2, .theta = 150000 },
     { .name = "llama4", .arch = "llama4", .interleaved = 1, .routing = ORACLE_SIGMOID, .shared = 1,
       .n_expert = 16, .n_used = 1, .d_ff_expert = 96, .every = 2, .no_rope = 4, .head_norms = 2,
-      .theta = 500000 }
+      .theta = 500000 },
+    { .name = "mamba2", .arch = "mamba2", .states = 1 }
 };
 const int n_families = (int)(sizeof families / sizeof *families);
 const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
-    "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4" };
+    "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4", "mamba2" };
 
-enum { HEADS = 4, KV = 2, TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
+enum { HEADS = 4, KV = 2, STATE_HEADS = 8, GROUPS = 2, STATE = 24, TAPS = 4, TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
 
 const family_type family_types[] = {
     { "f32", F32 }, { "f16", F16 }, { "bf16", BF16 }, { "q8_0", 8 }, { "q4_0", 2 }, { "q4_k", 12 },
@@ -117,7 +119,8 @@ static const double *tensor(writer *w, int layer, const char *name, int cols, in
     const size_t n = (size_t)cols * (size_t)rows * (size_t)count;
     double *values = (double *)keep(w->file, n, sizeof *values);
     const int matrix = cols > 1 && rows > 1 && !strstr(name, ".bias")
-                       && !strstr(name, "gate_inp");      /* routers are f32 everywhere */
+                       && !strstr(name, "gate_inp")       /* routers are f32 everywhere */
+                       && !strstr(name, "ssm_conv1d") && !strstr(name, "ssm_norm");
     const int type = matrix ? w->type : F32, dims[3] = { cols, rows, count };
     const uint32_t n_dims = count > 1 ? 3 : rows > 1 ? 2 : 1;
     char full[80];
@@ -208,6 +211,25 @@ static void feed_forward(writer *w, int i, oracle_layer *o)
     o->shared_down = matrix(w, i, "ffn_down_shexp.weight", d_ff, w->model, 1);
 }
 
+static void states(writer *w, int i)
+{
+    oracle_layer *o = &w->file->layers[i];
+    oracle_mixer *x = &w->file->mixers[i];
+    const int inner = 2 * w->model, channels = inner + 2 * GROUPS * STATE;
+    x->mamba2 = 1, x->n_head = STATE_HEADS, x->n_head_k = GROUPS, x->d_k = STATE, x->taps = TAPS;
+    x->d_v = inner / STATE_HEADS, o->mixer = x;
+    o->attn_norm = norm(w, i, "attn_norm.weight", w->model);
+    x->w_z = matrix(w, i, "ssm_in.weight", w->model, inner + channels + STATE_HEADS, 1);
+    x->w_in = x->w_z + inner * w->model, x->w_dt = x->w_in + channels * w->model;
+    x->w_out = matrix(w, i, "ssm_out.weight", inner, w->model, 1);
+    x->conv = tensor(w, i, "ssm_conv1d.weight", TAPS, channels, 1, 0, 0.5);
+    x->conv_bias = bias(w, i, "ssm_conv1d.bias", channels, 1);
+    x->dt_bias = bias(w, i, "ssm_dt.bias", STATE_HEADS, 1);
+    x->a = tensor(w, i, "ssm_a", 1, STATE_HEADS, 1, -1, 0.2);
+    x->skip = tensor(w, i, "ssm_d", 1, STATE_HEADS, 1, 1, 0.3);
+    x->norm = tensor(w, i, "ssm_norm.weight", inner / GROUPS, GROUPS, 1, 1, 0.2);
+}
+
 /* The frequencies, and the tensors that change them. */
 static void rope(writer *w)
 {
@@ -235,6 +257,10 @@ static void layer(writer *w, int i)
 {
     const family *f = w->f;
     oracle_layer *o = &w->file->layers[i];
+    if (f->states) {
+        states(w, i);
+        return;
+    }
     attention(w, i, o);
     feed_forward(w, i, o);
     o->interleaved = f->interleaved, o->rope = &w->file->rope;
@@ -301,6 +327,16 @@ static void keys(writer *w)
     const family *f = w->f;
     key_text(w, ".general.architecture", f->arch);
     key_int(w, "block_count", FAMILY_LAYERS), key_int(w, "embedding_length", w->model);
+    if (f->states) {
+        key_int(w, "feed_forward_length", 0), key_int(w, "attention.head_count", 0);
+        key_int(w, "ssm.conv_kernel", TAPS), key_int(w, "ssm.inner_size", 2 * w->model);
+        key_int(w, "ssm.state_size", STATE), key_int(w, "ssm.time_step_rank", STATE_HEADS);
+        key_int(w, "ssm.group_count", GROUPS), key_int(w, "context_length", TRAINED);
+        key_int(w, "vocab_size", FAMILY_VOCAB);
+        key_real(w, "attention.layer_norm_rms_epsilon", 1e-5);
+        vocabulary(w);
+        return;
+    }
     key_int(w, "feed_forward_length", w->ff), key_int(w, "attention.head_count", HEADS);
     key_int(w, "attention.head_count_kv", KV), key_int(w, "attention.key_length", w->head);
     key_int(w, "attention.value_length", w->head), key_int(w, "rope.dimension_count", w->head);

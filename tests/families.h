@@ -16,6 +16,7 @@ typedef struct family_file {
     size_t         n;
     oracle_model   model;
     oracle_layer   layers[FAMILY_LAYERS];
+    oracle_mixer   mixers[FAMILY_LAYERS];
     oracle_rope    rope, local;
     void          *kept[FAMILY_KEPT];
     int            n_kept;

@@ -18,7 +18,8 @@ enum {
     DENSE = 128, EXPERTS = 256,           /* its FFN, not fused */
     APART = 512,          /* q, k and v, not fused */
     FFN_NORM = 1024,      /* by that name */
-    ALWAYS = 2048
+    ALWAYS = 2048,
+    STATES = 4096         /* a mixer in place of attention and FFN */
 };
 
 static const struct architecture {
@@ -35,7 +36,8 @@ static const struct architecture {
     { "gemma3",   LCTX_ROPE_HALF,        LCTX_GELU, POST_NORMS | SCALED | HEAD_NORMS, 6, 62 },
     { "phi3",     LCTX_ROPE_HALF,        LCTX_SILU, FUSED,                            0, 0 },
     { "gpt-oss",  LCTX_ROPE_HALF,        LCTX_SWIGLU_CAPPED, BIASES | OSS,            2, 0 },
-    { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED,                           4, 0 } };
+    { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED,                           4, 0 },
+    { "mamba2",   LCTX_ROPE_HALF,        LCTX_SILU, STATES,                           0, 0 } };
 
 /* Keys are read one after another; the first failure stays in `status` and ends the loading. */
 typedef struct loader {
@@ -47,6 +49,7 @@ typedef struct loader {
     int32_t     expert_step;      /* every so manyth layer has them */
     int32_t     full;             /* as in the architecture, or as the file has it */
     int         routing;
+    lctx_mixer  mixer;            /* its numbers */
 } loader;
 
 static void key_name(const loader *l, const char *suffix, char name[80])
@@ -116,18 +119,40 @@ static void read_experts(loader *l, const model *m)
                           (int)l->n_expert_used, (int)l->n_expert));
 }
 
+/* What lctx wants of attention and FFN, which nothing has, is 1. */
+static void read_states(loader *l, model *m)
+{
+    lctx_mixer *x = &l->mixer;
+    int32_t inner = key_count(l, "ssm.inner_size", -1);
+    x->kind = LCTX_MIXER_MAMBA2;
+    x->n_head = key_count(l, "ssm.time_step_rank", -1);
+    x->n_head_k = key_count(l, "ssm.group_count", -1);
+    x->d_k = key_count(l, "ssm.state_size", -1), x->taps = key_count(l, "ssm.conv_kernel", -1);
+    (void)key_count(l, "feed_forward_length", 0), (void)key_count(l, "attention.head_count", 0);
+    m->lctx.n_head = m->lctx.n_head_kv = m->lctx.head_dim = m->lctx.d_ff = 1;
+    if (l->status != GGUF_OK) return;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): counts that are no failures are above 0 */
+    x->d_v = inner / x->n_head;
+    if (inner % x->n_head || x->n_head % x->n_head_k || x->d_k > 65536)
+        note(l, gguf_fail(l->g, GGUF_E_VALUE, "%d heads of %d in %d groups, of states of %d",
+                          (int)x->n_head, (int)inner, (int)x->n_head_k, (int)x->d_k));
+}
+
 static void read_shape(loader *l, model *m)
 {
     lctx_model *x = &m->lctx;
     int32_t d_v;
     x->n_layer = key_count(l, "block_count", -1);
     x->d_model = key_count(l, "embedding_length", -1);
-    x->d_ff = key_count(l, "feed_forward_length", -1);
-    x->n_head = key_count(l, "attention.head_count", -1);
-    x->n_head_kv = key_count(l, "attention.head_count_kv", x->n_head);
-    if (l->status != GGUF_OK) return;
-    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): counts that are no failures are above 0 */
-    x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
+    if (has(l, STATES)) read_states(l, m);
+    else {
+        x->d_ff = key_count(l, "feed_forward_length", -1);
+        x->n_head = key_count(l, "attention.head_count", -1);
+        x->n_head_kv = key_count(l, "attention.head_count_kv", x->n_head);
+        if (l->status != GGUF_OK) return;
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): such counts are above 0 */
+        x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
+    }
     d_v = key_count(l, "attention.value_length", x->head_dim);
     x->norm_eps = (float)key_real(l, "attention.layer_norm_rms_epsilon", 1e-5);
     x->embd_scale = (float)key_real(l, "embedding_scale", has(l, SCALED) ? sqrt(x->d_model) : 0);
@@ -367,6 +392,38 @@ static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_laye
     if (t) x->w_gate = rows_of(t, 0), x->w_up = rows_of(t, dim[FF]);
 }
 
+static const float *read_floats(loader *l, const char *name, int64_t cols, int64_t rows)
+{
+    const gguf_tensor *t = find_weight(l, name, cols, rows, 1, 1);
+    if (t && t->type != GGUF_TENSOR_F32)
+        note(l, gguf_fail(l->g, GGUF_E_TENSOR_TYPE, "tensor \"%s\"", name));
+    return t ? t->data : NULL;
+}
+
+/* Mamba-2's one projection is z, then x, B and C, then dt. */
+static void read_mixer(loader *l, model *m, int32_t i)
+{
+    lctx_mixer *x = &m->mixers[i];
+    const int64_t d = m->lctx.d_model, n = l->mixer.n_head, groups = l->mixer.n_head_k;
+    const int64_t inner = n * l->mixer.d_v, channels = inner + 2 * groups * l->mixer.d_k;
+    const gguf_tensor *t;
+    char name[80];
+    *x = l->mixer, m->layers[i].mixer = x;
+    read_tensor(l, layer_name(i, "attn_norm.weight", name), d, 1, 1, 1, &m->layers[i].attn_norm);
+    t = find_weight(l, layer_name(i, "ssm_in.weight", name), d, inner + channels + n, 1, 1);
+    if (t) {
+        x->w_z = rows_of(t, 0), x->w_in = rows_of(t, inner);
+        x->w_dt = rows_of(t, inner + channels);
+    }
+    read_tensor(l, layer_name(i, "ssm_out.weight", name), inner, d, 1, 1, &x->w_out);
+    x->conv = read_floats(l, layer_name(i, "ssm_conv1d.weight", name), x->taps, channels);
+    x->conv_bias = read_floats(l, layer_name(i, "ssm_conv1d.bias", name), channels, 1);
+    x->dt_bias = read_floats(l, layer_name(i, "ssm_dt.bias", name), n, 1);
+    x->a = read_floats(l, layer_name(i, "ssm_a", name), 1, n);
+    x->skip = read_floats(l, layer_name(i, "ssm_d", name), 1, n);
+    x->norm = read_floats(l, layer_name(i, "ssm_norm.weight", name), inner / groups, groups);
+}
+
 /* What layer i has. */
 static int kind_of(const loader *l, int32_t i)
 {
@@ -398,13 +455,8 @@ static void read_layer(loader *l, model *m, int32_t i, int64_t dim[N_DIM])
                     (lw->needed & kind) != 0, (lctx_tensor *)(void *)((char *)x + lw->field));
     }
     if (has(l, FUSED)) read_fused(l, i, dim, x);
-    if (has(l, OSS)) {
-        const gguf_tensor *t = find_weight(l, layer_name(i, "attn_sinks.weight", name), dim[HEADS],
-                                           1, 1, 1);
-        if (t && t->type != GGUF_TENSOR_F32)
-            note(l, gguf_fail(l->g, GGUF_E_TENSOR_TYPE, "tensor \"%s\"", name));
-        else if (t) x->sink_logit = t->data;
-    }
+    if (has(l, OSS))
+        x->sink_logit = read_floats(l, layer_name(i, "attn_sinks.weight", name), dim[HEADS], 1);
 }
 
 /* Llama 4 sees chunks but for every fourth layer, which sees all, does not turn, and scales its
@@ -447,7 +499,8 @@ static void read_layers(loader *l, model *m)
             m->layers[i].window = window;
             if (has(l, POST_NORMS) && has(l, HEAD_NORMS)) m->layers[i].rope = &m->local_rope;
         }
-        read_layer(l, m, i, dim);
+        if (has(l, STATES)) read_mixer(l, m, i);
+        else read_layer(l, m, i, dim);
     }
     if (chunked && l->status == GGUF_OK) read_chunks(l, m, window);
 }
@@ -461,7 +514,8 @@ static void read_tensors(loader *l, model *m)
     read_tensor(l, "output_norm.weight", x->d_model, 1, 1, 1, &x->output_norm);
     read_tensor(l, "output.weight", x->d_model, x->n_vocab, 1, 0, &x->output);
     m->layers = calloc((size_t)x->n_layer, sizeof *m->layers);
-    if (!m->layers) note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%d layers", (int)x->n_layer));
+    if (has(l, STATES)) m->mixers = calloc((size_t)x->n_layer, sizeof *m->mixers);
+    if (!m->layers || (has(l, STATES) && !m->mixers)) note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%d layers", (int)x->n_layer));
     else read_layers(l, m);
 }
 
@@ -508,7 +562,7 @@ static gguf_status load(model *m)
     l.g = &m->file;
     read_architecture(&l);
     if (l.status == GGUF_OK) read_shape(&l, m);
-    if (l.status == GGUF_OK) read_rope(&l, m);
+    if (l.status == GGUF_OK && !has(&l, STATES)) read_rope(&l, m);
     if (l.status == GGUF_OK) read_tensors(&l, m);
     if (l.status == GGUF_OK) check_rest(&l);
     return l.status;
@@ -547,8 +601,9 @@ gguf_status model_open_memory(model *m, const void *data, size_t size)
 void model_close(model *m)
 {
     free(m->layers);
+    free(m->mixers);
     free(m->ones);
     free(m->vocabulary);
-    m->layers = NULL, m->ones = NULL, m->vocabulary = NULL;
+    m->layers = NULL, m->mixers = NULL, m->ones = NULL, m->vocabulary = NULL;
     gguf_close(&m->file);
 }

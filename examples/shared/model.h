@@ -1,6 +1,6 @@
 /* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral), qwen2,
-   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss or llama4 (its text part) as an lctx_model; or a
-   checkpoint of llama2.c (llama2c.h).
+   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part) or mamba2 as an lctx_model;
+   or a checkpoint of llama2.c (llama2c.h).
 
    Weights stay where they are in the file, F32, F16 or BF16. Scaling of RoPE follows the file's
    metadata: none, linear (a factor without a type is linear), yarn, Llama 3's table
@@ -15,6 +15,7 @@ typedef struct model {
     gguf           file;          /* file.error: of the last failure */
     lctx_model     lctx;          /* its layers and rope point into this struct */
     lctx_layer    *layers;
+    lctx_mixer    *mixers;        /* Mamba-2: of its layers */
     lctx_rope      rope;          /* the schedule of rope_desc; an example may replace it */
     lctx_rope_desc rope_desc;     /* as the metadata has it */
     lctx_rope      local_rope;    /* Gemma 3: of windowed layers */
