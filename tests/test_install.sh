@@ -1,7 +1,7 @@
 #!/bin/sh
-# test_install.sh [build-directory] - make install and uninstall, and programs that are built against
-# what was installed, by pkg-config and by CMake, whose cases are named as skipped where they are not
-# here. Wants `make lib` done.
+# test_install.sh [build-directory] - make install and uninstall, and programs that are built
+# against what was installed, by pkg-config and by CMake; where these are not here, their cases are
+# named as skipped. Wants `make lib` done.
 build=${1:-build}
 cc=${CC:-cc}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -57,8 +57,9 @@ END
 }
 prove "make install puts its files under DESTDIR, and no others" staged
 places() {
-    grep -rE "@[A-Z]+@|$dir" "$dir/stage/opt/lctx/lib64/cmake" "$dir/stage/opt/lctx/lib64/pkgconfig"
-    test $? -eq 1 && grep -q '^libdir=/opt/lctx/lib64$' "$dir/stage/opt/lctx/lib64/pkgconfig/lctx.pc"
+    lib=$dir/stage/opt/lctx/lib64
+    grep -rE "@[A-Z]+@|$dir" "$lib/cmake" "$lib/pkgconfig"
+    test $? -eq 1 && grep -q '^libdir=/opt/lctx/lib64$' "$lib/pkgconfig/lctx.pc"
 }
 prove "what was installed names PREFIX and LIBDIR, and not DESTDIR" places
 same_header() { cmp "$here/lctx.h" "$dir/stage/opt/lctx/include/lctx.h"; }
@@ -80,7 +81,8 @@ fi
 # ---------------------------------------------------------------- the manual page
 page=$dir/usr/share/man/man3/lctx.3
 functions() {
-    for name in $(sed -n '/stop here/q; s/^LCTX_API.*\(lctx_[a-z0-9_]*\)(.*/\1/p' "$here/lctx.h"); do
+    names=$(sed -n '/stop here/q; s/^LCTX_API.*\(lctx_[a-z0-9_]*\)(.*/\1/p' "$here/lctx.h")
+    for name in $names; do
         grep -q "$name" "$page" || { echo "$name is not there"; return 1; }
     done
     test "${name:-}"
@@ -99,14 +101,16 @@ runs() { LD_LIBRARY_PATH=$dir/usr/lib "$1"; }
 if command -v pkg-config > /dev/null; then
     export PKG_CONFIG_PATH="$dir/usr/lib/pkgconfig"
     shared() {
-        "$cc" "$dir/main.c" $(pkg-config --cflags --libs lctx) -o "$dir/shared" && runs "$dir/shared"
+        "$cc" "$dir/main.c" $(pkg-config --cflags --libs lctx) -o "$dir/shared" &&
+            runs "$dir/shared"
     }
     static() {
         rm "$dir/usr/lib/liblctx.so" &&
             "$cc" "$dir/main.c" $(pkg-config --static --cflags --libs lctx) -o "$dir/static" &&
             "$dir/static" && ln -s "liblctx.so.$abi" "$dir/usr/lib/liblctx.so"
     }
-    prove "pkg-config tells the header's version" test "$(pkg-config --modversion lctx)" = "$version"
+    told=$(pkg-config --modversion lctx)
+    prove "pkg-config tells the header's version" test "$told" = "$version"
     prove "a program is built by pkg-config, and runs" shared
     prove "and one with the static library" static
 else

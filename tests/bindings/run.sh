@@ -73,7 +73,8 @@ run_node() {
     mkdir -p "$odd/node"
     if [ ! -d "$odd/node/node_modules/koffi" ]; then
         cp "$top/examples/node/package.json" "$odd/node"
-        (cd "$odd/node" && npm install --ignore-scripts --no-audit --no-fund --fetch-retries=1) > "$odd/npm.log" 2>&1
+        (cd "$odd/node" && npm install --ignore-scripts --no-audit --no-fund --fetch-retries=1) \
+            > "$odd/npm.log" 2>&1
     fi
     export NODE_PATH="$odd/node/node_modules"
     node -e 'require("koffi")' 2> /dev/null ||
@@ -126,7 +127,7 @@ run_rust() {
     grep -q '^test result' "$odd/rust.out" ||
         { tail -n 30 "$odd/rust.out"; echo 'rust: 0 passed, 1 failed (no test ran)'; }
     grep -A 20 '^failures:' "$odd/rust.out"
-    sed -n 's/^test result: .*\. \([0-9]*\) passed; \([0-9]*\) failed;.*/rust: \1 passed, \2 failed/p' \
+    sed -n 's/^test result: .*\. \([0-9]* passed\); \([0-9]* failed\);.*/rust: \1, \2/p' \
         "$odd/rust.out" | grep -v ': 0 passed, 0 failed'
 }
 
@@ -135,8 +136,12 @@ run_go() {
     export CGO_ENABLED=1 CGO_LDFLAGS="-L$build" GOCACHE="$odd/gocache" GOFLAGS=-mod=mod GOPROXY=off
     mkdir -p "$odd/go"
     cp "$here/test_go.go" "$odd/go"
-    printf 'module lctx.test\n\ngo 1.18\n\nrequire lctx.example v0.0.0\n\nreplace lctx.example => %s\n' \
-        "$top/examples/go" > "$odd/go/go.mod"
+    cat > "$odd/go/go.mod" <<END
+module lctx.test
+go 1.18
+require lctx.example v0.0.0
+replace lctx.example => $top/examples/go
+END
     (cd "$top/examples/go" && go build -o "$odd/attention" ./attention) > "$odd/go.out" 2>&1 &&
         (cd "$odd/go" && go build -o "$odd/test_go" .) >> "$odd/go.out" 2>&1 ||
         { tail -n 30 "$odd/go.out"; echo 'go: 0 passed, 1 failed (it does not compile)'; return; }
