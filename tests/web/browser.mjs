@@ -108,7 +108,7 @@ class Page {
         return result.value;
     }
     // Waits until an expression is true; returns whether it came to be.
-    async until(expression, seconds = 60) {
+    async until(expression, seconds = 180) {
         for (let i = 0; i < seconds * 20; i++) {
             if (await this.eval(`Boolean(${expression})`).catch(() => false)) return true;
             await sleep(50);

@@ -11,7 +11,7 @@ export const text = (page, id) => page.eval(`$('${id}').textContent`);
 export const click = (page, id) => page.eval(`$('${id}').click()`);
 export const set = (page, id, value) => page.eval(`$('${id}').value = '${value}';
     $('${id}').dispatchEvent(new Event('change', { bubbles: true }))`);
-export const idle = (page) => page.until('!busy', 20);
+export const idle = (page) => page.until('!busy');
 
 // Checks a text of the page, and shows it where it is another one.
 export async function says(page, id, words, what) {
@@ -20,12 +20,11 @@ export async function says(page, id, words, what) {
 }
 
 // What the page says of what it does.
-export const status = (page, words, seconds) =>
-    page.until(`$('status').textContent === '${words}'`, seconds);
+export const status = (page, words) => page.until(`$('status').textContent === '${words}'`);
 export const ready = (page) => status(page, 'Ready.');
 // Done, and drawn.
-export const done = async (page) => await status(page, 'Done.', 120)
-    && page.until('!drawing', 10);
+export const done = async (page) => await status(page, 'Done.')
+    && page.until('!drawing');
 
 export async function run(page, what) {
     await page.eval(`status('')`);
@@ -39,13 +38,13 @@ export async function fresh(page, length) {
     await page.eval(`$('input').value = ''`);
     await click(page, 'fresh');
     const made = await page.until(`!busy && $('input').value.length > ${length} - 100
-        && $('input').value.length <= ${length}`, 20);
+        && $('input').value.length <= ${length}`);
     check(`a text of ${length} tokens is made`, made);
 }
 
 // A fault is told in a sentence.
 export async function sentence(page, words, what) {
-    await page.until(`!$('fault').hidden`, 30);
+    await page.until(`!$('fault').hidden`);
     await says(page, 'fault', words, what);
 }
 
