@@ -55,8 +55,8 @@ function resultCard(name) {
         <p class="caption">The last query, in layer <span id="${name}-layer">–</span>: a square is
             <span id="${name}-square">${TILE}</span> tokens of the text</p>
         <canvas id="${name}-strip" role="img"></canvas>
-        <p class="caption">All queries so far, newest below: a row for ${TILE} that read, then for
-            each that writes</p>
+        <p class="caption">Queries so far, newest below: every ${TILE}th as it reads, then each as it
+            writes</p>
         <canvas id="${name}-history" role="img"></canvas>
         <div class="ends" aria-hidden="true"><span>0</span>
         <span>position in the text, tokens</span><span id="${name}-tokens"></span></div>`;
