@@ -3795,10 +3795,10 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
    all heads. */
 #define LCTX__SAME_OR(x, other) ((x) == -1 ? 0 : (x) ? (x) : (other))
 #define LCTX__STRIDES_KV(a, what, row, n, heads)                                                   \
-    { #what "_query", LCTX__SAME_OR(a->what##_query, row), &a->what##_query, 0, row, 0 },          \
-    { #what "_head", LCTX__SAME_OR(a->what##_head, a->what##_query == -1 ? row :                   \
-                                   lctx__mul(lctx__max(a->what##_query, row), n)),                 \
-      &a->what##_head, 0, row, heads }
+    { #what "_query", LCTX__SAME_OR((a)->what##_query, row), &(a)->what##_query, 0, (row), 0 },    \
+    { #what "_head", LCTX__SAME_OR((a)->what##_head, (a)->what##_query == -1 ? (row) :             \
+                                   lctx__mul(lctx__max((a)->what##_query, row), n)),               \
+      &(a)->what##_head, 0, (row), (heads) }
 static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
 {
     const int64_t k = (int64_t)a->d_k * 4, v = (int64_t)a->d_v * 4, row = n_kv * 4;
