@@ -96,7 +96,7 @@ static void copy_part(const char *from, const char *to, long n, long flip)
 static void test_usage(void)
 {
     static const char *const programs[] = { "generate", "passkey", "perplexity", "stream",
-                                            "sparse" };
+                                            "sparse", "compress" };
     char command[200];
     size_t i;
     for (i = 0; i < sizeof programs / sizeof *programs; i++) {
@@ -414,6 +414,48 @@ static void prints(const char *command, const char *input, char *text, size_t ca
     if (file) fclose(file);
 }
 
+/* A row of keys that `compress` counted: tokens left, keys that survive and that are found. */
+static void compress_row(const char *name, int by, double *n, double *survive, double *found)
+{
+    char line[300];
+    int at = 0;
+    FILE *file = fopen(with_scratch("@.out"), "r");
+    *n = *survive = *found = -1;
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, name, strlen(name)) && sscanf(line + 18, "%d", &at) == 1 && at == by)
+            sscanf(line + 18, "%d%lf%lf%lf", &at, n, survive, found);
+    if (file) fclose(file);
+}
+
+/* What is left is as short as was asked for, the question is in it, and keys are found where they
+   should be. */
+static void test_compress(void)
+{
+    static const char *const names[] = { "Selective Context", "LLMLingua", "LongLLMLingua" };
+    double n, survive, found, asked = 0, not_asked = 0;
+    char text[4000];
+    size_t i;
+    int by;
+    works("compress " TOY_YARN " --text examples/toy/held-out.txt --trials 1 --length 512");
+    for (i = 0; i < 3; i++)
+        for (by = 2; by <= 8; by *= 2) {
+            compress_row(names[i], by, &n, &survive, &found);
+            check(n > 0 && n <= 513.0 / by && found <= survive, "%s, %d times: %g tokens stay, %g keys, "
+                  "%g are found", names[i], by, n, survive, found);
+            *(i == 2 ? &asked : &not_asked) += i ? survive : 0;
+        }
+    check(asked > not_asked, "more keys survive where the question is looked at (%g, %g)", asked / 3,
+          not_asked / 3);
+    compress_row("whole", 1, &n, &survive, &found);
+    check(survive >= 1 && found >= 0.8, "the whole prompt has its key (%g found)", found);
+    prints("compress " TOY " @.in --times 2 --unit word", "They said it was there, and there it was, "
+           "and so it was that Xerxes came.\nWho came?\n", text, sizeof text);
+    check(strstr(text, "\nWho came?\n") && strstr(text, "LongLLMLingua, 2 times"),
+          "a prompt's last line stays: %s", text);
+    fails(1, "--times", "compress " TOY " --times 0.5");
+    fails(1, "PROMPT", "compress " TOY " tests/test.h --trials 2");
+}
+
 /* In the toy's vocabulary the template is plain text: the second answer of a conversation is what
    follows the whole of it. */
 static void test_chat(void)
@@ -467,6 +509,7 @@ int main(int argc, char **argv)
     test_words();
     test_runs();
     test_sparse();
+    test_compress();
     test_chat();
     test_comparison();
     for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
