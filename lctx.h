@@ -9756,14 +9756,11 @@ LCTX__INLINE const char *FN(rest_of)(int type, const char *p, int64_t n, char *r
     memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
     return rest;
 }
-#define LCTX__BY_BLOCK(type, f)                   \
-    switch (type) {                               \
-    case LCTX_Q8_0: f(LCTX_Q8_0); break;          \
-    case LCTX_Q4_0: f(LCTX_Q4_0); break;          \
-    case LCTX_Q4_K: f(LCTX_Q4_K); break;          \
-    case LCTX_Q5_K: f(LCTX_Q5_K); break;          \
-    case LCTX_Q6_K: f(LCTX_Q6_K); break;          \
-    default:        f(LCTX_MXFP4); break;         \
+#define LCTX__BY_BLOCK(type, f)                                                         \
+    switch (type) {                                                                     \
+    case LCTX_Q8_0: f(LCTX_Q8_0); break;     case LCTX_Q4_0: f(LCTX_Q4_0); break;       \
+    case LCTX_Q4_K: f(LCTX_Q4_K); break;     case LCTX_Q5_K: f(LCTX_Q5_K); break;       \
+    case LCTX_Q6_K: f(LCTX_Q6_K); break;     default:        f(LCTX_MXFP4); break;      \
     }
 #ifndef DOTS    /* what a set with dot products takes from the set that it is built on */
 /* a = a and b together, row by row; what saw nothing (l = 0) is the identity, to the bit. */
@@ -10284,8 +10281,7 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     vf s[4], end[4];
     int64_t c;
     int r;
-    LCTX__UNROLL
-    for (r = 0; r < R; r++) s[r] = vf_set1(0.0f);
+    LCTX__EACH(r, R) s[r] = vf_set1(0.0f);
     for (c = 0; c + VL <= p->cols; c += VL) {
         const vf b = vf_load(x + c);
         const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;      /* four rows in step */
@@ -10293,8 +10289,7 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
         for (r = 0; type == LCTX_Q8_0 && c % LCTX__COLS == 0 && r < R; r++)
             FN(to_f32)(p->type, lctx__min(p->cols - c, LCTX__COLS),
                        w + r * stride + lctx__row_bytes(p->type, c), buf[r]);
-        LCTX__UNROLL
-        for (r = 0; r < R; r++) {
+        LCTX__EACH(r, R) {
             s[r] = vf_fma(type == LCTX_Q8_0 ? vf_load(buf[r] + c % LCTX__COLS)
                                             : FN(row)(type, w + r * stride, c), b, s[r]);
             if (at % 64 == 0 && type != LCTX_Q8_0) LCTX__FETCH(soon + r * stride, 1);
@@ -10302,8 +10297,7 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     }
     for (r = 0; c < p->cols && r < R; r++)
         s[r] = vf_fma(FN(row_end)(type, w + r * stride, c, p->cols - c), vf_load(x + c), s[r]);
-    LCTX__UNROLL
-    for (r = 0; r < R; r++) end[r] = s[r];
+    LCTX__EACH(r, R) end[r] = s[r];
     FN(summed)(p, row, R, tok, end);
 }
 /* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains:
@@ -10326,33 +10320,24 @@ LCTX__ENTRY void FN(product_many)(const lctx__product *p, int64_t row, int64_t t
         for (tok = 0; tok < n; tok += W_N) {
             const float *x = p->x + (t0 + tok) * p->ldx + c0;
             const char *soon = next + tok * bytes / LCTX__TOKENS;
-            LCTX__UNROLL
-            for (r = 0; r < W_R; r++, soon += stride)
-                for (c = 0; c < W_N * bytes / LCTX__TOKENS; c += 64) LCTX__FETCH(soon + c, 0);
-            LCTX__UNROLL
-            for (r = 0; r < W_R; r++)
-                LCTX__UNROLL
-                for (t = 0; t < W_N; t++)
-                    s[r][t] = c0 ? sum[(tok + t) * W_R + r] : vf_set1(0.0f);
+            LCTX__EACH(r, W_R) {
+                for (c = 0; c < W_N * bytes / LCTX__TOKENS; c += 64)
+                    LCTX__FETCH(soon + r * stride + c, 0);
+                LCTX__EACH(t, W_N) s[r][t] = c0 ? sum[(tok + t) * W_R + r] : vf_set1(0.0f);
+            }
             for (k = a[0]; k < a[0] + (m + VL - 1) / VL; k++, x += VL) {
                 vf b[W_N];
-                LCTX__UNROLL
-                for (t = 0; t < W_N; t++) {
+                LCTX__EACH(t, W_N) {
                     b[t] = vf_load(x + t * p->ldx);
                     LCTX__FETCH(x + (t + W_N) * p->ldx, 1);      /* the next tokens' */
                 }
-                LCTX__UNROLL
-                for (r = 0; r < W_R; r++) {
+                LCTX__EACH(r, W_R) {
                     vf w0 = k[r * (LCTX__COLS / VL)];
                     vf_pin(w0);
-                    LCTX__UNROLL
-                    for (t = 0; t < W_N; t++) s[r][t] = vf_fma(w0, b[t], s[r][t]);
+                    LCTX__EACH(t, W_N) s[r][t] = vf_fma(w0, b[t], s[r][t]);
                 }
             }
-            LCTX__UNROLL
-            for (r = 0; r < W_R; r++)
-                LCTX__UNROLL
-                for (t = 0; t < W_N; t++) sum[(tok + t) * W_R + r] = s[r][t];
+            LCTX__EACH(r, W_R) LCTX__EACH(t, W_N) sum[(tok + t) * W_R + r] = s[r][t];
         }
     }
     for (tok = 0; tok < n; tok++) FN(summed)(p, row, W_R, t0 + tok, sum + tok * W_R);
