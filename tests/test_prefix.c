@@ -145,6 +145,15 @@ static void test_refused(world *w)
     lctx_session_free(x);
 }
 
+static void test_states(world *w, const char *name)
+{
+    lctx_session *s = session(w, LCTX_FULL);
+    prefix p;
+    check(prefix_open(&p, w->path, "a", s, BLOCK) == ENOTSUP, "%s, whose layers carry states, has no "
+          "pages", name);
+    lctx_session_free(s);
+}
+
 /* A family in each of some ways to forget; those of windows of their own need none. */
 static void test_family(world *w, int family, lctx_policy policy)
 {
@@ -156,7 +165,8 @@ static void test_family(world *w, int family, lctx_policy policy)
         return;
     }
     for (i = 0; i < MOST; i++) w->tokens[i] = (int32_t)(test_random() % FAMILY_VOCAB);
-    test_growing(w);
+    if (w->m.mixers) test_states(w, family_names[family]);
+    else test_growing(w);
     if (family == 3 && policy == LCTX_FULL) test_damage(w), test_refused(w);
     model_close(&w->m);
     family_free(&w->file);
