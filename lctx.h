@@ -255,8 +255,7 @@
        dialects round when they like.
        Weights are f32, f16, bf16, int8 with one scale a row, and of GGUF's types of blocks Q8_0,
        Q4_0, Q4_K, Q5_K, Q6_K and MXFP4, whose rows are whole blocks. n_expert times d_model, and
-       times d_ff, is below 2^31. Pages are of sessions that keep no heavy hitters,
-       and no mixers.
+       times d_ff, is below 2^31. Pages are of sessions without heavy hitters and mixers.
        Compiled with -ffast-math, masks and merges hold, but a NaN that a row does see may be lost,
        and an int8 that lies between two whole numbers be rounded to either.
 */
