@@ -92,8 +92,8 @@
                              hitters (H2O; past the trained length with a scaling: distances stay)
        a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
                              then once lctx_cache_select (SnapKV)
-       everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest), in
-       blocks are read       a session n_read; an allocator that maps files leaves the others on
+       everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest); a
+       blocks are read       session's n_read; an allocator that maps files leaves the others on
                              disk. Choices of one's own: lctx_attn.list
        parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
                              put together what was computed apart
@@ -1142,14 +1142,15 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
 
 /* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
    Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-   a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
-   and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
-   read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
-   summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
-   positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
-   `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
-   lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
-   summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own). */
+   a selection or drop kept, with a block that it cut into as far as they share numbers; the blocks
+   of the first n_sink and of the last `window` tokens up to the query; of those between, in each KV
+   head the n_top blocks with the greatest bound. Over what is read attention is exact: with every
+   block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
+   may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
+   queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
+   bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
+   lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
+   _LIST (attn has lists of its own). */
 typedef struct lctx_retrieve {
     int64_t  n_top;           /* >= 0 */
     int64_t  window;          /* >= 1 */

@@ -852,7 +852,8 @@ static void do_retrieve(world *w)
         }
         for (i = 0; i < info.n_block; i++) {
             const int64_t from = (first + i) * block;
-            must += from < r.n_sink || from + block > s->n - least(r.window, s->n);
+            must += from < r.n_sink || from < info.n_kept ||      /* a block that was cut */
+                    from + block > s->n - least(r.window, s->n);
             count += read[g * info.n_block + i];
         }
         FUZZ_CHECK(count == least(info.n_block, must + r.n_top), "%lld blocks read, of which %lld "

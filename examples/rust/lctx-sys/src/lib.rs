@@ -1869,14 +1869,15 @@ impl Select {
 
 /// Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
 /// Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-/// a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
-/// and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
-/// read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
-/// summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
-/// positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
-/// `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
-/// lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
-/// summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own).
+/// a selection or drop kept, with a block that it cut into as far as they share numbers; the blocks
+/// of the first n_sink and of the last `window` tokens up to the query; of those between, in each KV
+/// head the n_top blocks with the greatest bound. Over what is read attention is exact: with every
+/// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
+/// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
+/// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
+/// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
+/// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
+/// _LIST (attn has lists of its own).
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Retrieve {
@@ -2807,26 +2808,28 @@ extern "C" {
     pub fn lctx_cache_join(cache: *mut Cache, other: *const Cache) -> Status;
     /// Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     /// Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-    /// a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
-    /// and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
-    /// read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
-    /// summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
-    /// positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
-    /// `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
-    /// lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
-    /// summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own).
+    /// a selection or drop kept, with a block that it cut into as far as they share numbers; the blocks
+    /// of the first n_sink and of the last `window` tokens up to the query; of those between, in each KV
+    /// head the n_top blocks with the greatest bound. Over what is read attention is exact: with every
+    /// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
+    /// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
+    /// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
+    /// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
+    /// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
+    /// _LIST (attn has lists of its own).
     pub fn lctx_cache_retrieve_size(cache: *const Cache, attn: *const Attn, retrieve: *const
         Retrieve, bytes: *mut usize) -> Status;
     /// Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     /// Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
-    /// a selection kept, the blocks of the first n_sink and of the last `window` tokens up to the query,
-    /// and, of those between, in each KV head the n_top blocks with the greatest bound. Over what is
-    /// read attention is exact: with every block, the bits of lctx_cache_attend. Of what is not read the
-    /// summary alone is touched: blocks may lie in a mapped file, by the cache's allocator. Queries at
-    /// positions that agree in position / queries (with q_pos, so many in order) share their blocks; by
-    /// `queries` 1 what one reads, and its bits, do not depend on the others in the call. attn is as for
-    /// lctx_cache_attend. Errors: those of lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with
-    /// summaries, or raw keys), _WINDOW, _COUNT, _LIST (attn has lists of its own).
+    /// a selection or drop kept, with a block that it cut into as far as they share numbers; the blocks
+    /// of the first n_sink and of the last `window` tokens up to the query; of those between, in each KV
+    /// head the n_top blocks with the greatest bound. Over what is read attention is exact: with every
+    /// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
+    /// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
+    /// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
+    /// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
+    /// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
+    /// _LIST (attn has lists of its own).
     pub fn lctx_cache_retrieve(cache: *const Cache, attn: *const Attn, retrieve: *const Retrieve,
         scratch: *mut c_void, scratch_bytes: usize) -> Status;
     /// The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
