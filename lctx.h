@@ -167,7 +167,7 @@
                               1e-11   1e-11   2e-10
          bf16                 2e-5    1e-4    1e-3
          int8                 1e-6    1e-3    1e-2
-         4 bits               1e-8    1e-6    1e-4
+         4 bits               3e-8    1e-6    1e-4
        (a test checks that on normal noise and prints what it finds; means are a tenth). That is of
        the size of what storing the keys in that type cost in the first place; ask for precise where
        you would not pay it twice.

@@ -2405,7 +2405,7 @@ enum { DEVIATIONS = COUNT(deviations) };
 static double long_limit(int32_t type, int precise, int i)
 {
     static const double f32[] = { 1e-11, 1e-11, 2e-10 }, bf16[] = { 2e-5, 1e-4, 1e-3 };
-    static const double int8[] = { 1e-6, 1e-3, 1e-2 }, int4[] = { 1e-8, 1e-6, 1e-4 };
+    static const double int8[] = { 1e-6, 1e-3, 1e-2 }, int4[] = { 3e-8, 1e-6, 1e-4 };
     if (precise || !dots(type)) return f32[i];
     return type == LCTX_BF16 ? bf16[i] : type == LCTX_I8 ? int8[i] : int4[i];
 }
