@@ -24,8 +24,8 @@
        >>recurrence  states in place of keys and values, convolutions
        >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
                      restore
-       >>model       projections, attention, FFN and experts, feeds of one and of many, save and
-                     restore, pages
+       >>model       projections, attention, mixers, FFN and experts, feeds of one and of many, save
+                     and restore, pages
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
        >>licence
 */
@@ -142,8 +142,9 @@
        Errors      Arguments are checked at the edge; a failed call leaves its objects as they were,
                    and names what it refused to whoever lends a report.
        Memory      Kernels allocate nothing: scratch is yours, its size by a query: O(threads x
-                   tile) and the logarithm of the context. Caches grow by blocks and never copy to
-                   grow. A pool never takes more than its bound.
+                   tile) and the logarithm of the context; with lists a bit a block, to retrieve
+                   the lists too. Caches grow by blocks and never copy to grow. A pool never takes
+                   more than its bound.
 
    ARITHMETIC
        f32 and f16 keys and values are multiplied in f32. So are bf16, int8 and 4 bits where the
@@ -868,9 +869,9 @@ typedef struct lctx_attn {
 } lctx_attn;
 
 /* Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
-   may still be null. Independent of the number of keys but for a logarithm. Reads the descriptor,
-   its spans, rule, schedule and pattern, in time by their number, but none of the lists q_pos,
-   q_group and k_pos: what is wrong in these, lctx_attend says. Errors: as lctx_attend. */
+   may still be null. Independent of the number of keys but for a logarithm, and the bits of lists.
+   Reads the descriptor, its spans, rule, schedule and pattern, in time by their number, but none of
+   q_pos, q_group, k_pos and list: what is wrong there, lctx_attend says. Errors: as lctx_attend. */
 LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
@@ -3687,14 +3688,10 @@ static lctx_status lctx__positions_check(const lctx_attn *a)
     if (!st) st = lctx__q_pos_check(a, a->q_pos0 + a->n_q - 1);
     return st ? lctx__refuse_query(a, st, 0) : LCTX_OK;
 }
-/* The row of its list that a query goes by; how many rows there are. */
+/* The row of lists that a query goes by. */
 static int64_t lctx__list_row(const lctx_attn *a, int64_t t)
 {
     return (a->list_first + t) / a->list_queries;
-}
-static const int32_t *lctx__listed_blocks(const lctx_attn *a, int64_t row, int64_t column)
-{
-    return a->list + (row * a->list_heads + column) * a->list_len;
 }
 /* Lists of blocks of keys, all that queries go by. */
 static lctx_status lctx__blocks_check(const lctx__plan *p)
@@ -4189,7 +4186,7 @@ static void lctx__work_lists(lctx__work *w)
     memset(w->list, 0, (size_t)(((end - row0) * n + 1) * p->list_words) * sizeof *w->list);
     for (row = row0; row < end; row++)
         for (e = 0; e < n; e++) {
-            const int32_t *list = lctx__listed_blocks(a, row, column + e);
+            const int32_t *list = a->list + (row * a->list_heads + column + e) * a->list_len;
             uint64_t *bits = w->list + (1 + (row - row0) * n + e) * p->list_words;
             for (i = 0; i < a->list_len; i++)
                 if ((b = list[i] - p->list_base) >= 0) bits[b / 64] |= (uint64_t)1 << b % 64;
@@ -6595,18 +6592,24 @@ static int64_t lctx__retrieve_carve(lctx__retrieving *x, void *at)
     return lctx__add(carver.used, LCTX__ALIGN);
 }
 
-/* Makes a job of a call, all that it says checked. *bytes: of its own scratch. */
+/* Makes a job of a call, all that it says checked; its own scratch, and all of it. */
 static lctx_status lctx__retrieve_make(lctx__retrieving *x, const lctx_cache *c,
                                        const lctx_attn *attn, const lctx_retrieve *r,
-                                       lctx_span runs[LCTX__RUNS], int64_t *bytes)
+                                       lctx_span runs[LCTX__RUNS], int64_t *own, size_t *bytes)
 {
     static const int32_t some = 0;
+    lctx__reading reading;
+    int64_t held;
+    if (r) (void)lctx__begin(r->refused, attn ? NULL : "attn");
+    if (!attn || lctx__begin(attn->refused, !c ? "cache" : !r ? "retrieve" :
+                                            !bytes ? "bytes" : NULL)) return LCTX_E_NULL;
     LCTX__TRY(lctx__retrieve_attn(c, attn, runs, &x->a));
     LCTX__TRY(lctx__retrieve_check(r));
     x->c = c, x->r = r;
-    *bytes = lctx__retrieve_carve(x, NULL);
+    *own = lctx__retrieve_carve(x, NULL);
     x->a.list = &some;       /* there will be lists, whose scratch attention counts */
-    return lctx__tell(attn->refused, lctx__fits(*bytes) ? LCTX_OK : LCTX_E_OVERFLOW, NULL);
+    held = lctx__reading_carve(c, &x->a, NULL, &reading);
+    return lctx__parts_size(c, &x->a, lctx__add(*own, held), bytes);
 }
 
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
@@ -6614,14 +6617,8 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
 {
     lctx_span runs[LCTX__RUNS];
     lctx__retrieving x;
-    lctx__reading reading;
     int64_t own;
-    if (retrieve) (void)lctx__begin(retrieve->refused, attn ? NULL : "attn");
-    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !retrieve ? "retrieve" :
-                                            !bytes ? "bytes" : NULL)) return LCTX_E_NULL;
-    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own));
-    own = lctx__add(own, lctx__reading_carve(cache, &x.a, NULL, &reading));
-    return lctx__parts_size(cache, &x.a, own, bytes);
+    return lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own, bytes);
 }
 
 /* List i, of a row of queries and a KV head: the blocks that these must read, and of those between
@@ -6683,8 +6680,7 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     lctx__retrieving x;
     int64_t own;
     size_t bytes;
-    LCTX__TRY(lctx_cache_retrieve_size(cache, attn, retrieve, &bytes));
-    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own));
+    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own, &bytes));
     if (x.a.n_q && (!x.a.q || !x.a.out))
         return lctx__refuse(LCTX__SITE(&x.a, lctx_attn), LCTX_E_NULL, x.a.q ? "out" : "q");
     if (!scratch || scratch_bytes < bytes)

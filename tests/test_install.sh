@@ -8,21 +8,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
-passed=0 failed=0
-
-# prove "a sentence" command ... : the command must succeed
-prove() {
-    proves=$1
-    shift
-    if "$@" > "$dir/log" 2>&1; then
-        passed=$((passed + 1))
-        [ -z "${TEST_VERBOSE:-}" ] || echo "  ok: $proves"
-    else
-        failed=$((failed + 1))
-        echo "  FAIL: $proves"
-        head -n 20 "$dir/log" | sed 's/^/        /'
-    fi
-}
+. "$here/tests/prove.sh"
 
 makes() { make -s -C "$here" B="$build" "$@"; }
 version=$(sed -n 's/.*define LCTX_VERSION 0x\(..\)\(..\)\(..\)u.*/0x\1 0x\2 0x\3/p' "$here/lctx.h")

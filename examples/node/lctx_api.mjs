@@ -1436,9 +1436,9 @@ export const functions = {
     // Errors: LCTX_E_NULL, _CTX, a schedule's.
     lctx_rope_incomplete: ['int', 'void *', 'double', 'void *', 'void *'],
     // Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
-    // may still be null. Independent of the number of keys but for a logarithm. Reads the descriptor,
-    // its spans, rule, schedule and pattern, in time by their number, but none of the lists q_pos,
-    // q_group and k_pos: what is wrong in these, lctx_attend says. Errors: as lctx_attend.
+    // may still be null. Independent of the number of keys but for a logarithm, and the bits of lists.
+    // Reads the descriptor, its spans, rule, schedule and pattern, in time by their number, but none of
+    // q_pos, q_group, k_pos and list: what is wrong there, lctx_attend says. Errors: as lctx_attend.
     lctx_attend_size: ['int', 'void *', 'void *'],
     // Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
     // run at once.

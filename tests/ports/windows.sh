@@ -3,16 +3,7 @@
 # else, and a program that imports it works; and a program that answers from a file. DIRECTORY has the
 # examples' shared.a and generate.exe.
 cc=$1 run=$2 dir=$3
-passed=0 failed=0
-
-prove() {
-    proves=$1
-    shift
-    if "$@" > "$dir/log" 2>&1; then passed=$((passed + 1)); return; fi
-    failed=$((failed + 1))
-    echo "  FAIL: $proves"
-    head -n 20 "$dir/log"
-}
+. tests/prove.sh
 
 library() {
     $cc -std=c99 -O1 -DLCTX_NO_SIMD -DLCTX_IMPLEMENTATION '-DLCTX_API=__declspec(dllexport)' \
