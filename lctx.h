@@ -10393,7 +10393,8 @@ LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
                 top = vf_max(vf_max(y[i], vf_sub(none, y[i])), top);
                 bad = vf_add(bad, vf_sub(y[i], y[i]));
             }
-            by = vf_lt(least, top, vf_div(most, top), none);
+            top = vf_lt(least, top, top, none);      /* no sums of subnormal numbers, which are slow */
+            by = vf_lt(none, top, vf_div(most, top), none);
             for (i = 0; i < 16; i += 4) {
                 vw word = vw_set1(0);
                 for (j = 0; j < 4; j++) {

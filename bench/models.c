@@ -13,13 +13,14 @@
 #include <string.h>
 
 static const char *folder = "build", *peer, *only, *lengths = "1024,8192";
-static int64_t n_new = 32, n_threads, many;
+static int64_t n_new = 32, n_threads, many, layers;
 
 static const args_option options[] = {
     { "--dir", ARGS_TEXT, &folder, 0, 0, "DIR", "where the files are written; default: build" },
     { "--peer", ARGS_TEXT, &peer, 0, 0, "COMMAND", "another engine, see above" },
     { "--only", ARGS_TEXT, &only, 0, 0, "NAME", "shapes whose name contains it" },
     { "--prompts", ARGS_TEXT, &lengths, 0, 0, "N,N", "default: 1024,8192" },
+    { "--layers", ARGS_INT, &layers, 0, 1000, "N", "the first N layers alone; default: all" },
     { "-n", ARGS_INT, &n_new, 1, 1000, "N", "tokens decoded after each; default 32" },
     { "--many", ARGS_INT, &many, 0, 64, "N", "then N sessions decode together, and alone" },
     { "--threads", ARGS_INT, &n_threads, 1, 256, "N", "default: all cores" },
@@ -102,14 +103,16 @@ static void line(const model_shape *shape, const model *m, const char *path, int
     timed b = { 0, 0 };
     int64_t n;
     if (peer) b = theirs(path, n_prompt);
-    printf("%-32s %7lld %9.1f", shape->name, (long long)n_prompt, a.prompt);
+    printf("%-20s %2d layers %7lld %9.1f", shape->name, shape->n_layer, (long long)n_prompt,
+           a.prompt);
     if (peer) printf(" %9.1f %6.2f", b.prompt, a.prompt / b.prompt);
     printf(" %9.2f", a.decode);
     if (peer) printf(" %9.2f %6.2f", b.decode, a.decode / b.decode);
     printf(" %6.0f%%\n", 100 * (bytes + kv) * a.decode / read);
     for (n = 1; n <= many; n *= 4)
-        printf("%-32s %7lld together: %lld sessions, %.1f tokens/s in all\n", shape->name,
-               (long long)n_prompt, (long long)n, together(s, m->lctx.n_vocab, n));
+        printf("%-20s %2d layers %7lld together: %lld sessions, %.1f tokens/s in all\n",
+               shape->name, shape->n_layer, (long long)n_prompt, (long long)n,
+               together(s, m->lctx.n_vocab, n));
     lctx_session_free(s);
     fflush(stdout);
 }
@@ -138,13 +141,17 @@ int main(int argc, char **argv)
     peaks_start();
     printf("%d threads, %s; tokens a second; bytes that decoding must read, of the read limit\n",
            machine_threads(), lctx_isa_name(lctx_isa_get()));
-    printf("%-32s %7s %9s", "shape", "prompt", "prompt");
+    printf("%-30s %7s %9s", "shape", "prompt", "prompt");
     if (peer) printf(" %9s %6s", "peer", "ratio");
     printf(" %9s", "decode");
     if (peer) printf(" %9s %6s", "peer", "ratio");
     printf(" %7s\n", "read");
     for (i = 0; i < n_model_shapes; i++)
-        if (!only || strstr(model_shapes[i].name, only)) measure_shape(&model_shapes[i]);
+        if (!only || strstr(model_shapes[i].name, only)) {
+            model_shape shape = model_shapes[i];
+            if (layers && layers < shape.n_layer) shape.n_layer = (int)layers;
+            measure_shape(&shape);
+        }
     peaks_stop();
     machine_stop();
     return 0;

@@ -5,7 +5,7 @@
 
 const model_shape model_shapes[] = {
     { "llama-3.2-1b", "llama", 16, 2048, 32, 8, 64, 8192, 128256, 0, 0, 0, 1, 1, 500000 },
-    { "qwen3-30b-a3b, 4 of 48 layers", "qwen3moe", 4, 2048, 32, 4, 128, 768, 151936, 128, 8, 1, 0, 0,
+    { "qwen3-30b-a3b", "qwen3moe", 4 /* of 48 */, 2048, 32, 4, 128, 768, 151936, 128, 8, 1, 0, 0,
       1000000 }
 };
 const int n_model_shapes = (int)(sizeof model_shapes / sizeof *model_shapes);
