@@ -9123,72 +9123,40 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
     }
 }
 
-/* The register tiles: f(R, type) with both constant, chosen once per block of rows. */
-#define LCTX__BY_TYPE(type, f, R)                        \
-    switch (type) {                                      \
-    case LCTX_F32:  f(R, LCTX_F32); break;               \
-    case LCTX_F16:  f(R, LCTX_F16); break;               \
-    case LCTX_BF16: f(R, LCTX_BF16); break;              \
-    default:        f(R, LCTX_I8); break;                \
+/* f(type, ...), or f(type, R, ...) of register tiles, with these constant: chosen once per block of
+   rows. */
+#define LCTX__BY_TYPE(type, f, ...)                         \
+    switch (type) {                                         \
+    case LCTX_F32:  f(LCTX_F32, __VA_ARGS__); break;        \
+    case LCTX_F16:  f(LCTX_F16, __VA_ARGS__); break;        \
+    case LCTX_BF16: f(LCTX_BF16, __VA_ARGS__); break;       \
+    default:        f(LCTX_I8, __VA_ARGS__); break;         \
     }
 /* The same of what unpacks tiles, not of f32; of scores and of values, 4 bits for four rows at
    most. */
-#define LCTX__BY_TILE(type, f, R)                        \
-    if ((type) == LCTX_I4) f(R, LCTX_I4);                \
-    else if ((type) != LCTX_F32) LCTX__BY_TYPE(type, f, R)
+#define LCTX__BY_TILE(type, f, ...)                         \
+    if ((type) == LCTX_I4) f(LCTX_I4, __VA_ARGS__);         \
+    else if ((type) != LCTX_F32) LCTX__BY_TYPE(type, f, __VA_ARGS__)
 #ifndef DOTS
 #  define LCTX__BY_KEY     LCTX__BY_TYPE
 #  define LCTX__BY_VALUE   LCTX__BY_TYPE
 #else
-#  define LCTX__BY_KEY(type, f, R)                       \
-    if ((R) <= 4 && (type) == LCTX_I4) f(R, LCTX_I4);    \
-    else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(R, LCTX_I8);  \
-    else f(R, LCTX_BF16);
-#  define LCTX__BY_VALUE(type, f, R) f(R, LCTX_BF16);
+#  define LCTX__BY_KEY(type, f, R, ...)                                                     \
+    if ((R) <= 4 && (type) == LCTX_I4) f(LCTX_I4, R, __VA_ARGS__);                          \
+    else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(LCTX_I8, R, __VA_ARGS__);    \
+    else f(LCTX_BF16, R, __VA_ARGS__);
+#  define LCTX__BY_VALUE(type, f, ...) f(LCTX_BF16, __VA_ARGS__);
 #endif
-#define LCTX__BY_ROWS(by, n, type, f)                               \
-    if ((n) == MAX_R)               { by(type, f, MAX_R) }          \
-    else if (MAX_R > 4 && (n) == 4) { by(type, f, 4) }              \
-    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3) }              \
-    else if (MAX_R > 2 && (n) == 2) { by(type, f, 2) }              \
-    else                            { by(type, f, 1) }
+#define LCTX__BY_ROWS(by, n, type, f, ...)                               \
+    if ((n) == MAX_R)               { by(type, f, MAX_R, __VA_ARGS__) }  \
+    else if (MAX_R > 4 && (n) == 4) { by(type, f, 4, __VA_ARGS__) }      \
+    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3, __VA_ARGS__) }      \
+    else if (MAX_R > 2 && (n) == 2) { by(type, f, 2, __VA_ARGS__) }      \
+    else                            { by(type, f, 1, __VA_ARGS__) }
 /* How many of n rows the next block takes, `most` at most. */
 LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most)
 {
     return n >= most ? most : n >= 4 ? 4 : n;
-}
-
-/* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
-LCTX__INLINE void FN(scores_of)(const lctx__tile *t, int64_t row, const int R, const int type)
-{
-    const int C = R <= WIDE_R ? 4 : 2;
-    const float *q = t->q + row * t->d_k;
-    lctx__soon *soon = t->soon;
-    const int64_t ld = t->d_k;
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, ld / 4 * (LCTX_TILE / (C * VL)));
-    const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
-    int64_t c, d, d0, end;
-    int r, e, i;
-    for (d0 = 0; d0 < ld; d0 = end)
-    for (end = lctx__min(d0 + step, ld), c = 0; c < LCTX_TILE; c += C * VL) {
-        float *to = t->s + row * LCTX_TILE + c;
-        vf s[MAX_R][4], k[4];
-        LCTX__EACH(r, R)
-            LCTX__EACH(i, C)
-                s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
-        for (d = d0; d < end; d += 4) {
-            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
-            LCTX__EACH(e, 4) {
-                LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
-                LCTX__EACH(r, R) {
-                    vf x = vf_set1(q[r * ld + d + e]);
-                    LCTX__EACH(i, C) s[r][i] = vf_fma(x, k[i], s[r][i]);
-                }
-            }
-        }
-        LCTX__EACH(r, R)
-            LCTX__EACH(i, C) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
-    }
 }
 
 #ifdef DOTS
@@ -9248,9 +9216,9 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
             FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
         }
 }
-/* Of 4 bits a word has even and odd nibbles (E), a query two parts (P), so that four rows fill the
-   registers. */
-LCTX__INLINE void FN(scores_dot)(const lctx__tile *t, int64_t row, const int R, const int type)
+/* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even and odd nibbles
+   (E), a query two parts (P), so that four rows fill the registers. */
+LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
 {
     const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
     const int64_t d = t->d_k, words = (d + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
@@ -9432,6 +9400,39 @@ LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int
         }
     }
 }
+#else
+/* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
+LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
+{
+    const int C = R <= WIDE_R ? 4 : 2;
+    const float *q = t->q + row * t->d_k;
+    lctx__soon *soon = t->soon;
+    const int64_t ld = t->d_k;
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, ld / 4 * (LCTX_TILE / (C * VL)));
+    const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
+    int64_t c, d, d0, end;
+    int r, e, i;
+    for (d0 = 0; d0 < ld; d0 = end)
+    for (end = lctx__min(d0 + step, ld), c = 0; c < LCTX_TILE; c += C * VL) {
+        float *to = t->s + row * LCTX_TILE + c;
+        vf s[MAX_R][4], k[4];
+        LCTX__EACH(r, R)
+            LCTX__EACH(i, C)
+                s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
+        for (d = d0; d < end; d += 4) {
+            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
+            LCTX__EACH(e, 4) {
+                LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
+                LCTX__EACH(r, R) {
+                    vf x = vf_set1(q[r * ld + d + e]);
+                    LCTX__EACH(i, C) s[r][i] = vf_fma(x, k[i], s[r][i]);
+                }
+            }
+        }
+        LCTX__EACH(r, R)
+            LCTX__EACH(i, C) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
+    }
+}
 #endif /* DOTS */
 
 /* One row's scores to logits: int8's scales, cap, biases. Returns the greatest in see, by lane. */
@@ -9543,8 +9544,8 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p,
 #endif
 /* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order; N at a time,
    where sums leave registers for that. */
-LCTX__INLINE void FN(values_at)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                const int C, const int type, uint64_t see, int64_t j, int64_t end,
+LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const lctx__tile *t,
+                                int64_t row, int64_t c, uint64_t see, int64_t j, int64_t end,
                                 int64_t rate)
 {
     const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
@@ -9574,8 +9575,8 @@ LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, 
 {
     const int64_t n = end - row, steps = n * t->d_v / 16 * LCTX_TILE;
     const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
-#define LCTX__CALL(R, T) FN(values_at)(t, end - i, c, R, 16 / VL, T, see, 0, LCTX_TILE, rate)
     int64_t i;
+#define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, 0, LCTX_TILE, rate)
     for (; c < t->d_v; c += 16) {
         for (i = n; i >= 4; i -= 4) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 4) }
         for (; i > 0; i--) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 1) }
@@ -9583,7 +9584,7 @@ LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, 
 #undef LCTX__CALL
 }
 /* What comes from memory is taken by some keys at a time, so that it is read in order. */
-LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, const int type,
+LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t, int64_t row,
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
@@ -9593,7 +9594,7 @@ LCTX__INLINE void FN(values_of)(const lctx__tile *t, int64_t row, const int R, c
     int64_t c = 0, j;
     for (j = 0; j < LCTX_TILE; j += step)
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_at)(t, row, c, R, C, type, see, j, j + step, rate);
+            FN(values_at)(type, R, C, t, row, c, see, j, j + step, rate);
     if (C * VL > 16 && c < t->d_v) FN(values_rest)(t, row, row + R, c, see);
 }
 #endif
@@ -9609,15 +9610,11 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
     for (row = 0; t->k_type == LCTX_I4 && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
     for (; t->k_type == LCTX_I4 && row < t->rows; row++) FN(queries_i4)(t, row, 1);
     if (t->k_type == LCTX_I4) most = 4;
-#  define LCTX__CALL(R, T) FN(scores_dot)(t, row, R, T)
-#else
-#  define LCTX__CALL(R, T) FN(scores_of)(t, row, R, T)
 #endif
     for (row = 0; row < t->rows; row += n) {
         n = FN(block)(t->rows - row, most);
-        LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, LCTX__CALL)
+        LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, FN(scores_of), t, row)
     }
-#undef LCTX__CALL
 }
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
 {
@@ -9636,15 +9633,13 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
         else FN(values_ints)(t, row, 1, LCTX_I4);
     }
 #endif
-#define LCTX__CALL(R, T) FN(values_of)(t, row, R, T, see)
 #if LCTX__ISA != 5     /* whose dot products are of integers alone */
     for (; row < end; row += n) {
         n = FN(block)(end - row, MAX_R);
-        LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, LCTX__CALL)
+        LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, FN(values_of), t, row, see)
     }
 #endif
     (void)see;
-#undef LCTX__CALL
 }
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
@@ -9752,11 +9747,14 @@ LCTX__INLINE const char *FN(rest_of)(int type, const char *p, int64_t n, char *r
     memcpy(rest, p, (size_t)lctx__row_bytes(type, n));
     return rest;
 }
-#define LCTX__BY_BLOCK(type, f)                                                         \
-    switch (type) {                                                                     \
-    case LCTX_Q8_0: f(LCTX_Q8_0); break;     case LCTX_Q4_0: f(LCTX_Q4_0); break;       \
-    case LCTX_Q4_K: f(LCTX_Q4_K); break;     case LCTX_Q5_K: f(LCTX_Q5_K); break;       \
-    case LCTX_Q6_K: f(LCTX_Q6_K); break;     default:        f(LCTX_MXFP4); break;      \
+#define LCTX__BY_BLOCK(type, f, ...)                    \
+    switch (type) {                                     \
+    case LCTX_Q8_0: f(LCTX_Q8_0, __VA_ARGS__); break;   \
+    case LCTX_Q4_0: f(LCTX_Q4_0, __VA_ARGS__); break;   \
+    case LCTX_Q4_K: f(LCTX_Q4_K, __VA_ARGS__); break;   \
+    case LCTX_Q5_K: f(LCTX_Q5_K, __VA_ARGS__); break;   \
+    case LCTX_Q6_K: f(LCTX_Q6_K, __VA_ARGS__); break;   \
+    default:        f(LCTX_MXFP4, __VA_ARGS__); break;  \
     }
 #ifndef DOTS    /* what a set with dot products takes from the set that it is built on */
 /* a = a and b together, row by row; what saw nothing (l = 0) is the identity, to the bit. */
@@ -9827,9 +9825,7 @@ LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, flo
 }
 LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
 {
-#define LCTX__CALL(R, T) FN(keys_of)(T, d, tile, out)
-    LCTX__BY_TILE(type, LCTX__CALL, 1)
-#undef LCTX__CALL
+    LCTX__BY_TILE(type, FN(keys_of), d, tile, out)
 }
 
 LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, float *out)
@@ -9844,9 +9840,7 @@ LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, flo
 }
 LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 {
-#define LCTX__CALL(R, T) FN(unpack_of)(T, d, tile, out)
-    LCTX__BY_TILE(type, LCTX__CALL, 1)
-#undef LCTX__CALL
+    LCTX__BY_TILE(type, FN(unpack_of), d, tile, out)
 }
 
 #if VL == 1
@@ -9950,9 +9944,7 @@ LCTX__ENTRY void FN(unblock)(int type, const char *p, int64_t n, lctx__runs *out
 {
     char rest[8 * 34];
     if (n < 256) p = FN(rest_of)(type, p, n, rest);
-#define LCTX__CALL(T) FN(unblock_of)(T, p, out)
-    LCTX__BY_BLOCK(type, LCTX__CALL)
-#undef LCTX__CALL
+    LCTX__BY_BLOCK(type, FN(unblock_of), p, out)
 }
 LCTX__INLINE void FN(blocks_to_f32)(int type, int64_t n, const char *p, float *out)
 {
@@ -9976,9 +9968,7 @@ LCTX__ENTRY void FN(to_f32)(int type, int64_t n, const void *src, float *out)
         FN(blocks_to_f32)(type, n, (const char *)src, out);
         return;
     }
-#define LCTX__CALL(R, T) FN(to_f32_of)(T, n, src, out)
-    LCTX__BY_TYPE(type, LCTX__CALL, 1)
-#undef LCTX__CALL
+    LCTX__BY_TYPE(type, FN(to_f32_of), n, src, out)
 }
 
 LCTX__ENTRY void FN(to_f16)(int64_t n, const float *src, uint16_t *out)
@@ -10340,7 +10330,7 @@ LCTX__ENTRY void FN(product_many)(const lctx__product *p, int64_t row, int64_t t
 }
 /* A block of tokens at a time, so that it stays in the cache while all rows pass it. Q8_0 stands
    for all types of blocks. */
-LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
+LCTX__INLINE void FN(product_of)(const int type, const lctx__product *p)
 {
     int64_t t0, tok, end, row, rows, n, m;
     for (t0 = 0; t0 < p->n; t0 = end) {
@@ -10358,10 +10348,8 @@ LCTX__INLINE void FN(product_of)(const lctx__product *p, const int type)
 }
 LCTX__ENTRY void FN(product)(const lctx__product *p)
 {
-#define LCTX__CALL(R, T) FN(product_of)(p, T)
-    if (lctx__in_blocks(p->type)) LCTX__CALL(1, LCTX_Q8_0);
-    else LCTX__BY_TYPE(p->type, LCTX__CALL, 1)
-#undef LCTX__CALL
+    if (lctx__in_blocks(p->type)) FN(product_of)(LCTX_Q8_0, p);
+    else LCTX__BY_TYPE(p->type, FN(product_of), p)
 }
 #endif /* LCTX_NO_MODEL */
 
@@ -10428,7 +10416,7 @@ LCTX__INLINE vf FN(add_runs)(const int type, vw s, vf a, vf b, const lctx__runs 
     return type == LCTX_Q8_0 && !KEY_START ? sum : vf_fma(b, vf_load(x->b + g * VL), sum);
 }
 /* A row at a time, in memory's order, of which the next kilobytes are asked for. */
-LCTX__INLINE void FN(ints_one)(const lctx__product *p, const int type)
+LCTX__INLINE void FN(ints_one)(const int type, const lctx__product *p)
 {
     const int64_t bytes = lctx__row_bytes(type, 256), stride = lctx__row_bytes(type, p->cols);
     const float zero = lctx__zero_of(type, -KEY_START);
@@ -10516,11 +10504,9 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
 LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 {
     int64_t t;
-#define LCTX__CALL(T) FN(ints_one)(p, T)
-    if (p->alone) LCTX__BY_BLOCK(p->type, LCTX__CALL)
+    if (p->alone) LCTX__BY_BLOCK(p->type, FN(ints_one), p)
     else for (t = 0; t < p->n; t += LCTX__INT_TOKENS)
         FN(ints_many)(p, t, lctx__min(p->n - t, LCTX__INT_TOKENS));
-#undef LCTX__CALL
 }
 #endif
 
