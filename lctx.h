@@ -8527,16 +8527,9 @@ LCTX__INLINE float FN(round)(float x)
 #  define WIDE_R           2
 #  define W_R              4
 #  define W_N              2
+#  define MM(f)            _mm256_##f
 #  define vf               __m256
-#  define vf_load(p)       _mm256_loadu_ps((const float *)(p))
-#  define vf_store(p, x)   _mm256_storeu_ps((float *)(p), x)
-#  define vf_set1(s)       _mm256_set1_ps(s)
-#  define vf_add(a, b)     _mm256_add_ps(a, b)
-#  define vf_sub(a, b)     _mm256_sub_ps(a, b)
-#  define vf_mul(a, b)     _mm256_mul_ps(a, b)
-#  define vf_div(a, b)     _mm256_div_ps(a, b)
-#  define vf_fma(a, b, c)  _mm256_fmadd_ps(a, b, c)
-#  define vf_max(a, b)     _mm256_max_ps(a, b)
+#  define vi               __m256i
 #  define vf_lt(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
 #  define vf_keep(m, x, y) FN(keep)((int)((m) & 255u), x, y)
 #  define vf_round(x)      _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
@@ -8544,52 +8537,27 @@ LCTX__INLINE float FN(round)(float x)
                                _mm256_cvtps_epi32(_mm256_add_ps(n, _mm256_set1_ps(127))), 23)))
 #  define vf_hsum(x)       FN(hsum)(x)
 #  define vf_hmax(x)       FN(hmax)(x)
-#  define vf_first(x)      _mm256_cvtss_f32(x)
-#  define vf_swap(x)       _mm256_permute_ps(x, 0xb1)
-#  define vf_zip1(a, b)    _mm256_unpacklo_ps(a, b)
-#  define vf_zip2(a, b)    _mm256_unpackhi_ps(a, b)
-#  define vf_zip1d(a, b)   _mm256_shuffle_ps(a, b, 0x44)
-#  define vf_zip2d(a, b)   _mm256_shuffle_ps(a, b, 0xee)
 #  define vf_lows(a, b)    _mm256_castsi256_ps(_mm256_blend_epi16(_mm256_castps_si256(a), \
                                _mm256_slli_epi32(_mm256_castps_si256(b), 16), 0xaa))
 #  define vf_highs(a, b)   _mm256_castsi256_ps(_mm256_blend_epi16(_mm256_srli_epi32( \
                                _mm256_castps_si256(a), 16), _mm256_castps_si256(b), 0xaa))
-#  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
 #  define vf_bf16(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
                                _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p))), 16))
-#  define vf_even(p)       _mm256_castsi256_ps(_mm256_slli_epi32( \
-                               _mm256_loadu_si256((const __m256i *)(p)), 16))
-#  define vf_odd(p)        _mm256_castsi256_ps(_mm256_and_si256( \
-                               _mm256_loadu_si256((const __m256i *)(p)), _mm256_set1_epi32(-65536)))
 #  define vf_i8(p)         _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32( \
                                _mm_loadl_epi64((const __m128i *)(p))))
-#  define vf_quad(p, e)    _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sllv_epi32( \
-                               _mm256_loadu_si256((const __m256i *)(p)), \
-                               _mm256_set1_epi32(24 - 8 * (e))), 24))
-#  define vf_four(p, n, s, b) _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_and_si256( \
-                               _mm256_srlv_epi32(_mm256_loadu_si256((const __m256i *)(p)), \
-                               _mm256_set1_epi32(4 * (n))), _mm256_set1_epi32(15))), s, b)
 #  define vf_put_f16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(x, 0))
-#  define INTS             1
 #  define vw               lctx__i32x8
 #  define vw_load(p)       ((vw)_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #  define vw_store(p, x)   _mm256_storeu_si256((__m256i *)(void *)(p), (__m256i)(x))
-#  define vw_set1(s)       ((vw)_mm256_set1_epi32((int)(s)))
-#  define vw_float(x)      _mm256_cvtepi32_ps((__m256i)(x))
 #  define vw_pieces(p, a, b, g) ((a) != 0 ? vw_load((p) + (g) * (b)) : \
                                (vw)_mm256_broadcastsi128_si256(_mm_loadu_si128( \
                                (const __m128i *)(const void *)((p) + (g) * (b)))))
 #  define vw_table(t, x)   ((vw)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m256i)(x)))
-#  define vw_int(x)        ((vw)_mm256_cvtps_epi32(x))
 #  define vf_half(p)       _mm256_cvtph_ps(_mm_set1_epi16((short)lctx__half_at(p)))
-#  define vw_dot_value(s, a, b) ((vw)_mm256_add_epi32((__m256i)(s), _mm256_madd_epi16( \
-                               _mm256_maddubs_epi16((__m256i)(a), (__m256i)(b)), \
-                               _mm256_set1_epi16(1))))
 #  define vw_dot_key(s, a, b) vw_dot_value(s, _mm256_abs_epi8((__m256i)(a)), \
                                _mm256_sign_epi8((__m256i)(b), (__m256i)(a)))
-#  define KEY_START        0
 LCTX__INLINE vf FN(keep)(int bits, vf x, vf y)
 {
     const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -8648,16 +8616,9 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define WIDE_R           4
 #  define W_R              8
 #  define W_N              3
+#  define MM(f)            _mm512_##f
 #  define vf               __m512
-#  define vf_load(p)       _mm512_loadu_ps(p)
-#  define vf_store(p, x)   _mm512_storeu_ps(p, x)
-#  define vf_set1(s)       _mm512_set1_ps(s)
-#  define vf_add(a, b)     _mm512_add_ps(a, b)
-#  define vf_sub(a, b)     _mm512_sub_ps(a, b)
-#  define vf_mul(a, b)     _mm512_mul_ps(a, b)
-#  define vf_div(a, b)     _mm512_div_ps(a, b)
-#  define vf_fma(a, b, c)  _mm512_fmadd_ps(a, b, c)
-#  define vf_max(a, b)     _mm512_max_ps(a, b)
+#  define vi               __m512i
 #  define vf_lt(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
 #  define vf_keep(m, x, y) _mm512_mask_blend_ps((__mmask16)(m), y, x)
 #  define vf_round(x)      _mm512_roundscale_ps(x, 0x08)
@@ -8666,30 +8627,18 @@ LCTX__INLINE void FN(lanes)(vf x[8])
                                _mm512_mask_cmp_ps_mask((__mmask16)(m), x, lo, _CMP_NLT_UQ), p, n)
 #  define vf_hsum(x)       _mm512_reduce_add_ps(x)
 #  define vf_hmax(x)       _mm512_reduce_max_ps(x)
-#  define vf_first(x)      _mm512_cvtss_f32(x)
 #  define vf_pin(x)        __asm__("" : "+v"(x))
-#  define vf_swap(x)       _mm512_permute_ps(x, 0xb1)
-#  define vf_zip1(a, b)    _mm512_unpacklo_ps(a, b)
-#  define vf_zip2(a, b)    _mm512_unpackhi_ps(a, b)
-#  define vf_zip1d(a, b)   _mm512_shuffle_ps(a, b, 0x44)
-#  define vf_zip2d(a, b)   _mm512_shuffle_ps(a, b, 0xee)
 #  define vf_lows(a, b)    _mm512_castsi512_ps(_mm512_mask_blend_epi16((__mmask32)0xaaaaaaaau, \
                                _mm512_castps_si512(a), \
                                _mm512_slli_epi32(_mm512_castps_si512(b), 16)))
 #  define vf_highs(a, b)   _mm512_castsi512_ps(_mm512_mask_blend_epi16((__mmask32)0xaaaaaaaau, \
                                _mm512_srli_epi32(_mm512_castps_si512(a), 16), \
                                _mm512_castps_si512(b)))
-#  define vf_lanes(x)      FN(lanes)(x)
 #  define vf_f16(p)        _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
 #  define vf_bf16(p)       _mm512_castsi512_ps(_mm512_slli_epi32( \
                                _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16))
-#  define vf_even(p)       _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))
-#  define vf_odd(p)        _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), \
-                               _mm512_set1_epi32(-65536)))
 #  define vf_i8(p)         _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32( \
                                _mm_loadu_si128((const __m128i *)(p))))
-#  define vf_quad(p, e)    _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32( \
-                               _mm512_loadu_si512(p), _mm512_set1_epi32(24 - 8 * (e))), 24))
 #  define vf_four(p, n, s, b) _mm512_permutexvar_ps(      /* of the sixteen values, by 4 bits */ \
                                _mm512_srlv_epi32(_mm512_loadu_si512(p), \
                                _mm512_set1_epi32(4 * (n))), \
@@ -8698,14 +8647,10 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vw               lctx__i32x16
 #  define vw_load(p)       ((vw)_mm512_loadu_si512(p))
 #  define vw_store(p, x)   _mm512_storeu_si512(p, (__m512i)(x))
-#  define vw_set1(s)       ((vw)_mm512_set1_epi32((int)(s)))
 #  define vw_bytes(p)      ((vw)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #  define vw_halves(p)     ((vw)_mm512_cvtepu16_epi32( \
                                _mm256_loadu_si256((const __m256i *)(p))))
-#  define vw_float(x)      _mm512_cvtepi32_ps((__m512i)(x))
-#  define vw_int(x)        ((vw)_mm512_cvtps_epi32(x))
 #  define vw_put_bf16(p, x) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh(x))
-#  define INTS             1
 #  define vw_pieces(p, a, b, g) FN(pieces)(p, a, b)
 #  define vw_table(t, x)   ((vw)_mm512_shuffle_epi8(_mm512_broadcast_i32x4( \
                                _mm_loadu_si128((const __m128i *)(const void *)(t))), (__m512i)(x)))
@@ -8718,13 +8663,9 @@ LCTX__INLINE void FN(lanes)(vf x[8])
                                (__m512i)(b)))
 #    define KEY_START      (-128)
 #  else
-#    define vw_dot_value(s, a, b) ((vw)_mm512_add_epi32((__m512i)(s), _mm512_madd_epi16( \
-                               _mm512_maddubs_epi16((__m512i)(a), (__m512i)(b)), \
-                               _mm512_set1_epi16(1))))
 #    define vw_dot_key(s, a, b) vw_dot_value(s, _mm512_abs_epi8((__m512i)(a)), \
                                _mm512_mask_sub_epi8((__m512i)(b), _mm512_movepi8_mask( \
                                (__m512i)(a)), _mm512_setzero_si512(), (__m512i)(b)))
-#    define KEY_START      0
 #  endif
 #  define WEIGHT_BITS      8
 LCTX__INLINE vw FN(pieces)(const char *p, const int64_t a, const int64_t b)
@@ -8817,16 +8758,10 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vf_f16(p)        vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const uint8_t *)(p))))
 #  define vf_bf16(p)       vreinterpretq_f32_u32(vshll_n_u16( \
                                vreinterpret_u16_u8(vld1_u8((const uint8_t *)(p))), 16))
-#  define vf_even(p)       vreinterpretq_f32_u32(vshlq_n_u32(FN(words)(p), 16))
-#  define vf_odd(p)        vreinterpretq_f32_u32(vandq_u32(FN(words)(p), vdupq_n_u32(0xffff0000u)))
 #  define vf_i8(p)         FN(i8)((const int8_t *)(p))
-#  define vf_quad(p, e)    vcvtq_f32_s32(vshrq_n_s32(vshlq_s32( \
-                               vreinterpretq_s32_u32(FN(words)(p)), vdupq_n_s32(24 - 8 * (e))), 24))
-#  define vf_four(p, n, s, b) vfmaq_f32(b, vcvtq_f32_u32(vandq_u32(vshlq_u32(FN(words)(p), \
-                               vdupq_n_s32(-4 * (n))), vdupq_n_u32(15))), s)
 #  define vf_put_f16(p, x) vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)))
 #  define vw               int32x4_t
-#  define vw_load(p)       vreinterpretq_s32_u32(FN(words)(p))
+#  define vw_load(p)       vreinterpretq_s32_u8(vld1q_u8((const uint8_t *)(p)))
 #  define vw_store(p, x)   vst1q_s32((int32_t *)(p), x)
 #  define vw_set1(s)       vdupq_n_s32((int32_t)(s))
 #  define vw_bytes(p)      FN(bytes)(p)
@@ -8845,10 +8780,6 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #  define vw_dot_value(s, a, b) vw_dot_key(s, a, b)
 #  define KEY_START        0
 #  define WEIGHT_BITS      7
-LCTX__INLINE uint32x4_t FN(words)(const void *p)
-{
-    return vreinterpretq_u32_u8(vld1q_u8((const uint8_t *)p));
-}
 LCTX__INLINE vf FN(max)(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 LCTX__INLINE vf FN(keep)(uint32_t bits, vf x, vf y)
 {
@@ -8923,19 +8854,14 @@ LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, int four)
 #  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        FN(from_half)(wasm_i32x4_load16x4(p))
 #  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
-#  define vf_even(p)       wasm_i32x4_shl(wasm_v128_load(p), 16)
-#  define vf_odd(p)        wasm_v128_and(wasm_v128_load(p), wasm_i32x4_splat(-65536))
 #  define vf_i8(p)         FN(from_bytes)(wasm_v128_load32_splat(p))
-#  define vf_quad(p, e)    wasm_f32x4_convert_i32x4(wasm_i32x4_shr( \
-                               wasm_i32x4_shl(wasm_v128_load(p), 24u - 8u * (uint32_t)(e)), 24))
-#  define vf_four(p, n, s, b) vf_fma(wasm_f32x4_convert_i32x4(wasm_v128_and(wasm_u32x4_shr( \
-                               wasm_v128_load(p), 4u * (uint32_t)(n)), wasm_i32x4_splat(15))), s, b)
 #  define vf_put_f16(p, x) FN(put_half)(p, x)
 #  define vf_half(p)       FN(from_half)(wasm_i32x4_extend_low_i16x8(wasm_v128_load16_splat(p)))
 #  define vw               v128_t
 #  define vw_load(p)       wasm_v128_load(p)
 #  define vw_store(p, x)   wasm_v128_store(p, x)
 #  define vw_set1(s)       wasm_i32x4_splat((int32_t)(s))
+#  define vw_float(x)      wasm_f32x4_convert_i32x4(x)
 #  define vw_pieces(p, a, b, g) vw_load((p) + ((g) & 1) * (a) + ((g) >> 1) * (b))
 #  define vw_table(t, x)   wasm_i8x16_swizzle(wasm_v128_load(t), x)
 LCTX__INLINE vf FN(keep)(int32_t bits, vf x, vf y)
@@ -8990,8 +8916,44 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
 }
 #endif
 
+/* What the sets of x86 share: MM names an operation of theirs, vi is a vector of integers. */
+#ifdef MM
+#  define vf_load(p)       MM(loadu_ps)((const float *)(p))
+#  define vf_store(p, x)   MM(storeu_ps)((float *)(p), x)
+#  define vf_set1(s)       MM(set1_ps)(s)
+#  define vf_add(a, b)     MM(add_ps)(a, b)
+#  define vf_sub(a, b)     MM(sub_ps)(a, b)
+#  define vf_mul(a, b)     MM(mul_ps)(a, b)
+#  define vf_div(a, b)     MM(div_ps)(a, b)
+#  define vf_fma(a, b, c)  MM(fmadd_ps)(a, b, c)
+#  define vf_max(a, b)     MM(max_ps)(a, b)
+#  define vf_first(x)      MM(cvtss_f32)(x)
+#  define vf_swap(x)       MM(permute_ps)(x, 0xb1)
+#  define vf_zip1(a, b)    MM(unpacklo_ps)(a, b)
+#  define vf_zip2(a, b)    MM(unpackhi_ps)(a, b)
+#  define vf_zip1d(a, b)   MM(shuffle_ps)(a, b, 0x44)
+#  define vf_zip2d(a, b)   MM(shuffle_ps)(a, b, 0xee)
+#  define vf_lanes(x)      FN(lanes)(x)
+#  define vw_set1(s)       ((vw)MM(set1_epi32)((int)(s)))
+#  define vw_float(x)      MM(cvtepi32_ps)((vi)(x))
+#  define vw_int(x)        ((vw)MM(cvtps_epi32)(x))
+#  define INTS             1
+#  ifndef KEY_START        /* no dot products in hardware */
+#    define vw_dot_value(s, a, b) ((vw)MM(add_epi32)((vi)(s), MM(madd_epi16)( \
+                               MM(maddubs_epi16)((vi)(a), (vi)(b)), MM(set1_epi16)(1))))
+#    define KEY_START      0
+#  endif
+#endif
 #ifndef PLAIN
 #  define PLAIN(f)         FN(f)
+#endif
+#ifndef vf_even            /* words are signed, so that what is shifted down keeps its sign */
+#  define vf_even(p)       ((vf)(vw_load(p) << 16))
+#  define vf_odd(p)        ((vf)(vw_load(p) & vw_set1(0xffff0000u)))
+#  define vf_quad(p, e)    vw_float(vw_load(p) << (24 - 8 * (e)) >> 24)
+#endif
+#ifndef vf_four
+#  define vf_four(p, n, s, b) vf_fma(vw_float(vw_load(p) >> 4 * (n) & vw_set1(15)), s, b)
 #endif
 
 #ifndef vf_pin             /* x is in a register: loaded once, not by each that uses it */
@@ -10542,6 +10504,8 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #endif
 #undef FN
 #undef PLAIN
+#undef MM
+#undef vi
 #undef VL
 #undef MAX_R
 #undef W_R
