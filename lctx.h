@@ -1202,7 +1202,8 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
        ffn(h)    = w_down act(w_gate h + b_gate, w_up h + b_up) + b_down
        with experts, sum over the chosen e: weight_e ffn_e(h), and shared_ffn(h)
        logits    = output rmsnorm(x) * output_norm      (output null: tok_embd, tied)
-   post(y, norm) = rmsnorm(y) * norm where that norm is given, else y. What is zero is left out. So
+   post(y, norm) = rmsnorm(y) * norm where that norm is given, else y. What is zero is left out. A
+   norm that has a bias is layernorm(x) * norm + bias, layernorm(x) = (x - mean) / deviation. So
    Llama, Mistral; Qwen 2 (bq, bk, bv); Qwen 3 (q_norm, k_norm, head_dim free of d_model); Gemma 2
    and 3 (norms after, GELU, softcaps, windows); Phi 3; Mixtral and Qwen 3 MoE (experts); gpt-oss
    (biases, capped SWIGLU, sink logits); Llama 4 (sigmoid routing, a shared expert, layers without
@@ -1214,6 +1215,7 @@ typedef enum lctx_activation {
     LCTX_SILU,                /* g / (1 + e^-g) u */
     LCTX_GELU,                /* g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u */
     LCTX_SWIGLU_CAPPED,       /* g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7 */
+    LCTX_RELU,                /* max(g, 0) u; without w_up u = g: squared */
     LCTX_ACTIVATION_COUNT
 } lctx_activation;
 
@@ -1234,16 +1236,30 @@ typedef struct lctx_tensor {
     int32_t      reserved;
 } lctx_tensor;
 
+/* bias + up f(down x), f as its place has it */
+typedef struct lctx_low_rank {
+    lctx_tensor  down, up;    /* [rank][columns], [rows][rank] */
+    const float *bias;        /* [rows] or null */
+    int32_t rank, reserved;
+} lctx_low_rank;
+
 /* A layer that carries a state where others attend. With u = silu(conv(w_in h) + conv_bias), head
    by head or, of q and k, by groups of them, and y as lctx_recur has it:
        DELTA    u = q, k, v; q, k /= their lengths; beta = sigmoid(w_beta h); scale 1/sqrt(d_k)
                 decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
        MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
                 for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+       RWKV7    x_i = h + shift_i (h' - h), h' of the token before, 0 of none; q, k, v = w_r x_r,
+                w_k x_k, w_v x_v; v += sigmoid(v(x_v)) (v of the last layer without v.rank - v);
+                decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
+                length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
+                norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
+                v and rate nothing. The FFN takes h + ffn_shift (h' - h)
        x += post(w_out out, attn_post_norm) */
 typedef enum lctx_mixer_kind {
     LCTX_MIXER_DELTA,         /* gated delta, Qwen3-Next's */
     LCTX_MIXER_MAMBA2,        /* Mamba-2's, of Granite 4, Bamba ... */
+    LCTX_MIXER_RWKV7,         /* n_head_k = n_head; of what follows w_out and norm, and its own */
     LCTX_MIXER_COUNT
 } lctx_mixer_kind;
 typedef struct lctx_mixer {
@@ -1256,8 +1272,14 @@ typedef struct lctx_mixer {
     lctx_tensor w_out;        /* [d_model][n_head*d_v] */
     const float *conv, *conv_bias;    /* [rows of w_in][taps], and without taps or null */
     const float *a, *dt_bias; /* [n_head]; a below 0 */
-    const float *norm;        /* [d_v]; MAMBA2: [n_head*d_v] */
+    const float *norm;        /* [d_v]; MAMBA2, RWKV7: [n_head*d_v] */
     const float *skip;        /* MAMBA2: [n_head] or null */
+    lctx_tensor w_r, w_k, w_v;    /* [n_head*d_k][d_model] twice, [n_head*d_v][d_model] */
+    lctx_low_rank w, v, rate, g;  /* to n_head*d_k, n_head*d_v, and again */
+    const float *shift;       /* [6][d_model]: of r, w, k, v, a, g */
+    const float *ffn_shift;   /* [d_model] or null */
+    const float *k_k, *k_a, *r_k;     /* [n_head*d_k] */
+    const float *norm_bias;   /* [n_head*d_v] */
 } lctx_mixer;
 
 typedef struct lctx_layer {
@@ -1288,6 +1310,7 @@ typedef struct lctx_layer {
     const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
     const float *sink_logit;      /* [n_head], as in lctx_attn (gpt-oss); null = none */
     const lctx_mixer *mixer;      /* in place of attention, whose fields are not read; or null */
+    const float *attn_norm_bias, *ffn_norm_bias;     /* [d_model] or null */
 } lctx_layer;
 
 typedef struct lctx_model {
@@ -1304,6 +1327,8 @@ typedef struct lctx_model {
     const lctx_layer *layers;     /* [n_layer] */
     const lctx_rope  *rope;       /* null = no rotation */
     lctx_refusal *refused;        /* of check and create alone */
+    lctx_tensor embd_norm;        /* [d_model], of x before the layers; data null = none */
+    const float *embd_norm_bias, *output_norm_bias;  /* [d_model] or null */
 } lctx_model;
 
 /* A session in parts, in as many processes or machines, over any transport: all are fed the same
@@ -1678,8 +1703,8 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_snapshots) LCTX__SIZEOF(lctx_recurrence) LCTX__SIZEOF(lctx_convolution)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
         LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
-        LCTX__SIZEOF(lctx_mixer) LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc)
-        LCTX__SIZEOF(lctx_session_info)
+        LCTX__SIZEOF(lctx_low_rank) LCTX__SIZEOF(lctx_mixer) LCTX__SIZEOF(lctx_model)
+        LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
 #undef LCTX__SIZEOF
     };
     size_t i;
@@ -7035,6 +7060,8 @@ typedef struct lctx__acts {
     float *raw, *mixed;          /* [chunk][ld_c] before and after a convolution */
     float *z, *y;                /* [chunk][ld_z] */
     float *beta, *dt;            /* [chunk][ld_g] */
+    int64_t shifting;            /* rows of RWKV-7's: chunk, or 0 */
+    float *apart, *first;        /* [shifting][ld_x] from the token before, [shifting][ld_z] */
     lctx__runs *rounded;         /* of chunk rows of x, or of as many as the FFN takes of d_ff */
 } lctx__acts;
 enum { LCTX__FFN_TOKENS = 64 };
@@ -7078,21 +7105,31 @@ static void lctx__widest(const lctx_model *m, int64_t *d_ff, int64_t *n_expert)
 }
 
 /* Mixers: channels of the convolution; of what all layers have, the most. */
+static int64_t lctx__keys(const lctx_mixer *x) { return (int64_t)x->n_head_k * x->d_k; }
+static int64_t lctx__values(const lctx_mixer *x) { return (int64_t)x->n_head * x->d_v; }
 static int64_t lctx__channels(const lctx_mixer *x)
 {
-    return 2 * (int64_t)x->n_head_k * x->d_k + (int64_t)x->n_head * x->d_v;
+    return (x->kind == LCTX_MIXER_RWKV7 ? 3 : 2) * lctx__keys(x) + lctx__values(x);
 }
 static void lctx__widest_mixer(const lctx_model *m, lctx__acts *a, int64_t *d_k)
 {
     int32_t i;
-    for (a->ld_c = a->ld_z = a->ld_g = *d_k = i = 0; i < m->n_layer; i++) {
+    int64_t z;
+    for (a->ld_c = a->ld_z = a->ld_g = a->shifting = *d_k = i = 0; i < m->n_layer; i++) {
         const lctx_mixer *x = m->layers[i].mixer;
         if (!x) continue;
         a->ld_c = lctx__max(a->ld_c, lctx__round_up(lctx__channels(x), 16));
-        a->ld_z = lctx__max(a->ld_z, lctx__round_up((int64_t)x->n_head * x->d_v, 16));
+        z = lctx__max(lctx__max(x->w.rank, x->v.rank), lctx__max(x->rate.rank, x->g.rank));
+        if (x->kind == LCTX_MIXER_RWKV7) a->shifting = 1;
+        else z = 0;
+        a->ld_z = lctx__max(a->ld_z, lctx__round_up(lctx__max(lctx__values(x), z), 16));
         a->ld_g = lctx__max(a->ld_g, lctx__round_up(x->n_head, 16)), *d_k = lctx__max(*d_k, x->d_k);
     }
 }
+#define LCTX__LOW_RANK(s, field, needed, cols) \
+    LCTX__NOT((s)->field.rank < (needed), #field ".rank", LCTX_E_SHAPE); \
+    LCTX__WEIGHT(s, field.down, (s)->field.rank, cols); \
+    LCTX__WEIGHT(s, field.up, (s)->field.rank, (s)->field.rank)
 static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
 {
     const lctx_mixer *x = m->layers[i].mixer;
@@ -7103,13 +7140,22 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     LCTX__IS(n_head, x->n_head % x->n_head_k == 0, HEADS);
     LCTX__IS(d_k, lctx__dim_ok(x->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(x->d_v), HEAD_DIM);
     LCTX__IS(n_head, lctx__channels(x) <= INT32_MAX, SHAPE);
-    LCTX__IN(x, taps, 1, LCTX_MAX_TAPS, TAPS);
     LCTX__IN(x, kind, 0, LCTX_MIXER_COUNT - 1, ENUM);
+    LCTX__WEIGHT(x, w_out, 1, lctx__values(x)); LCTX__IS(norm, x->norm, WEIGHT);
+    if (x->kind == LCTX_MIXER_RWKV7) {
+        LCTX__IS(n_head_k, x->n_head_k == x->n_head, HEADS);
+        LCTX__WEIGHT(x, w_r, 1, d); LCTX__WEIGHT(x, w_k, 1, d); LCTX__WEIGHT(x, w_v, 1, d);
+        LCTX__LOW_RANK(x, w, 1, d); LCTX__LOW_RANK(x, v, 0, d);
+        LCTX__LOW_RANK(x, rate, 1, d); LCTX__LOW_RANK(x, g, 1, d);
+        LCTX__IS(shift, x->shift, WEIGHT); LCTX__IS(norm_bias, x->norm_bias, WEIGHT);
+        LCTX__IS(k_k, x->k_k, WEIGHT); LCTX__IS(k_a, x->k_a, WEIGHT); LCTX__IS(r_k, x->r_k, WEIGHT);
+        return LCTX_OK;
+    }
+    LCTX__IN(x, taps, 1, LCTX_MAX_TAPS, TAPS);
     LCTX__WEIGHT(x, w_beta, x->kind == LCTX_MIXER_DELTA, d);
     LCTX__WEIGHT(x, w_in, 1, d); LCTX__WEIGHT(x, w_z, 1, d);
-    LCTX__WEIGHT(x, w_dt, 1, d); LCTX__WEIGHT(x, w_out, 1, (int64_t)x->n_head * x->d_v);
-    LCTX__IS(conv, x->conv, WEIGHT); LCTX__IS(a, x->a, WEIGHT);
-    LCTX__IS(dt_bias, x->dt_bias, WEIGHT); LCTX__IS(norm, x->norm, WEIGHT);
+    LCTX__WEIGHT(x, w_dt, 1, d); LCTX__IS(conv, x->conv, WEIGHT);
+    LCTX__IS(a, x->a, WEIGHT); LCTX__IS(dt_bias, x->dt_bias, WEIGHT);
     return LCTX_OK;
 }
 
@@ -7129,7 +7175,8 @@ static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
     LCTX__IN(l, n_expert_used, l->n_expert > 0, l->n_expert, SHAPE);
     LCTX__IS(n_expert, lctx__mul(l->n_expert, lctx__max(d, ff)) <= INT32_MAX, SHAPE);
     LCTX__WEIGHT(l, ffn_norm, 1, 0); LCTX__WEIGHT(l, ffn_post_norm, 0, 0);
-    LCTX__WEIGHT(l, w_gate, 1, d); LCTX__WEIGHT(l, w_up, 1, d); LCTX__WEIGHT(l, w_down, 1, ff);
+    LCTX__WEIGHT(l, w_gate, 1, d); LCTX__WEIGHT(l, w_up, l->activation != LCTX_RELU, d);
+    LCTX__WEIGHT(l, w_down, 1, ff);
     LCTX__WEIGHT(l, b_gate, 0, 0); LCTX__WEIGHT(l, b_up, 0, 0); LCTX__WEIGHT(l, b_down, 0, 0);
     LCTX__WEIGHT(l, router, l->n_expert > 0, d); LCTX__WEIGHT(l, b_router, 0, 0);
     LCTX__WEIGHT(l, shared_gate, shared, d); LCTX__WEIGHT(l, shared_up, shared, d);
@@ -7186,7 +7233,7 @@ static lctx_status lctx__shape_check(const lctx_model *m)
     LCTX__REAL(m, softcap, SOFTCAP); LCTX__REAL(m, logit_softcap, SOFTCAP);
     LCTX__REAL(m, attn_scale, SOFTCAP);
     LCTX__WEIGHT(m, tok_embd, 1, m->d_model); LCTX__WEIGHT(m, output, 1, m->d_model);
-    LCTX__WEIGHT(m, output_norm, 1, 0);
+    LCTX__WEIGHT(m, output_norm, 1, 0); LCTX__WEIGHT(m, embd_norm, 0, 0);
     return LCTX_OK;
 }
 
@@ -7259,6 +7306,8 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     LCTX__FLOATS(raw, n, a->ld_c); LCTX__FLOATS(mixed, n, a->ld_c);
     LCTX__FLOATS(z, n, a->ld_z); LCTX__FLOATS(y, n, a->ld_z);
     LCTX__FLOATS(beta, n, a->ld_g); LCTX__FLOATS(dt, n, a->ld_g);
+    a->shifting *= n;
+    LCTX__FLOATS(apart, a->shifting, a->ld_x); LCTX__FLOATS(first, a->shifting, a->ld_z);
     a->rank = (uint32_t *)lctx__carve(&r, a->ld_e, 4);
     a->chosen = (int64_t *)lctx__carve(&r, a->ld_e, 8);
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
@@ -7288,8 +7337,9 @@ static lctx_cache **lctx__caches_fork(const lctx_session *s)
     return forks;
 }
 
-/* Of a mixer's states, the convolution's and the recurrence's: so many floats each, of which there
-   are two buffers, what holds now and what the next feed makes, and the snapshots behind them. */
+/* Of a mixer's states, the convolution's (RWKV-7's: the last token's h, its own and its FFN's) and
+   the recurrence's: so many floats each, of which there are two buffers, what holds now and what
+   the next feed makes, and the snapshots behind them. */
 typedef struct lctx__states { int64_t n[2], n_each; float *at[2]; } lctx__states;
 static lctx__states lctx__states_of(const lctx_session *s, int32_t layer)
 {
@@ -7301,7 +7351,8 @@ static lctx__states lctx__states_of(const lctx_session *s, int32_t layer)
     for (i = 0, x.at[0] = s->state; i <= layer; i++) {
         const lctx_mixer *m = s->m.layers[i].mixer;
         if (x.at[0]) x.at[0] += x.n_each * (x.n[0] + x.n[1]);
-        x.n[0] = m ? lctx__round_up((m->taps - 1) * lctx__channels(m), 16) : 0;
+        x.n[0] = !m ? 0 : lctx__round_up(m->kind == LCTX_MIXER_RWKV7 ? 2 * (int64_t)s->m.d_model
+                                         : (m->taps - 1) * lctx__channels(m), 16);
         x.n[1] = m ? lctx__round_up(lctx__mul((int64_t)m->n_head * m->d_k, m->d_v), 16) : 0;
     }
     x.at[1] = x.at[0] ? x.at[0] + x.n_each * x.n[0] : NULL;
@@ -7534,14 +7585,26 @@ static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t ro
     lctx__matmul_groups(s, w, rows, cols, &all, 1, n, x, ldx, bias, add, y, ldy);
 }
 
-/* out rows = rmsnorm of x rows; n_row rows of n floats. */
-static void lctx__norm_rows(const lctx_session *s, const lctx_tensor *w, int64_t n_row, int64_t n,
-                            const float *x, int64_t ldx, float *out, float *vec)
+/* out = rmsnorm(x) w or, with a bias, layernorm(x) w + bias */
+static void lctx__norm(int64_t n, const float *x, const float *w, const float *bias, float eps,
+                       float *out)
+{
+    double sum = 0;
+    int64_t i;
+    for (i = 0; bias && i < n; i++) sum += (double)x[i];
+    for (i = 0; bias && i < n; i++) out[i] = (float)((double)x[i] - sum / (double)n);
+    lctx__use()->rmsnorm(n, bias ? out : x, w, eps, out);
+    if (bias) lctx__use()->blend(n, 1, bias, out);
+}
+/* The same of n_row rows of n floats. */
+static void lctx__norm_rows(const lctx_session *s, const lctx_tensor *w, const float *bias,
+                            int64_t n_row, int64_t n, const float *x, int64_t ldx, float *out,
+                            float *vec)
 {
     const float *weights = lctx__vector(w, n, vec);
     int64_t t;
     for (t = 0; t < n_row; t++)
-        lctx__use()->rmsnorm(n, x + t * ldx, weights, s->m.norm_eps, out + t * ldx);
+        lctx__norm(n, x + t * ldx, weights, bias, s->m.norm_eps, out + t * ldx);
 }
 
 static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, int64_t n,
@@ -7644,7 +7707,7 @@ static void lctx__sum_end(const lctx_session *s, const lctx__acts *a, const lctx
                           int64_t n)
 {
     if (!norm->data) return;
-    lctx__norm_rows(s, norm, n, s->m.d_model, a->sum, a->ld_x, a->sum, a->vec);
+    lctx__norm_rows(s, norm, NULL, n, s->m.d_model, a->sum, a->ld_x, a->sum, a->vec);
     lctx__use()->blend(n * a->ld_x, 1, a->sum, a->x);
 }
 
@@ -7658,7 +7721,7 @@ static void lctx__heads(const lctx_session *s, const lctx__acts *a, int64_t n, i
     lctx__matmul(s, w, rows, s->m.d_model, n, a->h, a->ld_x, lctx__vector(bias, rows, a->vec), 0,
                  out, ld);
     for (t = 0; norm && norm->data && t < n; t++)
-        lctx__norm_rows(s, norm, n_head, d, out + t * ld, d, out + t * ld, a->vec);
+        lctx__norm_rows(s, norm, NULL, n_head, d, out + t * ld, d, out + t * ld, a->vec);
 }
 
 /* h = norm(x); q, k, v */
@@ -7666,7 +7729,8 @@ static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx
                           int64_t n)
 {
     const lctx_model *m = &s->m;
-    lctx__norm_rows(s, &l->attn_norm, n, m->d_model, a->x, a->ld_x, a->h, a->vec);
+    lctx__norm_rows(s, &l->attn_norm, l->attn_norm_bias, n, m->d_model, a->x, a->ld_x, a->h,
+                    a->vec);
     lctx__heads(s, a, n, m->n_head, &l->wq, &l->bq, &l->q_norm, a->q, a->ld_q);
     lctx__heads(s, a, n, m->n_head_kv, &l->wk, &l->bk, &l->k_norm, a->k, a->ld_k);
     lctx__heads(s, a, n, m->n_head_kv, &l->wv, &l->bv, NULL, a->v, a->ld_k);
@@ -7762,6 +7826,7 @@ static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_f
 }
 
 /* ---- mixers */
+static float lctx__sigmoid(float z) { return 1 / (1 + expf(-z)); }
 /* beta, or dt in its place, and decays out of what the projections gave. */
 static void lctx__gates(const lctx_mixer *x, const lctx__acts *a, int64_t n)
 {
@@ -7770,7 +7835,7 @@ static void lctx__gates(const lctx_mixer *x, const lctx__acts *a, int64_t n)
         for (h = 0; h < x->n_head; h++) {
             float *beta = &a->beta[t * a->ld_g + h], *dt = &a->dt[t * a->ld_g + h];
             const float z = *dt + x->dt_bias[h], soft = z > 20 ? z : log1pf(expf(z));
-            *beta = x->kind == LCTX_MIXER_DELTA ? 1 / (1 + expf(-*beta)) : soft;
+            *beta = x->kind == LCTX_MIXER_DELTA ? lctx__sigmoid(*beta) : soft;
             *dt = expf(x->a[h] * soft);
         }
 }
@@ -7798,11 +7863,15 @@ static void lctx__blend_heads(const lctx_mixer *x, const lctx__acts *a, int64_t 
 /* The recurrence's operands, in the order that the kind has. */
 static void lctx__mixer_operands(const lctx_mixer *x, const lctx__acts *a, lctx_recurrence *r)
 {
-    const int64_t keys = (int64_t)x->n_head_k * x->d_k, values = (int64_t)x->n_head * x->d_v;
+    const int64_t keys = lctx__keys(x), values = lctx__values(x);
     r->n_head = x->n_head, r->n_head_k = x->n_head_k, r->d_k = x->d_k, r->d_v = x->d_v;
     r->q_token = r->k_token = r->v_token = a->ld_c * 4, r->y = a->y, r->y_token = a->ld_z * 4;
     r->decay_kind = LCTX_DECAY_HEAD, r->decay = a->dt, r->decay_token = a->ld_g * 4;
-    if (x->kind == LCTX_MIXER_DELTA) {
+    if (x->kind == LCTX_MIXER_RWKV7) {
+        r->q = a->mixed, r->k = r->q + keys, r->a = r->k + keys, r->v = r->a + keys;
+        r->decay_kind = LCTX_DECAY_DIM, r->decay = a->raw, r->b = a->raw + keys;
+        r->decay_token = r->a_token = r->b_token = a->ld_c * 4;
+    } else if (x->kind == LCTX_MIXER_DELTA) {
         lctx__lengths(x, a, r->n);
         r->q = a->mixed, r->k = a->mixed + keys, r->v = a->mixed + 2 * keys;
         r->beta = a->beta, r->beta_token = a->ld_g * 4;
@@ -7814,32 +7883,45 @@ static void lctx__mixer_operands(const lctx_mixer *x, const lctx__acts *a, lctx_
         r->v = a->raw, r->k = a->mixed + values, r->q = r->k + keys;
     }
 }
+/* What a feed goes on from in one half of layer i's states, leaves there, and keeps of it. */
+typedef struct lctx__relay { const float *from; float *to; lctx_snapshots kept; } lctx__relay;
+static lctx__relay lctx__relay_of(const lctx__feeding *f, int32_t i, int half)
+{
+    const lctx_session *s = f->s;
+    const lctx__states x = lctx__states_of(s, i);
+    const int64_t n = x.n[half], next = !s->now;
+    lctx__relay relay;
+    relay.from = x.at[half] + (f->done ? next : s->now) * n, relay.to = x.at[half] + next * n;
+    relay.kept.before = s->n, relay.kept.every = s->d.state_every, relay.kept.n = x.n_each - 2;
+    relay.kept.slots = x.at[half] + 2 * n, relay.kept.slot = n * 4;
+    return relay;
+}
+static lctx_status lctx__convolve_session(const lctx__feeding *f, const lctx__acts *a, int32_t i)
+{
+    const lctx_mixer *x = f->s->m.layers[i].mixer;
+    const lctx__relay relay = lctx__relay_of(f, i, 0);
+    lctx_convolution c;
+    memset(&c, 0, sizeof c);
+    c.n = f->rows, c.par = &f->s->par, c.silu = 1, c.from = relay.from, c.state = relay.to;
+    if (relay.kept.every) c.snapshots = &relay.kept;
+    c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv;
+    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
+    return lctx_convolve(&c);
+}
 /* What a layer does in one session, once its projections are there: convolution and recurrence, out
    of one buffer of states into the other. */
 static lctx_status lctx__mix_session(const lctx__feeding *f, const lctx__acts *a, int32_t i)
 {
     lctx_session *s = f->s;
     const lctx_mixer *x = s->m.layers[i].mixer;
-    const lctx__states states = lctx__states_of(s, i);
-    const int64_t next = !s->now, from = f->done ? next : s->now;
-    lctx_snapshots kept[2];
-    lctx_convolution c;
+    const lctx__relay relay = lctx__relay_of(f, i, 1);
     lctx_recurrence r;
     size_t bytes;
-    int t;
-    memset(&c, 0, sizeof c), memset(&r, 0, sizeof r), memset(kept, 0, sizeof kept);
-    for (t = 0; t < 2; t++) {
-        kept[t].before = s->n, kept[t].every = s->d.state_every, kept[t].n = states.n_each - 2;
-        kept[t].slots = states.at[t] + 2 * states.n[t], kept[t].slot = states.n[t] * 4;
-    }
-    c.n = r.n = f->rows, c.par = r.par = &s->par, c.silu = 1;
-    if (s->d.state_every) c.snapshots = &kept[0], r.snapshots = &kept[1];
-    c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv;
-    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
-    c.from = states.at[0] + from * states.n[0], c.state = states.at[0] + next * states.n[0];
-    LCTX__TRY(lctx_convolve(&c));
+    if (x->kind != LCTX_MIXER_RWKV7) LCTX__TRY(lctx__convolve_session(f, a, i));
+    memset(&r, 0, sizeof r);
+    r.n = f->rows, r.par = &s->par, r.from = relay.from, r.state = relay.to;
+    if (relay.kept.every) r.snapshots = &relay.kept;
     lctx__mixer_operands(x, a, &r);
-    r.from = states.at[1] + from * states.n[1], r.state = states.at[1] + next * states.n[1];
     LCTX__TRY(lctx_recur_size(&r, &bytes));
     LCTX__TRY(lctx__scratch_for(s, (int64_t)bytes));
     LCTX__TRY(lctx_recur(&r, s->scratch, (size_t)s->scratch_bytes));
@@ -7847,17 +7929,135 @@ static lctx_status lctx__mix_session(const lctx__feeding *f, const lctx__acts *a
     return LCTX_OK;
 }
 
+/* ---- RWKV-7 */
+/* How far each row of h is from that of the token before, in one session: a convolution's input. */
+static void lctx__shift(const lctx__feeding *f, const lctx__acts *a, int32_t i, int ffn)
+{
+    const int64_t d = f->s->m.d_model;
+    lctx__relay relay = lctx__relay_of(f, i, 0);
+    lctx_convolution c;
+    int64_t t, j;
+    memset(&c, 0, sizeof c);
+    c.taps = 2, c.x = a->h + f->row * a->ld_x, c.x_token = a->ld_x * 4;
+    c.from = relay.from + ffn * d, c.state = relay.to + ffn * d, relay.kept.slots += ffn * d;
+    for (t = 0; t < f->rows; t++) {
+        const float *before = lctx__input(&c, t - 1, 0), *own = lctx__input(&c, t, 0);
+        float *apart = a->apart + (f->row + t) * a->ld_x;
+        for (j = 0; j < d; j++) apart[j] = before[j] - own[j];
+        lctx__inputs_keep(&c, t + 1, 0, d,
+                          lctx__snapshot(relay.kept.every ? &relay.kept : NULL, t, 0));
+    }
+    if (f->rows) lctx__inputs_keep(&c, f->rows, 0, d, c.state);
+}
+/* out = h + shift times that */
+static void lctx__shifted(const lctx_session *s, const lctx__acts *a, int64_t n, const float *shift,
+                          float *out)
+{
+    int64_t t, j;
+    for (t = 0; t < n * a->ld_x; t += a->ld_x)
+        for (j = 0; j < s->m.d_model; j++) out[t + j] = a->h[t + j] + shift[j] * a->apart[t + j];
+}
+/* By way of a->y, which is left zero: what pads its rows must be. */
+static void lctx__low_rank(const lctx_session *s, const lctx__acts *a, const float *shift,
+                           const lctx_low_rank *w, float (*f)(float), int64_t rows, int64_t n,
+                           float *out, int64_t ld)
+{
+    const size_t bytes = (size_t)(n * a->ld_z) * sizeof *a->y;
+    int64_t t, i;
+    if (!w->rank) return;
+    lctx__shifted(s, a, n, shift, a->sum);
+    memset(a->y, 0, bytes);
+    lctx__matmul(s, &w->down, w->rank, s->m.d_model, n, a->sum, a->ld_x, NULL, 0, a->y, a->ld_z);
+    for (t = 0; f && t < n * a->ld_z; t += a->ld_z)
+        for (i = 0; i < w->rank; i++) a->y[t + i] = f(a->y[t + i]);
+    lctx__matmul(s, &w->up, rows, w->rank, n, a->y, a->ld_z, w->bias, 0, out, ld);
+    memset(a->y, 0, bytes);
+}
+/* Out of q, k, nothing, v (a->mixed) and w, rate, v (a->raw) what the recurrence takes: q, k, a, v
+   and decay, b. */
+static void lctx__rwkv_gates(const lctx_mixer *x, const lctx__acts *a, int64_t t)
+{
+    const int64_t keys = lctx__keys(x), values = lctx__values(x);
+    float *k = a->mixed + t * a->ld_c + keys, *away = k + keys, *v = away + keys;
+    float *w = a->raw + t * a->ld_c, *b = w + keys, *back = a->first + t * a->ld_z;
+    int64_t i, h;
+    for (h = 0; h < keys; h += x->d_k) {
+        double sum = 0;
+        for (i = h; i < h + x->d_k; i++)
+            away[i] = x->k_k[i] * k[i], sum += (double)away[i] * (double)away[i];
+        for (i = h; i < h + x->d_k; i++) away[i] *= (float)(-1 / fmax(sqrt(sum), 1e-12));
+    }
+    for (i = 0; i < keys; i++) {
+        const float rate = lctx__sigmoid(b[i]);
+        w[i] = expf(-0.60653066f * lctx__sigmoid(w[i]));
+        b[i] = -rate * away[i], k[i] *= 1 + x->k_a[i] * (rate - 1);
+    }
+    if (!x->v.rank) memcpy(back, v, (size_t)values * sizeof *v);
+    for (i = 0; x->v.rank && i < values; i++)
+        v[i] += (back[i] - v[i]) * lctx__sigmoid(b[keys + i]);
+}
+static void lctx__project_rwkv(const lctx_session *s, const lctx_mixer *x, const lctx__acts *a,
+                               int64_t n)
+{
+    const int64_t d = s->m.d_model, ld = a->ld_c, keys = lctx__keys(x), values = lctx__values(x);
+    const float *r = x->shift, *w = r + d, *k = w + d, *v = k + d, *rate = v + d, *g = rate + d;
+    int64_t t;
+    lctx__shifted(s, a, n, r, a->sum);
+    lctx__matmul(s, &x->w_r, keys, d, n, a->sum, a->ld_x, NULL, 0, a->mixed, ld);
+    lctx__shifted(s, a, n, k, a->sum);
+    lctx__matmul(s, &x->w_k, keys, d, n, a->sum, a->ld_x, NULL, 0, a->mixed + keys, ld);
+    lctx__shifted(s, a, n, v, a->sum);
+    lctx__matmul(s, &x->w_v, values, d, n, a->sum, a->ld_x, NULL, 0, a->mixed + 3 * keys, ld);
+    lctx__low_rank(s, a, w, &x->w, tanhf, keys, n, a->raw, ld);
+    lctx__low_rank(s, a, rate, &x->rate, NULL, keys, n, a->raw + keys, ld);
+    lctx__low_rank(s, a, v, &x->v, NULL, values, n, a->raw + 2 * keys, ld);
+    lctx__low_rank(s, a, g, &x->g, lctx__sigmoid, values, n, a->z, a->ld_z);
+    for (t = 0; t < n; t++) lctx__rwkv_gates(x, a, t);
+}
+static void lctx__rwkv_out(const lctx_mixer *x, const lctx__acts *a, int64_t t)
+{
+    const int64_t keys = lctx__keys(x);
+    const float *q = a->mixed + t * a->ld_c, *k = q + keys, *v = k + 2 * keys;
+    const float *g = a->z + t * a->ld_z;
+    float *y = a->y + t * a->ld_z;
+    int64_t h, i;
+    for (h = 0; h < x->n_head; h++) {
+        const int64_t at = h * x->d_v;
+        double bonus = 0;
+        for (i = h * x->d_k; i < (h + 1) * x->d_k; i++)
+            bonus += (double)x->r_k[i] * (double)k[i] * (double)q[i];
+        lctx__norm(x->d_v, y + at, x->norm + at, x->norm_bias + at, 64e-5f, y + at);
+        lctx__use()->blend(x->d_v, (float)bonus, v + at, y + at);
+        for (i = at; i < at + x->d_v; i++) y[i] *= g[i];
+    }
+}
+
 /* Of a token's y what its gate lets through, normed. */
-static void lctx__mixer_out(const lctx_session *s, const lctx_mixer *x, const float *z, float *y,
-                            int64_t ld)
+static void lctx__mixer_out(const lctx_session *s, const lctx_mixer *x, const lctx__acts *a,
+                            int64_t t)
 {
     const int delta = x->kind == LCTX_MIXER_DELTA;
-    const int64_t d = (int64_t)x->n_head * x->d_v, each = delta ? x->d_v : d / x->n_head_k;
+    const int64_t d = lctx__values(x), each = delta ? x->d_v : d / x->n_head_k;
+    const float *z = a->z + t * a->ld_z;
+    float *y = a->y + t * a->ld_z;
     int64_t h;
-    if (!delta) lctx__use()->activate(LCTX_SILU, ld, z, y, y);
+    if (x->kind == LCTX_MIXER_RWKV7) { lctx__rwkv_out(x, a, t); return; }
+    if (!delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
     for (h = 0; h < d; h += each)
         lctx__use()->rmsnorm(each, y + h, x->norm + (delta ? 0 : h), s->m.norm_eps, y + h);
-    if (delta) lctx__use()->activate(LCTX_SILU, ld, z, y, y);
+    if (delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
+}
+
+static void lctx__project_mixer(const lctx_session *s, const lctx_mixer *x, const lctx__acts *a,
+                                int64_t n)
+{
+    const int64_t d = s->m.d_model, d_z = lctx__values(x);
+    lctx__matmul(s, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
+    lctx__matmul(s, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
+    if (x->kind == LCTX_MIXER_DELTA)
+        lctx__matmul(s, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
+    lctx__matmul(s, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
+    lctx__gates(x, a, n);
 }
 
 static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
@@ -7866,22 +8066,18 @@ static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
     const lctx_session *s = feeds->s;
     const lctx_layer *l = &s->m.layers[i];
     const lctx_mixer *x = l->mixer;
-    const int64_t d = s->m.d_model, d_z = (int64_t)x->n_head * x->d_v;
-    int64_t j, t;
-    lctx__norm_rows(s, &l->attn_norm, n, d, a->x, a->ld_x, a->h, a->vec);
-    lctx__matmul(s, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
-    lctx__matmul(s, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
-    if (x->kind == LCTX_MIXER_DELTA)
-        lctx__matmul(s, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
-    lctx__matmul(s, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
-    lctx__gates(x, a, n);
+    const int64_t d = s->m.d_model;
+    int64_t j;
+    lctx__norm_rows(s, &l->attn_norm, l->attn_norm_bias, n, d, a->x, a->ld_x, a->h, a->vec);
+    for (j = 0; x->kind == LCTX_MIXER_RWKV7 && j < n_feed; j++) lctx__shift(&feeds[j], a, i, 0);
+    if (x->kind == LCTX_MIXER_RWKV7) lctx__project_rwkv(s, x, a, n);
+    else lctx__project_mixer(s, x, a, n);
     for (j = 0; j < n_feed; j++) {
         const lctx__acts own = lctx__acts_from(a, feeds[j].row);
         if (feeds[j].rows) LCTX__TRY(lctx__mix_session(&feeds[j], &own, i));
     }
-    for (t = 0; t < n; t++)
-        lctx__mixer_out(s, x, a->z + t * a->ld_z, a->y + t * a->ld_z, a->ld_z);
-    lctx__matmul(s, &x->w_out, d, d_z, n, a->y, a->ld_z, NULL, 1,
+    for (j = 0; j < n; j++) lctx__mixer_out(s, x, a, j);
+    lctx__matmul(s, &x->w_out, d, lctx__values(x), n, a->y, a->ld_z, NULL, 1,
                  lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
     lctx__sum_end(s, a, &l->attn_post_norm, n);
     return LCTX_OK;
@@ -7908,9 +8104,11 @@ static void lctx__ffn_rows(const lctx_session *s, const lctx__acts *a, const lct
     const int64_t d = s->m.d_model;
     lctx__matmul_groups(s, f->gate, f->d_ff, d, groups, n_group, n, x, a->ld_x,
                         lctx__ffn_bias(f, f->b_gate, f->d_ff, a->vec), 0, a->gate, a->ld_f);
-    lctx__matmul_groups(s, f->up, f->d_ff, d, groups, n_group, n, x, a->ld_x,
-                        lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
-    lctx__use()->activate(f->activation, n * a->ld_f, a->gate, a->up, a->gate);
+    if (f->up->data)
+        lctx__matmul_groups(s, f->up, f->d_ff, d, groups, n_group, n, x, a->ld_x,
+                            lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
+    lctx__use()->activate(f->activation, n * a->ld_f, a->gate, f->up->data ? a->up : a->gate,
+                          a->gate);
     lctx__matmul_groups(s, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
                         lctx__ffn_bias(f, f->b_down, d, a->vec), add, y, a->ld_x);
 }
@@ -7994,16 +8192,24 @@ static void lctx__experts(const lctx_session *s, const lctx__acts *a, const lctx
     }
 }
 
-static void lctx__layer_ffn(const lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
+static void lctx__layer_ffn(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
+                            int32_t i, int64_t n)
 {
+    const lctx_session *s = feeds->s;
     const lctx_layer *l = &s->m.layers[i];
     const lctx__ffn own = { &l->w_gate, &l->w_up, &l->w_down, &l->b_gate, &l->b_up, &l->b_down,
                             lctx__layer_ff(l, &s->m), lctx__max(1, l->n_expert), l->activation };
     const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, NULL, NULL, NULL,
                                l->d_ff_shared, 1, l->activation };
+    int64_t j;
     float *sum;
     if (!l->ffn_norm.data) return;
-    lctx__norm_rows(s, &l->ffn_norm, n, s->m.d_model, a->x, a->ld_x, a->h, a->vec);
+    lctx__norm_rows(s, &l->ffn_norm, l->ffn_norm_bias, n, s->m.d_model, a->x, a->ld_x, a->h,
+                    a->vec);
+    if (l->mixer && l->mixer->kind == LCTX_MIXER_RWKV7 && l->mixer->ffn_shift) {
+        for (j = 0; j < n_feed; j++) lctx__shift(&feeds[j], a, i, 1);
+        lctx__shifted(s, a, n, l->mixer->ffn_shift, a->h);
+    }
     sum = lctx__sum_begin(a, &l->ffn_post_norm, n);
     if (l->n_expert) lctx__experts(s, a, l, &own, n, sum);
     else lctx__ffn_all(s, a, &own, n, sum);
@@ -8045,8 +8251,9 @@ static int64_t lctx__logits_of(const lctx__feeding *feeds, int64_t n_feed, const
     for (j = 0; j < n_feed; j++)
         for (t = 0; t < feeds[j].rows; t++) {
             if (which == LCTX_LOGITS_LAST && feeds[j].done + t + 1 < feeds[j].n) continue;
-            lctx__norm_rows(s, &m->output_norm, 1, m->d_model, a->x + (feeds[j].row + t) * a->ld_x,
-                            a->ld_x, a->h + n++ * a->ld_x, a->vec);
+            lctx__norm_rows(s, &m->output_norm, m->output_norm_bias, 1, m->d_model,
+                            a->x + (feeds[j].row + t) * a->ld_x, a->ld_x, a->h + n++ * a->ld_x,
+                            a->vec);
         }
     if (!n) return 0;
     lctx__matmul(s, &m->output, m->n_vocab, m->d_model, n, a->h, a->ld_x, NULL, 0, logits,
@@ -8066,11 +8273,15 @@ static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, 
     for (j = 0; j < n_feed; j++)
         lctx__embed(s, a->x + feeds[j].row * a->ld_x, a->ld_x, feeds[j].tokens + feeds[j].done,
                     feeds[j].rows);
+    memset(a->first, 0, (size_t)(a->shifting * a->ld_z) * sizeof *a->first);
+    if (s->m.embd_norm.data)
+        lctx__norm_rows(s, &s->m.embd_norm, s->m.embd_norm_bias, n, s->m.d_model, a->x, a->ld_x,
+                        a->x, a->vec);
     for (i = 0; i < s->m.n_layer; i++) {
         st = s->m.layers[i].mixer ? lctx__layer_mixer(feeds, n_feed, a, i, n)
                                   : lctx__layer_attention(feeds, n_feed, a, i, n);
         if (st) return st;
-        lctx__layer_ffn(s, a, i, n);
+        lctx__layer_ffn(feeds, n_feed, a, i, n);
     }
     return lctx__rows_finite(a->x, n, s->m.d_model, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
 }
@@ -10193,7 +10404,9 @@ LCTX__ENTRY void FN(activate)(int kind, int64_t n, const float *gate, const floa
             g = vf_lt(hi, g, hi, g), a = vf_mul(g, vf_set1(1.702f));
             u = vf_lt(hi, u, hi, u), u = vf_add(vf_lt(u, lo, lo, u), one);
         }
-        vf_store(out + i, vf_mul(vf_div(g, vf_add(FN(exp)(vf_sub(zero, a)), one)), u));
+        g = kind == LCTX_RELU ? vf_max(g, zero)
+                              : vf_div(g, vf_add(FN(exp)(vf_sub(zero, a)), one));
+        vf_store(out + i, vf_mul(g, u));
     }
 }
 

@@ -15,6 +15,18 @@ static void rms_norm(int n, const double *x, const double *weight, double eps, d
     for (i = 0; i < n; i++) out[i] = x[i] / sqrt(sum / n + eps) * weight[i];
 }
 
+/* The same, or where there is a bias a layer norm. */
+static void norm_of(int n, const double *x, const double *weight, const double *bias, double eps,
+                    double *out)
+{
+    double mean = 0;
+    int i;
+    for (i = 0; bias && i < n; i++) mean += x[i] / n;
+    for (i = 0; i < n; i++) out[i] = x[i] - mean;
+    rms_norm(n, out, weight, eps, out);
+    for (i = 0; bias && i < n; i++) out[i] += bias[i];
+}
+
 /* y = W x + bias */
 static void product(int rows, int cols, const double *w, const double *x, const double *bias,
                     double *y)
@@ -174,7 +186,7 @@ static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, d
         if (l->q_scale_length > 0)
             scale += l->q_scale * log(1 + floor(((double)t + l->q_scale_offset)
                                                 / l->q_scale_length));
-        rms_norm(m->d_model, x + t * m->d_model, l->attn_norm, m->norm_eps, h);
+        norm_of(m->d_model, x + t * m->d_model, l->attn_norm, l->attn_norm_bias, m->norm_eps, h);
         heads_of(m, m->n_head, l->wq, l->bq, l->q_norm, h, q + t * nq);
         for (i = 0; i < nq; i++) q[t * nq + i] *= scale;
         heads_of(m, m->n_head_kv, l->wk, l->bk, l->k_norm, h, k + t * nk);
@@ -232,7 +244,7 @@ static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, double 
     int64_t t;
     int i, j;
     for (t = 0; t < n; t++) {
-        rms_norm(d, x + t * d, l->attn_norm, m->norm_eps, h);
+        norm_of(d, x + t * d, l->attn_norm, l->attn_norm_bias, m->norm_eps, h);
         product(channels, d, o->w_in, h, NULL, raw + t * channels);
         product(dz, d, o->w_z, h, NULL, z + t * dz);
         if (!o->mamba2) product(nh, d, o->w_beta, h, NULL, beta + t * nh);
@@ -270,8 +282,90 @@ static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, double 
     free(h); free(raw); free(u); free(z); free(beta); free(decay); free(y); free(one);
 }
 
+/* ---- RWKV-7 */
+static double sigmoid(double z) { return 1 / (1 + exp(-z)); }
+static double same(double z) { return z; }
+/* Of h[n][d], what stands shift of the way to the token before. */
+static void shifted(int d, int64_t n, const double *h, const double *shift, double *out)
+{
+    int64_t t;
+    int i;
+    for (t = 0; t < n; t++)
+        for (i = 0; i < d; i++)
+            out[t * d + i] = h[t * d + i] + shift[i] * ((t ? h[(t - 1) * d + i] : 0) - h[t * d + i]);
+}
+static void low_rank(const oracle_low_rank *w, double (*f)(double), int rows, int cols,
+                     const double *x, double *out)
+{
+    double *y = doubles(w->rank);
+    int i;
+    product(w->rank, cols, w->down, x, NULL, y);
+    for (i = 0; i < w->rank; i++) y[i] = f(y[i]);
+    product(rows, w->rank, w->up, y, w->bias, out);
+    free(y);
+}
+/* S = S diag(w) - (S kk) (rate kk)^T + v k^T; out = S q, normed, and v times the bonus */
+static void rwkv_head(const oracle_mixer *o, int h, const double *q, double *k, const double *v,
+                      const double *w, const double *rate, double *s, double *out)
+{
+    const double *k_k = o->k_k + h * o->d_k, *k_a = o->k_a + h * o->d_k, *r_k = o->r_k + h * o->d_k;
+    double *kk = doubles(o->d_k), length = 0, bonus = 0;
+    int i, j;
+    for (j = 0; j < o->d_k; j++) kk[j] = k_k[j] * k[j], length += kk[j] * kk[j];
+    for (j = 0; j < o->d_k; j++) {
+        kk[j] /= sqrt(length), k[j] *= 1 + k_a[j] * (rate[j] - 1), bonus += r_k[j] * k[j] * q[j];
+    }
+    for (i = 0; i < o->d_v; i++, s += o->d_k) {
+        double held = 0;
+        for (j = 0; j < o->d_k; j++) held += s[j] * kk[j];
+        for (out[i] = j = 0; j < o->d_k; j++)
+            out[i] += (s[j] = s[j] * w[j] - held * rate[j] * kk[j] + v[i] * k[j]) * q[j];
+    }
+    norm_of(o->d_v, out, o->norm + h * o->d_v, o->norm_bias + h * o->d_v, 64e-5, out);
+    for (i = 0; i < o->d_v; i++) out[i] += bonus * v[i];
+    free(kk);
+}
+static void rwkv(const oracle_model *m, const oracle_layer *l, int64_t n, double *first, int is_first,
+                 double *x)
+{
+    const oracle_mixer *o = l->mixer;
+    const int d = m->d_model, nk = o->n_head * o->d_k, nv = o->n_head * o->d_v;
+    double *h = doubles(n * d), *in = doubles(6 * n * d), *q = doubles(nk), *k = doubles(nk);
+    double *w = doubles(nk), *rate = doubles(nk), *v = doubles(nv), *more = doubles(nv);
+    double *g = doubles(nv), *y = doubles(nv), *s = doubles((int64_t)nv * o->d_k);
+    int64_t t;
+    int i;
+    for (t = 0; t < n; t++)
+        norm_of(d, x + t * d, l->attn_norm, l->attn_norm_bias, m->norm_eps, h + t * d);
+    for (i = 0; i < 6; i++) shifted(d, n, h, o->shift + i * d, in + i * n * d);
+    for (t = 0; t < n; t++) {
+        product(nk, d, o->w_r, in + t * d, NULL, q);
+        low_rank(&o->w, tanh, nk, d, in + (n + t) * d, w);
+        product(nk, d, o->w_k, in + (2 * n + t) * d, NULL, k);
+        product(nv, d, o->w_v, in + (3 * n + t) * d, NULL, v);
+        if (!is_first) low_rank(&o->v, same, nv, d, in + (3 * n + t) * d, more);
+        low_rank(&o->rate, same, nk, d, in + (4 * n + t) * d, rate);
+        low_rank(&o->g, sigmoid, nv, d, in + (5 * n + t) * d, g);
+        for (i = 0; i < nk; i++) w[i] = exp(-exp(-0.5) * sigmoid(w[i])), rate[i] = sigmoid(rate[i]);
+        for (i = 0; i < nv; i++) {
+            if (is_first) first[t * nv + i] = v[i];
+            else v[i] += (first[t * nv + i] - v[i]) * sigmoid(more[i]);
+        }
+        for (i = 0; i < o->n_head; i++)
+            rwkv_head(o, i, q + i * o->d_k, k + i * o->d_k, v + i * o->d_v, w + i * o->d_k,
+                      rate + i * o->d_k, s + i * o->d_v * o->d_k, y + i * o->d_v);
+        for (i = 0; i < nv; i++) y[i] *= g[i];
+        product(d, nv, o->w_out, y, NULL, h);          /* whose rows are used up to this one */
+        if (l->attn_post_norm) rms_norm(d, h, l->attn_post_norm, m->norm_eps, h);
+        for (i = 0; i < d; i++) x[t * d + i] += h[i];
+    }
+    free(h); free(in); free(q); free(k); free(w); free(rate); free(v); free(more); free(g);
+    free(y); free(s);
+}
+
 static double activated(int kind, double g, double u)
 {
+    if (kind == ORACLE_RELU) return g > 0 ? g * u : 0;
     if (kind == ORACLE_GELU)
         return 0.5 * g * (1 + tanh(sqrt(2 / acos(-1)) * (g + 0.044715 * g * g * g))) * u;
     if (kind == ORACLE_SILU) return g / (1 + exp(-g)) * u;
@@ -288,7 +382,7 @@ static void ffn(int d_model, int d_ff, int kind, const double *w_gate, const dou
     double *gate = doubles(d_ff), *up = doubles(d_ff), *y = doubles(d_model);
     int i;
     product(d_ff, d_model, w_gate, h, b_gate, gate);
-    product(d_ff, d_model, w_up, h, b_up, up);
+    product(d_ff, d_model, w_up ? w_up : w_gate, h, w_up ? b_up : b_gate, up);
     for (i = 0; i < d_ff; i++) gate[i] = activated(kind, gate[i], up[i]);
     product(d_model, d_ff, w_down, gate, b_down, y);
     for (i = 0; i < d_model; i++) out[i] += weight * y[i];
@@ -331,12 +425,17 @@ static void experts(const oracle_model *m, const oracle_layer *l, const double *
     free(weight); free(scaled);
 }
 
-static void feed_forward(const oracle_model *m, const oracle_layer *l, double *x)
+/* last: what h was for the token before, 0 for the first; gets this one's. */
+static void feed_forward(const oracle_model *m, const oracle_layer *l, double *last, double *x)
 {
     const int d = m->d_model;
     double *h = doubles(d), *out = doubles(d);
     int i;
-    rms_norm(d, x, l->ffn_norm, m->norm_eps, h);
+    norm_of(d, x, l->ffn_norm, l->ffn_norm_bias, m->norm_eps, h);
+    for (i = 0; l->mixer && l->mixer->ffn_shift && i < d; i++) {
+        const double own = h[i];
+        h[i] += l->mixer->ffn_shift[i] * (last[i] - own), last[i] = own;
+    }
     if (l->n_expert) experts(m, l, h, out);
     else ffn(d, l->d_ff, l->activation, l->w_gate, l->w_up, l->w_down, l->b_gate, l->b_up,
              l->b_down, h, 1, out);
@@ -350,24 +449,35 @@ static void feed_forward(const oracle_model *m, const oracle_layer *l, double *x
 
 void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens, double *logits)
 {
-    double *x = doubles(n * m->d_model), *h = doubles(m->d_model);
+    double *x = doubles(n * m->d_model), *h = doubles(m->d_model), *first = NULL;
     int64_t t;
     int i;
-    for (t = 0; t < n; t++)
+    for (t = 0; t < n; t++) {
+        double *row = x + t * m->d_model;
         for (i = 0; i < m->d_model; i++)
-            x[t * m->d_model + i] = m->tok_embd[(int64_t)tokens[t] * m->d_model + i] * m->embd_scale;
+            row[i] = m->tok_embd[(int64_t)tokens[t] * m->d_model + i] * m->embd_scale;
+        if (m->embd_norm)
+            norm_of(m->d_model, row, m->embd_norm, m->embd_norm_bias, m->norm_eps, row);
+    }
     for (i = 0; i < m->n_layer; i++) {
-        if (m->layers[i].mixer) mix(m, &m->layers[i], n, x);
+        const oracle_mixer *o = m->layers[i].mixer;
+        double *last = doubles(m->d_model);
+        if (o && o->w_r) {
+            const int is_first = !first;
+            if (is_first) first = doubles(n * o->n_head * o->d_v);
+            rwkv(m, &m->layers[i], n, first, is_first, x);
+        } else if (o) mix(m, &m->layers[i], n, x);
         else attention(m, &m->layers[i], n, x);
         for (t = 0; m->layers[i].ffn_norm && t < n; t++)
-            feed_forward(m, &m->layers[i], x + t * m->d_model);
+            feed_forward(m, &m->layers[i], last, x + t * m->d_model);
+        free(last);
     }
     for (t = 0; t < n; t++) {
         double *row = logits + t * m->n_vocab;
-        rms_norm(m->d_model, x + t * m->d_model, m->output_norm, m->norm_eps, h);
+        norm_of(m->d_model, x + t * m->d_model, m->output_norm, m->output_norm_bias, m->norm_eps, h);
         product(m->n_vocab, m->d_model, m->output, h, NULL, row);
         for (i = 0; m->logit_softcap > 0 && i < m->n_vocab; i++)
             row[i] = m->logit_softcap * tanh(row[i] / m->logit_softcap);
     }
-    free(x); free(h);
+    free(x); free(h); free(first);
 }

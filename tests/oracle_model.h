@@ -5,7 +5,10 @@
 #include "oracle.h"
 
 enum oracle_routing { ORACLE_TOP_SOFTMAX, ORACLE_SOFTMAX, ORACLE_SIGMOID };
-enum oracle_activation { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED };
+enum oracle_activation { ORACLE_SILU, ORACLE_GELU, ORACLE_CAPPED, ORACLE_RELU };
+
+/* y = bias + up f(down x) */
+typedef struct oracle_low_rank { int rank; const double *down, *up, *bias; } oracle_low_rank;
 
 /* A state of each head, S[d_v][d_k], by the gated delta rule or, mamba2, as that has it. All q, then
    k, then v (mamba2: v, k, q) go through a causal convolution of conv[channels][taps] and silu. */
@@ -13,6 +16,9 @@ typedef struct oracle_mixer {
     int mamba2, n_head, n_head_k, d_k, d_v, taps;
     const double *w_in, *w_z, *w_beta, *w_dt, *w_out;
     const double *conv, *conv_bias, *a, *dt_bias, *norm, *skip;    /* conv_bias, skip: or null */
+    /* RWKV-7, where w_r is given: of the above n_head, d_k, d_v, w_out, norm */
+    const double *w_r, *w_k, *w_v, *shift, *ffn_shift, *k_k, *k_a, *r_k, *norm_bias;
+    oracle_low_rank w, v, rate, g;         /* v of all but the first layer */
 } oracle_mixer;
 
 /* Matrices are [rows][cols] and compute y[rows] = W x[cols]; what is null is left out. */
@@ -24,7 +30,8 @@ typedef struct oracle_layer {
     const double *bo;                    /* [d_model] or null */
     const double *q_norm, *k_norm;       /* [head_dim] or null */
     const double *ffn_norm;              /* [d_model]; null: no FFN */
-    const double *w_gate, *w_up;         /* [d_ff][d_model], one after the other of each expert */
+    const double *w_gate, *w_up;         /* [d_ff][d_model], one after the other of each expert;
+                                            w_up null: what w_gate gives, twice */
     const double *w_down;                /* [d_model][d_ff], likewise */
     const double *b_gate, *b_up, *b_down;          /* [d_ff], [d_ff], [d_model], or null */
     const double *attn_post_norm, *ffn_post_norm;  /* [d_model] or null */
@@ -39,6 +46,7 @@ typedef struct oracle_layer {
     const oracle_pattern *pattern;       /* or null */
     const double *sink_logit;            /* [n_head] in the softmax denominator, or null */
     const oracle_mixer *mixer;           /* in place of attention, or null */
+    const double *attn_norm_bias, *ffn_norm_bias;  /* or null; a norm with a bias is a layer norm */
 } oracle_layer;
 
 typedef struct oracle_model {
@@ -46,7 +54,8 @@ typedef struct oracle_model {
     double norm_eps, embd_scale, attn_scale;   /* as they stand */
     double softcap, logit_softcap;             /* 0 = none */
     const double *tok_embd;              /* [n_vocab][d_model] */
-    const double *output_norm;           /* [d_model] */
+    const double *embd_norm, *embd_norm_bias;      /* [d_model] or null */
+    const double *output_norm, *output_norm_bias;  /* [d_model], [d_model] or null */
     const double *output;                /* [n_vocab][d_model] */
     const oracle_layer *layers;          /* [n_layer] */
     int64_t window;                      /* of all layers; 0 = none */

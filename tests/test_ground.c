@@ -45,7 +45,8 @@ static void test_sizes(void)
         SIZE(lctx_tensor), SIZE(lctx_layer), SIZE(lctx_model), SIZE(lctx_session_desc),
         SIZE(lctx_session_info), SIZE(lctx_pattern), SIZE(lctx_far_rule), SIZE(lctx_pool_desc),
         SIZE(lctx_pool_info), SIZE(lctx_threads_desc), SIZE(lctx_refusal),
-        SIZE(lctx_snapshots), SIZE(lctx_recurrence), SIZE(lctx_convolution), SIZE(lctx_mixer)
+        SIZE(lctx_snapshots), SIZE(lctx_recurrence), SIZE(lctx_convolution), SIZE(lctx_mixer),
+        SIZE(lctx_low_rank)
     };
 #undef SIZE
     size_t i;

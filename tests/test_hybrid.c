@@ -11,7 +11,7 @@ enum { WIDE = 48, HEADS = 4, KV = 2, DIM = 12, FF = 64, VOCAB = 37, LAYERS = 5, 
 
 /* Which layers have a mixer, and what it is like. */
 typedef struct shape {
-    int mixes[LAYERS], mamba2, n_head, n_head_k, d_k, d_v, taps, post_norm, no_ffn;
+    int mixes[LAYERS], kind, n_head, n_head_k, d_k, d_v, taps, post_norm, no_ffn;
 } shape;
 static const shape shapes[] = {
     { { 1, 0, 1, 1, 0 }, 0, 4, 2, 16, 16, 4, 0, 0 },
@@ -19,7 +19,10 @@ static const shape shapes[] = {
     { { 0, 0, 0, 0, 1 }, 0, 2, 1, 8, 72, 1, 0, 1 },
     { { 1, 1, 0, 1, 0 }, 1, 4, 2, 16, 16, 4, 1, 0 },
     { { 1, 1, 1, 1, 1 }, 1, 6, 1, 20, 12, 4, 0, 1 },
+    { { 1, 1, 1, 1, 1 }, 2, 3, 3, 16, 16, 0, 0, 0 },
+    { { 0, 1, 0, 1, 0 }, 2, 2, 2, 20, 12, 0, 1, 0 },
 };
+static const char *const kinds[] = { "delta, ", "Mamba-2, ", "RWKV-7, " };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 typedef struct world {
@@ -31,7 +34,7 @@ typedef struct world {
     oracle_layer olayer[LAYERS];
     oracle_mixer omixer[LAYERS];
     oracle_rope orope;
-    void *kept[256];
+    void *kept[512];
     int n_kept;
     int32_t tokens[TOKENS];
 } world;
@@ -59,6 +62,37 @@ static const double *tensor(world *w, int64_t rows, int64_t cols, lctx_tensor *t
     return d;
 }
 
+static oracle_low_rank low_rank(world *w, int rank, int rows, lctx_low_rank *x)
+{
+    oracle_low_rank o;
+    x->rank = o.rank = rank;
+    o.down = tensor(w, rank, WIDE, &x->down), o.up = tensor(w, rows, rank, &x->up);
+    x->bias = numbers(w, rows, 0, 1, &o.bias);
+    return o;
+}
+static void world_rwkv(world *w, const shape *s, int i)
+{
+    lctx_mixer *x = &w->mixer[i];
+    oracle_mixer *o = &w->omixer[i];
+    const int keys = s->n_head * s->d_k, values = s->n_head * s->d_v;
+    int first = 0;
+    while (!s->mixes[first]) first++;
+    o->w_r = tensor(w, keys, WIDE, &x->w_r), o->w_k = tensor(w, keys, WIDE, &x->w_k);
+    o->w_v = tensor(w, values, WIDE, &x->w_v);
+    o->w = low_rank(w, 5, keys, &x->w), o->rate = low_rank(w, 9, keys, &x->rate);
+    o->g = low_rank(w, 70, values, &x->g);
+    if (i != first) o->v = low_rank(w, 3, values, &x->v);
+    x->shift = numbers(w, 6 * WIDE, 0.5, 0.2, &o->shift);
+    x->ffn_shift = numbers(w, WIDE, 0.5, 0.2, &o->ffn_shift);
+    x->k_k = numbers(w, keys, 0.8, 0.2, &o->k_k), x->k_a = numbers(w, keys, 1, 0.2, &o->k_a);
+    x->r_k = numbers(w, keys, 0, 0.3, &o->r_k);
+    x->norm = numbers(w, values, 1, 0.2, &o->norm);
+    x->norm_bias = numbers(w, values, 0, 0.2, &o->norm_bias);
+    w->layer[i].attn_norm_bias = numbers(w, WIDE, 0, 0.2, &w->olayer[i].attn_norm_bias);
+    w->layer[i].ffn_norm_bias = numbers(w, WIDE, 0, 0.2, &w->olayer[i].ffn_norm_bias);
+    w->layer[i].activation = LCTX_RELU, w->olayer[i].activation = ORACLE_RELU;
+}
+
 static void world_mixer(world *w, const shape *s, int i)
 {
     lctx_mixer *x = &w->mixer[i];
@@ -66,20 +100,24 @@ static void world_mixer(world *w, const shape *s, int i)
     const int dz = s->n_head * s->d_v, channels = 2 * s->n_head_k * s->d_k + dz;
     x->n_head = o->n_head = s->n_head, x->n_head_k = o->n_head_k = s->n_head_k;
     x->d_k = o->d_k = s->d_k, x->d_v = o->d_v = s->d_v, x->taps = o->taps = s->taps;
-    x->kind = s->mamba2 ? LCTX_MIXER_MAMBA2 : LCTX_MIXER_DELTA, o->mamba2 = s->mamba2;
+    x->kind = s->kind, o->mamba2 = s->kind == LCTX_MIXER_MAMBA2;
+    w->layer[i].mixer = x, w->olayer[i].mixer = o;
+    o->w_out = tensor(w, WIDE, dz, &x->w_out);
+    if (s->kind == LCTX_MIXER_RWKV7) {
+        world_rwkv(w, s, i);
+        return;
+    }
     o->w_in = tensor(w, channels, WIDE, &x->w_in), o->w_z = tensor(w, dz, WIDE, &x->w_z);
-    if (!s->mamba2) o->w_beta = tensor(w, s->n_head, WIDE, &x->w_beta);
+    if (!o->mamba2) o->w_beta = tensor(w, s->n_head, WIDE, &x->w_beta);
     else {
         x->conv_bias = numbers(w, channels, 0, 0.3, &o->conv_bias);
         x->skip = numbers(w, s->n_head, 1, 0.3, &o->skip);
     }
     o->w_dt = tensor(w, s->n_head, WIDE, &x->w_dt);
-    o->w_out = tensor(w, WIDE, dz, &x->w_out);
     x->conv = numbers(w, channels * s->taps, 0, 0.7, &o->conv);
     x->a = numbers(w, s->n_head, -0.3, 0.1, &o->a);
     x->dt_bias = numbers(w, s->n_head, -1, 0.5, &o->dt_bias);
-    x->norm = numbers(w, s->mamba2 ? dz : s->d_v, 1, 0.1, &o->norm);
-    w->layer[i].mixer = x, w->olayer[i].mixer = o;
+    x->norm = numbers(w, o->mamba2 ? dz : s->d_v, 1, 0.1, &o->norm);
 }
 
 static void world_layer(world *w, const shape *s, int i)
@@ -96,7 +134,8 @@ static void world_layer(world *w, const shape *s, int i)
     }
     if (s->no_ffn && s->mixes[i]) return;
     o->ffn_norm = tensor(w, WIDE, 0, &l->ffn_norm), o->d_ff = FF;
-    o->w_gate = tensor(w, FF, WIDE, &l->w_gate), o->w_up = tensor(w, FF, WIDE, &l->w_up);
+    o->w_gate = tensor(w, FF, WIDE, &l->w_gate);
+    if (l->activation != LCTX_RELU) o->w_up = tensor(w, FF, WIDE, &l->w_up);
     o->w_down = tensor(w, WIDE, FF, &l->w_down);
 }
 
@@ -116,6 +155,11 @@ static world *world_new(const shape *s)
     w->om.tok_embd = tensor(w, VOCAB, WIDE, &w->m.tok_embd);
     w->om.output = tensor(w, VOCAB, WIDE, &w->m.output);
     w->om.output_norm = tensor(w, WIDE, 0, &w->m.output_norm);
+    if (s->kind == LCTX_MIXER_RWKV7) {
+        w->om.embd_norm = tensor(w, WIDE, 0, &w->m.embd_norm);
+        w->m.embd_norm_bias = numbers(w, WIDE, 0, 0.2, &w->om.embd_norm_bias);
+        w->m.output_norm_bias = numbers(w, WIDE, 0, 0.2, &w->om.output_norm_bias);
+    }
     w->m.layers = w->layer, w->om.layers = w->olayer, w->m.rope = &w->rope;
     for (i = 0; i < LAYERS; i++) world_layer(w, s, i);
     for (i = 0; i < TOKENS; i++) w->tokens[i] = (int32_t)(test_random() % VOCAB);
@@ -171,7 +215,7 @@ static void test_logits(const shape *s)
     check(feed(x, w, 0, TOKENS, TOKENS, got) == LCTX_OK, "a feed through mixers");
     oracle_error_add(&e, TOKENS * VOCAB, want, got);
     check(oracle_error_nmse(&e) < 1e-10, "%s%d heads of %d x %d, %d taps: logits of the "
-          "formulas (NMSE %.2g)", s->mamba2 ? "Mamba-2, " : "", s->n_head, s->d_v, s->d_k,
+          "formulas (NMSE %.2g)", kinds[s->kind], s->n_head, s->d_v, s->d_k,
           s->taps, oracle_error_nmse(&e));
     lctx_session_free(x);
     for (i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -421,7 +465,7 @@ static void test_refused(void)
 {
     world *w = world_new(&shapes[0]);
     lctx_session_desc d = { 0 };
-    lctx_session *x = session_new(w, d);
+    lctx_session *x;
     lctx_allocator poor = { little, give_back, NULL };
     lctx_mixer bad;
     size_t bytes;
@@ -443,7 +487,28 @@ static void test_refused(void)
     BAD(a = NULL, "a", WEIGHT);
     BAD(dt_bias = NULL, "dt_bias", WEIGHT);
     BAD(norm = NULL, "norm", WEIGHT);
+    world_free(w), w = world_new(&shapes[5]);
+    BAD(n_head = 6, "n_head_k", HEADS);
+    BAD(w_r.data = NULL, "w_r", WEIGHT);
+    BAD(w_k.type = 99, "w_k", TYPE);
+    BAD(w_v.data = NULL, "w_v", WEIGHT);
+    BAD(w_out.data = NULL, "w_out", WEIGHT);
+    BAD(w.rank = 0, "w.rank", SHAPE);
+    BAD(w.up.data = NULL, "w.up", WEIGHT);
+    BAD(rate.down.type = LCTX_Q8_0, "rate.down", SHAPE);
+    BAD(g.down.data = NULL, "g.down", WEIGHT);
+    BAD(v.rank = -1, "v.rank", SHAPE);
+    BAD(v.rank = 1, "v.down", WEIGHT);
+    BAD(shift = NULL, "shift", WEIGHT);
+    BAD(k_k = NULL, "k_k", WEIGHT);
+    BAD(k_a = NULL, "k_a", WEIGHT);
+    BAD(r_k = NULL, "r_k", WEIGHT);
+    BAD(norm = NULL, "norm", WEIGHT);
+    BAD(norm_bias = NULL, "norm_bias", WEIGHT);
 #undef BAD
+    w->layer[0].activation = LCTX_SILU;
+    check(lctx_model_check(&w->m) == LCTX_E_WEIGHT, "w_up is wanted by all activations but one");
+    world_free(w), w = world_new(&shapes[0]), x = session_new(w, d);
     check(lctx_session_page_size(x, &bytes) == LCTX_E_POLICY, "there are no pages of states");
     check(info_of(x).state_bytes > 0, "states are counted");
     lctx_session_free(x), x = NULL;

@@ -262,6 +262,8 @@ export const Activation = Object.freeze({
     GELU: 1,
     // g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7
     SWIGLU_CAPPED: 2,
+    // max(g, 0) u; without w_up u = g: squared
+    RELU: 3,
 });
 
 // The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
@@ -281,12 +283,20 @@ export const Routing = Object.freeze({
 //              decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
 //     MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
 //              for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+//     RWKV7    x_i = h + shift_i (h' - h), h' of the token before, 0 of none; q, k, v = w_r x_r,
+//              w_k x_k, w_v x_v; v += sigmoid(v(x_v)) (v of the last layer without v.rank - v);
+//              decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
+//              length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
+//              norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
+//              v and rate nothing. The FFN takes h + ffn_shift (h' - h)
 //     x += post(w_out out, attn_post_norm)
 export const MixerKind = Object.freeze({
     // gated delta, Qwen3-Next's
     DELTA: 0,
     // Mamba-2's, of Granite 4, Bamba ...
     MAMBA2: 1,
+    // n_head_k = n_head; of what follows w_out and norm, and its own
+    RWKV7: 2,
 });
 
 export const Logits = Object.freeze({
@@ -957,6 +967,17 @@ export const structs = {
         type: 'int32_t',
         reserved: 'int32_t',
     },
+    // bias + up f(down x), f as its place has it
+    lctx_low_rank: {
+        // [rank][columns], [rows][rank]
+        down: 'lctx_tensor',
+        // [rank][columns], [rows][rank]
+        up: 'lctx_tensor',
+        // [rows] or null
+        bias: 'void *',
+        rank: 'int32_t',
+        reserved: 'int32_t',
+    },
     lctx_mixer: {
         // lctx_mixer_kind
         kind: 'int32_t',
@@ -985,10 +1006,36 @@ export const structs = {
         a: 'void *',
         // [n_head]; a below 0
         dt_bias: 'void *',
-        // [d_v]; MAMBA2: [n_head*d_v]
+        // [d_v]; MAMBA2, RWKV7: [n_head*d_v]
         norm: 'void *',
         // MAMBA2: [n_head] or null
         skip: 'void *',
+        // [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+        w_r: 'lctx_tensor',
+        // [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+        w_k: 'lctx_tensor',
+        // [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+        w_v: 'lctx_tensor',
+        // to n_head*d_k, n_head*d_v, and again
+        w: 'lctx_low_rank',
+        // to n_head*d_k, n_head*d_v, and again
+        v: 'lctx_low_rank',
+        // to n_head*d_k, n_head*d_v, and again
+        rate: 'lctx_low_rank',
+        // to n_head*d_k, n_head*d_v, and again
+        g: 'lctx_low_rank',
+        // [6][d_model]: of r, w, k, v, a, g
+        shift: 'void *',
+        // [d_model] or null
+        ffn_shift: 'void *',
+        // [n_head*d_k]
+        k_k: 'void *',
+        // [n_head*d_k]
+        k_a: 'void *',
+        // [n_head*d_k]
+        r_k: 'void *',
+        // [n_head*d_v]
+        norm_bias: 'void *',
     },
     lctx_layer: {
         // [d_model]
@@ -1072,6 +1119,10 @@ export const structs = {
         sink_logit: 'void *',
         // in place of attention, whose fields are not read; or null
         mixer: 'lctx_mixer *',
+        // [d_model] or null
+        attn_norm_bias: 'void *',
+        // [d_model] or null
+        ffn_norm_bias: 'void *',
     },
     lctx_model: {
         // head_dim 0 = d_model / n_head
@@ -1107,6 +1158,12 @@ export const structs = {
         rope: 'lctx_rope *',
         // of check and create alone
         refused: 'lctx_refusal *',
+        // [d_model], of x before the layers; data null = none
+        embd_norm: 'lctx_tensor',
+        // [d_model] or null
+        embd_norm_bias: 'void *',
+        // [d_model] or null
+        output_norm_bias: 'void *',
     },
     // With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
     //     rope      in place of the model's schedule (not of those that layers have of their own): the
@@ -1228,6 +1285,9 @@ export const arrays = {
     'lctx_select.mass': ['float', 'n_head_kv info.n_held'],
     'lctx_retrieve.read': ['uint8_t', 'n_head_kv info.n_block'],
     'lctx_tensor.scale': ['float', 'rows'],
+    'lctx_low_rank.down': ['any', 'rank columns'],
+    'lctx_low_rank.up': ['any', 'rank columns'],
+    'lctx_low_rank.bias': ['float', 'rows'],
     'lctx_mixer.w_in': ['any', '2*n_head_k*d_k+n_head*d_v d_model'],
     'lctx_mixer.w_z': ['any', 'n_head*d_v d_model'],
     'lctx_mixer.w_beta': ['any', 'n_head d_model'],
@@ -1239,6 +1299,15 @@ export const arrays = {
     'lctx_mixer.dt_bias': ['float', 'n_head'],
     'lctx_mixer.norm': ['float', 'n_norm'],
     'lctx_mixer.skip': ['float', 'n_head'],
+    'lctx_mixer.w_r': ['any', 'n_head*d_k d_model'],
+    'lctx_mixer.w_k': ['any', 'n_head*d_k d_model'],
+    'lctx_mixer.w_v': ['any', 'n_head*d_k d_model'],
+    'lctx_mixer.shift': ['float', '6 d_model'],
+    'lctx_mixer.ffn_shift': ['float', 'd_model'],
+    'lctx_mixer.k_k': ['float', 'n_head*d_k'],
+    'lctx_mixer.k_a': ['float', 'n_head*d_k'],
+    'lctx_mixer.r_k': ['float', 'n_head*d_k'],
+    'lctx_mixer.norm_bias': ['float', 'n_head*d_v'],
     'lctx_layer.attn_norm': ['any', 'd_model'],
     'lctx_layer.wq': ['any', 'n_head*head_dim d_model'],
     'lctx_layer.wk': ['any', 'n_head_kv*head_dim d_model'],
@@ -1265,10 +1334,15 @@ export const arrays = {
     'lctx_layer.shared_up': ['any', 'd_ff_shared d_model'],
     'lctx_layer.shared_down': ['any', 'd_model d_ff_shared'],
     'lctx_layer.sink_logit': ['float', 'n_head'],
+    'lctx_layer.attn_norm_bias': ['float', 'd_model'],
+    'lctx_layer.ffn_norm_bias': ['float', 'd_model'],
     'lctx_model.tok_embd': ['any', 'n_vocab d_model'],
     'lctx_model.output_norm': ['any', 'd_model'],
     'lctx_model.output': ['any', 'n_vocab d_model'],
     'lctx_model.layers': ['lctx_layer', 'n_layer'],
+    'lctx_model.embd_norm': ['any', 'd_model'],
+    'lctx_model.embd_norm_bias': ['float', 'd_model'],
+    'lctx_model.output_norm_bias': ['float', 'd_model'],
 };
 
 // Fields that tell how memory is laid out.

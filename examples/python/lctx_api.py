@@ -262,6 +262,8 @@ class Activation(IntEnum):
     GELU = 1
     # g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7
     SWIGLU_CAPPED = 2
+    # max(g, 0) u; without w_up u = g: squared
+    RELU = 3
 
 
 class Routing(IntEnum):
@@ -282,11 +284,19 @@ class MixerKind(IntEnum):
                  decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
         MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
                  for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+        RWKV7    x_i = h + shift_i (h' - h), h' of the token before, 0 of none; q, k, v = w_r x_r,
+                 w_k x_k, w_v x_v; v += sigmoid(v(x_v)) (v of the last layer without v.rank - v);
+                 decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
+                 length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
+                 norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
+                 v and rate nothing. The FFN takes h + ffn_shift (h' - h)
         x += post(w_out out, attn_post_norm)"""
     # gated delta, Qwen3-Next's
     DELTA = 0
     # Mamba-2's, of Granite 4, Bamba ...
     MAMBA2 = 1
+    # n_head_k = n_head; of what follows w_out and norm, and its own
+    RWKV7 = 2
 
 
 class Logits(IntEnum):
@@ -1034,6 +1044,20 @@ class Tensor(c.Structure):
     ]
 
 
+class LowRank(c.Structure):
+    """bias + up f(down x), f as its place has it"""
+    _fields_ = [
+        # [rank][columns], [rows][rank]
+        ("down", Tensor),
+        # [rank][columns], [rows][rank]
+        ("up", Tensor),
+        # [rows] or null
+        ("bias", c.c_void_p),
+        ("rank", c.c_int32),
+        ("reserved", c.c_int32),
+    ]
+
+
 class Mixer(c.Structure):
     _fields_ = [
         # lctx_mixer_kind
@@ -1063,10 +1087,36 @@ class Mixer(c.Structure):
         ("a", c.c_void_p),
         # [n_head]; a below 0
         ("dt_bias", c.c_void_p),
-        # [d_v]; MAMBA2: [n_head*d_v]
+        # [d_v]; MAMBA2, RWKV7: [n_head*d_v]
         ("norm", c.c_void_p),
         # MAMBA2: [n_head] or null
         ("skip", c.c_void_p),
+        # [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+        ("w_r", Tensor),
+        # [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+        ("w_k", Tensor),
+        # [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+        ("w_v", Tensor),
+        # to n_head*d_k, n_head*d_v, and again
+        ("w", LowRank),
+        # to n_head*d_k, n_head*d_v, and again
+        ("v", LowRank),
+        # to n_head*d_k, n_head*d_v, and again
+        ("rate", LowRank),
+        # to n_head*d_k, n_head*d_v, and again
+        ("g", LowRank),
+        # [6][d_model]: of r, w, k, v, a, g
+        ("shift", c.c_void_p),
+        # [d_model] or null
+        ("ffn_shift", c.c_void_p),
+        # [n_head*d_k]
+        ("k_k", c.c_void_p),
+        # [n_head*d_k]
+        ("k_a", c.c_void_p),
+        # [n_head*d_k]
+        ("r_k", c.c_void_p),
+        # [n_head*d_v]
+        ("norm_bias", c.c_void_p),
     ]
 
 
@@ -1153,6 +1203,10 @@ class Layer(c.Structure):
         ("sink_logit", c.c_void_p),
         # in place of attention, whose fields are not read; or null
         ("mixer", c.POINTER(Mixer)),
+        # [d_model] or null
+        ("attn_norm_bias", c.c_void_p),
+        # [d_model] or null
+        ("ffn_norm_bias", c.c_void_p),
     ]
 
 
@@ -1191,6 +1245,12 @@ class Model(c.Structure):
         ("rope", c.POINTER(Rope)),
         # of check and create alone
         ("refused", c.POINTER(Refusal)),
+        # [d_model], of x before the layers; data null = none
+        ("embd_norm", Tensor),
+        # [d_model] or null
+        ("embd_norm_bias", c.c_void_p),
+        # [d_model] or null
+        ("output_norm_bias", c.c_void_p),
     ]
 
 
@@ -1304,6 +1364,7 @@ STRUCTS = {
     "lctx_select": Select,
     "lctx_retrieve": Retrieve,
     "lctx_tensor": Tensor,
+    "lctx_low_rank": LowRank,
     "lctx_mixer": Mixer,
     "lctx_layer": Layer,
     "lctx_model": Model,
@@ -1353,6 +1414,9 @@ ARRAYS = {
     "lctx_select.mass": ("float", "n_head_kv info.n_held", False),
     "lctx_retrieve.read": ("uint8_t", "n_head_kv info.n_block", True),
     "lctx_tensor.scale": ("float", "rows", False),
+    "lctx_low_rank.down": ("any", "rank columns", False),
+    "lctx_low_rank.up": ("any", "rank columns", False),
+    "lctx_low_rank.bias": ("float", "rows", False),
     "lctx_mixer.w_in": ("any", "2*n_head_k*d_k+n_head*d_v d_model", False),
     "lctx_mixer.w_z": ("any", "n_head*d_v d_model", False),
     "lctx_mixer.w_beta": ("any", "n_head d_model", False),
@@ -1364,6 +1428,15 @@ ARRAYS = {
     "lctx_mixer.dt_bias": ("float", "n_head", False),
     "lctx_mixer.norm": ("float", "n_norm", False),
     "lctx_mixer.skip": ("float", "n_head", False),
+    "lctx_mixer.w_r": ("any", "n_head*d_k d_model", False),
+    "lctx_mixer.w_k": ("any", "n_head*d_k d_model", False),
+    "lctx_mixer.w_v": ("any", "n_head*d_k d_model", False),
+    "lctx_mixer.shift": ("float", "6 d_model", False),
+    "lctx_mixer.ffn_shift": ("float", "d_model", False),
+    "lctx_mixer.k_k": ("float", "n_head*d_k", False),
+    "lctx_mixer.k_a": ("float", "n_head*d_k", False),
+    "lctx_mixer.r_k": ("float", "n_head*d_k", False),
+    "lctx_mixer.norm_bias": ("float", "n_head*d_v", False),
     "lctx_layer.attn_norm": ("any", "d_model", False),
     "lctx_layer.wq": ("any", "n_head*head_dim d_model", False),
     "lctx_layer.wk": ("any", "n_head_kv*head_dim d_model", False),
@@ -1390,10 +1463,15 @@ ARRAYS = {
     "lctx_layer.shared_up": ("any", "d_ff_shared d_model", False),
     "lctx_layer.shared_down": ("any", "d_model d_ff_shared", False),
     "lctx_layer.sink_logit": ("float", "n_head", False),
+    "lctx_layer.attn_norm_bias": ("float", "d_model", False),
+    "lctx_layer.ffn_norm_bias": ("float", "d_model", False),
     "lctx_model.tok_embd": ("any", "n_vocab d_model", False),
     "lctx_model.output_norm": ("any", "d_model", False),
     "lctx_model.output": ("any", "n_vocab d_model", False),
     "lctx_model.layers": ("lctx_layer", "n_layer", False),
+    "lctx_model.embd_norm": ("any", "d_model", False),
+    "lctx_model.embd_norm_bias": ("float", "d_model", False),
+    "lctx_model.output_norm_bias": ("float", "d_model", False),
 }
 
 # Fields that tell how memory is laid out.

@@ -454,12 +454,15 @@ const (
 	ActivationGelu Activation = 1
 	// g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7
 	ActivationSwigluCapped Activation = 2
+	// max(g, 0) u; without w_up u = g: squared
+	ActivationRelu Activation = 3
 )
 
 var namesActivation = map[Activation]string{
 	0: "SILU",
 	1: "GELU",
 	2: "SWIGLU_CAPPED",
+	3: "RELU",
 }
 
 func (x Activation) String() string { return namesActivation[x] }
@@ -491,6 +494,12 @@ func (x Routing) String() string { return namesRouting[x] }
 //              decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
 //     MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
 //              for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+//     RWKV7    x_i = h + shift_i (h' - h), h' of the token before, 0 of none; q, k, v = w_r x_r,
+//              w_k x_k, w_v x_v; v += sigmoid(v(x_v)) (v of the last layer without v.rank - v);
+//              decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
+//              length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
+//              norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
+//              v and rate nothing. The FFN takes h + ffn_shift (h' - h)
 //     x += post(w_out out, attn_post_norm)
 type MixerKind int32
 
@@ -499,11 +508,14 @@ const (
 	MixerKindDelta MixerKind = 0
 	// Mamba-2's, of Granite 4, Bamba ...
 	MixerKindMamba2 MixerKind = 1
+	// n_head_k = n_head; of what follows w_out and norm, and its own
+	MixerKindRwkv7 MixerKind = 2
 )
 
 var namesMixerKind = map[MixerKind]string{
 	0: "DELTA",
 	1: "MAMBA2",
+	2: "RWKV7",
 }
 
 func (x MixerKind) String() string { return namesMixerKind[x] }
@@ -1181,6 +1193,38 @@ type Tensor struct {
 	Reserved int32
 }
 
+// bias + up f(down x), f as its place has it
+type LowRank struct {
+	// [rank][columns], [rows][rank]
+	Down Tensor
+	// [rank][columns], [rows][rank]
+	Up Tensor
+	// [rows] or null
+	bias unsafe.Pointer
+	Rank int32
+	Reserved int32
+}
+
+func (s *LowRank) tensor(name string) *Tensor {
+	switch name {
+	case "down":
+		return &s.Down
+	case "up":
+		return &s.Up
+	}
+	return nil
+}
+
+func (s *LowRank) number(name string) (int64, bool) {
+	switch name {
+	case "rank":
+		return int64(s.Rank), true
+	case "reserved":
+		return int64(s.Reserved), true
+	}
+	return 0, false
+}
+
 type Mixer struct {
 	// lctx_mixer_kind
 	Kind int32
@@ -1209,10 +1253,36 @@ type Mixer struct {
 	a unsafe.Pointer
 	// [n_head]; a below 0
 	dtBias unsafe.Pointer
-	// [d_v]; MAMBA2: [n_head*d_v]
+	// [d_v]; MAMBA2, RWKV7: [n_head*d_v]
 	norm unsafe.Pointer
 	// MAMBA2: [n_head] or null
 	skip unsafe.Pointer
+	// [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+	WR Tensor
+	// [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+	WK Tensor
+	// [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+	WV Tensor
+	// to n_head*d_k, n_head*d_v, and again
+	W LowRank
+	// to n_head*d_k, n_head*d_v, and again
+	V LowRank
+	// to n_head*d_k, n_head*d_v, and again
+	Rate LowRank
+	// to n_head*d_k, n_head*d_v, and again
+	G LowRank
+	// [6][d_model]: of r, w, k, v, a, g
+	shift unsafe.Pointer
+	// [d_model] or null
+	ffnShift unsafe.Pointer
+	// [n_head*d_k]
+	kK unsafe.Pointer
+	// [n_head*d_k]
+	kA unsafe.Pointer
+	// [n_head*d_k]
+	rK unsafe.Pointer
+	// [n_head*d_v]
+	normBias unsafe.Pointer
 }
 
 func (s *Mixer) tensor(name string) *Tensor {
@@ -1227,6 +1297,12 @@ func (s *Mixer) tensor(name string) *Tensor {
 		return &s.WDt
 	case "w_out":
 		return &s.WOut
+	case "w_r":
+		return &s.WR
+	case "w_k":
+		return &s.WK
+	case "w_v":
+		return &s.WV
 	}
 	return nil
 }
@@ -1331,6 +1407,10 @@ type Layer struct {
 	sinkLogit unsafe.Pointer
 	// in place of attention, whose fields are not read; or null
 	mixer unsafe.Pointer
+	// [d_model] or null
+	attnNormBias unsafe.Pointer
+	// [d_model] or null
+	ffnNormBias unsafe.Pointer
 }
 
 func (s *Layer) tensor(name string) *Tensor {
@@ -1449,6 +1529,12 @@ type Model struct {
 	rope unsafe.Pointer
 	// of check and create alone
 	refused unsafe.Pointer
+	// [d_model], of x before the layers; data null = none
+	EmbdNorm Tensor
+	// [d_model] or null
+	embdNormBias unsafe.Pointer
+	// [d_model] or null
+	outputNormBias unsafe.Pointer
 }
 
 func (s *Model) tensor(name string) *Tensor {
@@ -1459,6 +1545,8 @@ func (s *Model) tensor(name string) *Tensor {
 		return &s.OutputNorm
 	case "output":
 		return &s.Output
+	case "embd_norm":
+		return &s.EmbdNorm
 	}
 	return nil
 }
@@ -1603,6 +1691,9 @@ var arrays = map[string]string{
 	"lctx_select.mass": "n_head_kv info.n_held",
 	"lctx_retrieve.read": "n_head_kv info.n_block",
 	"lctx_tensor.scale": "rows",
+	"lctx_low_rank.down": "rank columns",
+	"lctx_low_rank.up": "rank columns",
+	"lctx_low_rank.bias": "rows",
 	"lctx_mixer.w_in": "2*n_head_k*d_k+n_head*d_v d_model",
 	"lctx_mixer.w_z": "n_head*d_v d_model",
 	"lctx_mixer.w_beta": "n_head d_model",
@@ -1614,6 +1705,15 @@ var arrays = map[string]string{
 	"lctx_mixer.dt_bias": "n_head",
 	"lctx_mixer.norm": "n_norm",
 	"lctx_mixer.skip": "n_head",
+	"lctx_mixer.w_r": "n_head*d_k d_model",
+	"lctx_mixer.w_k": "n_head*d_k d_model",
+	"lctx_mixer.w_v": "n_head*d_k d_model",
+	"lctx_mixer.shift": "6 d_model",
+	"lctx_mixer.ffn_shift": "d_model",
+	"lctx_mixer.k_k": "n_head*d_k",
+	"lctx_mixer.k_a": "n_head*d_k",
+	"lctx_mixer.r_k": "n_head*d_k",
+	"lctx_mixer.norm_bias": "n_head*d_v",
 	"lctx_layer.attn_norm": "d_model",
 	"lctx_layer.wq": "n_head*head_dim d_model",
 	"lctx_layer.wk": "n_head_kv*head_dim d_model",
@@ -1640,10 +1740,15 @@ var arrays = map[string]string{
 	"lctx_layer.shared_up": "d_ff_shared d_model",
 	"lctx_layer.shared_down": "d_model d_ff_shared",
 	"lctx_layer.sink_logit": "n_head",
+	"lctx_layer.attn_norm_bias": "d_model",
+	"lctx_layer.ffn_norm_bias": "d_model",
 	"lctx_model.tok_embd": "n_vocab d_model",
 	"lctx_model.output_norm": "d_model",
 	"lctx_model.output": "n_vocab d_model",
 	"lctx_model.layers": "n_layer",
+	"lctx_model.embd_norm": "d_model",
+	"lctx_model.embd_norm_bias": "d_model",
+	"lctx_model.output_norm_bias": "d_model",
 }
 
 type offset struct {
@@ -1997,6 +2102,13 @@ var layouts = []layout{
 		{"type", unsafe.Offsetof(Tensor{}.Type)},
 		{"reserved", unsafe.Offsetof(Tensor{}.Reserved)},
 	}},
+	{"lctx_low_rank", unsafe.Sizeof(LowRank{}), []offset{
+		{"down", unsafe.Offsetof(LowRank{}.Down)},
+		{"up", unsafe.Offsetof(LowRank{}.Up)},
+		{"bias", unsafe.Offsetof(LowRank{}.bias)},
+		{"rank", unsafe.Offsetof(LowRank{}.Rank)},
+		{"reserved", unsafe.Offsetof(LowRank{}.Reserved)},
+	}},
 	{"lctx_mixer", unsafe.Sizeof(Mixer{}), []offset{
 		{"kind", unsafe.Offsetof(Mixer{}.Kind)},
 		{"n_head", unsafe.Offsetof(Mixer{}.NHead)},
@@ -2015,6 +2127,19 @@ var layouts = []layout{
 		{"dt_bias", unsafe.Offsetof(Mixer{}.dtBias)},
 		{"norm", unsafe.Offsetof(Mixer{}.norm)},
 		{"skip", unsafe.Offsetof(Mixer{}.skip)},
+		{"w_r", unsafe.Offsetof(Mixer{}.WR)},
+		{"w_k", unsafe.Offsetof(Mixer{}.WK)},
+		{"w_v", unsafe.Offsetof(Mixer{}.WV)},
+		{"w", unsafe.Offsetof(Mixer{}.W)},
+		{"v", unsafe.Offsetof(Mixer{}.V)},
+		{"rate", unsafe.Offsetof(Mixer{}.Rate)},
+		{"g", unsafe.Offsetof(Mixer{}.G)},
+		{"shift", unsafe.Offsetof(Mixer{}.shift)},
+		{"ffn_shift", unsafe.Offsetof(Mixer{}.ffnShift)},
+		{"k_k", unsafe.Offsetof(Mixer{}.kK)},
+		{"k_a", unsafe.Offsetof(Mixer{}.kA)},
+		{"r_k", unsafe.Offsetof(Mixer{}.rK)},
+		{"norm_bias", unsafe.Offsetof(Mixer{}.normBias)},
 	}},
 	{"lctx_layer", unsafe.Sizeof(Layer{}), []offset{
 		{"attn_norm", unsafe.Offsetof(Layer{}.AttnNorm)},
@@ -2058,6 +2183,8 @@ var layouts = []layout{
 		{"pattern", unsafe.Offsetof(Layer{}.pattern)},
 		{"sink_logit", unsafe.Offsetof(Layer{}.sinkLogit)},
 		{"mixer", unsafe.Offsetof(Layer{}.mixer)},
+		{"attn_norm_bias", unsafe.Offsetof(Layer{}.attnNormBias)},
+		{"ffn_norm_bias", unsafe.Offsetof(Layer{}.ffnNormBias)},
 	}},
 	{"lctx_model", unsafe.Sizeof(Model{}), []offset{
 		{"n_layer", unsafe.Offsetof(Model{}.NLayer)},
@@ -2078,6 +2205,9 @@ var layouts = []layout{
 		{"layers", unsafe.Offsetof(Model{}.layers)},
 		{"rope", unsafe.Offsetof(Model{}.rope)},
 		{"refused", unsafe.Offsetof(Model{}.refused)},
+		{"embd_norm", unsafe.Offsetof(Model{}.EmbdNorm)},
+		{"embd_norm_bias", unsafe.Offsetof(Model{}.embdNormBias)},
+		{"output_norm_bias", unsafe.Offsetof(Model{}.outputNormBias)},
 	}},
 	{"lctx_session_desc", unsafe.Sizeof(SessionDesc{}), []offset{
 		{"k_type", unsafe.Offsetof(SessionDesc{}.KType)},

@@ -469,11 +469,14 @@ impl Activation {
     pub const GELU: Activation = Activation(1);
     /// g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7
     pub const SWIGLU_CAPPED: Activation = Activation(2);
+    /// max(g, 0) u; without w_up u = g: squared
+    pub const RELU: Activation = Activation(3);
     pub fn name(self) -> &'static str {
         match self.0 {
             0 => "SILU",
             1 => "GELU",
             2 => "SWIGLU_CAPPED",
+            3 => "RELU",
             _ => "unknown",
         }
     }
@@ -507,6 +510,12 @@ impl Routing {
 ///              decay = exp(a softplus(w_dt h + dt_bias));  out = rmsnorm(y) * norm * silu(w_z h)
 ///     MAMBA2   u = v, k, q (x, B, C); dt = softplus(w_dt h + dt_bias); decay = exp(a dt); v dt
 ///              for v; y += skip v;  out = rmsnorm(y * silu(w_z h)) * norm, over each group's heads
+///     RWKV7    x_i = h + shift_i (h' - h), h' of the token before, 0 of none; q, k, v = w_r x_r,
+///              w_k x_k, w_v x_v; v += sigmoid(v(x_v)) (v of the last layer without v.rank - v);
+///              decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
+///              length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
+///              norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
+///              v and rate nothing. The FFN takes h + ffn_shift (h' - h)
 ///     x += post(w_out out, attn_post_norm)
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -516,10 +525,13 @@ impl MixerKind {
     pub const DELTA: MixerKind = MixerKind(0);
     /// Mamba-2's, of Granite 4, Bamba ...
     pub const MAMBA2: MixerKind = MixerKind(1);
+    /// n_head_k = n_head; of what follows w_out and norm, and its own
+    pub const RWKV7: MixerKind = MixerKind(2);
     pub fn name(self) -> &'static str {
         match self.0 {
             0 => "DELTA",
             1 => "MAMBA2",
+            2 => "RWKV7",
             _ => "unknown",
         }
     }
@@ -1940,6 +1952,56 @@ impl Tensor {
     }
 }
 
+/// bias + up f(down x), f as its place has it
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct LowRank {
+    /// [rank][columns], [rows][rank]
+    pub down: Tensor,
+    /// [rank][columns], [rows][rank]
+    pub up: Tensor,
+    /// [rows] or null
+    pub bias: *const f32,
+    pub rank: i32,
+    pub reserved: i32,
+}
+impl Default for LowRank {
+    fn default() -> Self {
+        unsafe { std::mem::zeroed() }
+    }
+}
+impl LowRank {
+    /// The first field that points to something, or is a stride.
+    pub fn raw(&self) -> Option<&'static str> {
+        if !self.bias.is_null() {
+            return Some("bias");
+        }
+        if !self.down.data.is_null() {
+            return Some("down");
+        }
+        if !self.up.data.is_null() {
+            return Some("up");
+        }
+        None
+    }
+    /// A weight by its name.
+    pub fn tensor(&mut self, name: &str) -> Option<&mut Tensor> {
+        match name {
+            "down" => Some(&mut self.down),
+            "up" => Some(&mut self.up),
+            _ => None,
+        }
+    }
+    /// A number by its name.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match name {
+            "rank" => Some(self.rank.into()),
+            "reserved" => Some(self.reserved.into()),
+            _ => None,
+        }
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Mixer {
@@ -1970,10 +2032,36 @@ pub struct Mixer {
     pub a: *const f32,
     /// [n_head]; a below 0
     pub dt_bias: *const f32,
-    /// [d_v]; MAMBA2: [n_head*d_v]
+    /// [d_v]; MAMBA2, RWKV7: [n_head*d_v]
     pub norm: *const f32,
     /// MAMBA2: [n_head] or null
     pub skip: *const f32,
+    /// [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+    pub w_r: Tensor,
+    /// [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+    pub w_k: Tensor,
+    /// [n_head*d_k][d_model] twice, [n_head*d_v][d_model]
+    pub w_v: Tensor,
+    /// to n_head*d_k, n_head*d_v, and again
+    pub w: LowRank,
+    /// to n_head*d_k, n_head*d_v, and again
+    pub v: LowRank,
+    /// to n_head*d_k, n_head*d_v, and again
+    pub rate: LowRank,
+    /// to n_head*d_k, n_head*d_v, and again
+    pub g: LowRank,
+    /// [6][d_model]: of r, w, k, v, a, g
+    pub shift: *const f32,
+    /// [d_model] or null
+    pub ffn_shift: *const f32,
+    /// [n_head*d_k]
+    pub k_k: *const f32,
+    /// [n_head*d_k]
+    pub k_a: *const f32,
+    /// [n_head*d_k]
+    pub r_k: *const f32,
+    /// [n_head*d_v]
+    pub norm_bias: *const f32,
 }
 impl Default for Mixer {
     fn default() -> Self {
@@ -2001,6 +2089,24 @@ impl Mixer {
         if !self.skip.is_null() {
             return Some("skip");
         }
+        if !self.shift.is_null() {
+            return Some("shift");
+        }
+        if !self.ffn_shift.is_null() {
+            return Some("ffn_shift");
+        }
+        if !self.k_k.is_null() {
+            return Some("k_k");
+        }
+        if !self.k_a.is_null() {
+            return Some("k_a");
+        }
+        if !self.r_k.is_null() {
+            return Some("r_k");
+        }
+        if !self.norm_bias.is_null() {
+            return Some("norm_bias");
+        }
         if !self.w_in.data.is_null() {
             return Some("w_in");
         }
@@ -2016,6 +2122,15 @@ impl Mixer {
         if !self.w_out.data.is_null() {
             return Some("w_out");
         }
+        if !self.w_r.data.is_null() {
+            return Some("w_r");
+        }
+        if !self.w_k.data.is_null() {
+            return Some("w_k");
+        }
+        if !self.w_v.data.is_null() {
+            return Some("w_v");
+        }
         None
     }
     /// A weight by its name.
@@ -2026,6 +2141,9 @@ impl Mixer {
             "w_beta" => Some(&mut self.w_beta),
             "w_dt" => Some(&mut self.w_dt),
             "w_out" => Some(&mut self.w_out),
+            "w_r" => Some(&mut self.w_r),
+            "w_k" => Some(&mut self.w_k),
+            "w_v" => Some(&mut self.w_v),
             _ => None,
         }
     }
@@ -2127,6 +2245,10 @@ pub struct Layer {
     pub sink_logit: *const f32,
     /// in place of attention, whose fields are not read; or null
     pub mixer: *const Mixer,
+    /// [d_model] or null
+    pub attn_norm_bias: *const f32,
+    /// [d_model] or null
+    pub ffn_norm_bias: *const f32,
 }
 impl Default for Layer {
     fn default() -> Self {
@@ -2147,6 +2269,12 @@ impl Layer {
         }
         if !self.mixer.is_null() {
             return Some("mixer");
+        }
+        if !self.attn_norm_bias.is_null() {
+            return Some("attn_norm_bias");
+        }
+        if !self.ffn_norm_bias.is_null() {
+            return Some("ffn_norm_bias");
         }
         if !self.attn_norm.data.is_null() {
             return Some("attn_norm");
@@ -2310,6 +2438,12 @@ pub struct Model {
     pub rope: *const Rope,
     /// of check and create alone
     pub refused: *mut Refusal,
+    /// [d_model], of x before the layers; data null = none
+    pub embd_norm: Tensor,
+    /// [d_model] or null
+    pub embd_norm_bias: *const f32,
+    /// [d_model] or null
+    pub output_norm_bias: *const f32,
 }
 impl Default for Model {
     fn default() -> Self {
@@ -2328,6 +2462,12 @@ impl Model {
         if !self.refused.is_null() {
             return Some("refused");
         }
+        if !self.embd_norm_bias.is_null() {
+            return Some("embd_norm_bias");
+        }
+        if !self.output_norm_bias.is_null() {
+            return Some("output_norm_bias");
+        }
         if !self.tok_embd.data.is_null() {
             return Some("tok_embd");
         }
@@ -2337,6 +2477,9 @@ impl Model {
         if !self.output.data.is_null() {
             return Some("output");
         }
+        if !self.embd_norm.data.is_null() {
+            return Some("embd_norm");
+        }
         None
     }
     /// A weight by its name.
@@ -2345,6 +2488,7 @@ impl Model {
             "tok_embd" => Some(&mut self.tok_embd),
             "output_norm" => Some(&mut self.output_norm),
             "output" => Some(&mut self.output),
+            "embd_norm" => Some(&mut self.embd_norm),
             _ => None,
         }
     }
@@ -2535,6 +2679,9 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_select.mass", "float", "n_head_kv info.n_held"),
     ("lctx_retrieve.read", "uint8_t", "n_head_kv info.n_block"),
     ("lctx_tensor.scale", "float", "rows"),
+    ("lctx_low_rank.down", "any", "rank columns"),
+    ("lctx_low_rank.up", "any", "rank columns"),
+    ("lctx_low_rank.bias", "float", "rows"),
     ("lctx_mixer.w_in", "any", "2*n_head_k*d_k+n_head*d_v d_model"),
     ("lctx_mixer.w_z", "any", "n_head*d_v d_model"),
     ("lctx_mixer.w_beta", "any", "n_head d_model"),
@@ -2546,6 +2693,15 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_mixer.dt_bias", "float", "n_head"),
     ("lctx_mixer.norm", "float", "n_norm"),
     ("lctx_mixer.skip", "float", "n_head"),
+    ("lctx_mixer.w_r", "any", "n_head*d_k d_model"),
+    ("lctx_mixer.w_k", "any", "n_head*d_k d_model"),
+    ("lctx_mixer.w_v", "any", "n_head*d_k d_model"),
+    ("lctx_mixer.shift", "float", "6 d_model"),
+    ("lctx_mixer.ffn_shift", "float", "d_model"),
+    ("lctx_mixer.k_k", "float", "n_head*d_k"),
+    ("lctx_mixer.k_a", "float", "n_head*d_k"),
+    ("lctx_mixer.r_k", "float", "n_head*d_k"),
+    ("lctx_mixer.norm_bias", "float", "n_head*d_v"),
     ("lctx_layer.attn_norm", "any", "d_model"),
     ("lctx_layer.wq", "any", "n_head*head_dim d_model"),
     ("lctx_layer.wk", "any", "n_head_kv*head_dim d_model"),
@@ -2572,10 +2728,15 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_layer.shared_up", "any", "d_ff_shared d_model"),
     ("lctx_layer.shared_down", "any", "d_model d_ff_shared"),
     ("lctx_layer.sink_logit", "float", "n_head"),
+    ("lctx_layer.attn_norm_bias", "float", "d_model"),
+    ("lctx_layer.ffn_norm_bias", "float", "d_model"),
     ("lctx_model.tok_embd", "any", "n_vocab d_model"),
     ("lctx_model.output_norm", "any", "d_model"),
     ("lctx_model.output", "any", "n_vocab d_model"),
     ("lctx_model.layers", "lctx_layer", "n_layer"),
+    ("lctx_model.embd_norm", "any", "d_model"),
+    ("lctx_model.embd_norm_bias", "float", "d_model"),
+    ("lctx_model.output_norm_bias", "float", "d_model"),
 ];
 
 extern "C" {
@@ -3001,9 +3162,10 @@ pub fn check() -> Result<(), String> {
     fields!(Select, "lctx_select": mass, mass_head, n_heavy, window, n_sink, pool, refused);
     fields!(Retrieve, "lctx_retrieve": n_top, window, n_sink, queries, read, refused);
     fields!(Tensor, "lctx_tensor": data, scale, r#type, reserved);
-    fields!(Mixer, "lctx_mixer": kind, n_head, n_head_k, d_k, d_v, taps, w_in, w_z, w_beta, w_dt, w_out, conv, conv_bias, a, dt_bias, norm, skip);
-    fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, reserved, pattern, sink_logit, mixer);
-    fields!(Model, "lctx_model": n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab, norm_eps, embd_scale, attn_scale, softcap, logit_softcap, tok_embd, output_norm, output, layers, rope, refused);
+    fields!(LowRank, "lctx_low_rank": down, up, bias, rank, reserved);
+    fields!(Mixer, "lctx_mixer": kind, n_head, n_head_k, d_k, d_v, taps, w_in, w_z, w_beta, w_dt, w_out, conv, conv_bias, a, dt_bias, norm, skip, w_r, w_k, w_v, w, v, rate, g, shift, ffn_shift, k_k, k_a, r_k, norm_bias);
+    fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, reserved, pattern, sink_logit, mixer, attn_norm_bias, ffn_norm_bias);
+    fields!(Model, "lctx_model": n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab, norm_eps, embd_scale, attn_scale, softcap, logit_softcap, tok_embd, output_norm, output, layers, rope, refused, embd_norm, embd_norm_bias, output_norm_bias);
     fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, max_tokens, block, chunk, precise, raw_keys, state_every, state_slots, reserved, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
     fields!(SessionInfo, "lctx_session_info": n, n_dropped, rewind_min, cache_bytes, state_bytes, scratch_bytes, refused);
     Ok(())
