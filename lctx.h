@@ -1197,10 +1197,12 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
        x = tok_embd[token] * embd_scale
        per layer:  h = rmsnorm(x) * attn_norm;  q, k, v = wq h + bq, wk h + bk, wv h + bv
                    q, k = rmsnorm per head * q_norm, k_norm;  q *= its scale by position;  RoPE
-                   x += post(wo attention(q, cache) + bo, attn_post_norm)
+                   y = attention(q, cache);  y *= sigmoid(attn_gate h)
+                   x += post(wo y + bo, attn_post_norm)
                    h = rmsnorm(x) * ffn_norm;  x += post(ffn(h), ffn_post_norm)
        ffn(h)    = w_down act(w_gate h + b_gate, w_up h + b_up) + b_down
-       with experts, sum over the chosen e: weight_e ffn_e(h), and shared_ffn(h)
+       with experts, sum over the chosen e: weight_e ffn_e(h), and of shared_ffn(h), which is
+                   multiplied by sigmoid(shared_router h)
        logits    = output rmsnorm(x) * output_norm      (output null: tok_embd, tied)
    post(y, norm) = rmsnorm(y) * norm where that norm is given, else y. What is zero is left out. A
    norm that has a bias is layernorm(x) * norm + bias, layernorm(x) = (x - mean) / deviation. So
@@ -1208,7 +1210,8 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
    and 3 (norms after, GELU, softcaps, windows); Phi 3; Mixtral and Qwen 3 MoE (experts); gpt-oss
    (biases, capped SWIGLU, sink logits); Llama 4 (sigmoid routing, a shared expert, layers without
    rotation whose queries are scaled by position, chunks as a pattern of BLOCKS); with mixers, whose
-   states a session holds beside its caches, hybrids of both. */
+   states a session holds beside its caches, hybrids of both: Qwen3-Next (attn_gate, shared_router),
+   Falcon-H1 (a mixer beside attention). */
 
 /* act(g, u), element by element */
 typedef enum lctx_activation {
@@ -1216,6 +1219,7 @@ typedef enum lctx_activation {
     LCTX_GELU,                /* g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u */
     LCTX_SWIGLU_CAPPED,       /* g / (1 + e^(-1.702 g)) (u + 1), g capped at 7, u clipped to +-7 */
     LCTX_RELU,                /* max(g, 0) u; without w_up u = g: squared */
+    LCTX_SIGMOID,             /* 1 / (1 + e^-g) u */
     LCTX_ACTIVATION_COUNT
 } lctx_activation;
 
@@ -1272,7 +1276,7 @@ typedef struct lctx_mixer {
     lctx_tensor w_out;        /* [d_model][n_head*d_v] */
     const float *conv, *conv_bias;    /* [rows of w_in][taps], and without taps or null */
     const float *a, *dt_bias; /* [n_head]; a below 0 */
-    const float *norm;        /* [d_v]; MAMBA2, RWKV7: [n_head*d_v] */
+    const float *norm;        /* [d_v]; MAMBA2, RWKV7: [n_head*d_v], MAMBA2 or null */
     const float *skip;        /* MAMBA2: [n_head] or null */
     lctx_tensor w_r, w_k, w_v;    /* [n_head*d_k][d_model] twice, [n_head*d_v][d_model] */
     lctx_low_rank w, v, rate, g;  /* to n_head*d_k, n_head*d_v, and again */
@@ -1289,6 +1293,7 @@ typedef struct lctx_layer {
     lctx_tensor wo;           /* [d_model][n_head*head_dim] */
     lctx_tensor bq, bk, bv;   /* [n_head*head_dim], [n_head_kv*head_dim] twice; data null = none */
     lctx_tensor bo;           /* [d_model]; data null = none */
+    lctx_tensor attn_gate;    /* [n_head*head_dim][d_model]; data null = none */
     lctx_tensor q_norm, k_norm;   /* [head_dim]; data null = none */
     lctx_tensor ffn_norm;     /* [d_model]; with a mixer data null = no FFN */
     lctx_tensor w_gate, w_up; /* [d_ff][d_model]; with experts [n_expert][d_ff][d_model] */
@@ -1298,6 +1303,7 @@ typedef struct lctx_layer {
     lctx_tensor router, b_router;        /* with experts: [n_expert][d_model], [n_expert] or null */
     lctx_tensor shared_gate, shared_up;  /* [d_ff_shared][d_model]; data null = none */
     lctx_tensor shared_down;             /* [d_model][d_ff_shared] */
+    lctx_tensor shared_router;           /* [d_model]; data null = none */
     int32_t     n_expert, n_expert_used; /* 0 = no experts */
     int32_t     routing, activation;     /* lctx_routing, lctx_activation */
     int32_t     d_ff, d_ff_shared;       /* d_ff 0 = the model's */
@@ -1306,10 +1312,10 @@ typedef struct lctx_layer {
     const lctx_rope *rope;    /* null = the model's */
     int64_t     window;       /* this layer's sliding window; 0 = none */
     int32_t     no_rope;      /* nonzero: this layer has no rotation */
-    int32_t     reserved;
+    int32_t     beside;       /* nonzero: the mixer adds to attention, of the same h */
     const lctx_pattern *pattern;  /* which keys this layer's queries see; null = all */
     const float *sink_logit;      /* [n_head], as in lctx_attn (gpt-oss); null = none */
-    const lctx_mixer *mixer;      /* in place of attention, whose fields are not read; or null */
+    const lctx_mixer *mixer;      /* in place of attention, unless it is beside; null = none */
     const float *attn_norm_bias, *ffn_norm_bias;     /* [d_model] or null */
 } lctx_layer;
 
@@ -7061,7 +7067,8 @@ typedef struct lctx__acts {
     float *z, *y;                /* [chunk][ld_z] */
     float *beta, *dt;            /* [chunk][ld_g] */
     int64_t shifting;            /* rows of RWKV-7's: chunk, or 0 */
-    float *apart, *first;        /* [shifting][ld_x] from the token before, [shifting][ld_z] */
+    float *apart, *shifted;      /* [shifting][ld_x] from the token before, and shifted */
+    float *first;                /* [shifting][ld_z] */
     lctx__runs *rounded;         /* of chunk rows of x, or of as many as the FFN takes of d_ff */
 } lctx__acts;
 enum { LCTX__FFN_TOKENS = 64 };
@@ -7079,9 +7086,10 @@ static lctx_status lctx__weight(const lctx_tensor *t, int needed, int64_t cols)
 #define LCTX__WEIGHT(s, field, needed, cols) \
     LCTX__NOT((st = lctx__weight(&(s)->field, needed, cols)) != LCTX_OK, #field, st)
 
+static int lctx__attends(const lctx_layer *l) { return !l->mixer || l->beside; }
 static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
 {
-    return l->no_rope || l->mixer ? NULL : l->rope ? l->rope : m->rope;
+    return l->no_rope || !lctx__attends(l) ? NULL : l->rope ? l->rope : m->rope;
 }
 /* Of layer i, or of the model. */
 static lctx__site lctx__layer_rope_site(lctx_refusal *to, const lctx_model *m, int32_t i)
@@ -7141,7 +7149,8 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     LCTX__IS(d_k, lctx__dim_ok(x->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(x->d_v), HEAD_DIM);
     LCTX__IS(n_head, lctx__channels(x) <= INT32_MAX, SHAPE);
     LCTX__IN(x, kind, 0, LCTX_MIXER_COUNT - 1, ENUM);
-    LCTX__WEIGHT(x, w_out, 1, lctx__values(x)); LCTX__IS(norm, x->norm, WEIGHT);
+    LCTX__WEIGHT(x, w_out, 1, lctx__values(x));
+    LCTX__IS(norm, x->norm || x->kind == LCTX_MIXER_MAMBA2, WEIGHT);
     if (x->kind == LCTX_MIXER_RWKV7) {
         LCTX__IS(n_head_k, x->n_head_k == x->n_head, HEADS);
         LCTX__WEIGHT(x, w_r, 1, d); LCTX__WEIGHT(x, w_k, 1, d); LCTX__WEIGHT(x, w_v, 1, d);
@@ -7180,7 +7189,7 @@ static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
     LCTX__WEIGHT(l, b_gate, 0, 0); LCTX__WEIGHT(l, b_up, 0, 0); LCTX__WEIGHT(l, b_down, 0, 0);
     LCTX__WEIGHT(l, router, l->n_expert > 0, d); LCTX__WEIGHT(l, b_router, 0, 0);
     LCTX__WEIGHT(l, shared_gate, shared, d); LCTX__WEIGHT(l, shared_up, shared, d);
-    LCTX__WEIGHT(l, shared_down, shared, ff_shared);
+    LCTX__WEIGHT(l, shared_down, shared, ff_shared); LCTX__WEIGHT(l, shared_router, 0, d);
     return LCTX_OK;
 }
 
@@ -7193,11 +7202,12 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     lctx_status st;
     LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, attn_post_norm, 0, 0);
     LCTX__TRY(lctx__ffn_check(m, i));
-    if (l->mixer) return lctx__mixer_check(m, i);
+    if (l->mixer) LCTX__TRY(lctx__mixer_check(m, i));
+    if (!lctx__attends(l)) return LCTX_OK;
     LCTX__WEIGHT(l, wq, 1, d); LCTX__WEIGHT(l, wk, 1, d);
     LCTX__WEIGHT(l, wv, 1, d); LCTX__WEIGHT(l, wo, 1, nq); LCTX__WEIGHT(l, bq, 0, 0);
     LCTX__WEIGHT(l, bk, 0, 0); LCTX__WEIGHT(l, bv, 0, 0); LCTX__WEIGHT(l, bo, 0, 0);
-    LCTX__WEIGHT(l, q_norm, 0, 0); LCTX__WEIGHT(l, k_norm, 0, 0);
+    LCTX__WEIGHT(l, q_norm, 0, 0); LCTX__WEIGHT(l, k_norm, 0, 0); LCTX__WEIGHT(l, attn_gate, 0, d);
     LCTX__FROM(l, window, 0, WINDOW);
     LCTX__FROM(l, q_scale_length, 0, SHAPE); LCTX__REAL(l, q_scale, SHAPE);
     LCTX__REAL(l, q_scale_offset, SHAPE);
@@ -7250,12 +7260,12 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model)
 
 /* ---- creation */
 
-/* Where a layer's cache is; null where it has a mixer. */
+/* Where a layer's cache is; null where it does not attend. */
 static lctx_cache **lctx__cache_of(const lctx_session *s, int32_t layer)
 {
     int32_t i, at = 0;
-    for (i = 0; i < layer; i++) at += !s->m.layers[i].mixer;
-    return s->m.layers[layer].mixer ? NULL : &s->cache[at];
+    for (i = 0; i < layer; i++) at += lctx__attends(&s->m.layers[i]);
+    return lctx__attends(&s->m.layers[layer]) ? &s->cache[at] : NULL;
 }
 
 /* The cache of a layer: the session's policy, narrowed by the layer's own window. */
@@ -7307,7 +7317,8 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     LCTX__FLOATS(z, n, a->ld_z); LCTX__FLOATS(y, n, a->ld_z);
     LCTX__FLOATS(beta, n, a->ld_g); LCTX__FLOATS(dt, n, a->ld_g);
     a->shifting *= n;
-    LCTX__FLOATS(apart, a->shifting, a->ld_x); LCTX__FLOATS(first, a->shifting, a->ld_z);
+    LCTX__FLOATS(apart, a->shifting, a->ld_x); LCTX__FLOATS(shifted, a->shifting, a->ld_x);
+    LCTX__FLOATS(first, a->shifting, a->ld_z);
     a->rank = (uint32_t *)lctx__carve(&r, a->ld_e, 4);
     a->chosen = (int64_t *)lctx__carve(&r, a->ld_e, 8);
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
@@ -7451,7 +7462,7 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
         const lctx_layer *l = &s->m.layers[i];
         const int live = s->live && !l->rope;
         const lctx_rope *turns = live ? &rope : lctx__layer_rope(l, &s->m);
-        if (!turns || l->no_rope || l->mixer) continue;
+        if (!turns || l->no_rope || !lctx__attends(l)) continue;
         st = lctx__far_check(&s->far_rule, turns,
                              live ? live_at : lctx__layer_rope_site(d->refused, &s->m, i));
         turning++;
@@ -7498,7 +7509,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     if (!like.d.state_slots) like.d.state_slots = 4;
     for (i = 0; i < model->n_layer; i++) {
         const lctx__states x = lctx__states_of(&like, i);
-        like.n_cache += !model->layers[i].mixer;
+        like.n_cache += lctx__attends(&model->layers[i]);
         like.state_floats = lctx__add(like.state_floats, lctx__mul(x.n_each, x.n[0] + x.n[1]));
     }
     like.d.alloc = NULL, like.d.par = NULL, like.d.refused = like.m.refused = NULL;
@@ -7724,13 +7735,10 @@ static void lctx__heads(const lctx_session *s, const lctx__acts *a, int64_t n, i
         lctx__norm_rows(s, norm, NULL, n_head, d, out + t * ld, d, out + t * ld, a->vec);
 }
 
-/* h = norm(x); q, k, v */
 static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
                           int64_t n)
 {
     const lctx_model *m = &s->m;
-    lctx__norm_rows(s, &l->attn_norm, l->attn_norm_bias, n, m->d_model, a->x, a->ld_x, a->h,
-                    a->vec);
     lctx__heads(s, a, n, m->n_head, &l->wq, &l->bq, &l->q_norm, a->q, a->ld_q);
     lctx__heads(s, a, n, m->n_head_kv, &l->wk, &l->bk, &l->k_norm, a->k, a->ld_k);
     lctx__heads(s, a, n, m->n_head_kv, &l->wv, &l->bv, NULL, a->v, a->ld_k);
@@ -7803,25 +7811,26 @@ static lctx__acts lctx__acts_from(const lctx__acts *a, int64_t row)
     return b;
 }
 
-/* x += wo attention(...) of n rows, those of all feeds */
+/* sum += wo attention(...) of n rows of h, those of all feeds; the gate comes where queries were */
 static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_feed,
-                                         const lctx__acts *a, int32_t i, int64_t n)
+                                         const lctx__acts *a, int32_t i, int64_t n, float *sum)
 {
     const lctx_session *s = feeds->s;
     const lctx_model *m = &s->m;
     const lctx_layer *l = &m->layers[i];
-    lctx_status st = LCTX_OK;
+    const int64_t nq = (int64_t)m->n_head * m->head_dim;
     int64_t j;
     lctx__project(s, a, l, n);
-    for (j = 0; !st && j < n_feed; j++) {
+    for (j = 0; j < n_feed; j++) {
         const lctx__acts own = lctx__acts_from(a, feeds[j].row);
-        if (feeds[j].rows) st = lctx__attend_session(feeds[j].s, &own, i, feeds[j].rows);
+        if (feeds[j].rows) LCTX__TRY(lctx__attend_session(feeds[j].s, &own, i, feeds[j].rows));
     }
-    if (st) return st;
-    lctx__matmul(s, &l->wo, m->d_model, (int64_t)m->n_head * m->head_dim, n, a->att, a->ld_q,
-                 lctx__vector(&l->bo, m->d_model, a->vec), 1,
-                 lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
-    lctx__sum_end(s, a, &l->attn_post_norm, n);
+    if (l->attn_gate.data) {
+        lctx__matmul(s, &l->attn_gate, nq, m->d_model, n, a->h, a->ld_x, NULL, 0, a->q, a->ld_q);
+        lctx__use()->activate(LCTX_SIGMOID, n * a->ld_q, a->q, a->att, a->att);
+    }
+    lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q,
+                 lctx__vector(&l->bo, m->d_model, a->vec), 1, sum, a->ld_x);
     return LCTX_OK;
 }
 
@@ -7965,9 +7974,9 @@ static void lctx__low_rank(const lctx_session *s, const lctx__acts *a, const flo
     const size_t bytes = (size_t)(n * a->ld_z) * sizeof *a->y;
     int64_t t, i;
     if (!w->rank) return;
-    lctx__shifted(s, a, n, shift, a->sum);
+    lctx__shifted(s, a, n, shift, a->shifted);
     memset(a->y, 0, bytes);
-    lctx__matmul(s, &w->down, w->rank, s->m.d_model, n, a->sum, a->ld_x, NULL, 0, a->y, a->ld_z);
+    lctx__matmul(s, &w->down, w->rank, s->m.d_model, n, a->shifted, a->ld_x, NULL, 0, a->y, a->ld_z);
     for (t = 0; f && t < n * a->ld_z; t += a->ld_z)
         for (i = 0; i < w->rank; i++) a->y[t + i] = f(a->y[t + i]);
     lctx__matmul(s, &w->up, rows, w->rank, n, a->y, a->ld_z, w->bias, 0, out, ld);
@@ -8002,12 +8011,12 @@ static void lctx__project_rwkv(const lctx_session *s, const lctx_mixer *x, const
     const int64_t d = s->m.d_model, ld = a->ld_c, keys = lctx__keys(x), values = lctx__values(x);
     const float *r = x->shift, *w = r + d, *k = w + d, *v = k + d, *rate = v + d, *g = rate + d;
     int64_t t;
-    lctx__shifted(s, a, n, r, a->sum);
-    lctx__matmul(s, &x->w_r, keys, d, n, a->sum, a->ld_x, NULL, 0, a->mixed, ld);
-    lctx__shifted(s, a, n, k, a->sum);
-    lctx__matmul(s, &x->w_k, keys, d, n, a->sum, a->ld_x, NULL, 0, a->mixed + keys, ld);
-    lctx__shifted(s, a, n, v, a->sum);
-    lctx__matmul(s, &x->w_v, values, d, n, a->sum, a->ld_x, NULL, 0, a->mixed + 3 * keys, ld);
+    lctx__shifted(s, a, n, r, a->shifted);
+    lctx__matmul(s, &x->w_r, keys, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed, ld);
+    lctx__shifted(s, a, n, k, a->shifted);
+    lctx__matmul(s, &x->w_k, keys, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed + keys, ld);
+    lctx__shifted(s, a, n, v, a->shifted);
+    lctx__matmul(s, &x->w_v, values, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed + 3 * keys, ld);
     lctx__low_rank(s, a, w, &x->w, tanhf, keys, n, a->raw, ld);
     lctx__low_rank(s, a, rate, &x->rate, NULL, keys, n, a->raw + keys, ld);
     lctx__low_rank(s, a, v, &x->v, NULL, values, n, a->raw + 2 * keys, ld);
@@ -8043,7 +8052,7 @@ static void lctx__mixer_out(const lctx_session *s, const lctx_mixer *x, const lc
     int64_t h;
     if (x->kind == LCTX_MIXER_RWKV7) { lctx__rwkv_out(x, a, t); return; }
     if (!delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
-    for (h = 0; h < d; h += each)
+    for (h = 0; x->norm && h < d; h += each)
         lctx__use()->rmsnorm(each, y + h, x->norm + (delta ? 0 : h), s->m.norm_eps, y + h);
     if (delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
 }
@@ -8061,14 +8070,11 @@ static void lctx__project_mixer(const lctx_session *s, const lctx_mixer *x, cons
 }
 
 static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
-                                     const lctx__acts *a, int32_t i, int64_t n)
+                                     const lctx__acts *a, int32_t i, int64_t n, float *sum)
 {
     const lctx_session *s = feeds->s;
-    const lctx_layer *l = &s->m.layers[i];
-    const lctx_mixer *x = l->mixer;
-    const int64_t d = s->m.d_model;
+    const lctx_mixer *x = s->m.layers[i].mixer;
     int64_t j;
-    lctx__norm_rows(s, &l->attn_norm, l->attn_norm_bias, n, d, a->x, a->ld_x, a->h, a->vec);
     for (j = 0; x->kind == LCTX_MIXER_RWKV7 && j < n_feed; j++) lctx__shift(&feeds[j], a, i, 0);
     if (x->kind == LCTX_MIXER_RWKV7) lctx__project_rwkv(s, x, a, n);
     else lctx__project_mixer(s, x, a, n);
@@ -8077,8 +8083,22 @@ static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
         if (feeds[j].rows) LCTX__TRY(lctx__mix_session(&feeds[j], &own, i));
     }
     for (j = 0; j < n; j++) lctx__mixer_out(s, x, a, j);
-    lctx__matmul(s, &x->w_out, d, lctx__values(x), n, a->y, a->ld_z, NULL, 1,
-                 lctx__sum_begin(a, &l->attn_post_norm, n), a->ld_x);
+    lctx__matmul(s, &x->w_out, s->m.d_model, lctx__values(x), n, a->y, a->ld_z, NULL, 1, sum,
+                 a->ld_x);
+    return LCTX_OK;
+}
+
+/* x += what attention, a mixer or both make of h = norm(x), n rows of it, those of all feeds */
+static lctx_status lctx__layer_mix(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
+                                   int32_t i, int64_t n)
+{
+    const lctx_session *s = feeds->s;
+    const lctx_layer *l = &s->m.layers[i];
+    float *sum = lctx__sum_begin(a, &l->attn_post_norm, n);
+    lctx__norm_rows(s, &l->attn_norm, l->attn_norm_bias, n, s->m.d_model, a->x, a->ld_x, a->h,
+                    a->vec);
+    if (lctx__attends(l)) LCTX__TRY(lctx__layer_attention(feeds, n_feed, a, i, n, sum));
+    if (l->mixer) LCTX__TRY(lctx__layer_mixer(feeds, n_feed, a, i, n, sum));
     lctx__sum_end(s, a, &l->attn_post_norm, n);
     return LCTX_OK;
 }
@@ -8086,6 +8106,7 @@ static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
 /* The weights of a layer's FFN, or of the one that all tokens share beside the experts. */
 typedef struct lctx__ffn {
     const lctx_tensor *gate, *up, *down, *b_gate, *b_up, *b_down;    /* biases or null */
+    const lctx_tensor *router;           /* of the shared one; data null = none */
     int64_t d_ff, n_matrix;
     int activation;
 } lctx__ffn;
@@ -8094,6 +8115,19 @@ static const float *lctx__ffn_bias(const lctx__ffn *f, const lctx_tensor *bias, 
                                    float *buf)
 {
     return bias ? lctx__vector(bias, f->n_matrix * rows, buf) : NULL;
+}
+
+/* What a token's sigmoid lets through of an FFN that is gated. */
+static void lctx__let_through(const lctx_session *s, const lctx__acts *a, const lctx_tensor *router,
+                              int64_t n, const float *x)
+{
+    float by[LCTX__FFN_TOKENS];
+    int64_t t, i;
+    lctx__matmul(s, router, 1, s->m.d_model, n, x, a->ld_x, NULL, 0, by, 1);
+    for (t = 0; t < n; t++) {
+        by[t] = lctx__sigmoid(by[t]);
+        for (i = 0; i < a->ld_f; i++) a->gate[t * a->ld_f + i] *= by[t];
+    }
 }
 
 /* y = ffn(x), or y += ffn(x), of n rows in groups; at most LCTX__FFN_TOKENS. */
@@ -8109,6 +8143,7 @@ static void lctx__ffn_rows(const lctx_session *s, const lctx__acts *a, const lct
                             lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
     lctx__use()->activate(f->activation, n * a->ld_f, a->gate, f->up->data ? a->up : a->gate,
                           a->gate);
+    if (f->router && f->router->data) lctx__let_through(s, a, f->router, n, x);
     lctx__matmul_groups(s, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
                         lctx__ffn_bias(f, f->b_down, d, a->vec), add, y, a->ld_x);
 }
@@ -8198,9 +8233,10 @@ static void lctx__layer_ffn(const lctx__feeding *feeds, int64_t n_feed, const lc
     const lctx_session *s = feeds->s;
     const lctx_layer *l = &s->m.layers[i];
     const lctx__ffn own = { &l->w_gate, &l->w_up, &l->w_down, &l->b_gate, &l->b_up, &l->b_down,
-                            lctx__layer_ff(l, &s->m), lctx__max(1, l->n_expert), l->activation };
+                            NULL, lctx__layer_ff(l, &s->m), lctx__max(1, l->n_expert),
+                            l->activation };
     const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, NULL, NULL, NULL,
-                               l->d_ff_shared, 1, l->activation };
+                               &l->shared_router, l->d_ff_shared, 1, l->activation };
     int64_t j;
     float *sum;
     if (!l->ffn_norm.data) return;
@@ -8267,7 +8303,6 @@ static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, 
                                     int64_t n)
 {
     const lctx_session *s = feeds->s;
-    lctx_status st;
     int64_t j;
     int32_t i;
     for (j = 0; j < n_feed; j++)
@@ -8278,9 +8313,7 @@ static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, 
         lctx__norm_rows(s, &s->m.embd_norm, s->m.embd_norm_bias, n, s->m.d_model, a->x, a->ld_x,
                         a->x, a->vec);
     for (i = 0; i < s->m.n_layer; i++) {
-        st = s->m.layers[i].mixer ? lctx__layer_mixer(feeds, n_feed, a, i, n)
-                                  : lctx__layer_attention(feeds, n_feed, a, i, n);
-        if (st) return st;
+        LCTX__TRY(lctx__layer_mix(feeds, n_feed, a, i, n));
         lctx__layer_ffn(feeds, n_feed, a, i, n);
     }
     return lctx__rows_finite(a->x, n, s->m.d_model, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
@@ -10400,6 +10433,7 @@ LCTX__ENTRY void FN(activate)(int kind, int64_t n, const float *gate, const floa
         if (kind == LCTX_GELU)
             a = vf_mul(vf_mul(g, vf_set1(1.5957691216f)),
                        vf_fma(vf_mul(g, g), vf_set1(0.044715f), one));
+        if (kind == LCTX_SIGMOID) g = one;
         if (kind == LCTX_SWIGLU_CAPPED) {
             g = vf_lt(hi, g, hi, g), a = vf_mul(g, vf_set1(1.702f));
             u = vf_lt(hi, u, hi, u), u = vf_add(vf_lt(u, lo, lo, u), one);

@@ -18,6 +18,8 @@ typedef struct family {
     double softcap, logit_softcap, theta, factor;      /* factor: linear */
     int divisors;             /* of the frequencies: 1 Llama 3's, 2 Phi 3's lists */
     int states;               /* Mamba-2 in place of attention and FFN */
+    int deltas;               /* 1: gated delta in three layers of four; 2: in an older file */
+    int gated;                /* attention, and the expert for all */
 } family;
 
 static const family families[] = {
@@ -42,11 +44,16 @@ static const family families[] = {
     { .name = "llama4", .arch = "llama4", .interleaved = 1, .routing = ORACLE_SIGMOID, .shared = 1,
       .n_expert = 16, .n_used = 1, .d_ff_expert = 96, .every = 2, .no_rope = 4, .head_norms = 2,
       .theta = 500000 },
+    { .name = "qwen3next", .arch = "qwen3next", .head_norms = 1, .shared = 1, .gated = 1, .deltas = 1,
+      .n_expert = 8, .n_used = 2, .d_ff_expert = 96, .theta = 10000000 },
+    { .name = "qwen3next-old", .arch = "qwen3next", .head_norms = 1, .shared = 1, .gated = 1,
+      .deltas = 2, .n_expert = 8, .n_used = 2, .d_ff_expert = 96, .theta = 10000000 },
     { .name = "mamba2", .arch = "mamba2", .states = 1 }
 };
 const int n_families = (int)(sizeof families / sizeof *families);
 const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
-    "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4", "mamba2" };
+    "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4", "qwen3next", "qwen3next-old",
+    "mamba2" };
 
 enum { HEADS = 4, KV = 2, STATE_HEADS = 8, GROUPS = 2, STATE = 24, TAPS = 4, TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
 
@@ -61,7 +68,7 @@ typedef struct writer {
     const family *f;
     int type;                 /* of matrices, a GGUF number */
     int block;                /* among oracle_blocks, or -1 */
-    int head, model, ff, expert, query, key;      /* sizes, whole blocks */
+    int head, model, ff, expert, shared, query, key, state;      /* sizes, whole blocks */
     writing keys, infos, data;
     uint64_t n_keys, n_tensors;
 } writer;
@@ -151,6 +158,30 @@ static const double *bias(writer *w, int layer, const char *name, int n, int cou
     return tensor(w, layer, name, n, count, 1, 0, 0.3);
 }
 
+/* Of rows that take turns, `each` of one part, then of the next of two or four: a part's. */
+static const double *part(writer *w, const double *rows, int cols, int n, const int *each, int which)
+{
+    const int round = each[0] + each[1] + each[2] + each[3];
+    double *own = (double *)keep(w->file, (size_t)(n * each[which] * cols), sizeof *own);
+    int i, j, before = 0;
+    for (i = 0; i < which; i++) before += each[i];
+    for (i = 0; i < n; i++)
+        for (j = 0; j < each[which] * cols; j++)
+            own[i * each[which] * cols + j] = rows[(i * round + before) * cols + j];
+    return own;
+}
+static const double *parts(writer *w, const double *rows, int cols, int n, const int *each, int to)
+{
+    double *own;
+    int i, j, at = 0;
+    own = (double *)keep(w->file, (size_t)(n * (each[0] + each[1] + each[2]) * cols), sizeof *own);
+    for (i = 0; i < to; at += n * each[i++] * cols) {
+        const double *one = part(w, rows, cols, n, each, i);
+        for (j = 0; j < n * each[i] * cols; j++) own[at + j] = one[j];
+    }
+    return own;
+}
+
 /* ---------------------------------------------------------------------------- the parts */
 static void attention(writer *w, int i, oracle_layer *o)
 {
@@ -159,8 +190,13 @@ static void attention(writer *w, int i, oracle_layer *o)
     if (f->fused) {
         o->wq = matrix(w, i, "attn_qkv.weight", w->model, w->query + 2 * w->key, 1);
         o->wk = o->wq + w->query * w->model, o->wv = o->wk + w->key * w->model;
-    } else {
-        o->wq = matrix(w, i, "attn_q.weight", w->model, w->query, 1);
+    } else if (f->gated) {
+        const int each[4] = { w->head, w->head, 0, 0 };
+        const double *both = matrix(w, i, "attn_q.weight", w->model, 2 * w->query, 1);
+        o->wq = part(w, both, w->model, HEADS, each, 0);
+        o->attn_gate = part(w, both, w->model, HEADS, each, 1);
+    } else o->wq = matrix(w, i, "attn_q.weight", w->model, w->query, 1);
+    if (!f->fused) {
         o->wk = matrix(w, i, "attn_k.weight", w->model, w->key, 1);
         o->wv = matrix(w, i, "attn_v.weight", w->model, w->key, 1);
     }
@@ -184,7 +220,7 @@ static void feed_forward(writer *w, int i, oracle_layer *o)
     const family *f = w->f;
     const int experts = f->n_expert && (!f->every || (i + 1) % f->every == 0);
     const int d_ff = experts && w->expert ? w->expert : w->ff, n = experts ? f->n_expert : 1;
-    o->ffn_norm = norm(w, i, f->all_biases ? "post_attention_norm.weight" : "ffn_norm.weight", w->model);
+    o->ffn_norm = norm(w, i, f->all_biases || f->gated ? "post_attention_norm.weight" : "ffn_norm.weight", w->model);
     o->activation = f->activation, o->d_ff = d_ff;
     if (f->fused) {
         o->w_gate = matrix(w, i, "ffn_up.weight", w->model, 2 * w->ff, 1);
@@ -205,10 +241,11 @@ static void feed_forward(writer *w, int i, oracle_layer *o)
         o->b_down = bias(w, i, "ffn_down_exps.bias", w->model, n);
     }
     if (!f->shared) return;
-    o->d_ff_shared = d_ff;
-    o->shared_gate = matrix(w, i, "ffn_gate_shexp.weight", w->model, d_ff, 1);
-    o->shared_up = matrix(w, i, "ffn_up_shexp.weight", w->model, d_ff, 1);
-    o->shared_down = matrix(w, i, "ffn_down_shexp.weight", d_ff, w->model, 1);
+    o->d_ff_shared = w->shared;
+    if (f->gated) o->shared_router = tensor(w, i, "ffn_gate_inp_shexp.weight", w->model, 1, 1, 0, 0.2);
+    o->shared_gate = matrix(w, i, "ffn_gate_shexp.weight", w->model, w->shared, 1);
+    o->shared_up = matrix(w, i, "ffn_up_shexp.weight", w->model, w->shared, 1);
+    o->shared_down = matrix(w, i, "ffn_down_shexp.weight", w->shared, w->model, 1);
 }
 
 static void states(writer *w, int i)
@@ -230,6 +267,34 @@ static void states(writer *w, int i)
     x->norm = tensor(w, i, "ssm_norm.weight", inner / GROUPS, GROUPS, 1, 1, 0.2);
 }
 
+static void deltas(writer *w, int i)
+{
+    oracle_layer *o = &w->file->layers[i];
+    oracle_mixer *x = &w->file->mixers[i];
+    const int inner = STATE_HEADS * w->state, channels = inner + 2 * GROUPS * w->state;
+    const int of = STATE_HEADS / GROUPS, gates[4] = { of, of, 0, 0 };
+    const int each[4] = { w->state, w->state, of * w->state, of * w->state };
+    const double *all;
+    x->n_head = STATE_HEADS, x->n_head_k = GROUPS, x->d_k = x->d_v = w->state, x->taps = TAPS;
+    o->mixer = x, o->attn_norm = norm(w, i, "attn_norm.weight", w->model);
+    if (w->f->deltas == 1) {
+        x->w_in = matrix(w, i, "attn_qkv.weight", w->model, channels, 1);
+        x->w_z = matrix(w, i, "attn_gate.weight", w->model, inner, 1);
+    } else {
+        all = matrix(w, i, "ssm_in.weight", w->model, channels + inner, 1);
+        x->w_in = parts(w, all, w->model, GROUPS, each, 3);
+        x->w_z = part(w, all, w->model, GROUPS, each, 3);
+    }
+    all = matrix(w, i, "ssm_ba.weight", w->model, 2 * STATE_HEADS, 1);
+    x->w_beta = part(w, all, w->model, GROUPS, gates, 0);
+    x->w_dt = part(w, all, w->model, GROUPS, gates, 1);
+    x->w_out = matrix(w, i, "ssm_out.weight", inner, w->model, 1);
+    x->conv = tensor(w, i, "ssm_conv1d.weight", TAPS, channels, 1, 0, 0.5);
+    x->dt_bias = bias(w, i, "ssm_dt.bias", STATE_HEADS, 1);
+    x->a = tensor(w, i, "ssm_a", STATE_HEADS, 1, 1, -1, 0.2);
+    x->norm = norm(w, i, "ssm_norm.weight", w->state);
+}
+
 /* The frequencies, and the tensors that change them. */
 static void rope(writer *w)
 {
@@ -238,7 +303,7 @@ static void rope(writer *w)
     const double *divisor;
     int i;
     memset(&d, 0, sizeof d);
-    d.n_rot = w->head, d.theta = f->theta > 0 ? f->theta : 10000;
+    d.n_rot = f->gated ? w->head / 2 : w->head, d.theta = f->theta > 0 ? f->theta : 10000;
     d.factor = f->factor > 0 ? f->factor : 1;
     d.scheme = f->factor > 0 ? ORACLE_LINEAR : ORACLE_PLAIN;
     oracle_rope_schedule(&d, &w->file->rope);
@@ -261,7 +326,8 @@ static void layer(writer *w, int i)
         states(w, i);
         return;
     }
-    attention(w, i, o);
+    if (f->deltas && (i + 1) % 4) deltas(w, i);
+    else attention(w, i, o);
     feed_forward(w, i, o);
     o->interleaved = f->interleaved, o->rope = &w->file->rope;
     if (f->window && (!f->full || (i + 1) % f->full)) {
@@ -322,6 +388,13 @@ static void vocabulary(writer *w)
     key_int(w, ".tokenizer.ggml.unknown_token_id", 0);
 }
 
+static void state_keys(writer *w, int inner, int state)
+{
+    key_int(w, "ssm.conv_kernel", TAPS), key_int(w, "ssm.inner_size", inner);
+    key_int(w, "ssm.state_size", state), key_int(w, "ssm.time_step_rank", STATE_HEADS);
+    key_int(w, "ssm.group_count", GROUPS);
+}
+
 static void keys(writer *w)
 {
     const family *f = w->f;
@@ -329,9 +402,7 @@ static void keys(writer *w)
     key_int(w, "block_count", FAMILY_LAYERS), key_int(w, "embedding_length", w->model);
     if (f->states) {
         key_int(w, "feed_forward_length", 0), key_int(w, "attention.head_count", 0);
-        key_int(w, "ssm.conv_kernel", TAPS), key_int(w, "ssm.inner_size", 2 * w->model);
-        key_int(w, "ssm.state_size", STATE), key_int(w, "ssm.time_step_rank", STATE_HEADS);
-        key_int(w, "ssm.group_count", GROUPS), key_int(w, "context_length", TRAINED);
+        state_keys(w, 2 * w->model, STATE), key_int(w, "context_length", TRAINED);
         key_int(w, "vocab_size", FAMILY_VOCAB);
         key_real(w, "attention.layer_norm_rms_epsilon", 1e-5);
         vocabulary(w);
@@ -339,7 +410,7 @@ static void keys(writer *w)
     }
     key_int(w, "feed_forward_length", w->ff), key_int(w, "attention.head_count", HEADS);
     key_int(w, "attention.head_count_kv", KV), key_int(w, "attention.key_length", w->head);
-    key_int(w, "attention.value_length", w->head), key_int(w, "rope.dimension_count", w->head);
+    key_int(w, "attention.value_length", w->head), key_int(w, "rope.dimension_count", f->gated ? w->head / 2 : w->head);
     key_int(w, "context_length", f->divisors == 2 ? 8 * TRAINED : TRAINED);
     key_int(w, "vocab_size", FAMILY_VOCAB);
     key_real(w, "attention.layer_norm_rms_epsilon", 1e-5);
@@ -355,6 +426,9 @@ static void keys(writer *w)
     if (f->n_expert) key_int(w, "expert_count", f->n_expert);
     if (f->n_expert) key_int(w, "expert_used_count", f->n_used);
     if (w->expert) key_int(w, "expert_feed_forward_length", w->expert);
+    if (f->gated) key_int(w, "expert_shared_feed_forward_length", w->shared);
+    if (f->deltas) state_keys(w, STATE_HEADS * w->state, w->state);
+    if (f->deltas == 1) key_int(w, "full_attention_interval", 4);
     if (f->every) key_int(w, "interleave_moe_layer_step", f->every);
     if (f->window) key_int(w, "attention.sliding_window", f->window);
     if (f->softcap > 0) key_real(w, "attn_logit_softcapping", f->softcap);
@@ -369,6 +443,7 @@ static void set_sizes(writer *w)
         if (oracle_blocks[w->block].id == w->type) break;
     w->head = wide ? 64 : 16, w->model = wide ? 256 : 64, w->ff = wide ? 512 : 160;
     w->expert = wide && w->f->d_ff_expert ? 256 : w->f->d_ff_expert;
+    w->shared = w->f->gated ? 2 * w->expert : w->expert, w->state = wide ? 32 : 16;
     w->query = HEADS * w->head, w->key = KV * w->head;
 }
 

@@ -174,11 +174,15 @@ static void attend_token(const oracle_model *m, const oracle_layer *l, int64_t t
     free(seen); free(turned_q); free(turned_k);
 }
 
-static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, double *x)
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+/* sums[n][d_model] += what the layer's attention makes of x */
+static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, const double *x,
+                      double *sums)
 {
     const int nq = m->n_head * m->head_dim, nk = m->n_head_kv * m->head_dim;
     double *h = doubles(m->d_model), *q = doubles(n * nq), *k = doubles(n * nk);
-    double *v = doubles(n * nk), *out = doubles(nq);
+    double *v = doubles(n * nk), *out = doubles(nq), *gate = doubles(nq);
     int64_t t;
     int i;
     for (t = 0; t < n; t++) {
@@ -194,11 +198,13 @@ static void attention(const oracle_model *m, const oracle_layer *l, int64_t n, d
     }
     for (t = 0; t < n; t++) {
         attend_token(m, l, t, q + t * nq, k, v, out);
+        norm_of(m->d_model, x + t * m->d_model, l->attn_norm, l->attn_norm_bias, m->norm_eps, h);
+        if (l->attn_gate) product(nq, m->d_model, l->attn_gate, h, NULL, gate);
+        for (i = 0; l->attn_gate && i < nq; i++) out[i] *= sigmoid(gate[i]);
         product(m->d_model, nq, l->wo, out, l->bo, h);
-        if (l->attn_post_norm) rms_norm(m->d_model, h, l->attn_post_norm, m->norm_eps, h);
-        for (i = 0; i < m->d_model; i++) x[t * m->d_model + i] += h[i];
+        for (i = 0; i < m->d_model; i++) sums[t * m->d_model + i] += h[i];
     }
-    free(h); free(q); free(k); free(v); free(out);
+    free(h); free(q); free(k); free(v); free(out); free(gate);
 }
 
 /* ---- a mixer's head h over n tokens of u[n][channels], after the convolution: out[n][d_v] */
@@ -233,7 +239,9 @@ static void state_head(const oracle_mixer *x, int h, int64_t n, const double *u,
     }
     free(s); free(q); free(k);
 }
-static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, double *x)
+/* sums[n][d_model] += what the layer's mixer makes of x */
+static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, const double *x,
+                double *sums)
 {
     const oracle_mixer *o = l->mixer;
     const int d = m->d_model, dz = o->n_head * o->d_v, nh = o->n_head;
@@ -271,19 +279,17 @@ static void mix(const oracle_model *m, const oracle_layer *l, int64_t n, double 
         for (j = 0; j < 2; j++) {        /* the gate, then norms, or the other way round */
             for (i = 0; j != o->mamba2 && i < dz; i++)
                 y[t * dz + i] *= z[t * dz + i] / (1 + exp(-z[t * dz + i]));
-            for (i = 0; j == o->mamba2 && i < dz; i += each)
+            for (i = 0; o->norm && j == o->mamba2 && i < dz; i += each)
                 rms_norm(each, y + t * dz + i, o->norm + (o->mamba2 ? i : 0), m->norm_eps,
                          y + t * dz + i);
         }
         product(d, dz, o->w_out, y + t * dz, NULL, h);
-        if (l->attn_post_norm) rms_norm(d, h, l->attn_post_norm, m->norm_eps, h);
-        for (i = 0; i < d; i++) x[t * d + i] += h[i];
+        for (i = 0; i < d; i++) sums[t * d + i] += h[i];
     }
     free(h); free(raw); free(u); free(z); free(beta); free(decay); free(y); free(one);
 }
 
 /* ---- RWKV-7 */
-static double sigmoid(double z) { return 1 / (1 + exp(-z)); }
 static double same(double z) { return z; }
 /* Of h[n][d], what stands shift of the way to the token before. */
 static void shifted(int d, int64_t n, const double *h, const double *shift, double *out)
@@ -326,7 +332,7 @@ static void rwkv_head(const oracle_mixer *o, int h, const double *q, double *k, 
     free(kk);
 }
 static void rwkv(const oracle_model *m, const oracle_layer *l, int64_t n, double *first, int is_first,
-                 double *x)
+                 const double *x, double *sums)
 {
     const oracle_mixer *o = l->mixer;
     const int d = m->d_model, nk = o->n_head * o->d_k, nv = o->n_head * o->d_v;
@@ -356,8 +362,7 @@ static void rwkv(const oracle_model *m, const oracle_layer *l, int64_t n, double
                       rate + i * o->d_k, s + i * o->d_v * o->d_k, y + i * o->d_v);
         for (i = 0; i < nv; i++) y[i] *= g[i];
         product(d, nv, o->w_out, y, NULL, h);          /* whose rows are used up to this one */
-        if (l->attn_post_norm) rms_norm(d, h, l->attn_post_norm, m->norm_eps, h);
-        for (i = 0; i < d; i++) x[t * d + i] += h[i];
+        for (i = 0; i < d; i++) sums[t * d + i] += h[i];
     }
     free(h); free(in); free(q); free(k); free(w); free(rate); free(v); free(more); free(g);
     free(y); free(s);
@@ -429,7 +434,7 @@ static void experts(const oracle_model *m, const oracle_layer *l, const double *
 static void feed_forward(const oracle_model *m, const oracle_layer *l, double *last, double *x)
 {
     const int d = m->d_model;
-    double *h = doubles(d), *out = doubles(d);
+    double *h = doubles(d), *out = doubles(d), shared = 0;
     int i;
     norm_of(d, x, l->ffn_norm, l->ffn_norm_bias, m->norm_eps, h);
     for (i = 0; l->mixer && l->mixer->ffn_shift && i < d; i++) {
@@ -439,12 +444,32 @@ static void feed_forward(const oracle_model *m, const oracle_layer *l, double *l
     if (l->n_expert) experts(m, l, h, out);
     else ffn(d, l->d_ff, l->activation, l->w_gate, l->w_up, l->w_down, l->b_gate, l->b_up,
              l->b_down, h, 1, out);
+    if (l->shared_router) product(1, d, l->shared_router, h, NULL, &shared);
     if (l->d_ff_shared)
         ffn(d, l->d_ff_shared, l->activation, l->shared_gate, l->shared_up, l->shared_down, NULL,
-            NULL, NULL, h, 1, out);
+            NULL, NULL, h, l->shared_router ? sigmoid(shared) : 1, out);
     if (l->ffn_post_norm) rms_norm(d, out, l->ffn_post_norm, m->norm_eps, out);
     for (i = 0; i < d; i++) x[i] += out[i];
     free(h); free(out);
+}
+
+/* x += post(what attention, a mixer or both make of it) */
+static void attend_or_mix(const oracle_model *m, const oracle_layer *l, int64_t n, double *first,
+                          int is_first, double *x)
+{
+    const int d = m->d_model;
+    double *sums = doubles(n * d);
+    int64_t t;
+    int i;
+    if (!l->mixer || l->beside) attention(m, l, n, x, sums);
+    if (l->mixer && l->mixer->w_r) rwkv(m, l, n, first, is_first, x, sums);
+    else if (l->mixer) mix(m, l, n, x, sums);
+    for (t = 0; t < n; t++) {
+        double *sum = sums + t * d;
+        if (l->attn_post_norm) rms_norm(d, sum, l->attn_post_norm, m->norm_eps, sum);
+        for (i = 0; i < d; i++) x[t * d + i] += sum[i];
+    }
+    free(sums);
 }
 
 void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens, double *logits)
@@ -462,12 +487,9 @@ void oracle_model_logits(const oracle_model *m, int64_t n, const int32_t *tokens
     for (i = 0; i < m->n_layer; i++) {
         const oracle_mixer *o = m->layers[i].mixer;
         double *last = doubles(m->d_model);
-        if (o && o->w_r) {
-            const int is_first = !first;
-            if (is_first) first = doubles(n * o->n_head * o->d_v);
-            rwkv(m, &m->layers[i], n, first, is_first, x);
-        } else if (o) mix(m, &m->layers[i], n, x);
-        else attention(m, &m->layers[i], n, x);
+        const int is_first = !first;
+        if (o && o->w_r && is_first) first = doubles(n * o->n_head * o->d_v);
+        attend_or_mix(m, &m->layers[i], n, first, is_first, x);
         for (t = 0; m->layers[i].ffn_norm && t < n; t++)
             feed_forward(m, &m->layers[i], last, x + t * m->d_model);
         free(last);

@@ -15,7 +15,8 @@ typedef struct oracle_low_rank { int rank; const double *down, *up, *bias; } ora
 typedef struct oracle_mixer {
     int mamba2, n_head, n_head_k, d_k, d_v, taps;
     const double *w_in, *w_z, *w_beta, *w_dt, *w_out;
-    const double *conv, *conv_bias, *a, *dt_bias, *norm, *skip;    /* conv_bias, skip: or null */
+    const double *conv, *conv_bias, *a, *dt_bias, *norm, *skip;    /* conv_bias, skip, mamba2's norm:
+                                                                      or null */
     /* RWKV-7, where w_r is given: of the above n_head, d_k, d_v, w_out, norm */
     const double *w_r, *w_k, *w_v, *shift, *ffn_shift, *k_k, *k_a, *r_k, *norm_bias;
     oracle_low_rank w, v, rate, g;         /* v of all but the first layer */
@@ -28,6 +29,7 @@ typedef struct oracle_layer {
     const double *wo;                    /* [d_model][n_head*head_dim] */
     const double *bq, *bk, *bv;          /* [heads*head_dim] or null */
     const double *bo;                    /* [d_model] or null */
+    const double *attn_gate;             /* [n_head*head_dim][d_model] or null */
     const double *q_norm, *k_norm;       /* [head_dim] or null */
     const double *ffn_norm;              /* [d_model]; null: no FFN */
     const double *w_gate, *w_up;         /* [d_ff][d_model], one after the other of each expert;
@@ -36,7 +38,7 @@ typedef struct oracle_layer {
     const double *b_gate, *b_up, *b_down;          /* [d_ff], [d_ff], [d_model], or null */
     const double *attn_post_norm, *ffn_post_norm;  /* [d_model] or null */
     const double *router, *b_router;     /* [n_expert][d_model], [n_expert] or null */
-    const double *shared_gate, *shared_up, *shared_down;
+    const double *shared_gate, *shared_up, *shared_down, *shared_router;   /* [d_model] or null */
     int n_expert, n_expert_used, d_ff, d_ff_shared;      /* no expert: one FFN, for all */
     int routing, activation;             /* oracle_routing, oracle_activation */
     double q_scale, q_scale_offset, q_scale_length;      /* length 0: none */
@@ -45,7 +47,8 @@ typedef struct oracle_layer {
     int64_t window;                      /* the layer's own; 0 = none */
     const oracle_pattern *pattern;       /* or null */
     const double *sink_logit;            /* [n_head] in the softmax denominator, or null */
-    const oracle_mixer *mixer;           /* in place of attention, or null */
+    const oracle_mixer *mixer;           /* in place of attention, or null; */
+    int beside;                          /* or, not 0, beside it */
     const double *attn_norm_bias, *ffn_norm_bias;  /* or null; a norm with a bias is a layer norm */
 } oracle_layer;
 

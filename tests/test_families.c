@@ -70,7 +70,7 @@ static void test_cut(int family)
     int refused = 0, tried = 0;
     size_t n;
     family_make(&file, family, 0);
-    for (n = file.n - 1; n > 1013; n -= 1013 + n / 40) {
+    for (n = file.n - 1; n > 1013 + n / 40; n -= 1013 + n / 40) {
         unsigned char *copy = (unsigned char *)malloc(n);
         model m;
         memcpy(copy, file.data, n);
@@ -81,6 +81,79 @@ static void test_cut(int family)
     }
     check(refused == tried, "%s: a file that ends early is refused (%d of %d)",
           family_names[family], refused, tried);
+    family_free(&file);
+}
+
+/* Is the file, as it now stands, refused in one line that has one of the words? */
+static int refused(const family_file *file, const char *word, const char *or_word)
+{
+    model m;
+    const int ok = model_open_memory(&m, file->data, file->n) != GGUF_OK
+                   && !strchr(m.file.error, '\n')
+                   && (strstr(m.file.error, word) || strstr(m.file.error, or_word));
+    if (!ok) printf("  %s, %s: \"%s\"\n", word, or_word, m.file.error);
+    model_close(&m);
+    return ok;
+}
+static unsigned char *place_of(const family_file *file, gguf_string in)
+{
+    return file->data + ((const unsigned char *)in.text - file->data);
+}
+
+/* Every tensor under another name, which is missed or has no use, and of another shape. */
+static void test_tensors(int family)
+{
+    family_file file;
+    gguf g;
+    const int old = strstr(family_names[family], "-old") != NULL;
+    size_t i;
+    int ok = 1;
+    family_make(&file, family, 0);
+    check(gguf_open_memory(&g, file.data, file.n) == GGUF_OK, "%s: it opens", family_names[family]);
+    for (i = 0; i < g.n_tensors; i++) {
+        unsigned char *name = place_of(&file, g.tensors[i].name), *end = name + g.tensors[i].name.n;
+        char was[80], now[80];
+        snprintf(was, sizeof was, "%.*s", (int)g.tensors[i].name.n, (const char *)name);
+        end[-1]++, snprintf(now, sizeof now, "%.*s", (int)g.tensors[i].name.n, (const char *)name);
+        ok &= refused(&file, old && strstr(was, "ssm_in") ? "attn_qkv" : was, now);
+        end[-1]--;
+        end[4] = (unsigned char)(end[4] ^ 1);      /* its columns */
+        ok &= refused(&file, was, strstr(was, "token_embd") ? "output_norm" : was);
+        end[4] = (unsigned char)(end[4] ^ 1);
+    }
+    check(ok, "%s: tensors that are missing or have another shape are named", family_names[family]);
+    gguf_close(&g);
+    family_free(&file);
+}
+
+/* Counts of states that are 0, greater by one, or huge. */
+static void test_counts(int family)
+{
+    static const char *const counts[] = { "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size",
+        "ssm.time_step_rank", "ssm.group_count", "full_attention_interval",
+        "expert_shared_feed_forward_length" };
+    static const int32_t values[] = { 0, 1, INT32_MAX, -1 };
+    family_file file;
+    gguf g;
+    size_t i, j, k, n;
+    int ok = 1;
+    family_make(&file, family, 0);
+    check(gguf_open_memory(&g, file.data, file.n) == GGUF_OK, "%s: it opens", family_names[family]);
+    for (i = 0; i < g.n_keys; i++)
+        for (j = 0; j < sizeof counts / sizeof *counts; j++) {
+            unsigned char *x = place_of(&file, g.keys[i].name) + g.keys[i].name.n + 4, was[4];
+            if (g.keys[i].name.n < strlen(counts[j])
+                || memcmp(x - 4 - strlen(counts[j]), counts[j], strlen(counts[j]))) continue;
+            memcpy(was, x, 4);
+            for (k = 0; k < 4; k++) {
+                const uint32_t value = (uint32_t)values[k] + (k == 1 ? was[0] : 0u);
+                for (n = 0; n < 4; n++) x[n] = (unsigned char)(value >> 8 * n);
+                ok &= refused(&file, k == 0 ? counts[j] : "\"", k == 0 ? counts[j] : "heads");
+            }
+            memcpy(x, was, 4);
+        }
+    check(ok, "%s: counts that do not fit are named", family_names[family]);
+    gguf_close(&g);
     family_free(&file);
 }
 
@@ -134,6 +207,8 @@ int main(int argc, char **argv)
         for (type = 0; type < n_family_types; type++)
             if ((family + type) % step == 0) test_family(family, type);
         test_cut(family);
+        test_tensors(family);
+        test_counts(family);
     }
     return test_report("families", lctx_isa_name(lctx_isa_get()));
 }

@@ -9,18 +9,21 @@
 
 enum { WIDE = 48, HEADS = 4, KV = 2, DIM = 12, FF = 64, VOCAB = 37, LAYERS = 5, TOKENS = 61 };
 
-/* Which layers have a mixer, and what it is like. */
+/* Which layers attend, have a mixer, or both; what it is like, and whether attention is gated. */
+enum { ATTENDS, MIXES, BOTH };
 typedef struct shape {
-    int mixes[LAYERS], kind, n_head, n_head_k, d_k, d_v, taps, post_norm, no_ffn;
+    int does[LAYERS], kind, n_head, n_head_k, d_k, d_v, taps, post_norm, no_ffn, gated, unnormed;
 } shape;
 static const shape shapes[] = {
-    { { 1, 0, 1, 1, 0 }, 0, 4, 2, 16, 16, 4, 0, 0 },
-    { { 1, 1, 1, 1, 1 }, 0, 3, 3, 12, 20, 3, 1, 0 },
-    { { 0, 0, 0, 0, 1 }, 0, 2, 1, 8, 72, 1, 0, 1 },
-    { { 1, 1, 0, 1, 0 }, 1, 4, 2, 16, 16, 4, 1, 0 },
-    { { 1, 1, 1, 1, 1 }, 1, 6, 1, 20, 12, 4, 0, 1 },
-    { { 1, 1, 1, 1, 1 }, 2, 3, 3, 16, 16, 0, 0, 0 },
-    { { 0, 1, 0, 1, 0 }, 2, 2, 2, 20, 12, 0, 1, 0 },
+    { { 1, 0, 1, 1, 0 }, 0, 4, 2, 16, 16, 4, 0, 0, 1, 0 },
+    { { 1, 1, 1, 1, 1 }, 0, 3, 3, 12, 20, 3, 1, 0, 0, 0 },
+    { { 0, 0, 0, 0, 1 }, 0, 2, 1, 8, 72, 1, 0, 1, 0, 0 },
+    { { 1, 1, 0, 1, 0 }, 1, 4, 2, 16, 16, 4, 1, 0, 0, 0 },
+    { { 1, 1, 1, 1, 1 }, 1, 6, 1, 20, 12, 4, 0, 1, 0, 0 },
+    { { 1, 1, 1, 1, 1 }, 2, 3, 3, 16, 16, 0, 0, 0, 0, 0 },
+    { { 0, 2, 0, 1, 0 }, 2, 2, 2, 20, 12, 0, 1, 0, 1, 0 },
+    { { 2, 2, 2, 2, 2 }, 1, 4, 2, 16, 16, 4, 0, 0, 0, 1 },
+    { { 2, 0, 1, 2, 1 }, 0, 4, 2, 16, 16, 4, 1, 1, 1, 0 },
 };
 static const char *const kinds[] = { "delta, ", "Mamba-2, ", "RWKV-7, " };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -76,7 +79,7 @@ static void world_rwkv(world *w, const shape *s, int i)
     oracle_mixer *o = &w->omixer[i];
     const int keys = s->n_head * s->d_k, values = s->n_head * s->d_v;
     int first = 0;
-    while (!s->mixes[first]) first++;
+    while (s->does[first] == ATTENDS) first++;
     o->w_r = tensor(w, keys, WIDE, &x->w_r), o->w_k = tensor(w, keys, WIDE, &x->w_k);
     o->w_v = tensor(w, values, WIDE, &x->w_v);
     o->w = low_rank(w, 5, keys, &x->w), o->rate = low_rank(w, 9, keys, &x->rate);
@@ -102,6 +105,7 @@ static void world_mixer(world *w, const shape *s, int i)
     x->d_k = o->d_k = s->d_k, x->d_v = o->d_v = s->d_v, x->taps = o->taps = s->taps;
     x->kind = s->kind, o->mamba2 = s->kind == LCTX_MIXER_MAMBA2;
     w->layer[i].mixer = x, w->olayer[i].mixer = o;
+    w->layer[i].beside = w->olayer[i].beside = s->does[i] == BOTH;
     o->w_out = tensor(w, WIDE, dz, &x->w_out);
     if (s->kind == LCTX_MIXER_RWKV7) {
         world_rwkv(w, s, i);
@@ -117,7 +121,7 @@ static void world_mixer(world *w, const shape *s, int i)
     x->conv = numbers(w, channels * s->taps, 0, 0.7, &o->conv);
     x->a = numbers(w, s->n_head, -0.3, 0.1, &o->a);
     x->dt_bias = numbers(w, s->n_head, -1, 0.5, &o->dt_bias);
-    x->norm = numbers(w, o->mamba2 ? dz : s->d_v, 1, 0.1, &o->norm);
+    if (!s->unnormed) x->norm = numbers(w, o->mamba2 ? dz : s->d_v, 1, 0.1, &o->norm);
 }
 
 static void world_layer(world *w, const shape *s, int i)
@@ -126,13 +130,14 @@ static void world_layer(world *w, const shape *s, int i)
     oracle_layer *o = &w->olayer[i];
     o->attn_norm = tensor(w, WIDE, 0, &l->attn_norm);
     if (s->post_norm) o->attn_post_norm = tensor(w, WIDE, 0, &l->attn_post_norm);
-    if (s->mixes[i]) world_mixer(w, s, i);
-    else {
+    if (s->does[i] != ATTENDS) world_mixer(w, s, i);
+    if (s->does[i] != MIXES) {
         o->wq = tensor(w, HEADS * DIM, WIDE, &l->wq), o->wk = tensor(w, KV * DIM, WIDE, &l->wk);
         o->wv = tensor(w, KV * DIM, WIDE, &l->wv), o->wo = tensor(w, WIDE, HEADS * DIM, &l->wo);
         o->rope = &w->orope, l->window = o->window = i == 4 ? 9 : 0;
+        if (s->gated) o->attn_gate = tensor(w, HEADS * DIM, WIDE, &l->attn_gate);
     }
-    if (s->no_ffn && s->mixes[i]) return;
+    if (s->no_ffn && s->does[i] != ATTENDS) return;
     o->ffn_norm = tensor(w, WIDE, 0, &l->ffn_norm), o->d_ff = FF;
     o->w_gate = tensor(w, FF, WIDE, &l->w_gate);
     if (l->activation != LCTX_RELU) o->w_up = tensor(w, FF, WIDE, &l->w_up);
@@ -237,7 +242,7 @@ static int join_nothing(void *user, int32_t layer, int64_t n_rows, int32_t d, fl
     const world *w = ((void **)user)[0];
     int *joined = ((void **)user)[1];
     (void)out, (void)lse;
-    check(!w->layer[layer].mixer && !w->layer[layer].window && d == DIM,
+    check((!w->layer[layer].mixer || w->layer[layer].beside) && !w->layer[layer].window && d == DIM,
           "layers that attend to all are joined");
     *joined += (int)n_rows;
     return 0;
@@ -251,7 +256,7 @@ static void test_parts(const shape *s)
     void *user[2];
     int joined = 0, attend = 0, i, ok;
     user[0] = w, user[1] = &joined;
-    for (i = 0; i < LAYERS; i++) attend += !s->mixes[i] && !w->layer[i].window;
+    for (i = 0; i < LAYERS; i++) attend += s->does[i] != MIXES && !w->layer[i].window;
     ok = feed(x, w, 0, TOKENS, TOKENS, want) == LCTX_OK;
     lctx_session_free(x);
     d.parts = 2, d.join = join_nothing, d.join_user = user;
@@ -361,7 +366,7 @@ static void test_rewind(const shape *s)
     float *got = calloc(TOKENS * VOCAB, sizeof *got), *again = calloc(TOKENS * VOCAB, sizeof *got);
     lctx_session_desc d = { 0 };
     lctx_session *x;
-    int n, windows = !s->mixes[4];
+    int n, windows = s->does[4] != MIXES;
     d.state_every = 7, d.state_slots = 3;
     x = session_new(w, d);
     check(feed(x, w, 0, TOKENS, 13, got) == LCTX_OK, "fed with snapshots");

@@ -26,6 +26,7 @@ static int slow(void) { return quick() || sampled(); }
 typedef struct family {
     int     post_norms, all_biases, activation, routing, sinks;
     int     n_expert, n_used, d_ff, d_ff_shared;
+    int     gated;               /* attention, and the FFN that is shared */
     int     dense;               /* the layer without experts, from 1 */
     double  q_scale, q_scale_offset;
     int64_t q_scale_length, chunk;    /* chunk: of a pattern of blocks, in layers with a window */
@@ -139,6 +140,7 @@ static void world_family(world *w, const shape *s, int i)
         o->shared_gate = matrix(w, s, f->d_ff_shared, d, &l->shared_gate);
         o->shared_up = matrix(w, s, f->d_ff_shared, d, &l->shared_up);
         o->shared_down = matrix(w, s, d, f->d_ff_shared, &l->shared_down);
+        if (f->gated) o->shared_router = matrix(w, s, 1, d, &l->shared_router);
     }
     if (f->all_biases) o->bo = weight(w, s->vec_type, 1, d, 0, 0.3, &l->bo);
     if (f->post_norms) {
@@ -170,6 +172,7 @@ static void world_layer(world *w, const shape *s, int i)
     o->wk = matrix(w, s, k, d, &l->wk);
     o->wv = matrix(w, s, k, d, &l->wv);
     o->wo = matrix(w, s, d, q, &l->wo);
+    if (s->family && s->family->gated) o->attn_gate = matrix(w, s, q, d, &l->attn_gate);
     if (s->bias) {
         o->bq = weight(w, s->vec_type, 1, q, 0, 0.3, &l->bq);
         o->bk = weight(w, s->vec_type, 1, k, 0, 0.3, &l->bk);
@@ -338,7 +341,7 @@ static const family
                .routing = LCTX_ROUTE_SIGMOID, .q_scale = 0.1, .q_scale_offset = 1,
                .q_scale_length = 8, .chunk = 24 },
     ministral = { .q_scale = 0.1, .q_scale_length = 16 },
-    all_softmax = { .n_expert = 9, .n_used = 3, .d_ff_shared = 7,
+    all_softmax = { .n_expert = 9, .n_used = 3, .d_ff_shared = 7, .gated = 1,
                     .routing = LCTX_ROUTE_SOFTMAX };
 
 static const shape shapes[] = {
@@ -1598,7 +1601,7 @@ static void test_bad_router(void)
 
 /* ---------------------------------------------------------------------------- bad models */
 
-static const family bad_family = { .n_expert = 3, .n_used = 2, .d_ff_shared = 20, .all_biases = 1,
+static const family bad_family = { .n_expert = 3, .n_used = 2, .d_ff_shared = 20, .all_biases = 1, .gated = 1,
                                    .post_norms = 1 };
 static const shape bad_shape = {
     "to be spoilt", 2, 4, 2, 12, 48, 100, 37, 12, 1, 0, 3, 0, 0, 1, 1, 0, 0, 0, 0, 0, 9, 0, 0,
@@ -1706,7 +1709,9 @@ static void test_bad_tensors(world *w)
         { &l->b_router, 0, 0, "b_router" }, { &l->attn_post_norm, 0, 0, "attn_post_norm" },
         { &l->ffn_post_norm, 0, 0, "ffn_post_norm" }, { &l->router, 1, 1, "router" },
         { &l->shared_gate, 1, 1, "shared_gate" }, { &l->shared_up, 1, 1, "shared_up" },
-        { &l->shared_down, 1, 1, "shared_down" }, { &l->q_norm, 0, 0, "q_norm" }, { &l->k_norm, 0, 0, "k_norm" },
+        { &l->shared_down, 1, 1, "shared_down" }, { &l->shared_router, 0, 1, "shared_router" },
+        { &l->attn_gate, 0, 1, "attn_gate" }, { &l->q_norm, 0, 0, "q_norm" },
+        { &l->k_norm, 0, 0, "k_norm" },
         { &l->ffn_norm, 1, 0, "ffn_norm" }, { &l->w_gate, 1, 1, "w_gate" },
         { &l->w_up, 1, 1, "w_up" }, { &l->w_down, 1, 1, "w_down" }
     };

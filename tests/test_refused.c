@@ -871,7 +871,8 @@ static void test_models(void)
     WEIGHT(bq, 0); WEIGHT(bk, 0); WEIGHT(bv, 0); WEIGHT(q_norm, 0); WEIGHT(k_norm, 0);
     WEIGHT(ffn_norm, 1); WEIGHT(w_gate, 1); WEIGHT(w_up, 1); WEIGHT(w_down, 1);
     WEIGHT(bo, 0); WEIGHT(b_gate, 0); WEIGHT(b_up, 0); WEIGHT(b_down, 0); WEIGHT(b_router, 0);
-    WEIGHT(attn_post_norm, 0); WEIGHT(ffn_post_norm, 0);
+    WEIGHT(attn_post_norm, 0); WEIGHT(ffn_post_norm, 0); WEIGHT(attn_gate, 0);
+    WEIGHT(shared_router, 0);
     FIELD((l->n_expert = l->n_expert_used = 2), E_WEIGHT, "router");
     FIELD(l->d_ff_shared = 2, E_WEIGHT, "shared_gate");
     FIELD((l->d_ff_shared = 2, l->shared_gate = l->w_up), E_WEIGHT, "shared_up");

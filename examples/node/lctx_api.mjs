@@ -264,6 +264,8 @@ export const Activation = Object.freeze({
     SWIGLU_CAPPED: 2,
     // max(g, 0) u; without w_up u = g: squared
     RELU: 3,
+    // 1 / (1 + e^-g) u
+    SIGMOID: 4,
 });
 
 // The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
@@ -1006,7 +1008,7 @@ export const structs = {
         a: 'void *',
         // [n_head]; a below 0
         dt_bias: 'void *',
-        // [d_v]; MAMBA2, RWKV7: [n_head*d_v]
+        // [d_v]; MAMBA2, RWKV7: [n_head*d_v], MAMBA2 or null
         norm: 'void *',
         // MAMBA2: [n_head] or null
         skip: 'void *',
@@ -1056,6 +1058,8 @@ export const structs = {
         bv: 'lctx_tensor',
         // [d_model]; data null = none
         bo: 'lctx_tensor',
+        // [n_head*head_dim][d_model]; data null = none
+        attn_gate: 'lctx_tensor',
         // [head_dim]; data null = none
         q_norm: 'lctx_tensor',
         // [head_dim]; data null = none
@@ -1088,6 +1092,8 @@ export const structs = {
         shared_up: 'lctx_tensor',
         // [d_model][d_ff_shared]
         shared_down: 'lctx_tensor',
+        // [d_model]; data null = none
+        shared_router: 'lctx_tensor',
         // 0 = no experts
         n_expert: 'int32_t',
         // 0 = no experts
@@ -1112,12 +1118,13 @@ export const structs = {
         window: 'int64_t',
         // nonzero: this layer has no rotation
         no_rope: 'int32_t',
-        reserved: 'int32_t',
+        // nonzero: the mixer adds to attention, of the same h
+        beside: 'int32_t',
         // which keys this layer's queries see; null = all
         pattern: 'lctx_pattern *',
         // [n_head], as in lctx_attn (gpt-oss); null = none
         sink_logit: 'void *',
-        // in place of attention, whose fields are not read; or null
+        // in place of attention, unless it is beside; null = none
         mixer: 'lctx_mixer *',
         // [d_model] or null
         attn_norm_bias: 'void *',
@@ -1317,6 +1324,7 @@ export const arrays = {
     'lctx_layer.bk': ['any', 'n_head_kv*head_dim'],
     'lctx_layer.bv': ['any', 'n_head_kv*head_dim'],
     'lctx_layer.bo': ['any', 'd_model'],
+    'lctx_layer.attn_gate': ['any', 'n_head*head_dim d_model'],
     'lctx_layer.q_norm': ['any', 'head_dim'],
     'lctx_layer.k_norm': ['any', 'head_dim'],
     'lctx_layer.ffn_norm': ['any', 'd_model'],
@@ -1333,6 +1341,7 @@ export const arrays = {
     'lctx_layer.shared_gate': ['any', 'd_ff_shared d_model'],
     'lctx_layer.shared_up': ['any', 'd_ff_shared d_model'],
     'lctx_layer.shared_down': ['any', 'd_model d_ff_shared'],
+    'lctx_layer.shared_router': ['any', 'd_model'],
     'lctx_layer.sink_logit': ['float', 'n_head'],
     'lctx_layer.attn_norm_bias': ['float', 'd_model'],
     'lctx_layer.ffn_norm_bias': ['float', 'd_model'],

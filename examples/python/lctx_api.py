@@ -264,6 +264,8 @@ class Activation(IntEnum):
     SWIGLU_CAPPED = 2
     # max(g, 0) u; without w_up u = g: squared
     RELU = 3
+    # 1 / (1 + e^-g) u
+    SIGMOID = 4
 
 
 class Routing(IntEnum):
@@ -1087,7 +1089,7 @@ class Mixer(c.Structure):
         ("a", c.c_void_p),
         # [n_head]; a below 0
         ("dt_bias", c.c_void_p),
-        # [d_v]; MAMBA2, RWKV7: [n_head*d_v]
+        # [d_v]; MAMBA2, RWKV7: [n_head*d_v], MAMBA2 or null
         ("norm", c.c_void_p),
         # MAMBA2: [n_head] or null
         ("skip", c.c_void_p),
@@ -1140,6 +1142,8 @@ class Layer(c.Structure):
         ("bv", Tensor),
         # [d_model]; data null = none
         ("bo", Tensor),
+        # [n_head*head_dim][d_model]; data null = none
+        ("attn_gate", Tensor),
         # [head_dim]; data null = none
         ("q_norm", Tensor),
         # [head_dim]; data null = none
@@ -1172,6 +1176,8 @@ class Layer(c.Structure):
         ("shared_up", Tensor),
         # [d_model][d_ff_shared]
         ("shared_down", Tensor),
+        # [d_model]; data null = none
+        ("shared_router", Tensor),
         # 0 = no experts
         ("n_expert", c.c_int32),
         # 0 = no experts
@@ -1196,12 +1202,13 @@ class Layer(c.Structure):
         ("window", c.c_int64),
         # nonzero: this layer has no rotation
         ("no_rope", c.c_int32),
-        ("reserved", c.c_int32),
+        # nonzero: the mixer adds to attention, of the same h
+        ("beside", c.c_int32),
         # which keys this layer's queries see; null = all
         ("pattern", c.POINTER(Pattern)),
         # [n_head], as in lctx_attn (gpt-oss); null = none
         ("sink_logit", c.c_void_p),
-        # in place of attention, whose fields are not read; or null
+        # in place of attention, unless it is beside; null = none
         ("mixer", c.POINTER(Mixer)),
         # [d_model] or null
         ("attn_norm_bias", c.c_void_p),
@@ -1446,6 +1453,7 @@ ARRAYS = {
     "lctx_layer.bk": ("any", "n_head_kv*head_dim", False),
     "lctx_layer.bv": ("any", "n_head_kv*head_dim", False),
     "lctx_layer.bo": ("any", "d_model", False),
+    "lctx_layer.attn_gate": ("any", "n_head*head_dim d_model", False),
     "lctx_layer.q_norm": ("any", "head_dim", False),
     "lctx_layer.k_norm": ("any", "head_dim", False),
     "lctx_layer.ffn_norm": ("any", "d_model", False),
@@ -1462,6 +1470,7 @@ ARRAYS = {
     "lctx_layer.shared_gate": ("any", "d_ff_shared d_model", False),
     "lctx_layer.shared_up": ("any", "d_ff_shared d_model", False),
     "lctx_layer.shared_down": ("any", "d_model d_ff_shared", False),
+    "lctx_layer.shared_router": ("any", "d_model", False),
     "lctx_layer.sink_logit": ("float", "n_head", False),
     "lctx_layer.attn_norm_bias": ("float", "d_model", False),
     "lctx_layer.ffn_norm_bias": ("float", "d_model", False),

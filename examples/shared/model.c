@@ -14,12 +14,17 @@ enum {
     FUSED = 16,           /* q, k and v in one tensor, gate and up in one */
     OSS = 32,             /* biases everywhere, sinks, a norm of another name */
     SHARED = 64,          /* an expert for all tokens beside those chosen */
+    CHUNKS = 8192,        /* Llama 4's layers, and its routing by sigmoids */
+    DELTAS = 16384,       /* gated delta in place of attention, but for every so manyth layer */
+    GATED = 32768,        /* attention and the expert for all by sigmoids */
     /* what a layer has otherwise */
     DENSE = 128, EXPERTS = 256,           /* its FFN, not fused */
     APART = 512,          /* q, k and v, not fused */
     FFN_NORM = 1024,      /* by that name */
     ALWAYS = 2048,
-    STATES = 4096         /* a mixer in place of attention and FFN */
+    STATES = 4096,        /* a mixer in place of attention and FFN */
+    ATTENDS = 65536,
+    MIXES = STATES | DELTAS
 };
 
 static const struct architecture {
@@ -36,7 +41,8 @@ static const struct architecture {
     { "gemma3",   LCTX_ROPE_HALF,        LCTX_GELU, POST_NORMS | SCALED | HEAD_NORMS, 6, 62 },
     { "phi3",     LCTX_ROPE_HALF,        LCTX_SILU, FUSED,                            0, 0 },
     { "gpt-oss",  LCTX_ROPE_HALF,        LCTX_SWIGLU_CAPPED, BIASES | OSS,            2, 0 },
-    { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED,                           4, 0 },
+    { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED | CHUNKS,                  4, 0 },
+    { "qwen3next", LCTX_ROPE_HALF, LCTX_SILU, HEAD_NORMS | SHARED | GATED | DELTAS,   0, 0 },
     { "mamba2",   LCTX_ROPE_HALF,        LCTX_SILU, STATES,                           0, 0 } };
 
 /* Keys are read one after another; the first failure stays in `status` and ends the loading. */
@@ -47,7 +53,9 @@ typedef struct loader {
     const char *prefix;
     int32_t     n_expert, n_expert_used, d_ff_expert;      /* 0 = none */
     int32_t     expert_step;      /* every so manyth layer has them */
+    int32_t     d_ff_shared;
     int32_t     full;             /* as in the architecture, or as the file has it */
+    int32_t     attends;          /* every so manyth layer does where others have DELTAS */
     int         routing;
     lctx_mixer  mixer;            /* its numbers */
 } loader;
@@ -105,31 +113,32 @@ static void read_experts(loader *l, const model *m)
 {
     char name[80];
     int normed = 1;
-    l->n_expert = key_count(l, "expert_count", 0);
+    l->n_expert = key_count(l, "expert_count", has(l, GATED) ? -1 : 0);
     l->n_expert_used = key_count(l, "expert_used_count", 0);
     l->d_ff_expert = key_count(l, "expert_feed_forward_length", m->lctx.d_ff);
+    l->d_ff_shared = l->d_ff_expert;
+    if (has(l, GATED))
+        l->d_ff_shared = key_count(l, "expert_shared_feed_forward_length", l->d_ff_expert);
     l->expert_step = key_count(l, "interleave_moe_layer_step", 1);
     key_name(l, "expert_weights_norm", name);
     if (l->status == GGUF_OK && gguf_find(l->g, name))
         note(l, gguf_get_bool(l->g, name, &normed));
-    l->routing = has(l, SHARED) ? LCTX_ROUTE_SIGMOID : normed ? LCTX_ROUTE_TOP_SOFTMAX
+    l->routing = has(l, CHUNKS) ? LCTX_ROUTE_SIGMOID : normed ? LCTX_ROUTE_TOP_SOFTMAX
                : LCTX_ROUTE_SOFTMAX;
     if (l->status == GGUF_OK && l->n_expert_used > l->n_expert)
         note(l, gguf_fail(l->g, GGUF_E_VALUE, "\"%s.expert_used_count\" is %d of %d", l->prefix,
                           (int)l->n_expert_used, (int)l->n_expert));
 }
 
-/* What lctx wants of attention and FFN, which nothing has, is 1. */
-static void read_states(loader *l, model *m)
+static void read_states(loader *l)
 {
     lctx_mixer *x = &l->mixer;
     int32_t inner = key_count(l, "ssm.inner_size", -1);
-    x->kind = LCTX_MIXER_MAMBA2;
+    x->kind = has(l, DELTAS) ? LCTX_MIXER_DELTA : LCTX_MIXER_MAMBA2;
     x->n_head = key_count(l, "ssm.time_step_rank", -1);
     x->n_head_k = key_count(l, "ssm.group_count", -1);
     x->d_k = key_count(l, "ssm.state_size", -1), x->taps = key_count(l, "ssm.conv_kernel", -1);
-    (void)key_count(l, "feed_forward_length", 0), (void)key_count(l, "attention.head_count", 0);
-    m->lctx.n_head = m->lctx.n_head_kv = m->lctx.head_dim = m->lctx.d_ff = 1;
+    if (has(l, DELTAS)) l->attends = key_count(l, "full_attention_interval", 4);
     if (l->status != GGUF_OK) return;
     /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): counts that are no failures are above 0 */
     x->d_v = inner / x->n_head;
@@ -138,14 +147,18 @@ static void read_states(loader *l, model *m)
                           (int)x->n_head, (int)inner, (int)x->n_head_k, (int)x->d_k));
 }
 
+/* What lctx wants of attention and FFN where nothing has them is 1. */
 static void read_shape(loader *l, model *m)
 {
     lctx_model *x = &m->lctx;
     int32_t d_v;
     x->n_layer = key_count(l, "block_count", -1);
     x->d_model = key_count(l, "embedding_length", -1);
-    if (has(l, STATES)) read_states(l, m);
-    else {
+    if (has(l, MIXES)) read_states(l);
+    if (has(l, STATES)) {
+        (void)key_count(l, "feed_forward_length", 0), (void)key_count(l, "attention.head_count", 0);
+        x->n_head = x->n_head_kv = x->head_dim = x->d_ff = 1;
+    } else {
         x->d_ff = key_count(l, "feed_forward_length", -1);
         x->n_head = key_count(l, "attention.head_count", -1);
         x->n_head_kv = key_count(l, "attention.head_count_kv", x->n_head);
@@ -322,7 +335,7 @@ static void read_tensor(loader *l, const char *name, int64_t cols, int64_t rows,
 }
 
 /* Dimensions of the weights of a layer. */
-enum { ONE, MODEL, QUERY, KEY, QKV, HEAD, HEADS, FF, FF2, EXPERT, N_DIM };
+enum { ONE, MODEL, QUERY, QUERY2, KEY, QKV, HEAD, HEADS, FF, FF2, FFS, EXPERT, N_DIM };
 
 /* `in`: of which layers, `needed`: by which; all others of the first may have it. A field stands
    twice where its tensor has two names. */
@@ -333,18 +346,18 @@ static const struct layer_weight {
     int         cols, rows, count, in, needed;
 } layer_weights[] = {
     { "attn_norm.weight",   FIELD(attn_norm), MODEL, ONE,   ONE, ALWAYS,     ALWAYS },
-    { "attn_q.weight",      FIELD(wq),        MODEL, QUERY, ONE, APART,      APART },
+    { "attn_q.weight",      FIELD(wq),        MODEL, QUERY2, ONE, APART,     APART },
     { "attn_k.weight",      FIELD(wk),        MODEL, KEY,   ONE, APART,      APART },
     { "attn_v.weight",      FIELD(wv),        MODEL, KEY,   ONE, APART,      APART },
-    { "attn_output.weight", FIELD(wo),        QUERY, MODEL, ONE, ALWAYS,     ALWAYS },
+    { "attn_output.weight", FIELD(wo),        QUERY, MODEL, ONE, ATTENDS,    ATTENDS },
     { "attn_q.bias",        FIELD(bq),        QUERY, ONE,   ONE, APART,      BIASES },
     { "attn_k.bias",        FIELD(bk),        KEY,   ONE,   ONE, APART,      BIASES },
     { "attn_v.bias",        FIELD(bv),        KEY,   ONE,   ONE, APART,      BIASES },
-    { "attn_output.bias",   FIELD(bo),        MODEL, ONE,   ONE, ALWAYS,     OSS },
-    { "attn_q_norm.weight", FIELD(q_norm),    HEAD,  ONE,   ONE, ALWAYS,     HEAD_NORMS },
-    { "attn_k_norm.weight", FIELD(k_norm),    HEAD,  ONE,   ONE, ALWAYS,     HEAD_NORMS },
+    { "attn_output.bias",   FIELD(bo),        MODEL, ONE,   ONE, ATTENDS,    OSS },
+    { "attn_q_norm.weight", FIELD(q_norm),    HEAD,  ONE,   ONE, ATTENDS,    HEAD_NORMS },
+    { "attn_k_norm.weight", FIELD(k_norm),    HEAD,  ONE,   ONE, ATTENDS,    HEAD_NORMS },
     { "ffn_norm.weight",    FIELD(ffn_norm),  MODEL, ONE,   ONE, FFN_NORM,   FFN_NORM },
-    { "post_attention_norm.weight", FIELD(ffn_norm), MODEL, ONE, ONE, OSS,   OSS },
+    { "post_attention_norm.weight", FIELD(ffn_norm), MODEL, ONE, ONE, OSS | GATED, OSS | GATED },
     { "post_attention_norm.weight", FIELD(attn_post_norm), MODEL, ONE, ONE, POST_NORMS, POST_NORMS },
     { "post_ffw_norm.weight", FIELD(ffn_post_norm), MODEL, ONE, ONE, POST_NORMS, POST_NORMS },
     { "ffn_gate.weight",    FIELD(w_gate),    MODEL, FF,    ONE, DENSE,      DENSE },
@@ -361,9 +374,10 @@ static const struct layer_weight {
     { "ffn_gate_exps.bias", FIELD(b_gate),    FF,    EXPERT, ONE, EXPERTS,   OSS },
     { "ffn_up_exps.bias",   FIELD(b_up),      FF,    EXPERT, ONE, EXPERTS,   OSS },
     { "ffn_down_exps.bias", FIELD(b_down),    MODEL, EXPERT, ONE, EXPERTS,   OSS },
-    { "ffn_gate_shexp.weight", FIELD(shared_gate), MODEL, FF, ONE, SHARED,   SHARED },
-    { "ffn_up_shexp.weight", FIELD(shared_up), MODEL, FF,   ONE, SHARED,     SHARED },
-    { "ffn_down_shexp.weight", FIELD(shared_down), FF, MODEL, ONE, SHARED,   SHARED } };
+    { "ffn_gate_inp_shexp.weight", FIELD(shared_router), MODEL, ONE, ONE, GATED, GATED },
+    { "ffn_gate_shexp.weight", FIELD(shared_gate), MODEL, FFS, ONE, SHARED,  SHARED },
+    { "ffn_up_shexp.weight", FIELD(shared_up), MODEL, FFS,  ONE, SHARED,     SHARED },
+    { "ffn_down_shexp.weight", FIELD(shared_down), FFS, MODEL, ONE, SHARED,  SHARED } };
 #undef FIELD
 
 static const char *layer_name(int32_t i, const char *suffix, char name[80])
@@ -372,12 +386,44 @@ static const char *layer_name(int32_t i, const char *suffix, char name[80])
     return name;
 }
 
-/* Rows from a tensor that holds those of several weights. */
-static lctx_tensor rows_of(const gguf_tensor *t, int64_t from)
+/* Rows from a tensor that holds those of several weights, or from a copy of its data. */
+static lctx_tensor rows_at(const gguf_tensor *t, const void *data, int64_t from)
 {
     lctx_tensor w = weight(t);
-    w.data = (const char *)t->data + (size_t)from * gguf_row_bytes(t);
+    w.data = (const char *)data + (size_t)from * gguf_row_bytes(t);
     return w;
+}
+static lctx_tensor rows_of(const gguf_tensor *t, int64_t from) { return rows_at(t, t->data, from); }
+
+/* Of a tensor whose rows take turns, n times each[0] rows of a first part, each[1] of a second ..., a
+   copy in which each part's rows are together. Null without memory. */
+static const void *dealt(loader *l, model *m, const gguf_tensor *t, int64_t n, const int64_t each[4])
+{
+    const size_t row = gguf_row_bytes(t), round = row * (size_t)(each[0] + each[1] + each[2] + each[3]);
+    const char *from = t->data;
+    char *copy = malloc((size_t)n * round), *to = copy;
+    int64_t i;
+    int part;
+    if (!copy) {
+        note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%zu bytes", (size_t)n * round));
+        return NULL;
+    }
+    for (part = 0; part < 4; from += row * (size_t)each[part++])
+        for (i = 0; i < n; i++, to += row * (size_t)each[part])
+            memcpy(to, from + (size_t)i * round, row * (size_t)each[part]);
+    return m->copies[m->n_copies++] = copy;
+}
+
+/* Of each head its queries' rows, then its gate's. */
+static void read_gated(loader *l, model *m, int32_t i, const int64_t dim[N_DIM])
+{
+    const int64_t each[4] = { dim[HEAD], dim[HEAD], 0, 0 };
+    lctx_layer *x = &m->layers[i];
+    char name[80];
+    const gguf_tensor *t = find_weight(l, layer_name(i, "attn_q.weight", name), dim[MODEL],
+                                       dim[QUERY2], 1, 1);
+    const void *data = t ? dealt(l, m, t, dim[HEADS], each) : NULL;
+    if (data) x->wq = rows_at(t, data, 0), x->attn_gate = rows_at(t, data, dim[QUERY]);
 }
 static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_layer *x)
 {
@@ -401,38 +447,75 @@ static const float *read_floats(loader *l, const char *name, int64_t cols, int64
 }
 
 /* Mamba-2's one projection is z, then x, B and C, then dt. */
-static void read_mixer(loader *l, model *m, int32_t i)
+static void read_mamba2(loader *l, model *m, int32_t i)
 {
     lctx_mixer *x = &m->mixers[i];
-    const int64_t d = m->lctx.d_model, n = l->mixer.n_head, groups = l->mixer.n_head_k;
-    const int64_t inner = n * l->mixer.d_v, channels = inner + 2 * groups * l->mixer.d_k;
+    const int64_t d = m->lctx.d_model, n = x->n_head, groups = x->n_head_k;
+    const int64_t inner = n * x->d_v, channels = inner + 2 * groups * x->d_k;
     const gguf_tensor *t;
     char name[80];
-    *x = l->mixer, m->layers[i].mixer = x;
-    read_tensor(l, layer_name(i, "attn_norm.weight", name), d, 1, 1, 1, &m->layers[i].attn_norm);
     t = find_weight(l, layer_name(i, "ssm_in.weight", name), d, inner + channels + n, 1, 1);
     if (t) {
         x->w_z = rows_of(t, 0), x->w_in = rows_of(t, inner);
         x->w_dt = rows_of(t, inner + channels);
     }
-    read_tensor(l, layer_name(i, "ssm_out.weight", name), inner, d, 1, 1, &x->w_out);
-    x->conv = read_floats(l, layer_name(i, "ssm_conv1d.weight", name), x->taps, channels);
     x->conv_bias = read_floats(l, layer_name(i, "ssm_conv1d.bias", name), channels, 1);
-    x->dt_bias = read_floats(l, layer_name(i, "ssm_dt.bias", name), n, 1);
     x->a = read_floats(l, layer_name(i, "ssm_a", name), 1, n);
     x->skip = read_floats(l, layer_name(i, "ssm_d", name), 1, n);
     x->norm = read_floats(l, layer_name(i, "ssm_norm.weight", name), inner / groups, groups);
 }
 
+/* Gated delta's projections are q, k and v of all heads, and z; or, in older files, those of a group
+   of heads after those of another, as b and a, beta's and the decay's, always are. */
+static void read_delta(loader *l, model *m, int32_t i)
+{
+    lctx_mixer *x = &m->mixers[i];
+    const int64_t d = m->lctx.d_model, n = x->n_head, groups = x->n_head_k, of = n / groups;
+    const int64_t inner = n * x->d_v, channels = inner + 2 * groups * x->d_k;
+    const int64_t each[4] = { x->d_k, x->d_k, of * x->d_v, of * x->d_v }, gates[4] = { of, of, 0, 0 };
+    const gguf_tensor *t;
+    const void *data;
+    char name[80];
+    if (gguf_find_tensor(l->g, layer_name(i, "ssm_in.weight", name))) {
+        t = find_weight(l, name, d, channels + inner, 1, 1), data = t ? dealt(l, m, t, groups, each) : NULL;
+        if (data) x->w_in = rows_at(t, data, 0), x->w_z = rows_at(t, data, channels);
+    } else {
+        read_tensor(l, layer_name(i, "attn_qkv.weight", name), d, channels, 1, 1, &x->w_in);
+        read_tensor(l, layer_name(i, "attn_gate.weight", name), d, inner, 1, 1, &x->w_z);
+    }
+    t = find_weight(l, layer_name(i, "ssm_ba.weight", name), d, 2 * n, 1, 1);
+    data = t ? dealt(l, m, t, groups, gates) : NULL;
+    if (data) x->w_beta = rows_at(t, data, 0), x->w_dt = rows_at(t, data, n);
+    x->a = read_floats(l, layer_name(i, "ssm_a", name), n, 1);
+    x->norm = read_floats(l, layer_name(i, "ssm_norm.weight", name), x->d_v, 1);
+}
+
+/* What all kinds have, and of its kind the rest. */
+static void read_mixer(loader *l, model *m, int32_t i)
+{
+    lctx_mixer *x = &m->mixers[i];
+    char name[80];
+    int64_t inner, channels;
+    *x = l->mixer, m->layers[i].mixer = x;
+    inner = (int64_t)x->n_head * x->d_v, channels = inner + 2 * (int64_t)x->n_head_k * x->d_k;
+    read_tensor(l, layer_name(i, "ssm_out.weight", name), inner, m->lctx.d_model, 1, 1, &x->w_out);
+    x->conv = read_floats(l, layer_name(i, "ssm_conv1d.weight", name), x->taps, channels);
+    x->dt_bias = read_floats(l, layer_name(i, "ssm_dt.bias", name), x->n_head, 1);
+    if (x->kind == LCTX_MIXER_DELTA) read_delta(l, m, i);
+    else read_mamba2(l, m, i);
+}
+
 /* What layer i has. */
 static int kind_of(const loader *l, int32_t i)
 {
-    int kind = l->arch->has | ALWAYS;
+    int kind = l->arch->has | ALWAYS | ATTENDS;
     const int experts = l->n_expert && (i + 1) % l->expert_step == 0;
+    if (has(l, STATES)) return STATES | ALWAYS;
     if (!experts) kind &= ~SHARED;
     if (!has(l, FUSED)) kind |= APART | (experts ? EXPERTS : DENSE);
-    if (!has(l, OSS)) kind |= FFN_NORM;
-    return kind;
+    if (!has(l, OSS | GATED)) kind |= FFN_NORM;
+    if (!has(l, DELTAS)) return kind;
+    return (i + 1) % l->attends ? kind & ~(APART | ATTENDS | BIASES | HEAD_NORMS) : kind & ~DELTAS;
 }
 
 static void read_layer(loader *l, model *m, int32_t i, int64_t dim[N_DIM])
@@ -446,7 +529,7 @@ static void read_layer(loader *l, model *m, int32_t i, int64_t dim[N_DIM])
     if (experts) {
         x->n_expert = l->n_expert, x->n_expert_used = l->n_expert_used;
         x->routing = l->routing, x->d_ff = l->d_ff_expert;
-        if (kind & SHARED) x->d_ff_shared = l->d_ff_expert;
+        if (kind & SHARED) x->d_ff_shared = l->d_ff_shared;
     }
     for (w = 0; w < sizeof layer_weights / sizeof *layer_weights; w++) {
         const struct layer_weight *lw = &layer_weights[w];
@@ -455,6 +538,8 @@ static void read_layer(loader *l, model *m, int32_t i, int64_t dim[N_DIM])
                     (lw->needed & kind) != 0, (lctx_tensor *)(void *)((char *)x + lw->field));
     }
     if (has(l, FUSED)) read_fused(l, i, dim, x);
+    if (kind & ATTENDS && has(l, GATED)) read_gated(l, m, i, dim);
+    if (kind & MIXES) read_mixer(l, m, i);
     if (has(l, OSS))
         x->sink_logit = read_floats(l, layer_name(i, "attn_sinks.weight", name), dim[HEADS], 1);
 }
@@ -481,7 +566,7 @@ static void read_chunks(loader *l, model *m, int64_t chunk)
 static void read_layers(loader *l, model *m)
 {
     const lctx_model *x = &m->lctx;
-    const int chunked = has(l, SHARED);
+    const int chunked = has(l, CHUNKS);
     int64_t dim[N_DIM];
     int64_t window = key_count(l, "attention.sliding_window", 0);
     int32_t i;
@@ -490,6 +575,7 @@ static void read_layers(loader *l, model *m)
     dim[ONE] = 1;
     dim[MODEL] = x->d_model;
     dim[QUERY] = (int64_t)x->n_head * x->head_dim;
+    dim[QUERY2] = has(l, GATED) ? 2 * dim[QUERY] : dim[QUERY], dim[FFS] = l->d_ff_shared;
     dim[KEY] = (int64_t)x->n_head_kv * x->head_dim;
     dim[QKV] = dim[QUERY] + 2 * dim[KEY];
     dim[HEAD] = x->head_dim, dim[HEADS] = x->n_head;
@@ -499,8 +585,7 @@ static void read_layers(loader *l, model *m)
             m->layers[i].window = window;
             if (has(l, POST_NORMS) && has(l, HEAD_NORMS)) m->layers[i].rope = &m->local_rope;
         }
-        if (has(l, STATES)) read_mixer(l, m, i);
-        else read_layer(l, m, i, dim);
+        read_layer(l, m, i, dim);
     }
     if (chunked && l->status == GGUF_OK) read_chunks(l, m, window);
 }
@@ -514,8 +599,10 @@ static void read_tensors(loader *l, model *m)
     read_tensor(l, "output_norm.weight", x->d_model, 1, 1, 1, &x->output_norm);
     read_tensor(l, "output.weight", x->d_model, x->n_vocab, 1, 0, &x->output);
     m->layers = calloc((size_t)x->n_layer, sizeof *m->layers);
-    if (has(l, STATES)) m->mixers = calloc((size_t)x->n_layer, sizeof *m->mixers);
-    if (!m->layers || (has(l, STATES) && !m->mixers)) note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%d layers", (int)x->n_layer));
+    m->mixers = calloc((size_t)x->n_layer, sizeof *m->mixers);
+    m->copies = calloc((size_t)x->n_layer, 2 * sizeof *m->copies);
+    if (!m->layers || !m->mixers || !m->copies)
+        note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%d layers", (int)x->n_layer));
     else read_layers(l, m);
 }
 
@@ -600,10 +687,12 @@ gguf_status model_open_memory(model *m, const void *data, size_t size)
 
 void model_close(model *m)
 {
+    while (m->n_copies) free(m->copies[--m->n_copies]);
+    free(m->copies);
     free(m->layers);
     free(m->mixers);
     free(m->ones);
     free(m->vocabulary);
-    m->layers = NULL, m->mixers = NULL, m->ones = NULL, m->vocabulary = NULL;
+    m->layers = NULL, m->mixers = NULL, m->copies = NULL, m->ones = NULL, m->vocabulary = NULL;
     gguf_close(&m->file);
 }

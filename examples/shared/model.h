@@ -1,8 +1,9 @@
 /* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral), qwen2,
-   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part) or mamba2 as an lctx_model;
+   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part), qwen3next or mamba2 as an
+   lctx_model;
    or a checkpoint of llama2.c (llama2c.h).
 
-   Weights stay where they are in the file, F32, F16 or BF16. Scaling of RoPE follows the file's
+   Weights stay where they are in the file, but for those whose rows take turns (qwen3next). Scaling of RoPE follows the file's
    metadata: none, linear (a factor without a type is linear), yarn, Llama 3's table
    rope_freqs.weight, and Phi 3's two lists (LongRoPE, whose ctx a user sets by the length). A tensor without a use here, and a key of the architecture that is unknown or
    would change the result, are refused by name. */
@@ -15,7 +16,9 @@ typedef struct model {
     gguf           file;          /* file.error: of the last failure */
     lctx_model     lctx;          /* its layers and rope point into this struct */
     lctx_layer    *layers;
-    lctx_mixer    *mixers;        /* Mamba-2: of its layers */
+    lctx_mixer    *mixers;        /* of layers that have them */
+    void         **copies;        /* of weights whose rows took turns */
+    int32_t        n_copies;
     lctx_rope      rope;          /* the schedule of rope_desc; an example may replace it */
     lctx_rope_desc rope_desc;     /* as the metadata has it */
     lctx_rope      local_rope;    /* Gemma 3: of windowed layers */

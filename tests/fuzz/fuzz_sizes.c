@@ -255,7 +255,7 @@ static void try_model(world *w)
     lctx_session_desc d;
     lctx_session *s = NULL;
     lctx_pattern pattern;
-    lctx_tensor *all[18];
+    lctx_tensor *all[20];
     lctx_status st;
     int i;
     memset(&layer, 0, sizeof layer);
@@ -267,9 +267,9 @@ static void try_model(world *w)
     all[8] = &layer.w_down, all[9] = &layer.bq, all[10] = &layer.q_norm, all[11] = &m.tok_embd;
     all[12] = &m.output_norm, all[13] = &m.output;
     all[14] = &layer.router, all[15] = &layer.shared_gate, all[16] = &layer.shared_up;
-    all[17] = &layer.shared_down;
-    for (i = 0; i < 18; i++) all[i]->data = weights;
-    i = (int)bytes_in(&w->b, 0, 17);
+    all[17] = &layer.shared_down, all[18] = &layer.shared_router, all[19] = &layer.attn_gate;
+    for (i = 0; i < 20; i++) all[i]->data = weights;
+    i = (int)bytes_in(&w->b, 0, 19);
     if (bytes_rarely(&w->b, 4)) all[i]->data = NULL;
     if (bytes_rarely(&w->b, 4)) all[i]->type = bytes_int32(&w->b);
     if (bytes_rarely(&w->b, 4)) all[i]->scale = weights;
@@ -282,7 +282,7 @@ static void try_model(world *w)
     layer.window = many(&w->b, 9);
     layer.n_expert = some(&w->b, 0, 9), layer.n_expert_used = some(&w->b, 0, 2);
     layer.d_ff = some(&w->b, 0, 64), layer.d_ff_shared = some(&w->b, 0, 64);
-    layer.routing = some(&w->b, 0, 2), layer.activation = some(&w->b, 0, 2);
+    layer.routing = some(&w->b, 0, 2), layer.activation = some(&w->b, 0, 3);
     layer.q_scale = (float)real(&w->b, 0), layer.q_scale_offset = (float)real(&w->b, 0);
     layer.q_scale_length = many(&w->b, 9);
     if (bytes_rarely(&w->b, 4)) layer.pattern = &pattern;

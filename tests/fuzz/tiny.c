@@ -35,6 +35,7 @@ static void family(tiny *t, bytes *b, lctx_layer *l)
     if (options & 64) {
         l->d_ff_shared = 4, l->shared_gate = weight(t, 4 * d, 0, 1);
         l->shared_up = weight(t, 4 * d, 0, 1), l->shared_down = weight(t, 4 * d, 0, 0.5f);
+        if (options & 1) l->shared_router = weight(t, d, 0, 1);
     }
     if (options & 128) {
         l->bo = weight(t, d, 0, 1), l->b_gate = weight(t, n * ff, 0, 1);
@@ -54,6 +55,7 @@ static void layer(tiny *t, bytes *b, lctx_layer *l)
     l->wv = weight(t, kv * TINY_MODEL, 0, 1), l->wo = weight(t, q * TINY_MODEL, 0, 0.5f);
     family(t, b, l);
     if (options & 1) l->bq = weight(t, q, 0, 1), l->bk = weight(t, kv, 0, 1);
+    if (options & 1) l->attn_gate = weight(t, q * TINY_MODEL, 0, 1);
     if (options & 2) l->q_norm = weight(t, TINY_HEAD, 1, 0.2f);
     if (options & 2) l->k_norm = weight(t, TINY_HEAD, 1, 0.2f);
     if (options & 4) l->sink_logit = sinks;

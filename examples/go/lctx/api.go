@@ -456,6 +456,8 @@ const (
 	ActivationSwigluCapped Activation = 2
 	// max(g, 0) u; without w_up u = g: squared
 	ActivationRelu Activation = 3
+	// 1 / (1 + e^-g) u
+	ActivationSigmoid Activation = 4
 )
 
 var namesActivation = map[Activation]string{
@@ -463,6 +465,7 @@ var namesActivation = map[Activation]string{
 	1: "GELU",
 	2: "SWIGLU_CAPPED",
 	3: "RELU",
+	4: "SIGMOID",
 }
 
 func (x Activation) String() string { return namesActivation[x] }
@@ -1253,7 +1256,7 @@ type Mixer struct {
 	a unsafe.Pointer
 	// [n_head]; a below 0
 	dtBias unsafe.Pointer
-	// [d_v]; MAMBA2, RWKV7: [n_head*d_v]
+	// [d_v]; MAMBA2, RWKV7: [n_head*d_v], MAMBA2 or null
 	norm unsafe.Pointer
 	// MAMBA2: [n_head] or null
 	skip unsafe.Pointer
@@ -1344,6 +1347,8 @@ type Layer struct {
 	Bv Tensor
 	// [d_model]; data null = none
 	Bo Tensor
+	// [n_head*head_dim][d_model]; data null = none
+	AttnGate Tensor
 	// [head_dim]; data null = none
 	QNorm Tensor
 	// [head_dim]; data null = none
@@ -1376,6 +1381,8 @@ type Layer struct {
 	SharedUp Tensor
 	// [d_model][d_ff_shared]
 	SharedDown Tensor
+	// [d_model]; data null = none
+	SharedRouter Tensor
 	// 0 = no experts
 	NExpert int32
 	// 0 = no experts
@@ -1400,12 +1407,13 @@ type Layer struct {
 	Window int64
 	// nonzero: this layer has no rotation
 	NoRope int32
-	Reserved int32
+	// nonzero: the mixer adds to attention, of the same h
+	Beside int32
 	// which keys this layer's queries see; null = all
 	pattern unsafe.Pointer
 	// [n_head], as in lctx_attn (gpt-oss); null = none
 	sinkLogit unsafe.Pointer
-	// in place of attention, whose fields are not read; or null
+	// in place of attention, unless it is beside; null = none
 	mixer unsafe.Pointer
 	// [d_model] or null
 	attnNormBias unsafe.Pointer
@@ -1433,6 +1441,8 @@ func (s *Layer) tensor(name string) *Tensor {
 		return &s.Bv
 	case "bo":
 		return &s.Bo
+	case "attn_gate":
+		return &s.AttnGate
 	case "q_norm":
 		return &s.QNorm
 	case "k_norm":
@@ -1465,6 +1475,8 @@ func (s *Layer) tensor(name string) *Tensor {
 		return &s.SharedUp
 	case "shared_down":
 		return &s.SharedDown
+	case "shared_router":
+		return &s.SharedRouter
 	}
 	return nil
 }
@@ -1489,8 +1501,8 @@ func (s *Layer) number(name string) (int64, bool) {
 		return int64(s.Window), true
 	case "no_rope":
 		return int64(s.NoRope), true
-	case "reserved":
-		return int64(s.Reserved), true
+	case "beside":
+		return int64(s.Beside), true
 	}
 	return 0, false
 }
@@ -1723,6 +1735,7 @@ var arrays = map[string]string{
 	"lctx_layer.bk": "n_head_kv*head_dim",
 	"lctx_layer.bv": "n_head_kv*head_dim",
 	"lctx_layer.bo": "d_model",
+	"lctx_layer.attn_gate": "n_head*head_dim d_model",
 	"lctx_layer.q_norm": "head_dim",
 	"lctx_layer.k_norm": "head_dim",
 	"lctx_layer.ffn_norm": "d_model",
@@ -1739,6 +1752,7 @@ var arrays = map[string]string{
 	"lctx_layer.shared_gate": "d_ff_shared d_model",
 	"lctx_layer.shared_up": "d_ff_shared d_model",
 	"lctx_layer.shared_down": "d_model d_ff_shared",
+	"lctx_layer.shared_router": "d_model",
 	"lctx_layer.sink_logit": "n_head",
 	"lctx_layer.attn_norm_bias": "d_model",
 	"lctx_layer.ffn_norm_bias": "d_model",
@@ -2151,6 +2165,7 @@ var layouts = []layout{
 		{"bk", unsafe.Offsetof(Layer{}.Bk)},
 		{"bv", unsafe.Offsetof(Layer{}.Bv)},
 		{"bo", unsafe.Offsetof(Layer{}.Bo)},
+		{"attn_gate", unsafe.Offsetof(Layer{}.AttnGate)},
 		{"q_norm", unsafe.Offsetof(Layer{}.QNorm)},
 		{"k_norm", unsafe.Offsetof(Layer{}.KNorm)},
 		{"ffn_norm", unsafe.Offsetof(Layer{}.FfnNorm)},
@@ -2167,6 +2182,7 @@ var layouts = []layout{
 		{"shared_gate", unsafe.Offsetof(Layer{}.SharedGate)},
 		{"shared_up", unsafe.Offsetof(Layer{}.SharedUp)},
 		{"shared_down", unsafe.Offsetof(Layer{}.SharedDown)},
+		{"shared_router", unsafe.Offsetof(Layer{}.SharedRouter)},
 		{"n_expert", unsafe.Offsetof(Layer{}.NExpert)},
 		{"n_expert_used", unsafe.Offsetof(Layer{}.NExpertUsed)},
 		{"routing", unsafe.Offsetof(Layer{}.Routing)},
@@ -2179,7 +2195,7 @@ var layouts = []layout{
 		{"rope", unsafe.Offsetof(Layer{}.rope)},
 		{"window", unsafe.Offsetof(Layer{}.Window)},
 		{"no_rope", unsafe.Offsetof(Layer{}.NoRope)},
-		{"reserved", unsafe.Offsetof(Layer{}.Reserved)},
+		{"beside", unsafe.Offsetof(Layer{}.Beside)},
 		{"pattern", unsafe.Offsetof(Layer{}.pattern)},
 		{"sink_logit", unsafe.Offsetof(Layer{}.sinkLogit)},
 		{"mixer", unsafe.Offsetof(Layer{}.mixer)},

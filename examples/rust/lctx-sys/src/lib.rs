@@ -471,12 +471,15 @@ impl Activation {
     pub const SWIGLU_CAPPED: Activation = Activation(2);
     /// max(g, 0) u; without w_up u = g: squared
     pub const RELU: Activation = Activation(3);
+    /// 1 / (1 + e^-g) u
+    pub const SIGMOID: Activation = Activation(4);
     pub fn name(self) -> &'static str {
         match self.0 {
             0 => "SILU",
             1 => "GELU",
             2 => "SWIGLU_CAPPED",
             3 => "RELU",
+            4 => "SIGMOID",
             _ => "unknown",
         }
     }
@@ -2032,7 +2035,7 @@ pub struct Mixer {
     pub a: *const f32,
     /// [n_head]; a below 0
     pub dt_bias: *const f32,
-    /// [d_v]; MAMBA2, RWKV7: [n_head*d_v]
+    /// [d_v]; MAMBA2, RWKV7: [n_head*d_v], MAMBA2 or null
     pub norm: *const f32,
     /// MAMBA2: [n_head] or null
     pub skip: *const f32,
@@ -2182,6 +2185,8 @@ pub struct Layer {
     pub bv: Tensor,
     /// [d_model]; data null = none
     pub bo: Tensor,
+    /// [n_head*head_dim][d_model]; data null = none
+    pub attn_gate: Tensor,
     /// [head_dim]; data null = none
     pub q_norm: Tensor,
     /// [head_dim]; data null = none
@@ -2214,6 +2219,8 @@ pub struct Layer {
     pub shared_up: Tensor,
     /// [d_model][d_ff_shared]
     pub shared_down: Tensor,
+    /// [d_model]; data null = none
+    pub shared_router: Tensor,
     /// 0 = no experts
     pub n_expert: i32,
     /// 0 = no experts
@@ -2238,12 +2245,13 @@ pub struct Layer {
     pub window: i64,
     /// nonzero: this layer has no rotation
     pub no_rope: i32,
-    pub reserved: i32,
+    /// nonzero: the mixer adds to attention, of the same h
+    pub beside: i32,
     /// which keys this layer's queries see; null = all
     pub pattern: *const Pattern,
     /// [n_head], as in lctx_attn (gpt-oss); null = none
     pub sink_logit: *const f32,
-    /// in place of attention, whose fields are not read; or null
+    /// in place of attention, unless it is beside; null = none
     pub mixer: *const Mixer,
     /// [d_model] or null
     pub attn_norm_bias: *const f32,
@@ -2303,6 +2311,9 @@ impl Layer {
         if !self.bo.data.is_null() {
             return Some("bo");
         }
+        if !self.attn_gate.data.is_null() {
+            return Some("attn_gate");
+        }
         if !self.q_norm.data.is_null() {
             return Some("q_norm");
         }
@@ -2351,6 +2362,9 @@ impl Layer {
         if !self.shared_down.data.is_null() {
             return Some("shared_down");
         }
+        if !self.shared_router.data.is_null() {
+            return Some("shared_router");
+        }
         None
     }
     /// A weight by its name.
@@ -2365,6 +2379,7 @@ impl Layer {
             "bk" => Some(&mut self.bk),
             "bv" => Some(&mut self.bv),
             "bo" => Some(&mut self.bo),
+            "attn_gate" => Some(&mut self.attn_gate),
             "q_norm" => Some(&mut self.q_norm),
             "k_norm" => Some(&mut self.k_norm),
             "ffn_norm" => Some(&mut self.ffn_norm),
@@ -2381,6 +2396,7 @@ impl Layer {
             "shared_gate" => Some(&mut self.shared_gate),
             "shared_up" => Some(&mut self.shared_up),
             "shared_down" => Some(&mut self.shared_down),
+            "shared_router" => Some(&mut self.shared_router),
             _ => None,
         }
     }
@@ -2396,7 +2412,7 @@ impl Layer {
             "q_scale_length" => Some(self.q_scale_length),
             "window" => Some(self.window),
             "no_rope" => Some(self.no_rope.into()),
-            "reserved" => Some(self.reserved.into()),
+            "beside" => Some(self.beside.into()),
             _ => None,
         }
     }
@@ -2711,6 +2727,7 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_layer.bk", "any", "n_head_kv*head_dim"),
     ("lctx_layer.bv", "any", "n_head_kv*head_dim"),
     ("lctx_layer.bo", "any", "d_model"),
+    ("lctx_layer.attn_gate", "any", "n_head*head_dim d_model"),
     ("lctx_layer.q_norm", "any", "head_dim"),
     ("lctx_layer.k_norm", "any", "head_dim"),
     ("lctx_layer.ffn_norm", "any", "d_model"),
@@ -2727,6 +2744,7 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_layer.shared_gate", "any", "d_ff_shared d_model"),
     ("lctx_layer.shared_up", "any", "d_ff_shared d_model"),
     ("lctx_layer.shared_down", "any", "d_model d_ff_shared"),
+    ("lctx_layer.shared_router", "any", "d_model"),
     ("lctx_layer.sink_logit", "float", "n_head"),
     ("lctx_layer.attn_norm_bias", "float", "d_model"),
     ("lctx_layer.ffn_norm_bias", "float", "d_model"),
@@ -3164,7 +3182,7 @@ pub fn check() -> Result<(), String> {
     fields!(Tensor, "lctx_tensor": data, scale, r#type, reserved);
     fields!(LowRank, "lctx_low_rank": down, up, bias, rank, reserved);
     fields!(Mixer, "lctx_mixer": kind, n_head, n_head_k, d_k, d_v, taps, w_in, w_z, w_beta, w_dt, w_out, conv, conv_bias, a, dt_bias, norm, skip, w_r, w_k, w_v, w, v, rate, g, shift, ffn_shift, k_k, k_a, r_k, norm_bias);
-    fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, reserved, pattern, sink_logit, mixer, attn_norm_bias, ffn_norm_bias);
+    fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, attn_gate, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, shared_router, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, beside, pattern, sink_logit, mixer, attn_norm_bias, ffn_norm_bias);
     fields!(Model, "lctx_model": n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab, norm_eps, embd_scale, attn_scale, softcap, logit_softcap, tok_embd, output_norm, output, layers, rope, refused, embd_norm, embd_norm_bias, output_norm_bias);
     fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, max_tokens, block, chunk, precise, raw_keys, state_every, state_slots, reserved, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
     fields!(SessionInfo, "lctx_session_info": n, n_dropped, rewind_min, cache_bytes, state_bytes, scratch_bytes, refused);
