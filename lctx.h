@@ -94,7 +94,8 @@
                              then once lctx_cache_select (SnapKV)
        everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest); a
        blocks are read       session's n_read; an allocator that maps files leaves the others on
-                             disk. Choices of one's own: lctx_attn.list
+                             disk. Choices of one's own: lctx_choose,
+                             lctx_attn.list
        parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
                              put together what was computed apart
    Keys stay at the positions where they were born, so none of these rotates or requantises any.
@@ -793,7 +794,7 @@ typedef struct lctx_pattern {
    mean list_queries: all queries share a row; list_heads: 1; list_keys: LCTX_TILE. Tiles that no
    query of a task reads are not touched, so time falls with the share that is read, if blocks are
    whole tiles; smaller ones hide keys within tiles. With all blocks named, the bits are those
-   without a list. Scratch has a bit a block for each row of a task. */
+   without a list. Scratch has a bit a block for each row of a task. lctx_choose makes some. */
 
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
@@ -885,6 +886,51 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
    _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
    _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
+
+/* Choosing: lists for a call, out of scores of blocks, a list's at a time. Of the call n_q, heads,
+   d_k, queries, their positions, mask and the shape of lists count; its spans are what is scored:
+   rows of f32, block_rows a block, numbered as keys are (lctx_span.index). Block b stands at
+   positions b * list_keys and on, and under LCTX_CAUSAL queries see rows up to their own. Over a
+   list's queries t and heads h, a row's score is
+       BOUND     max over t, h of sum over d of max(q_d k_d, q_d v_d), k the least and v the
+                 greatest of each dimension of a block's keys                    Quest 2406.10774
+       PRODUCT   max over t, h of q . k, k means of keys (MoBA 2502.13189), some that stand for a
+                 block (InfLLM 2402.04617), or the keys
+       RELU      max over t of sum over h of weight max(q . k, 0): DSA (DeepSeek V3.2), whose
+                 indexer has queries and keys of its own
+   and a block's that of its greatest row, -FLT_MAX where there is none; GIVEN are scores of one's
+   own, as sums of mass (lctx_attn.mass; XAttention 2503.16428: of a call on every so many queries
+   and keys put together as one, last with first). A list names, in order, the blocks of the first
+   n_sink and of the last `window` tokens up to any of its queries (without causality all after,
+   too); of the others the n_top best, of equals the later, if list_len has room; with share the
+   fewest of these that, with what is always read, have so much of all positive scores; then -1. NaN
+   in queries and rows is passed over, given it counts most. Bits do not depend on threads, nor on
+   chunks that end between lists. */
+typedef enum lctx_score {
+    LCTX_SCORE_GIVEN, LCTX_SCORE_BOUND, LCTX_SCORE_PRODUCT, LCTX_SCORE_RELU, LCTX_SCORE_COUNT
+} lctx_score;
+
+typedef struct lctx_choice {
+    int32_t kind;                  /* lctx_score */
+    int32_t block_rows;            /* of spans; 0 = 1; where these are the keys, list_keys */
+    int64_t n_top;                 /* 0 = as list_len has room, -1 = none */
+    int64_t n_sink, window;        /* >= 0; window 0 = 1 */
+    float   share;                 /* 0 .. 1; 0 = by n_top alone */
+    int32_t reserved;
+    const float *weight;           /* RELU: [n_q][n_head]; null = 1 */
+    float  *score;                 /* [n_list][list_heads][blocks up to the last row's], GIVEN; or
+                                      gets what was scored, null = nowhere */
+    lctx_refusal *refused;
+} lctx_choice;
+
+/* list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+   size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
+   _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
+   what is always read), _SCRATCH. */
+LCTX_API lctx_status lctx_choose_size(const lctx_attn *attn, const lctx_choice *choice,
+                                      size_t *bytes);
+LCTX_API lctx_status lctx_choose(const lctx_attn *attn, const lctx_choice *choice, int32_t *list,
+                                 void *scratch, size_t scratch_bytes);
 
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
        m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
@@ -1166,13 +1212,11 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
                                          const lctx_retrieve *retrieve, void *scratch,
                                          size_t scratch_bytes);
 
-/* The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
-   q and all heads of the group, q . k (unscaled) is at most
-       max over q of sum over d of max(q_d least_d, q_d greatest_d),
-   but for f32's rounding; the block that is being filled has infinity. Errors: as lctx_attend_size,
-   and LCTX_E_NULL, _POLICY. */
-LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn,
-                                       float *bound);
+/* What it goes by, for choices of one's own (lctx_choose by LCTX_SCORE_BOUND): full blocks' least
+   (k) and greatest (v) of each dimension of their keys, a span of one row a block, whose number is
+   its index. As lctx_cache_spans. Errors: LCTX_E_NULL, _COUNT, _POLICY. */
+LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *spans, int64_t cap,
+                                          int64_t *n);
 
 /* Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
    mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
@@ -1705,7 +1749,8 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_pool_info) LCTX__SIZEOF(lctx_parallel) LCTX__SIZEOF(lctx_threads_desc)
         LCTX__SIZEOF(lctx_rope_desc) LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job)
         LCTX__SIZEOF(lctx_span) LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
-        LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_tiles) LCTX__SIZEOF(lctx_rows)
+        LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_choice) LCTX__SIZEOF(lctx_tiles)
+        LCTX__SIZEOF(lctx_rows)
         LCTX__SIZEOF(lctx_snapshots) LCTX__SIZEOF(lctx_recurrence) LCTX__SIZEOF(lctx_convolution)
         LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
         LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
@@ -2477,7 +2522,8 @@ typedef struct lctx__ops {
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
-    float (*bound)(int64_t d, int64_t n, const float *q, int64_t step, const float *lo);
+    float (*bound)(int64_t d, int64_t n, const char *q, int64_t step, const char *lo,
+                   const char *hi);
     unsigned dots;                   /* bit by bit: key and value types with dot products */
     void (*queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out);
     void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
@@ -5179,6 +5225,249 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
     return LCTX_OK;
 }
 
+/* ---- choices: rows are scored by the query, scores go to lists */
+/* An integer below UINT32_MAX that orders as floats do; a NaN of either sign counts most. */
+static uint32_t lctx__order(float x)
+{
+    uint32_t u = lctx__bits(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return UINT32_MAX - 1;
+    return u >> 31 ? ~u : u | 0x80000000u;
+}
+
+/* The numbers of the k of n that rank highest, rising; of equal ones the later. */
+static void lctx__best(const uint32_t *rank, int64_t n, int64_t k, int64_t *list)
+{
+    uint64_t least = 0;      /* the greatest that at least k of them reach, byte by byte */
+    int64_t i, left = k, count[256];
+    int shift, byte;
+    for (shift = 24; shift >= 0; shift -= 8) {
+        memset(count, 0, sizeof count);
+        for (i = 0; i < n; i++)
+            if ((uint64_t)rank[i] >> shift >> 8 == least >> shift >> 8)
+                count[rank[i] >> shift & 255]++;
+        for (byte = 255; byte && count[byte] < left; byte--) left -= count[byte];
+        least |= (uint64_t)byte << shift;
+    }
+    for (i = n; i-- > 0;)
+        if (rank[i] > least || (rank[i] == least && left-- > 0)) list[--k] = i;
+}
+
+typedef struct lctx__choosing {
+    lctx_attn a;             /* the call, over the rows that are scored */
+    lctx__plan p;
+    const lctx_choice *c;
+    int64_t n, last, lists;  /* blocks; the last key's position; rows of lists */
+    int64_t each;            /* rows a block */
+    int32_t *list;
+    float *score;            /* [threads][n], as the next */
+    uint32_t *rank;
+    int64_t *best;
+} lctx__choosing;
+
+static int64_t lctx__choosing_carve(lctx__choosing *x, void *at)
+{
+    const int64_t threads = lctx__threads(x->p.a.par);
+    lctx__carver r = lctx__carver_of(at);
+    x->score = (float *)lctx__carve(&r, threads, x->n * 4);
+    x->rank = (uint32_t *)lctx__carve(&r, threads, x->n * 4);
+    x->best = (int64_t *)lctx__carve(&r, threads, x->n * 8);
+    return lctx__add(r.used, LCTX__ALIGN);
+}
+
+/* Of row i of lists the queries t0 .. t1-1; blocks below `first` and from `to` to end-1 are always
+   read. */
+typedef struct lctx__always { int64_t t0, t1, first, to, end; } lctx__always;
+static lctx__always lctx__always_read(const lctx__choosing *x, int64_t i)
+{
+    const lctx_attn *a = &x->p.a;
+    const int64_t keys = a->list_keys, window = lctx__max(x->c->window, 1);
+    int64_t low = x->last, high = -LCTX__HUGE, t;
+    lctx__always r;
+    r.t0 = lctx__max(lctx__mul(i, a->list_queries) - a->list_first, 0);
+    r.t1 = lctx__min(lctx__mul(i + 1, a->list_queries) - a->list_first, a->n_q);
+    for (t = r.t0; t < r.t1; t++)
+        low = lctx__min(low, lctx__q_pos(a, t)), high = lctx__max(high, lctx__q_pos(a, t));
+    r.end = a->mask != LCTX_CAUSAL ? x->n : high < 0 ? 0 : lctx__min(high / keys + 1, x->n);
+    r.to = lctx__min(lctx__max(low - lctx__min(window, LCTX__MAX_POS) + 1, 0) / keys, r.end);
+    r.first = lctx__min(x->c->n_sink / keys + (x->c->n_sink % keys != 0), r.to);
+    return r;
+}
+
+/* What row j of a span scores for query t and n heads from h on. */
+static float lctx__row_score(const lctx__choosing *x, const lctx_span *s, int64_t j, int64_t t,
+                             int64_t h, int64_t n)
+{
+    const lctx_attn *a = &x->p.a;
+    const int relu = x->c->kind == LCTX_SCORE_RELU, bound = x->c->kind == LCTX_SCORE_BOUND;
+    const int64_t group = a->n_head / a->n_head_kv, step = relu ? 1 : lctx__min(n, group);
+    const int64_t end = h + n;
+    float score = relu ? 0 : -FLT_MAX;
+    for (; h < end; h += step) {
+        const char *q = (const char *)a->q + t * a->q_token + h * a->q_head;
+        const char *k = (const char *)s->k + j * s->k_token + h / group * s->k_head;
+        const char *v = bound ? (const char *)s->v + j * s->v_token + h / group * s->v_head : k;
+        const float f = lctx__use()->bound(a->d_k, step, q, a->q_head, k, v);
+        if (!relu && f > score) score = f;
+        if (relu && f > 0) score += f * (x->c->weight ? x->c->weight[t * a->n_head + h] : 1);
+    }
+    return score;
+}
+
+/* Scores of blocks from .. to-1 for a list's queries and n heads from h on: of rows that are seen
+   the greatest. */
+static void lctx__blocks_score(const lctx__choosing *x, const lctx__always *r, int64_t h, int64_t n,
+                               int64_t from, int64_t to, float *score)
+{
+    const lctx_attn *a = &x->p.a;
+    const int64_t each = x->each;
+    int64_t i, j, t, next = 0;
+    for (i = from; i < to; i++) score[i] = -FLT_MAX;
+    for (i = 0; i < a->n_spans; i++) {
+        const lctx_span s = lctx__span(&x->p, i, &next);
+        for (j = lctx__max(from * each - s.index, 0); j < s.n; j++) {
+            const int64_t b = (s.index + j) / each, in = (s.index + j) % each;
+            if (b >= to) return;
+            for (t = r->t0; t < r->t1; t++) {
+                const int64_t ahead = b * a->list_keys + in * a->list_keys / each;
+                if (a->mask != LCTX_CAUSAL || ahead <= lctx__q_pos(a, t)) {
+                    const float f = lctx__row_score(x, &s, j, t, h, n);
+                    if (f > score[b]) score[b] = f;
+                }
+            }
+        }
+    }
+}
+
+/* How few of the k best have so much of the positive scores. */
+static int64_t lctx__enough(const uint32_t *rank, const float *score, int64_t n, int64_t k,
+                            double need, int64_t *best)
+{
+    int64_t few = 0, i;
+    while (few < k) {
+        const int64_t some = few + (k - few) / 2;
+        double have = 0;
+        lctx__best(rank, n, some, best);
+        for (i = 0; i < some; i++) if (score[best[i]] > 0) have += (double)score[best[i]];
+        if (have < need) few = some + 1;
+        else k = some;
+    }
+    return k;
+}
+
+/* List i, of a row of queries and its column of heads. */
+static void lctx__choose_task(void *arg, int64_t i, int32_t thread)
+{
+    const lctx__choosing *x = (const lctx__choosing *)arg;
+    const lctx_choice *c = x->c;
+    const lctx_attn *a = &x->p.a;
+    const lctx__always r = lctx__always_read(x, i / a->list_heads);
+    const int64_t heads = a->n_head / a->list_heads, n = x->n, between = r.to - r.first;
+    const int all = c->score || c->share > 0;
+    float *score = c->score ? c->score + i * n : x->score + thread * n;
+    uint32_t *rank = x->rank + thread * n;
+    int64_t *best = x->best + thread * n, k, j;
+    int32_t *list = x->list + i * a->list_len, *end = list + a->list_len;
+    double need = 0;
+    if (c->kind != LCTX_SCORE_GIVEN)
+        lctx__blocks_score(x, &r, i % a->list_heads * heads, heads, all ? 0 : r.first,
+                           all ? n : r.to, score);
+    for (j = 0; j < between; j++) rank[j] = lctx__order(score[r.first + j]);
+    k = lctx__min(a->list_len - (r.end - between), between);
+    if (c->n_top) k = lctx__min(k, lctx__max(c->n_top, 0));
+    for (j = 0; c->share > 0 && j < r.end; j++) {
+        const double left = (double)c->share - (j < r.first || j >= r.to);
+        if (score[j] > 0) need += left * (double)score[j];
+    }
+    if (c->share > 0) k = lctx__enough(rank, score + r.first, between, k, need, best);
+    lctx__best(rank, between, k, best);
+    for (j = 0; j < r.first; j++) *list++ = (int32_t)j;
+    for (j = 0; j < k; j++) *list++ = (int32_t)(r.first + best[j]);
+    for (j = r.to; j < r.end; j++) *list++ = (int32_t)j;
+    while (list < end) *list++ = -1;
+}
+
+static void lctx__choose(lctx__choosing *x)
+{
+    const lctx_attn *a = &x->p.a;
+    lctx__for(a->par, lctx__mul(lctx__mul(a->n_q * a->n_head, x->n), x->each * a->d_k),
+              x->lists * a->list_heads, lctx__choose_task, x);
+}
+
+/* Makes a job of a call, all that it says of sizes checked. */
+static lctx_status lctx__choosing_make(lctx__choosing *x, const lctx_attn *attn,
+                                       const lctx_choice *c, size_t *bytes)
+{
+    lctx__site at;
+    int64_t need;
+    if (c) (void)lctx__begin(c->refused, attn ? NULL : "attn");
+    if (!attn || lctx__begin(attn->refused, !c ? "choice" : !bytes ? "bytes" : NULL))
+        return LCTX_E_NULL;
+    at = LCTX__SITE(attn, lctx_attn);
+    LCTX__IS(rope, !attn->rope, POLICY);
+    x->a = *attn, x->a.d_v = 0, x->a.out_token = x->a.out_head = 0, x->a.list = NULL;
+    LCTX__TRY(lctx__plan_make(&x->p, &x->a));
+    at = LCTX__SITE(c, lctx_choice);
+    LCTX__IN(c, kind, 0, LCTX_SCORE_COUNT - 1, ENUM); LCTX__FROM(c, block_rows, 0, COUNT);
+    x->c = c, x->each = lctx__max(c->block_rows, 1);
+    LCTX__IS(share, lctx__at_least(c->share, 0) && c->share <= 1, COUNT);
+    LCTX__FROM(c, n_top, -1, COUNT); LCTX__FROM(c, n_sink, 0, WINDOW);
+    LCTX__FROM(c, window, 0, WINDOW);
+    x->n = (x->p.end + x->each - 1) / x->each;
+    x->last = lctx__mul(x->n, x->p.a.list_keys) - 1;
+    x->lists = attn->n_q ? lctx__list_row(&x->p.a, attn->n_q - 1) + 1 : 0;
+    need = lctx__choosing_carve(x, NULL), *bytes = (size_t)need;
+    return lctx__tell(attn->refused, lctx__fits(need) ? LCTX_OK : LCTX_E_OVERFLOW, NULL);
+}
+
+/* Is all there that is read, and have lists room for what always is? */
+static lctx_status lctx__choosing_check(const lctx__choosing *x)
+{
+    const lctx_attn *a = &x->p.a;
+    const int given = x->c->kind == LCTX_SCORE_GIVEN, bound = x->c->kind == LCTX_SCORE_BOUND;
+    lctx__site at = LCTX__SITE(x->c, lctx_choice);
+    int64_t i;
+    LCTX__TRY(lctx__listed_check(a));
+    LCTX__IS(score, !given || x->c->score, NULL);
+    at = LCTX__SITE(a, lctx_attn);
+    LCTX__IS(q, a->q || given, NULL);
+    for (i = 0; i < x->lists; i++) {
+        const lctx__always r = lctx__always_read(x, i);
+        LCTX__IS(list_len, r.first + r.end - r.to <= a->list_len, LIST);
+    }
+    at.type = "lctx_span";
+    for (at.index = 0; !given && at.index < a->n_spans; at.index++) {
+        const lctx_span *s = &a->spans[at.index];
+        LCTX__IS(layout, s->layout == LCTX_ROWS, TYPE);
+        LCTX__IS(k_type, s->k_type == LCTX_F32, TYPE);
+        LCTX__IS(v_type, s->v_type == LCTX_F32, TYPE);
+        LCTX__IS(k, !s->n || s->k, NULL); LCTX__IS(v, !s->n || s->v || !bound, NULL);
+    }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_choose_size(const lctx_attn *attn, const lctx_choice *choice,
+                                      size_t *bytes)
+{
+    lctx__choosing x;
+    return lctx__choosing_make(&x, attn, choice, bytes);
+}
+
+LCTX_API lctx_status lctx_choose(const lctx_attn *attn, const lctx_choice *choice, int32_t *list,
+                                 void *scratch, size_t scratch_bytes)
+{
+    lctx__choosing x;
+    size_t bytes;
+    LCTX__TRY(lctx__choosing_make(&x, attn, choice, &bytes));
+    LCTX__TRY(lctx__choosing_check(&x));
+    if (!list && x.lists) return lctx__tell(attn->refused, LCTX_E_NULL, "list");
+    if (!scratch || scratch_bytes < bytes)
+        return lctx__tell(attn->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
+    (void)lctx__choosing_carve(&x, lctx__aligned(scratch));
+    x.list = list;
+    lctx__choose(&x);
+    return LCTX_OK;
+}
+
 /* ============================================================================ >>recurrence */
 
 /* Of states of so many bytes. */
@@ -5849,14 +6138,6 @@ static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, i
     return LCTX_OK;
 }
 
-/* An integer below UINT32_MAX that orders as floats do; a NaN of either sign counts most. */
-static uint32_t lctx__order(float x)
-{
-    uint32_t u = lctx__bits(x);
-    if ((u & 0x7fffffffu) > 0x7f800000u) return UINT32_MAX - 1;
-    return u >> 31 ? ~u : u | 0x80000000u;
-}
-
 /* How much each of head g's first n tokens wants to stay. */
 static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int64_t n,
                        uint32_t *rank)
@@ -5873,24 +6154,6 @@ static void lctx__rank(const lctx_cache *c, const lctx_select *s, int64_t g, int
     }
 }
 
-/* The numbers of the k of n that rank highest, rising; of equal ones the later. */
-static void lctx__choose(const uint32_t *rank, int64_t n, int64_t k, int64_t *list)
-{
-    uint64_t least = 0;      /* the greatest that at least k of them reach, byte by byte */
-    int64_t i, left = k, count[256];
-    int shift, byte;
-    for (shift = 24; shift >= 0; shift -= 8) {
-        memset(count, 0, sizeof count);
-        for (i = 0; i < n; i++)
-            if ((uint64_t)rank[i] >> shift >> 8 == least >> shift >> 8)
-                count[rank[i] >> shift & 255]++;
-        for (byte = 255; byte && count[byte] < left; byte--) left -= count[byte];
-        least |= (uint64_t)byte << shift;
-    }
-    for (i = n; i-- > 0;)
-        if (rank[i] > least || (rank[i] == least && left-- > 0)) list[--k] = i;
-}
-
 /* lctx_cache_select on tokens before the cut, checked. */
 static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut)
 {
@@ -5905,7 +6168,7 @@ static lctx_status lctx__select(lctx_cache *c, const lctx_select *s, int64_t cut
     for (g = 0; g < heads; g++) {
         uint32_t *rank = (uint32_t *)(void *)(list + heads * k);
         lctx__rank(c, s, g, n, rank);
-        lctx__choose(rank, n, k, list + g * k);
+        lctx__best(rank, n, k, list + g * k);
     }
     st = lctx__keep(c, cut, list, k);
     lctx__delete(&c->alloc, list, bytes);
@@ -6527,100 +6790,73 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
     return lctx__attend_held(cache, &a, scratch, scratch_bytes);
 }
 
-/* ---- retrieval: bounds; for rows of queries and each KV head a choice of blocks; attention by
-   these lists */
+/* ---- retrieval: lists by the bounds of blocks; attention by these lists */
 typedef struct lctx__retrieving {
     const lctx_cache *c;
     const lctx_retrieve *r;
     lctx_attn a;             /* with what the cache knows, and its strides */
-    int64_t rows, kept;      /* of lists; blocks of what a selection kept, first in each */
-    int32_t *list;           /* [rows][n_head_kv][a.list_len] places in c->slot */
-    uint32_t *rank;          /* [threads][n_slot], as the next */
-    int64_t *best;
+    lctx_choice choice;
+    lctx__choosing by;
 } lctx__retrieving;
 
-/* attn with its defaults, checked, over the cache's runs. */
-static lctx_status lctx__retrieve_attn(const lctx_cache *c, const lctx_attn *attn,
-                                       lctx_span runs[LCTX__RUNS], lctx_attn *a)
+/* What is known of a block: nothing while it is being filled. */
+static lctx_span lctx__summary_span(const lctx_cache *c, const lctx__slot *slot)
 {
-    const lctx__site at = LCTX__SITE(attn, lctx_attn);
-    lctx_attn strides;
-    size_t bytes;
-    if (c->d.policy != LCTX_FULL || !c->d.summaries)
-        return lctx__tell(attn->refused, LCTX_E_POLICY, "cache");
-    LCTX__IS(rope, !attn->rope, POLICY); LCTX__IS(list, !attn->list, LIST);
-    LCTX__TRY(lctx__cache_attn(c, attn, a));
-    lctx__cache_runs(c, runs, a);
-    LCTX__TRY(lctx_attend_size(a, &bytes));
-    strides = *a;
-    LCTX__TRY(lctx__attn_strides(&strides, 0));
-    a->q_token = strides.q_token, a->q_head = strides.q_head;
-    return LCTX_OK;
+    lctx_span s;
+    memset(&s, 0, sizeof s);
+    s.n = (slot->id + 1) * c->d.block <= c->n, s.index = slot->id;
+    s.k = lctx__summary(c, slot->block, 0), s.v = (const float *)s.k + c->d.d_k;
+    s.k_head = s.v_head = (int64_t)c->d.d_k * 8;
+    return s;
 }
 
-/* The bound of a block in KV head g for queries t .. end-1. One that is being filled has none. */
-static float lctx__bound(const lctx_cache *c, const lctx_attn *a, const lctx__slot *slot, int64_t g,
-                         int64_t t, int64_t end)
+LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *spans, int64_t cap,
+                                          int64_t *n)
 {
-    const float *lo = lctx__summary(c, slot->block, g);
-    const int64_t group = a->n_head / a->n_head_kv;
-    float most = -FLT_MAX;
-    if ((slot->id + 1) * c->d.block > c->n) return -lctx__minus_inf();
-    for (; t < end; t++) {
-        const char *q = (const char *)a->q + t * a->q_token + g * group * a->q_head;
-        const float b = lctx__use()->bound(a->d_k, group, (const float *)(const void *)q, a->q_head,
-                                           lo);
-        if (b > most) most = b;
+    int64_t i;
+    if (!cache || !n || (!spans && cap > 0)) return LCTX_E_NULL;
+    if (cap < 0) return LCTX_E_COUNT;
+    if (!cache->d.summaries) return LCTX_E_POLICY;
+    for (i = *n = 0; i < cache->n_slot; i++) {
+        const lctx_span s = lctx__summary_span(cache, &cache->slot[i]);
+        if (s.n && *n < cap) spans[*n] = s;
+        *n += s.n;
     }
-    return most;
-}
-
-LCTX_API lctx_status lctx_cache_bounds(const lctx_cache *cache, const lctx_attn *attn, float *bound)
-{
-    lctx_span runs[LCTX__RUNS];
-    lctx_attn a;
-    int64_t g, i;
-    if (!attn || lctx__begin(attn->refused, !cache ? "cache" : !bound ? "bound" : NULL))
-        return LCTX_E_NULL;
-    if (!attn->q) return lctx__refuse(LCTX__SITE(attn, lctx_attn), LCTX_E_NULL, "q");
-    LCTX__TRY(lctx__retrieve_attn(cache, attn, runs, &a));
-    for (g = 0; g < a.n_head_kv; g++)
-        for (i = 0; i < cache->n_slot; i++)
-            *bound++ = lctx__bound(cache, &a, &cache->slot[i], g, 0, a.n_q);
     return LCTX_OK;
 }
 
-static lctx_status lctx__retrieve_check(const lctx_retrieve *r)
+/* What is to be chosen: lists are as long as the longest may be. Blocks of what a selection kept
+   are always read, as sinks are. */
+static void lctx__retrieve_shape(lctx__retrieving *x)
 {
-    const lctx__site at = LCTX__SITE(r, lctx_retrieve);
-    LCTX__FROM(r, n_top, 0, WINDOW); LCTX__FROM(r, window, 1, WINDOW);
-    LCTX__FROM(r, n_sink, 0, WINDOW); LCTX__FROM(r, queries, 0, COUNT);
-    return LCTX_OK;
-}
-
-/* Lays out lists, and what a thread chooses with: lists are as long as the longest may be. */
-static int64_t lctx__retrieve_carve(lctx__retrieving *x, void *at)
-{
-    const lctx_cache *c = x->c;
     const lctx_retrieve *r = x->r;
-    const int64_t block = c->d.block, threads = lctx__threads(x->a.par);
-    const int64_t many = lctx__min(r->window, c->n) + lctx__min(r->n_sink, c->n);
-    lctx__carver carver = lctx__carver_of(at);
+    const int64_t block = x->c->d.block, n = (x->c->n + block - 1) / block;
+    const int64_t kept = lctx__round_up(x->c->n_kept, block);
     lctx_attn *a = &x->a;
-    int64_t most = lctx__min(r->n_top, c->n_slot) + many / block + 6;    /* cut at both ends */
+    int64_t most;
     a->list_queries = r->queries ? r->queries : lctx__max(a->n_q, 1);
     a->list_first = r->queries && !a->q_pos ? lctx__max(a->q_pos0, 0) % r->queries : 0;
-    most += lctx__min(a->list_queries, a->n_q) / block;
-    if (a->mask != LCTX_CAUSAL || (a->q_pos && a->list_queries > 1)) most = c->n_slot;
-    x->kept = (c->n_kept + block - 1) / block;
-    x->rows = a->n_q ? lctx__list_row(a, a->n_q - 1) + 1 : 0;
-    a->list_len = x->kept + lctx__min(most, c->n_slot);
-    a->list_heads = a->n_head_kv, a->list_keys = c->d.block;
-    x->list = (int32_t *)lctx__carve(&carver, x->rows,
-                                     lctx__mul(a->n_head_kv * (int64_t)4, a->list_len));
-    x->rank = (uint32_t *)lctx__carve(&carver, threads, c->n_slot * 4);
-    x->best = (int64_t *)lctx__carve(&carver, threads, c->n_slot * 8);
-    return lctx__add(carver.used, LCTX__ALIGN);
+    a->list_heads = a->n_head_kv, a->list_keys = x->c->d.block;
+    x->choice.kind = LCTX_SCORE_BOUND;
+    x->choice.n_top = r->n_top ? r->n_top : -1;
+    x->choice.n_sink = lctx__max(r->n_sink, kept), x->choice.window = r->window;
+    most = lctx__min(r->n_top, n) + lctx__min(x->choice.n_sink, x->c->n) / block + 4;
+    most += (lctx__min(r->window, x->c->n) + lctx__min(a->list_queries, a->n_q)) / block;
+    if (a->mask != LCTX_CAUSAL || (a->q_pos && a->list_queries > 1)) most = n;
+    a->list_len = lctx__min(most, n);
+    x->by.c = &x->choice, x->by.p.a = *a, x->by.n = n, x->by.last = x->c->n - 1;
+    x->by.each = 1;
+    x->by.lists = a->n_q ? lctx__list_row(a, a->n_q - 1) + 1 : 0;
+}
+static int64_t lctx__retrieve_carve(lctx__retrieving *x, void *at)
+{
+    lctx__carver r = lctx__carver_of(at);
+    lctx_span *spans = (lctx_span *)lctx__carve(&r, x->c->n_slot, (int64_t)sizeof *spans);
+    x->by.list = (int32_t *)lctx__carve(&r, x->by.lists,
+                                        lctx__mul(x->a.n_head_kv * (int64_t)4, x->a.list_len));
+    x->by.p.a.spans = spans;
+    (void)lctx_cache_summaries(x->c, spans, spans ? x->c->n_slot : 0, &x->by.p.a.n_spans);
+    return lctx__add(r.used, lctx__choosing_carve(&x->by, spans ? r.base + r.used : NULL));
 }
 
 /* Makes a job of a call, all that it says checked; its own scratch, and all of it. */
@@ -6629,14 +6865,29 @@ static lctx_status lctx__retrieve_make(lctx__retrieving *x, const lctx_cache *c,
                                        lctx_span runs[LCTX__RUNS], int64_t *own, size_t *bytes)
 {
     static const int32_t some = 0;
+    lctx__site at;
     lctx__reading reading;
+    lctx_attn strides;
     int64_t held;
     if (r) (void)lctx__begin(r->refused, attn ? NULL : "attn");
     if (!attn || lctx__begin(attn->refused, !c ? "cache" : !r ? "retrieve" :
                                             !bytes ? "bytes" : NULL)) return LCTX_E_NULL;
-    LCTX__TRY(lctx__retrieve_attn(c, attn, runs, &x->a));
-    LCTX__TRY(lctx__retrieve_check(r));
+    if (c->d.policy != LCTX_FULL || !c->d.summaries)
+        return lctx__tell(attn->refused, LCTX_E_POLICY, "cache");
+    memset(x, 0, sizeof *x);
+    at = LCTX__SITE(attn, lctx_attn);
+    LCTX__IS(rope, !attn->rope, POLICY); LCTX__IS(list, !attn->list, LIST);
+    LCTX__TRY(lctx__cache_attn(c, attn, &x->a));
+    lctx__cache_runs(c, runs, &x->a);
+    LCTX__TRY(lctx_attend_size(&x->a, bytes));
+    strides = x->a;
+    LCTX__TRY(lctx__attn_strides(&strides, 0));
+    x->a.q_token = strides.q_token, x->a.q_head = strides.q_head;
+    at = LCTX__SITE(r, lctx_retrieve);
+    LCTX__FROM(r, n_top, 0, WINDOW); LCTX__FROM(r, window, 1, WINDOW);
+    LCTX__FROM(r, n_sink, 0, WINDOW); LCTX__FROM(r, queries, 0, COUNT);
     x->c = c, x->r = r;
+    lctx__retrieve_shape(x);
     *own = lctx__retrieve_carve(x, NULL);
     x->a.list = &some;       /* there will be lists, whose scratch attention counts */
     held = lctx__reading_carve(c, &x->a, NULL, &reading);
@@ -6652,53 +6903,18 @@ LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lct
     return lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own, bytes);
 }
 
-/* List i, of a row of queries and a KV head: the blocks that these must read, and of those between
-   sinks and window the best. */
-static void lctx__retrieve_task(void *arg, int64_t i, int32_t thread)
-{
-    const lctx__retrieving *x = (const lctx__retrieving *)arg;
-    const lctx_cache *c = x->c;
-    const lctx_attn *a = &x->a;
-    const int64_t row = i / a->n_head_kv, g = i % a->n_head_kv, block = c->d.block;
-    const int64_t t0 = lctx__max(row * a->list_queries - a->list_first, 0);
-    const int64_t t1 = lctx__min((row + 1) * a->list_queries - a->list_first, a->n_q);
-    uint32_t *rank = x->rank + thread * c->n_slot;
-    int64_t *best = x->best + thread * c->n_slot;
-    int32_t *list = x->list + i * a->list_len + x->kept;
-    int64_t low = LCTX__HUGE, high = -LCTX__HUGE, from = 0, to, end = c->n_slot, n, k, t;
-    for (t = t0; t < t1; t++)
-        low = lctx__min(low, lctx__q_pos(a, t)), high = lctx__max(high, lctx__q_pos(a, t));
-    low = lctx__min(low, c->n - 1) - lctx__min(x->r->window, LCTX__MAX_POS) + 1;
-    while (end && a->mask == LCTX_CAUSAL && c->slot[end - 1].id * block > high) end--;
-    while (from < end && (c->slot[from].id * block < x->r->n_sink || c->slot[from].id < x->kept))
-        from++;
-    for (to = end; to > from && (c->slot[to - 1].id + 1) * block > low; to--) {}
-    for (n = from; n < to; n++)
-        rank[n] = lctx__order(lctx__bound(c, a, &c->slot[n], g, t0, t1));
-    k = lctx__min(x->r->n_top, to - from);
-    LCTX_ASSERT(x->kept + from + k + end - to <= a->list_len);
-    lctx__choose(rank + from, to - from, k, best);
-    for (n = 0; n < from; n++) *list++ = (int32_t)n;
-    for (n = 0; n < k; n++) *list++ = (int32_t)(from + best[n]);
-    for (n = to; n < end; n++) *list++ = (int32_t)n;
-    while (list < x->list + (i + 1) * a->list_len) *list++ = -1;
-}
-
-/* Says what is read, and turns places into numbers of blocks. */
-static void lctx__retrieve_numbers(const lctx__retrieving *x)
+/* Says which blocks are in any list; these are in order. */
+static void lctx__retrieve_read(const lctx__retrieving *x, uint8_t *read)
 {
     const lctx_cache *c = x->c;
     const int64_t heads = x->a.n_head_kv;
-    int64_t i, j;
-    if (x->r->read) memset(x->r->read, 0, (size_t)(heads * c->n_slot));
-    for (i = 0; i < x->rows * heads; i++) {
-        int32_t *list = x->list + i * x->a.list_len;
-        for (j = 0; j < x->a.list_len; j++) {
-            if (j < x->kept) list[j] = (int32_t)j;
-            else if (list[j] >= 0) {
-                if (x->r->read) x->r->read[i % heads * c->n_slot + list[j]] = 1;
-                list[j] = (int32_t)c->slot[list[j]].id;
-            }
+    int64_t i, j, n;
+    memset(read, 0, (size_t)(heads * c->n_slot));
+    for (i = 0; i < x->by.lists * heads; i++) {
+        const int32_t *list = x->by.list + i * x->a.list_len;
+        for (j = n = 0; n < c->n_slot; n++) {
+            while (j < x->a.list_len && list[j] >= 0 && list[j] < c->slot[n].id) j++;
+            if (j < x->a.list_len && list[j] == c->slot[n].id) read[i % heads * c->n_slot + n] = 1;
         }
     }
 }
@@ -6718,10 +6934,9 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
         return lctx__tell(x.a.refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     LCTX__TRY(lctx__windows_check(cache, &x.a));
     (void)lctx__retrieve_carve(&x, lctx__aligned(scratch));
-    lctx__for(x.a.par, lctx__mul(x.a.n_q * x.a.n_head, cache->n_slot * x.a.d_k),
-              x.rows * x.a.n_head_kv, lctx__retrieve_task, &x);
-    lctx__retrieve_numbers(&x);
-    x.a.list = x.list;
+    lctx__choose(&x.by);
+    if (x.r->read) lctx__retrieve_read(&x, x.r->read);
+    x.a.list = x.by.list;
     return lctx__attend_held(cache, &x.a, (char *)scratch + own, scratch_bytes - (size_t)own);
 }
 
@@ -8168,7 +8383,7 @@ static void lctx__route(const lctx__acts *a, const lctx_layer *l, float *r)
     double sum = 0, top = -(double)INFINITY;
     int64_t e, i;
     for (e = 0; e < l->n_expert; e++) a->rank[e] = lctx__order(r[e]);
-    lctx__choose(a->rank, l->n_expert, l->n_expert_used, a->chosen);
+    lctx__best(a->rank, l->n_expert, l->n_expert_used, a->chosen);
     for (i = 0; i < l->n_expert_used; i++) top = fmax(top, (double)r[a->chosen[i]]);
     for (e = i = 0; e < l->n_expert; e++) {
         const int chosen = i < l->n_expert_used && a->chosen[i] == e;
@@ -10002,18 +10217,19 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
         out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
 }
 
-/* The greatest q . k of n queries, `step` bytes apart, and of any k between lo[d] and what follows
-   it, each dimension by itself. */
-LCTX__ENTRY float FN(bound)(int64_t d, int64_t n, const float *q, int64_t step, const float *lo)
+/* The greatest q . k of n queries, `step` bytes apart, and of any k between lo[d] and hi[d], each
+   dimension by itself. */
+LCTX__ENTRY float FN(bound)(int64_t d, int64_t n, const char *q, int64_t step, const char *lo,
+                            const char *hi)
 {
     float most = -FLT_MAX, bound;
     int64_t c;
-    for (; n > 0; n--, q += step / 4) {
+    for (; n > 0; n--, q += step) {
         vf sum = vf_set1(0.0f);
         for (c = 0; c < d; c += VL) {
             vf x = FN(row_from)(LCTX_F32, q, c, d - c);
             sum = vf_add(sum, vf_max(vf_mul(x, FN(row_from)(LCTX_F32, lo, c, d - c)),
-                                     vf_mul(x, FN(row_from)(LCTX_F32, lo + d, c, d - c))));
+                                     vf_mul(x, FN(row_from)(LCTX_F32, hi, c, d - c))));
         }
         if ((bound = vf_hsum(sum)) > most) most = bound;
     }

@@ -40,10 +40,10 @@ static void test_sizes(void)
 #define SIZE(name) { #name, sizeof(name) }
     static const struct { const char *name; size_t size; } sizes[] = {
         SIZE(lctx_allocator), SIZE(lctx_parallel), SIZE(lctx_rope_desc), SIZE(lctx_rope),
-        SIZE(lctx_rope_job), SIZE(lctx_span), SIZE(lctx_attn), SIZE(lctx_tiles), SIZE(lctx_rows),
-        SIZE(lctx_cache_desc), SIZE(lctx_cache_info), SIZE(lctx_select), SIZE(lctx_retrieve),
-        SIZE(lctx_tensor), SIZE(lctx_layer), SIZE(lctx_model), SIZE(lctx_session_desc),
-        SIZE(lctx_session_info), SIZE(lctx_pattern), SIZE(lctx_far_rule), SIZE(lctx_pool_desc),
+        SIZE(lctx_rope_job), SIZE(lctx_span), SIZE(lctx_attn), SIZE(lctx_choice), SIZE(lctx_tiles),
+        SIZE(lctx_rows), SIZE(lctx_cache_desc), SIZE(lctx_cache_info), SIZE(lctx_select),
+        SIZE(lctx_retrieve), SIZE(lctx_tensor), SIZE(lctx_layer), SIZE(lctx_model),
+        SIZE(lctx_session_desc), SIZE(lctx_session_info), SIZE(lctx_pattern), SIZE(lctx_far_rule), SIZE(lctx_pool_desc),
         SIZE(lctx_pool_info), SIZE(lctx_threads_desc), SIZE(lctx_refusal),
         SIZE(lctx_snapshots), SIZE(lctx_recurrence), SIZE(lctx_convolution), SIZE(lctx_mixer),
         SIZE(lctx_low_rank)

@@ -49,7 +49,9 @@ typedef struct world {
     lctx_select select;
     lctx_retrieve retrieve;
     const lctx_retrieve *retrieve_in;
-    float *bound;
+    lctx_choice choice;
+    const lctx_choice *choice_in;
+    int32_t *list_out;
     lctx_model model;
     const lctx_model *model_in;
     lctx_layer layer[LAYERS];
@@ -673,7 +675,56 @@ static lctx_status retrieve_size(void)
 {
     return lctx_cache_retrieve_size(w.cache, w.attn_in, w.retrieve_in, w.bytes_out);
 }
-static lctx_status bounds(void) { return lctx_cache_bounds(w.cache, &w.attn, w.bound); }
+
+static lctx_status choose(void)
+{
+    return lctx_choose(w.attn_in, w.choice_in, w.list_out, w.scratch, w.scratch_bytes);
+}
+static lctx_status choose_size(void)
+{
+    return lctx_choose_size(w.attn_in, w.choice_in, w.bytes_out);
+}
+static void test_choices(void)
+{
+    lctx_attn *a = &w.attn;
+    lctx_choice *c = &w.choice;
+#define BAD(change, lent, st, type, field, index) \
+    REFUSES(change, choose, lent, st, type, field, index, -1); \
+    REFUSES(change, choose_size, lent, st, type, field, index, -1)
+    const world before = good;
+    good.attn.n_spans = 1, good.attn.list_len = KEYS, good.choice.kind = LCTX_SCORE_BOUND;
+    w = good;
+    BAD(w.choice_in = NULL, a->refused, E_NULL, NULL, "choice", -1);
+    BAD(w.attn_in = NULL, c->refused, E_NULL, NULL, "attn", -1);
+    BAD(raw(), a->refused, E_POLICY, "lctx_attn", "rope", -1);
+    BAD(a->n_q = -1, a->refused, E_COUNT, "lctx_attn", "n_q", -1);
+    BAD(a->list_heads = 3, a->refused, E_LIST, "lctx_attn", "list_heads", -1);
+    BAD(w.span[0].n = -1, a->refused, E_COUNT, "lctx_span", "n", 0);
+    BAD(c->kind = LCTX_SCORE_COUNT, c->refused, E_ENUM, "lctx_choice", "kind", -1);
+    BAD(c->block_rows = -1, c->refused, E_COUNT, "lctx_choice", "block_rows", -1);
+    BAD(c->n_top = -2, c->refused, E_COUNT, "lctx_choice", "n_top", -1);
+    BAD(c->share = 1.5f, c->refused, E_COUNT, "lctx_choice", "share", -1);
+    BAD(c->share = -1, c->refused, E_COUNT, "lctx_choice", "share", -1);
+    BAD(c->n_sink = -1, c->refused, E_WINDOW, "lctx_choice", "n_sink", -1);
+    BAD(c->window = -1, c->refused, E_WINDOW, "lctx_choice", "window", -1);
+#undef BAD
+#define BAD(change, lent, st, type, field, index) \
+    REFUSES(change, choose, lent, st, type, field, index, -1)
+    REFUSES(w.bytes_out = NULL, choose_size, a->refused, E_NULL, NULL, "bytes", -1, -1);
+    BAD(w.list_out = NULL, a->refused, E_NULL, NULL, "list", -1);
+    BAD(w.scratch = NULL, a->refused, E_SCRATCH, NULL, "scratch", -1);
+    BAD(w.scratch_bytes = 8, a->refused, E_SCRATCH, NULL, "scratch_bytes", -1);
+    BAD(a->q = NULL, a->refused, E_NULL, "lctx_attn", "q", -1);
+    BAD(a->list_len = 0, a->refused, E_LIST, "lctx_attn", "list_len", -1);
+    BAD(c->kind = LCTX_SCORE_GIVEN, c->refused, E_NULL, "lctx_choice", "score", -1);
+    BAD(w.span[0].k = NULL, a->refused, E_NULL, "lctx_span", "k", 0);
+    BAD(w.span[0].v = NULL, a->refused, E_NULL, "lctx_span", "v", 0);
+    BAD(w.span[0].layout = LCTX_TILES, a->refused, E_TYPE, "lctx_span", "layout", 0);
+    BAD(w.span[0].k_type = LCTX_F16, a->refused, E_TYPE, "lctx_span", "k_type", 0);
+    BAD(w.span[0].v_type = LCTX_F16, a->refused, E_TYPE, "lctx_span", "v_type", 0);
+#undef BAD
+    w = good = before;
+}
 
 static void test_cache_descs(void)
 {
@@ -795,8 +846,7 @@ static void test_retrieval(void)
     lctx_retrieve *r = &w.retrieve;
 #define BAD(change, st, type, field) \
     REFUSES(change, retrieve, a->refused, st, type, field, -1, -1); \
-    REFUSES(change, retrieve_size, a->refused, st, type, field, -1, -1); \
-    REFUSES(change, bounds, a->refused, st, type, field, -1, -1)
+    REFUSES(change, retrieve_size, a->refused, st, type, field, -1, -1)
     BAD(w.cache = NULL, E_NULL, NULL, "cache");
     BAD(w.cache = sinks, E_POLICY, NULL, "cache");
     BAD(raw(), E_POLICY, "lctx_attn", "rope");
@@ -808,8 +858,6 @@ static void test_retrieval(void)
 #define BAD(change, call, lent, st, type, field) \
     REFUSES(change, call, lent, st, type, field, -1, -1)
     BAD(w.bytes_out = NULL, retrieve_size, a->refused, E_NULL, NULL, "bytes");
-    BAD(w.bound = NULL, bounds, a->refused, E_NULL, NULL, "bound");
-    BAD(a->q = NULL, bounds, a->refused, E_NULL, "lctx_attn", "q");
     BAD(a->q = NULL, retrieve, a->refused, E_NULL, "lctx_attn", "q");
     BAD(a->out = NULL, retrieve, a->refused, E_NULL, "lctx_attn", "out");
     BAD(w.retrieve_in = NULL, retrieve, a->refused, E_NULL, NULL, "retrieve");
@@ -1158,6 +1206,7 @@ static lctx_cache *make_cache(lctx_policy policy, lctx_type type, int64_t n)
 
 static void make_objects(void)
 {
+    static int32_t listed[KEYS];
     static lctx_pool *pool;
     static lctx_threads *threads;
     static lctx_cache *cache;
@@ -1171,7 +1220,8 @@ static void make_objects(void)
     w.cache_desc.n_head_kv = KV, w.cache_desc.d_k = DIM, w.cache_desc.alloc = &w.alloc;
     w.cache = full;
     w.select.mass = wide, w.select.n_heavy = 8, w.select.window = 4;
-    w.retrieve.window = 4, w.retrieve_in = &w.retrieve, w.bound = wide;
+    w.retrieve.window = 4, w.retrieve_in = &w.retrieve;
+    w.choice_in = &w.choice, w.list_out = listed;
 }
 
 int main(void)
@@ -1194,6 +1244,7 @@ int main(void)
     test_tiles();
     test_spans();
     test_attn();
+    test_choices();
     test_recur();
     test_convolve();
     test_cache_descs();

@@ -75,31 +75,16 @@ static float dot(const float *x, const float *y, int32_t n)
     return (sum[0] + sum[4] + (sum[2] + sum[6])) + (sum[1] + sum[5] + (sum[3] + sum[7]));
 }
 
-/* The places of the `most` greatest of n scores, of equals the first, in order; work is [n]. */
-static void greatest(const float *score, int64_t n, int64_t most, float *work, int32_t *list)
+/* Fills in a list for a call, in the shape that it has there. */
+static void fill(const choice *c, const lctx_attn *a, lctx_choice by, int32_t *list)
 {
-    int64_t from = 0, to = n - 1, i, above = 0;
-    memcpy(work, score, (size_t)n * sizeof *work);
-    while (most < n && from < to) {                 /* until work[most - 1] has its place */
-        const float middle = work[(from + to) / 2];
-        int64_t a = from, b = to;
-        while (a <= b) {
-            while (work[a] > middle) a++;
-            while (work[b] < middle) b--;
-            if (a <= b) {
-                const float x = work[a];
-                work[a++] = work[b], work[b--] = x;
-            }
-        }
-        if (most - 1 <= b) to = b;
-        else if (most - 1 >= a) from = a;
-        else break;
-    }
-    for (i = 0; most < n && i < n; i++) above += score[i] > work[most - 1];
-    for (i = 0; i < n; i++) {
-        if (most >= n || score[i] > work[most - 1]) *list++ = (int32_t)i;
-        else if (score[i] >= work[most - 1] && above < most) *list++ = (int32_t)i, above++;
-    }
+    size_t bytes;
+    void *scratch;
+    if (!by.n_sink) by.n_sink = c->first != 0;
+    run_check(lctx_choose_size(a, &by, &bytes), "choice");
+    scratch = run_alloc((int64_t)bytes, 1);
+    run_check(lctx_choose(a, &by, list, scratch, bytes), "choice");
+    free(scratch);
 }
 
 /* -------------------------------------------------------------------------------- blocks */
@@ -108,62 +93,42 @@ static void greatest(const float *score, int64_t n, int64_t most, float *work, i
 void choose_quest(choice *c, int64_t keys)
 {
     const int64_t n = c->a.n_q / TILE, most = keys / TILE > 1 ? keys / TILE : 1;
-    int32_t *list = list_of(c, TILE, c->a.n_head_kv, TILE, most), g;
-    float *bound = run_alloc(n * c->a.n_head_kv, sizeof *bound);
-    float *work = run_alloc(n, sizeof *work);
+    int32_t *list = list_of(c, TILE, c->a.n_head_kv, TILE, most);
+    lctx_span *spans = run_alloc(n, sizeof *spans);
+    lctx_choice by = {0};
     lctx_cache_desc d = {0};
     lctx_rows rows = {0};
     lctx_cache *cache;
     lctx_attn a = c->a;
-    int64_t i;
     d.n_head_kv = a.n_head_kv, d.d_k = a.d_k, d.summaries = 1, d.block = TILE;
     rows.n = a.n_q, rows.k = c->spans[0].k, rows.v = c->spans[0].v;
     run_check(lctx_cache_create(&d, &cache), "cache");
     run_check(lctx_cache_append(cache, &rows), "cache");
-    a.list = NULL, a.spans = NULL, a.n_spans = 0;
-    for (i = 0; i < n; i++) {
-        a.n_q = TILE, a.q_pos0 = i * TILE, a.q = query(c, i * TILE, 0);
-        run_check(lctx_cache_bounds(cache, &a, bound), "bounds");
-        for (g = 0; g < a.n_head_kv; g++) {
-            float *own = bound + g * n;
-            own[i] = HUGE_VALF;
-            if (c->first) own[0] = HUGE_VALF;
-            greatest(own, i + 1, most, work, list + (i * a.n_head_kv + g) * most);
-        }
-    }
+    run_check(lctx_cache_summaries(cache, spans, n, &a.n_spans), "summaries");
+    a.spans = spans;
+    by.kind = LCTX_SCORE_BOUND;
+    fill(c, &a, by, list);
     lctx_cache_free(cache);
-    free(bound);
-    free(work);
-}
-
-static float *block_means(const choice *c, int64_t n)
-{
-    const int64_t row = (int64_t)c->a.n_head_kv * c->a.d_k;
-    float *mean = run_alloc(n * row, sizeof *mean);
-    int64_t j, i;
-    for (j = 0; j < n * TILE; j++)
-        for (i = 0; i < row; i++) mean[j / TILE * row + i] += key(c, j, 0)[i] / TILE;
-    return mean;
+    free(spans);
 }
 
 void choose_moba(choice *c, int64_t keys)
 {
     const int64_t n = c->a.n_q / TILE, most = keys / TILE > 1 ? keys / TILE : 1;
-    const int32_t d = c->a.d_k, heads = c->a.n_head, group = heads / c->a.n_head_kv;
-    int32_t *list = list_of(c, 1, heads, TILE, most), h;
-    float *mean = block_means(c, n), *score = run_alloc(2 * n, sizeof *score);
-    int64_t t, b;
-    for (t = 0; t < c->a.n_q; t++)
-        for (h = 0; h < heads; h++) {
-            const int64_t own = t / TILE;
-            for (b = 0; b < own; b++)
-                score[b] = dot(query(c, t, h), mean + (b * c->a.n_head_kv + h / group) * d, d);
-            score[own] = HUGE_VALF;
-            if (c->first) score[0] = HUGE_VALF;
-            greatest(score, own + 1, most, score + n, list + (t * heads + h) * most);
-        }
+    const int64_t row = (int64_t)c->a.n_head_kv * c->a.d_k;
+    int32_t *list = list_of(c, 1, c->a.n_head, TILE, most);
+    float *mean = run_alloc(n * row, sizeof *mean);
+    lctx_span means = {0};
+    lctx_choice by = {0};
+    lctx_attn a = c->a;
+    int64_t j, i;
+    for (j = 0; j < n * TILE; j++)
+        for (i = 0; i < row; i++) mean[j / TILE * row + i] += key(c, j, 0)[i] / TILE;
+    means.n = n, means.k = mean;
+    a.spans = &means;
+    by.kind = LCTX_SCORE_PRODUCT;
+    fill(c, &a, by, list);
     free(mean);
-    free(score);
 }
 
 /* Rows of `stride` neighbours each, one after the other, or the last first: the product of two such
@@ -182,27 +147,9 @@ static float *strided(const float *x, int64_t n, int32_t heads, int32_t d, int64
     return rows;
 }
 
-/* Of n blocks the last, and the first if asked for, then those of the greatest mass, until they
-   have that share of all; mass is used up. */
-static void until_share(float *mass, int64_t n, int first, double share, int32_t *list)
-{
-    double all = 0, have = 0;
-    int64_t b, next = n - 1, given = n > 1 && first ? 2 : 1;
-    for (b = 0; b < n; b++) all += (double)mass[b];
-    while (next >= 0 && (given > 0 || have < share * all)) {
-        *list++ = (int32_t)next;
-        have += (double)mass[next];
-        mass[next] = -1;
-        if (--given > 0) { next = 0; continue; }
-        for (b = 0, next = -1; b < n; b++)
-            if (mass[b] >= 0 && (next < 0 || mass[b] > mass[next])) next = b;
-    }
-}
-
 /* Attention of strided queries on strided keys, of which the mass by blocks counts. */
 void choose_antidiagonal(choice *c, int64_t stride)
 {
-    const double share = 0.9;
     const int64_t n = c->a.n_q / CHOOSE_KEYS, cells = CHOOSE_KEYS / stride;
     const int32_t heads = c->a.n_head, kv = c->a.n_head_kv, d = c->a.d_k;
     int32_t *list = list_of(c, CHOOSE_KEYS, kv, CHOOSE_KEYS, n), g;
@@ -210,8 +157,10 @@ void choose_antidiagonal(choice *c, int64_t stride)
     float *k = strided(c->spans[0].k, c->a.n_q, kv, d, stride, 0);
     float *out = run_alloc(cells * heads, sizeof *out);
     float *lse = run_alloc(cells * heads, sizeof *lse);
-    float *mass = run_alloc(kv * n * cells, sizeof *mass), *block = run_alloc(n, sizeof *block);
+    float *mass = run_alloc(kv * n * cells, sizeof *mass);
+    float *score = run_alloc(n * kv * n, sizeof *score);
     lctx_span keys = {0};
+    lctx_choice by = {0};
     lctx_attn a = {0};
     int64_t i, j;
     keys.k = keys.v = k;
@@ -226,13 +175,14 @@ void choose_antidiagonal(choice *c, int64_t stride)
         a.q_pos0 = i * cells, a.q = q + i * cells * a.n_head * a.d_k;
         memset(mass, 0, (size_t)(kv * keys.n) * sizeof *mass);
         attend(&a);
-        for (g = 0; g < kv; g++) {
-            memset(block, 0, (size_t)n * sizeof *block);
-            for (j = 0; j < keys.n; j++) block[j / cells] += mass[g * keys.n + j];
-            until_share(block, i + 1, c->first, share, list + (i * kv + g) * n);
-        }
+        for (g = 0; g < kv; g++)
+            for (j = 0; j < keys.n; j++)
+                score[(i * kv + g) * n + j / cells] += mass[g * keys.n + j];
     }
-    free(q), free(k), free(out), free(lse), free(mass), free(block);
+    c->a.spans = c->spans;
+    by.block_rows = CHOOSE_KEYS, by.score = score, by.share = 0.9f;
+    fill(c, &c->a, by, list);
+    free(q), free(k), free(out), free(lse), free(mass), free(score);
 }
 
 /* -------------------------------------------------------------------------------- tokens */
@@ -316,10 +266,13 @@ void choose_vertical_slash(choice *c, int64_t keys)
     const int32_t kv = c->a.n_head_kv, row = kv * c->a.d_k;
     int32_t *list = list_of(c, TILE, kv, TILE, n_columns / TILE + most + 1), g;
     float *out = run_alloc(TILE * c->a.n_head * c->a.d_k, sizeof *out);
-    float *lse = run_alloc(TILE * c->a.n_head, sizeof *lse), *work = run_alloc(3 * n, sizeof *work);
-    int32_t *columns = run_alloc(n_columns, sizeof *columns);
+    float *lse = run_alloc(TILE * c->a.n_head, sizeof *lse);
+    float *column = run_alloc(kv * n, sizeof *column);
+    float *distance = run_alloc(kv * n, sizeof *distance);
+    int32_t *columns = run_alloc(kv * n_columns, sizeof *columns);
     uint8_t *marked = run_alloc(n / TILE + 1, 1);
     gathered to = { n_columns, NULL, NULL, NULL, NULL };
+    lctx_choice by = {0};
     lctx_attn a = c->a;
     int64_t j;
     a.list = NULL, a.spans = c->spans;
@@ -330,36 +283,29 @@ void choose_vertical_slash(choice *c, int64_t keys)
     to.pos = hold(c, n_columns * kv, sizeof *to.pos);
     to.bits = hold(c, c->a.n_head * words, sizeof *to.bits);
     memset(to.bits, 0xff, (size_t)(c->a.n_head * words) * sizeof *to.bits);
+    for (g = 0; g < kv; g++) look_back(c, g, lse, column + g * n, distance + g * n);
+    a.n_q = 1, a.q_pos0 = n - 1;
+    a.list_queries = a.list_keys = 1, a.list_len = n_columns;
+    by.score = column, by.n_sink = FIRST;
+    fill(c, &a, by, columns);
     for (g = 0; g < kv; g++) {
-        float *distance = work + n;
-        memset(work, 0, (size_t)(2 * n) * sizeof *work);
-        look_back(c, g, lse, work, distance);
-        for (j = 0; j < FIRST; j++) work[j] = HUGE_VALF;
-        for (j = 0; j < LAST; j++) distance[j] = HUGE_VALF;
-        greatest(work, n, n_columns, work + 2 * n, columns);
-        gather(c, g, columns, &to);
-        mark_distances(distance, n, most, marked);
+        gather(c, g, columns + g * n_columns, &to);
+        for (j = 0; j < LAST; j++) distance[g * n + j] = HUGE_VALF;
+        mark_distances(distance + g * n, n, most, marked);
         slashes(c, marked, g, n_columns, list);
     }
     c->spans[1].k = to.k, c->spans[1].v = to.v, c->spans[1].k_pos = to.pos;
     c->spans[1].n = n_columns, c->spans[1].index = n;
     c->a.n_spans = 2;
     c->a.mask_bits = to.bits, c->a.mask_query = -1;
-    free(out), free(lse), free(work), free(columns), free(marked);
+    free(out), free(lse), free(column), free(distance), free(columns), free(marked);
 }
 
 void choose_indexer(choice *c, int64_t keys)
 {
-    const int64_t n = c->a.n_q;
-    const int32_t group = c->a.n_head / c->a.n_head_kv;
-    int32_t *list = list_of(c, 1, 1, 1, keys), h;
-    float *score = run_alloc(2 * n, sizeof *score);
-    int64_t t, s;
-    for (t = 0; t < n; t++) {
-        for (s = 0; s <= t; s++)
-            for (h = 0, score[s] = 0; h < c->a.n_head; h++)
-                score[s] += fmaxf(dot(query(c, t, h), key(c, s, h / group), c->a.d_k), 0);
-        greatest(score, t + 1, keys, score + n, list + t * keys);
-    }
-    free(score);
+    int32_t *list = list_of(c, 1, 1, 1, keys);
+    lctx_choice by = {0};
+    c->a.spans = c->spans;
+    by.kind = LCTX_SCORE_RELU;
+    fill(c, &c->a, by, list);
 }
