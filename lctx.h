@@ -20,7 +20,7 @@
                      types, weights in blocks, CPU dispatch
        >>rope        schedules, angles, rotation, planning
        >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
-                     merge
+                     merge, choices of keys
        >>recurrence  states in place of keys and values, convolutions
        >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
                      restore
@@ -918,8 +918,8 @@ typedef struct lctx_choice {
     float   share;                 /* 0 .. 1; 0 = by n_top alone */
     int32_t reserved;
     const float *weight;           /* RELU: [n_q][n_head]; null = 1 */
-    float  *score;                 /* [n_list][list_heads][blocks up to the last row's], GIVEN; or
-                                      gets what was scored, null = nowhere */
+    float  *score;                 /* [n_list][list_heads][n_block], up to the last row's block: of
+                                      GIVEN; else gets what was scored, null = nowhere */
     lctx_refusal *refused;
 } lctx_choice;
 

@@ -165,16 +165,18 @@ static void plain_list(const world *w, int64_t list, const float *score, int32_t
 {
     const int64_t keys = w->a.list_keys, window = w->by.window ? w->by.window : 1;
     unsigned char *in = calloc((size_t)w->n, 1);
-    int64_t b, t, first = 0, to = w->n, end = w->a.mask == LCTX_MASK_NONE ? w->n : 0, room, best;
+    const int64_t top = w->n * keys - 1;
+    int64_t end = w->a.mask == LCTX_MASK_NONE ? w->n : 0;
+    int64_t b, t, low = top, first = 0, to, room, best;
     double all = 0, have = 0;
     for (t = 0; t < w->a.n_q; t++)
         if (list_of(w, t) == list) {
-            const int64_t pos = query_at(w, t), top = w->n * keys - 1;
-            const int64_t low = (pos < top ? pos : top) - window + 1;
+            const int64_t pos = query_at(w, t);
             if (pos / keys + 1 > end) end = pos / keys + 1;
-            if (low < to * keys) to = low > 0 ? low / keys : 0;
+            if (pos < low) low = pos;
         }
     if (end > w->n) end = w->n;
+    to = low - window + 1 > 0 ? (low - window + 1) / keys : 0;
     if (to > end) to = end;
     while (first < to && first * keys < w->by.n_sink) first++;
     for (b = 0; b < end; b++) if (score[b] > 0) all += (double)score[b];

@@ -235,6 +235,32 @@ class FarKind(IntEnum):
     GROUP = 3
 
 
+class Score(IntEnum):
+    """Choosing: lists for a call, out of scores of blocks, a list's at a time. Of the call n_q, heads,
+    d_k, queries, their positions, mask and the shape of lists count; its spans are what is scored:
+    rows of f32, block_rows a block, numbered as keys are (lctx_span.index). Block b stands at
+    positions b * list_keys and on, and under LCTX_CAUSAL queries see rows up to their own. Over a
+    list's queries t and heads h, a row's score is
+        BOUND     max over t, h of sum over d of max(q_d k_d, q_d v_d), k the least and v the
+                  greatest of each dimension of a block's keys                    Quest 2406.10774
+        PRODUCT   max over t, h of q . k, k means of keys (MoBA 2502.13189), some that stand for a
+                  block (InfLLM 2402.04617), or the keys
+        RELU      max over t of sum over h of weight max(q . k, 0): DSA (DeepSeek V3.2), whose
+                  indexer has queries and keys of its own
+    and a block's that of its greatest row, -FLT_MAX where there is none; GIVEN are scores of one's
+    own, as sums of mass (lctx_attn.mass; XAttention 2503.16428: of a call on every so many queries
+    and keys put together as one, last with first). A list names, in order, the blocks of the first
+    n_sink and of the last `window` tokens up to any of its queries (without causality all after,
+    too); of the others the n_top best, of equals the later, if list_len has room; with share the
+    fewest of these that, with what is always read, have so much of all positive scores; then -1. NaN
+    in queries and rows is passed over, given it counts most. Bits do not depend on threads, nor on
+    chunks that end between lists."""
+    GIVEN = 0
+    BOUND = 1
+    PRODUCT = 2
+    RELU = 3
+
+
 class Decay(IntEnum):
     # w = 1
     NONE = 0
@@ -746,6 +772,30 @@ class Attn(c.Structure):
         # or null; on cancelling out, lse and mass are unspecified
         ("progress", Progress),
         ("progress_user", c.c_void_p),
+        ("refused", c.POINTER(Refusal)),
+    ]
+
+
+class Choice(c.Structure):
+    _fields_ = [
+        # lctx_score
+        ("kind", c.c_int32),
+        # of spans; 0 = 1; where these are the keys, list_keys
+        ("block_rows", c.c_int32),
+        # 0 = as list_len has room, -1 = none
+        ("n_top", c.c_int64),
+        # >= 0; window 0 = 1
+        ("n_sink", c.c_int64),
+        # >= 0; window 0 = 1
+        ("window", c.c_int64),
+        # 0 .. 1; 0 = by n_top alone
+        ("share", c.c_float),
+        ("reserved", c.c_int32),
+        # RELU: [n_q][n_head]; null = 1
+        ("weight", c.c_void_p),
+        # [n_list][list_heads][n_block], up to the last row's block: of GIVEN; else gets what was
+        # scored, null = nowhere
+        ("score", c.c_void_p),
         ("refused", c.POINTER(Refusal)),
     ]
 
@@ -1361,6 +1411,7 @@ STRUCTS = {
     "lctx_pattern": Pattern,
     "lctx_far_rule": FarRule,
     "lctx_attn": Attn,
+    "lctx_choice": Choice,
     "lctx_tiles": Tiles,
     "lctx_rows": Rows,
     "lctx_snapshots": Snapshots,
@@ -1401,6 +1452,8 @@ ARRAYS = {
     "lctx_attn.sink_logit": ("float", "n_head", False),
     "lctx_attn.bias": ("float", "n_head n_q n_kv", False),
     "lctx_attn.mass": ("float", "n_head_kv n_kv", True),
+    "lctx_choice.weight": ("float", "n_q n_head", False),
+    "lctx_choice.score": ("float", "n_list list_heads n_block", True),
     "lctx_recurrence.q": ("float", "n n_head_k d_k", False),
     "lctx_recurrence.k": ("float", "n n_head_k d_k", False),
     "lctx_recurrence.v": ("float", "n n_head d_v", False),
@@ -1663,6 +1716,17 @@ FUNCTIONS = {
     # _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
     # _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
     "lctx_attend": (c.c_int, [c.POINTER(Attn), c.c_void_p, c.c_size_t]),
+    # list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    # size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
+    # _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
+    # what is always read), _SCRATCH.
+    "lctx_choose_size": (c.c_int, [c.POINTER(Attn), c.POINTER(Choice), c.c_void_p]),
+    # list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    # size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
+    # _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
+    # what is always read), _SCRATCH.
+    "lctx_choose": (c.c_int, [c.POINTER(Attn), c.POINTER(Choice), c.c_void_p, c.c_void_p,
+        c.c_size_t]),
     # Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
     #     m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
     # out and lse_out may be those of a part (in place); lse_out may be null. Parts with lse = -inf
@@ -1787,12 +1851,10 @@ FUNCTIONS = {
     # _LIST (attn has lists of its own).
     "lctx_cache_retrieve": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.POINTER(Retrieve),
         c.c_void_p, c.c_size_t]),
-    # The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
-    # q and all heads of the group, q . k (unscaled) is at most
-    #     max over q of sum over d of max(q_d least_d, q_d greatest_d),
-    # but for f32's rounding; the block that is being filled has infinity. Errors: as lctx_attend_size,
-    # and LCTX_E_NULL, _POLICY.
-    "lctx_cache_bounds": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p]),
+    # What it goes by, for choices of one's own (lctx_choose by LCTX_SCORE_BOUND): full blocks' least
+    # (k) and greatest (v) of each dimension of their keys, a span of one row a block, whose number is
+    # its index. As lctx_cache_spans. Errors: LCTX_E_NULL, _COUNT, _POLICY.
+    "lctx_cache_summaries": (c.c_int, [c.POINTER(Cache), c.POINTER(Span), c.c_int64, c.c_void_p]),
     # Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
     # mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
     # on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED

@@ -403,6 +403,43 @@ var namesFarKind = map[FarKind]string{
 
 func (x FarKind) String() string { return namesFarKind[x] }
 
+// Choosing: lists for a call, out of scores of blocks, a list's at a time. Of the call n_q, heads,
+// d_k, queries, their positions, mask and the shape of lists count; its spans are what is scored:
+// rows of f32, block_rows a block, numbered as keys are (lctx_span.index). Block b stands at
+// positions b * list_keys and on, and under LCTX_CAUSAL queries see rows up to their own. Over a
+// list's queries t and heads h, a row's score is
+//     BOUND     max over t, h of sum over d of max(q_d k_d, q_d v_d), k the least and v the
+//               greatest of each dimension of a block's keys                    Quest 2406.10774
+//     PRODUCT   max over t, h of q . k, k means of keys (MoBA 2502.13189), some that stand for a
+//               block (InfLLM 2402.04617), or the keys
+//     RELU      max over t of sum over h of weight max(q . k, 0): DSA (DeepSeek V3.2), whose
+//               indexer has queries and keys of its own
+// and a block's that of its greatest row, -FLT_MAX where there is none; GIVEN are scores of one's
+// own, as sums of mass (lctx_attn.mass; XAttention 2503.16428: of a call on every so many queries
+// and keys put together as one, last with first). A list names, in order, the blocks of the first
+// n_sink and of the last `window` tokens up to any of its queries (without causality all after,
+// too); of the others the n_top best, of equals the later, if list_len has room; with share the
+// fewest of these that, with what is always read, have so much of all positive scores; then -1. NaN
+// in queries and rows is passed over, given it counts most. Bits do not depend on threads, nor on
+// chunks that end between lists.
+type Score int32
+
+const (
+	ScoreGiven Score = 0
+	ScoreBound Score = 1
+	ScoreProduct Score = 2
+	ScoreRelu Score = 3
+)
+
+var namesScore = map[Score]string{
+	0: "GIVEN",
+	1: "BOUND",
+	2: "PRODUCT",
+	3: "RELU",
+}
+
+func (x Score) String() string { return namesScore[x] }
+
 type Decay int32
 
 const (
@@ -923,6 +960,28 @@ type Attn struct {
 	// or null; on cancelling out, lse and mass are unspecified
 	progress unsafe.Pointer
 	progressUser unsafe.Pointer
+	refused unsafe.Pointer
+}
+
+type Choice struct {
+	// lctx_score
+	Kind int32
+	// of spans; 0 = 1; where these are the keys, list_keys
+	BlockRows int32
+	// 0 = as list_len has room, -1 = none
+	NTop int64
+	// >= 0; window 0 = 1
+	NSink int64
+	// >= 0; window 0 = 1
+	Window int64
+	// 0 .. 1; 0 = by n_top alone
+	Share float32
+	Reserved int32
+	// RELU: [n_q][n_head]; null = 1
+	weight unsafe.Pointer
+	// [n_list][list_heads][n_block], up to the last row's block: of GIVEN; else gets what was scored,
+	// null = nowhere
+	score unsafe.Pointer
 	refused unsafe.Pointer
 }
 
@@ -1683,6 +1742,8 @@ var arrays = map[string]string{
 	"lctx_attn.sink_logit": "n_head",
 	"lctx_attn.bias": "n_head n_q n_kv",
 	"lctx_attn.mass": "n_head_kv n_kv",
+	"lctx_choice.weight": "n_q n_head",
+	"lctx_choice.score": "n_list list_heads n_block",
 	"lctx_recurrence.q": "n n_head_k d_k",
 	"lctx_recurrence.k": "n n_head_k d_k",
 	"lctx_recurrence.v": "n n_head d_v",
@@ -1972,6 +2033,18 @@ var layouts = []layout{
 		{"progress", unsafe.Offsetof(Attn{}.progress)},
 		{"progress_user", unsafe.Offsetof(Attn{}.progressUser)},
 		{"refused", unsafe.Offsetof(Attn{}.refused)},
+	}},
+	{"lctx_choice", unsafe.Sizeof(Choice{}), []offset{
+		{"kind", unsafe.Offsetof(Choice{}.Kind)},
+		{"block_rows", unsafe.Offsetof(Choice{}.BlockRows)},
+		{"n_top", unsafe.Offsetof(Choice{}.NTop)},
+		{"n_sink", unsafe.Offsetof(Choice{}.NSink)},
+		{"window", unsafe.Offsetof(Choice{}.Window)},
+		{"share", unsafe.Offsetof(Choice{}.Share)},
+		{"reserved", unsafe.Offsetof(Choice{}.Reserved)},
+		{"weight", unsafe.Offsetof(Choice{}.weight)},
+		{"score", unsafe.Offsetof(Choice{}.score)},
+		{"refused", unsafe.Offsetof(Choice{}.refused)},
 	}},
 	{"lctx_tiles", unsafe.Sizeof(Tiles{}), []offset{
 		{"n_head_kv", unsafe.Offsetof(Tiles{}.NHeadKv)},

@@ -415,6 +415,44 @@ impl FarKind {
     }
 }
 
+/// Choosing: lists for a call, out of scores of blocks, a list's at a time. Of the call n_q, heads,
+/// d_k, queries, their positions, mask and the shape of lists count; its spans are what is scored:
+/// rows of f32, block_rows a block, numbered as keys are (lctx_span.index). Block b stands at
+/// positions b * list_keys and on, and under LCTX_CAUSAL queries see rows up to their own. Over a
+/// list's queries t and heads h, a row's score is
+///     BOUND     max over t, h of sum over d of max(q_d k_d, q_d v_d), k the least and v the
+///               greatest of each dimension of a block's keys                    Quest 2406.10774
+///     PRODUCT   max over t, h of q . k, k means of keys (MoBA 2502.13189), some that stand for a
+///               block (InfLLM 2402.04617), or the keys
+///     RELU      max over t of sum over h of weight max(q . k, 0): DSA (DeepSeek V3.2), whose
+///               indexer has queries and keys of its own
+/// and a block's that of its greatest row, -FLT_MAX where there is none; GIVEN are scores of one's
+/// own, as sums of mass (lctx_attn.mass; XAttention 2503.16428: of a call on every so many queries
+/// and keys put together as one, last with first). A list names, in order, the blocks of the first
+/// n_sink and of the last `window` tokens up to any of its queries (without causality all after,
+/// too); of the others the n_top best, of equals the later, if list_len has room; with share the
+/// fewest of these that, with what is always read, have so much of all positive scores; then -1. NaN
+/// in queries and rows is passed over, given it counts most. Bits do not depend on threads, nor on
+/// chunks that end between lists.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Score(pub i32);
+impl Score {
+    pub const GIVEN: Score = Score(0);
+    pub const BOUND: Score = Score(1);
+    pub const PRODUCT: Score = Score(2);
+    pub const RELU: Score = Score(3);
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            0 => "GIVEN",
+            1 => "BOUND",
+            2 => "PRODUCT",
+            3 => "RELU",
+            _ => "unknown",
+        }
+    }
+}
+
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decay(pub i32);
@@ -1352,6 +1390,50 @@ impl Attn {
         }
         if self.mass_head != 0 {
             return Some("mass_head");
+        }
+        None
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// lctx_score
+    pub kind: i32,
+    /// of spans; 0 = 1; where these are the keys, list_keys
+    pub block_rows: i32,
+    /// 0 = as list_len has room, -1 = none
+    pub n_top: i64,
+    /// >= 0; window 0 = 1
+    pub n_sink: i64,
+    /// >= 0; window 0 = 1
+    pub window: i64,
+    /// 0 .. 1; 0 = by n_top alone
+    pub share: f32,
+    pub reserved: i32,
+    /// RELU: [n_q][n_head]; null = 1
+    pub weight: *const f32,
+    /// [n_list][list_heads][n_block], up to the last row's block: of GIVEN; else gets what was
+    /// scored, null = nowhere
+    pub score: *mut f32,
+    pub refused: *mut Refusal,
+}
+impl Default for Choice {
+    fn default() -> Self {
+        unsafe { std::mem::zeroed() }
+    }
+}
+impl Choice {
+    /// The first field that points to something, or is a stride.
+    pub fn raw(&self) -> Option<&'static str> {
+        if !self.weight.is_null() {
+            return Some("weight");
+        }
+        if !self.score.is_null() {
+            return Some("score");
+        }
+        if !self.refused.is_null() {
+            return Some("refused");
         }
         None
     }
@@ -2675,6 +2757,8 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_attn.sink_logit", "float", "n_head"),
     ("lctx_attn.bias", "float", "n_head n_q n_kv"),
     ("lctx_attn.mass", "float", "n_head_kv n_kv"),
+    ("lctx_choice.weight", "float", "n_q n_head"),
+    ("lctx_choice.score", "float", "n_list list_heads n_block"),
     ("lctx_recurrence.q", "float", "n n_head_k d_k"),
     ("lctx_recurrence.k", "float", "n n_head_k d_k"),
     ("lctx_recurrence.v", "float", "n n_head d_v"),
@@ -2883,6 +2967,17 @@ extern "C" {
     /// _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
     /// _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
     pub fn lctx_attend(attn: *const Attn, scratch: *mut c_void, scratch_bytes: usize) -> Status;
+    /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
+    /// _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
+    /// what is always read), _SCRATCH.
+    pub fn lctx_choose_size(attn: *const Attn, choice: *const Choice, bytes: *mut usize) -> Status;
+    /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
+    /// _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
+    /// what is always read), _SCRATCH.
+    pub fn lctx_choose(attn: *const Attn, choice: *const Choice, list: *mut i32, scratch: *mut
+        c_void, scratch_bytes: usize) -> Status;
     /// Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
     ///     m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
     /// out and lse_out may be those of a part (in place); lse_out may be null. Parts with lse = -inf
@@ -3011,12 +3106,11 @@ extern "C" {
     /// _LIST (attn has lists of its own).
     pub fn lctx_cache_retrieve(cache: *const Cache, attn: *const Attn, retrieve: *const Retrieve,
         scratch: *mut c_void, scratch_bytes: usize) -> Status;
-    /// The bounds that it goes by, bound[n_head_kv][info.n_block]: of all keys k of a block, all queries
-    /// q and all heads of the group, q . k (unscaled) is at most
-    ///     max over q of sum over d of max(q_d least_d, q_d greatest_d),
-    /// but for f32's rounding; the block that is being filled has infinity. Errors: as lctx_attend_size,
-    /// and LCTX_E_NULL, _POLICY.
-    pub fn lctx_cache_bounds(cache: *const Cache, attn: *const Attn, bound: *mut f32) -> Status;
+    /// What it goes by, for choices of one's own (lctx_choose by LCTX_SCORE_BOUND): full blocks' least
+    /// (k) and greatest (v) of each dimension of their keys, a span of one row a block, whose number is
+    /// its index. As lctx_cache_spans. Errors: LCTX_E_NULL, _COUNT, _POLICY.
+    pub fn lctx_cache_summaries(cache: *const Cache, spans: *mut Span, cap: i64, n: *mut i64) ->
+        Status;
     /// Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
     /// mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
     /// on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED
@@ -3170,6 +3264,7 @@ pub fn check() -> Result<(), String> {
     fields!(Pattern, "lctx_pattern": kind, dilation, length, local, summary, back, global, n_global, global0);
     fields!(FarRule, "lctx_far_rule": kind, group, window, leak);
     fields!(Attn, "lctx_attn": n_q, n_head, n_head_kv, d_k, d_v, q, q_far, q_token, q_head, q_pos, q_pos0, q_group, rope, far_rule, far_pos, spans, n_spans, out, out_token, out_head, lse, lse_token, scale, softcap, mask, n_sink, window, window_right, pattern, list, list_len, list_queries, list_first, list_heads, list_keys, mask_bits, mask_head, mask_query, alibi, sink_logit, bias, bias_head, bias_query, precise, reserved, mass, mass_head, mass_queries, par, progress, progress_user, refused);
+    fields!(Choice, "lctx_choice": kind, block_rows, n_top, n_sink, window, share, reserved, weight, score, refused);
     fields!(Tiles, "lctx_tiles": n_head_kv, d_k, d_v, k_type, v_type, reserved, cap, mem, refused);
     fields!(Rows, "lctx_rows": n, k, v, k_token, k_head, v_token, v_head, refused);
     fields!(Snapshots, "lctx_snapshots": before, every, n, slots, slot);
