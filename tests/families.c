@@ -48,12 +48,13 @@ static const family families[] = {
       .n_expert = 8, .n_used = 2, .d_ff_expert = 96, .theta = 10000000 },
     { .name = "qwen3next-old", .arch = "qwen3next", .head_norms = 1, .shared = 1, .gated = 1,
       .deltas = 2, .n_expert = 8, .n_used = 2, .d_ff_expert = 96, .theta = 10000000 },
+    { .name = "lctx-hybrid", .arch = "lctx-hybrid", .interleaved = 1, .deltas = 1, .window = 9 },
     { .name = "mamba2", .arch = "mamba2", .states = 1 }
 };
 const int n_families = (int)(sizeof families / sizeof *families);
 const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
     "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4", "qwen3next", "qwen3next-old",
-    "mamba2" };
+    "lctx-hybrid", "mamba2" };
 
 enum { HEADS = 4, KV = 2, STATE_HEADS = 8, GROUPS = 2, STATE = 24, TAPS = 4, TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
 

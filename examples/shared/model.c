@@ -43,6 +43,7 @@ static const struct architecture {
     { "gpt-oss",  LCTX_ROPE_HALF,        LCTX_SWIGLU_CAPPED, BIASES | OSS,            2, 0 },
     { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED | CHUNKS,                  4, 0 },
     { "qwen3next", LCTX_ROPE_HALF, LCTX_SILU, HEAD_NORMS | SHARED | GATED | DELTAS,   0, 0 },
+    { "lctx-hybrid", LCTX_ROPE_INTERLEAVED, LCTX_SILU, DELTAS,                       0, 0 },
     { "mamba2",   LCTX_ROPE_HALF,        LCTX_SILU, STATES,                           0, 0 } };
 
 /* Keys are read one after another; the first failure stays in `status` and ends the loading. */

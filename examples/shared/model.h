@@ -1,12 +1,12 @@
 /* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral), qwen2,
-   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part), qwen3next or mamba2 as an
-   lctx_model;
-   or a checkpoint of llama2.c (llama2c.h).
+   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part), qwen3next, mamba2 or
+   lctx-hybrid (examples/toy/) as an lctx_model; or a checkpoint of llama2.c (llama2c.h).
 
-   Weights stay where they are in the file, but for those whose rows take turns (qwen3next). Scaling of RoPE follows the file's
-   metadata: none, linear (a factor without a type is linear), yarn, Llama 3's table
-   rope_freqs.weight, and Phi 3's two lists (LongRoPE, whose ctx a user sets by the length). A tensor without a use here, and a key of the architecture that is unknown or
-   would change the result, are refused by name. */
+   Weights stay where they are in the file, but for those whose rows take turns (gated delta's).
+   Scaling of RoPE follows the file's metadata: none, linear (a factor without a type is linear),
+   yarn, Llama 3's table rope_freqs.weight, and Phi 3's two lists (LongRoPE, whose ctx a user sets by
+   the length). A tensor without a use here, and a key of the architecture that is unknown or would
+   change the result, are refused by name. */
 #ifndef MODEL_H
 #define MODEL_H
 #include "gguf.h"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Trains the toy model and writes toy.gguf and toy-yarn.gguf, both in one run.
+"""Trains the toy model and writes toy.gguf and toy-yarn.gguf, both in one run, or toy-hybrid.gguf.
 
 The model is a byte-level Llama with 820 K parameters and a trained context of only 256 tokens, so
 that long context can be watched on a laptop: 4096 bytes are sixteen times what it has seen.
 
-    train.py [--text FOLDER] [--out FOLDER]
+    train.py [--text FOLDER] [--out FOLDER] [--hybrid [--seconds N]]
 
 The folder of texts holds the four books named in BOOKS (Project Gutenberg, licence text cut off).
 What a document looks like, see class Data:
@@ -18,6 +18,9 @@ So small a model grows no attention sink by itself; a small auxiliary loss (SINK
 attention on the first token, as large models do unasked. Near the end of each phase some weights
 are kept, and the best of them by retrieval beyond the trained length is exported. Seeds are fixed and
 schedules count steps; another CPU or another PyTorch still gives other weights.
+
+The hybrid carries a state by the gated delta rule in three layers of four and attends to 64 tokens
+in the fourth. It has phase 1 alone, and no sink.
 
 Needs numpy and PyTorch (with a fast BLAS), no GPU. Under an hour on two cores.
 """
@@ -41,6 +44,8 @@ BASE, CTX, EPS = 500.0, 256, 1e-5   # base 500: 10 of 16 pairs complete a turn w
 BETA_FAST, BETA_SLOW = 8.0, 1.0     # YaRN's ramp, in proportion to so short a context
 FACTOR = 4.0                        # what toy-yarn.gguf declares
 
+EVERY, WINDOW, TAPS = 4, 64, 4      # hybrid: each fourth layer attends, to 64 tokens; the others
+                                    # hold a state of HEADS x HEAD x HEAD, behind a convolution
 TOKENS = 4096                       # per step
 SINK = 0.05                         # weight of the sink loss at the start; half of it at the end
 
@@ -79,20 +84,86 @@ def rms(x, weight):
     return x * torch.rsqrt(x.float().pow(2).mean(-1, keepdim=True) + EPS) * weight
 
 
+def taps(x, weight):
+    """silu of the causal convolution of x [batch][n][channels], channel by channel."""
+    n, padded = x.shape[1], F.pad(x, (0, 0, TAPS - 1, 0))
+    return F.silu(sum(padded[:, j:j + n] * weight[:, j] for j in range(TAPS)))
+
+
+def delta_loop(q, k, v, beta, g):
+    """What delta_rule computes, token by token."""
+    s, out = torch.zeros(*k.shape[:2], HEAD, HEAD, dtype=k.dtype), []
+    for t in range(k.shape[2]):
+        kt = k[:, :, t, :, None]
+        s = s * g[:, :, t, None, None].exp()
+        s = s + kt @ (beta[:, :, t, None, None] * (v[:, :, t, None] - kt.transpose(2, 3) @ s))
+        out.append(q[:, :, t, None] @ s)
+    return torch.cat(out, 2) / math.sqrt(HEAD)
+
+
+def delta_rule(q, k, v, beta, g, chunk=64):
+    """The gated delta rule, over [batch][heads][n][HEAD], beta and log decays g [batch][heads][n]:
+    with S' = e^g S, S = S' + beta k (v - S' k), out = S q / sqrt(HEAD). By chunks: of each, the
+    updates u solve (1 + A) u = beta (v - e^G k S), G the sum of g from the chunk's start and A
+    strictly lower triangular."""
+    batch, heads, n = beta.shape
+    chunk = min(chunk, n)
+    pad = -n % chunk
+    cut = lambda x, *d: F.pad(x, (0, 0) * len(d) + (0, pad)).reshape(-1, (n + pad) // chunk, chunk,
+                                                                     *d)
+    q, k, v = cut(q, HEAD) / math.sqrt(HEAD), cut(k, HEAD), cut(v, HEAD)
+    beta, g = cut(beta)[..., None], cut(g).cumsum(-1)[..., None]
+    since = torch.exp((g - g.transpose(2, 3)).clamp(max=0))
+    kt = k.transpose(2, 3)
+    a = (beta * (k @ kt) * since).tril(-1) + torch.eye(chunk)
+    u, w = torch.linalg.solve_triangular(a, torch.cat((beta * v, beta * g.exp() * k), -1),
+                                         upper=False, unitriangular=True).chunk(2, -1)
+    score = ((q @ kt) * since).tril()
+    q, last = q * g.exp(), g[:, :, -1:]
+    kt = (k * (last - g).exp()).transpose(2, 3)
+    s, out = torch.zeros(batch * heads, HEAD, HEAD), []
+    for i in range(q.shape[1]):
+        x = u[:, i] - w[:, i] @ s
+        out.append(q[:, i] @ s + score[:, i] @ x)
+        s = s * last[:, i].exp() + kt[:, i] @ x
+    return torch.cat(out, 1).view(batch, heads, n + pad, HEAD)[:, :, :n]
+
+
+def check_delta_rule():
+    """The chunked form gives what the loop gives, in double, of keys that resemble each other."""
+    unit = lambda y: y / y.norm(dim=-1, keepdim=True)
+    q, k, v = (torch.randn(2, HEADS, 150, HEAD) + x for x in (0, 0.5, 0))
+    beta, g = torch.rand(2, HEADS, 150), -torch.rand(2, HEADS, 150) * 10 ** -torch.rand(HEADS, 1)
+    x = (unit(q), unit(k), v, beta, g)
+    worst = (delta_rule(*x) - delta_loop(*(y.double() for y in x))).abs().max()
+    assert worst < 1e-5, worst
+
+
 class Model:
     """Parameters under their GGUF names, in self.w."""
 
-    def __init__(self):
+    def __init__(self, hybrid=False):
+        self.hybrid = hybrid
         normal = lambda out, inp, gain=1.0: torch.randn(out, inp) * gain / math.sqrt(inp)
         small = 1 / math.sqrt(2 * LAYERS)
         w = self.w = {'token_embd.weight': torch.randn(VOCAB, D) * 0.05}
         for i in range(LAYERS):
             b = f'blk.{i}.'
             w[b + 'attn_norm.weight'] = torch.ones(D)
-            w[b + 'attn_q.weight'] = normal(HEADS * HEAD, D)
-            w[b + 'attn_k.weight'] = normal(KV_HEADS * HEAD, D)
-            w[b + 'attn_v.weight'] = normal(KV_HEADS * HEAD, D)
-            w[b + 'attn_output.weight'] = normal(D, HEADS * HEAD, small)
+            if self.has_state(i):
+                w[b + 'attn_qkv.weight'] = normal(3 * HEADS * HEAD, D)
+                w[b + 'attn_gate.weight'] = normal(HEADS * HEAD, D)
+                w[b + 'ssm_ba.weight'] = normal(2 * HEADS, D, 0.1)
+                w[b + 'ssm_conv1d.weight'] = torch.randn(3 * HEADS * HEAD, TAPS) * 0.5
+                w[b + 'ssm_dt.bias'] = torch.tensor([-2.0, -4.0, -6.0, -8.0])  # 7 .. 3000 tokens
+                w[b + 'ssm_a'] = torch.zeros(HEADS)             # the logarithm of -a, in training
+                w[b + 'ssm_norm.weight'] = torch.ones(HEAD)
+                w[b + 'ssm_out.weight'] = normal(D, HEADS * HEAD, small)
+            else:
+                w[b + 'attn_q.weight'] = normal(HEADS * HEAD, D)
+                w[b + 'attn_k.weight'] = normal(KV_HEADS * HEAD, D)
+                w[b + 'attn_v.weight'] = normal(KV_HEADS * HEAD, D)
+                w[b + 'attn_output.weight'] = normal(D, HEADS * HEAD, small)
             w[b + 'ffn_norm.weight'] = torch.ones(D)
             w[b + 'ffn_gate.weight'] = normal(FF, D)
             w[b + 'ffn_up.weight'] = normal(FF, D)
@@ -100,6 +171,29 @@ class Model:
         w['output_norm.weight'] = torch.ones(D)
         for p in w.values():
             p.requires_grad_(True)
+
+    def has_state(self, i):
+        return self.hybrid and (i + 1) % EVERY != 0
+
+    def attention(self, b, h, c, table, sink):
+        qkv = torch.cat((deinterleave(c(b + 'attn_q.weight')),
+                         deinterleave(c(b + 'attn_k.weight')), c(b + 'attn_v.weight')))
+        q, k, v = F.linear(h, qkv).split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
+        return F.linear(attend(q, k, v, table, sink, WINDOW if self.hybrid else 0),
+                        c(b + 'attn_output.weight'))
+
+    def state(self, b, h, c):
+        """A gated-delta layer, as lctx_mixer has it."""
+        x = taps(F.linear(h, c(b + 'attn_qkv.weight')).float(), self.w[b + 'ssm_conv1d.weight'])
+        z = F.linear(h, c(b + 'attn_gate.weight')).float()
+        beta, dt = F.linear(h, c(b + 'ssm_ba.weight')).float().transpose(1, 2).chunk(2, 1)
+        q, k, v = (y.transpose(1, 2) for y in x.view(*x.shape[:2], 3, HEADS, HEAD).unbind(2))
+        unit = lambda y: y * torch.rsqrt(y.pow(2).sum(-1, keepdim=True) + 1e-6)
+        a = -self.w[b + 'ssm_a'].exp()
+        g = F.softplus(dt + self.w[b + 'ssm_dt.bias'][:, None]) * a[:, None]
+        o = rms(delta_rule(unit(q), unit(k), v, beta.sigmoid(), g), self.w[b + 'ssm_norm.weight'])
+        o = o.transpose(1, 2).flatten(2) * F.silu(z)
+        return F.linear(o.to(h.dtype), c(b + 'ssm_out.weight'))
 
     def forward(self, ids, table, sink=None):
         """Logits [batch][n][VOCAB] of ids [batch][n]. `sink`, if a list, collects sink losses."""
@@ -109,11 +203,8 @@ class Model:
         for i in range(LAYERS):
             b = f'blk.{i}.'
             h = rms(x, self.w[b + 'attn_norm.weight']).to(dtype)
-            qkv = torch.cat((deinterleave(c(b + 'attn_q.weight')),
-                             deinterleave(c(b + 'attn_k.weight')), c(b + 'attn_v.weight')))
-            q, k, v = F.linear(h, qkv).split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
-            o = attend(q, k, v, table, sink if i > 0 else None)
-            x = x + F.linear(o, c(b + 'attn_output.weight'))
+            x = x + (self.state(b, h, c) if self.has_state(i) else
+                     self.attention(b, h, c, table, sink if i > 0 and not self.hybrid else None))
             h = rms(x, self.w[b + 'ffn_norm.weight']).to(dtype)
             gate, up = F.linear(h, torch.cat((c(b + 'ffn_gate.weight'),
                                               c(b + 'ffn_up.weight')))).chunk(2, -1)
@@ -124,16 +215,17 @@ class Model:
 MASKS = {}
 
 
-def causal(n, start, group, dtype):
-    """Mask [1][group * n][start + n] for queries start..start+n-1."""
-    key = (n, start, group, dtype)
+def causal(n, start, group, dtype, window):
+    """Mask [1][group * n][start + n] for queries start..start+n-1; window 0 is none."""
+    key = (n, start, group, dtype, window)
     if key not in MASKS:
-        future = torch.arange(start + n)[None] > torch.arange(start, start + n)[:, None]
-        MASKS[key] = (future * -1e4).repeat(group, 1).to(dtype)[None]
+        ahead = torch.arange(start + n)[None] - torch.arange(start, start + n)[:, None]
+        hidden = (ahead > 0) | (ahead <= -window if window else False)
+        MASKS[key] = (hidden * -1e4).repeat(group, 1).to(dtype)[None]
     return MASKS[key]
 
 
-def attend(q, k, v, table, sink, chunk=128):
+def attend(q, k, v, table, sink, window=0, chunk=128):
     """Causal attention, a chunk of queries at a time so that the upper triangle is not computed."""
     batch, n = q.shape[:2]
     group = HEADS // KV_HEADS
@@ -145,7 +237,7 @@ def attend(q, k, v, table, sink, chunk=128):
     for a in range(0, n, chunk):
         b = min(n, a + chunk)
         rows = q[:, :, a:b].reshape(batch * KV_HEADS, group * (b - a), HEAD)
-        p = torch.softmax(torch.baddbmm(causal(b - a, a, group, q.dtype), rows,
+        p = torch.softmax(torch.baddbmm(causal(b - a, a, group, q.dtype, window), rows,
                                         k[:, :b].transpose(1, 2)), -1)
         if sink is not None:        # less than 0.9 of the attention on the first token costs
             short = F.relu(math.log(0.9) - torch.log(p[:, :, 0].float() + 1e-3))
@@ -299,10 +391,12 @@ def rounded(model):
     return m
 
 
-def train(model, books, steps, seed, peak, warmup, plan, keep, cells, trials):
+def train(model, books, steps, seed, peak, warmup, plan, keep, cells, trials, tokens=TOKENS,
+          seconds=math.inf):
     """Trains for `steps` steps. plan(fraction, rng) gives length, YaRN factor and mix of a step.
     From fraction `keep` on, five candidates are kept, and the running average of the weights is a
-    sixth; returns the best, scored over `cells` of (length, factor)."""
+    sixth; returns the best, scored over `cells` of (length, factor). With `seconds` the schedule
+    follows the clock where that is ahead of the steps."""
     data, plan_rng = Data(books, seed), np.random.default_rng(seed + 1)
     matrices = [p for p in model.w.values() if p.dim() > 1]
     vectors = [p for p in model.w.values() if p.dim() == 1]
@@ -310,13 +404,13 @@ def train(model, books, steps, seed, peak, warmup, plan, keep, cells, trials):
                              dict(params=vectors, weight_decay=0.0)], betas=(0.9, 0.95))
     average = [p.detach().clone() for p in model.w.values()]
     tables, kept, t0 = {}, [], time.time()
-    marks = {round(steps * (keep + (1 - keep) * i / 4)): i for i in range(5)}
+    marks = [keep + (1 - keep) * i / 4 for i in range(5)]
     for step in range(1, steps + 1):
-        frac = (step - 1) / steps
+        frac = min(1.0, max((step - 1) / steps, (time.time() - t0) / seconds))
         n, factor, mix = plan(frac, plan_rng)
         if (n, factor) not in tables:
             tables[n, factor] = rope_table(n, factor, torch.bfloat16)
-        ids, weight = data.batch(TOKENS // n, n, *mix)
+        ids, weight = data.batch(tokens // n, n, *mix)
         sink = []
         logits = model.forward(ids[:, :-1], tables[n, factor], sink)
         loss = F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction='none')
@@ -330,15 +424,15 @@ def train(model, books, steps, seed, peak, warmup, plan, keep, cells, trials):
         with torch.no_grad():
             for m, p in zip(average, model.w.values()):
                 m.lerp_(p, 5 / steps if step > 10 else 1.0)
-        if step in marks:
+        if frac + 1 / steps >= marks[len(kept)]:
             kept.append((f'step {step}', rounded(model)))
         if step % 100 == 0:
             print(f'step {step}/{steps}  {time.time() - t0:.0f} s  n {n}  loss {loss.item():.3f}  '
                   f'sink {float(sum(sink)):.3f}', flush=True)
         if step % 1000 == 0:
             print('passkey:', retrieval(model, books, *cells[0], 32), flush=True)
-    if not kept:
-        return rounded(model)
+        if len(kept) == len(marks):
+            break
     mean = rounded(model)
     for p, a in zip(mean.w.values(), average):
         p.copy_(a.half().float() if a.dim() > 1 else a)
@@ -384,7 +478,8 @@ def gguf_value(kind, v):
 
 def gguf_write(path, meta, tensors):
     """A GGUF file, version 3. meta: (key, type, value), a list is an array of that type. tensors:
-    name -> array; a matrix is stored as f16, a vector as f32."""
+    name -> array; a matrix is stored as f16, a vector and a convolution as f32."""
+    half = lambda name: tensors[name].ndim > 1 and 'conv' not in name
     out = [b'GGUF', struct.pack('<IQQ', 3, len(tensors), len(meta))]
     for key, kind, v in meta:
         out.append(gguf_string(key))
@@ -396,10 +491,10 @@ def gguf_write(path, meta, tensors):
     pad = lambda n: b'\0' * (-n % 32)
     blobs, at = [], 0
     for name, a in tensors.items():
-        blob = a.astype('<f2' if a.ndim > 1 else '<f4').tobytes()
+        blob = a.astype('<f2' if half(name) else '<f4').tobytes()
         out.append(gguf_string(name) + struct.pack('<I', a.ndim))
         out += [struct.pack('<Q', d) for d in reversed(a.shape)]
-        out.append(struct.pack('<IQ', GGML_F16 if a.ndim > 1 else GGML_F32, at))
+        out.append(struct.pack('<IQ', GGML_F16 if half(name) else GGML_F32, at))
         blobs.append(blob + pad(len(blob)))
         at += len(blobs[-1])
     head = b''.join(out)
@@ -407,29 +502,51 @@ def gguf_write(path, meta, tensors):
         f.write(head + pad(len(head)) + b''.join(blobs))
 
 
+def stored(model):
+    """Weights as files of gated-delta models have them: a itself; a row of beta and one of dt for
+    head after head."""
+    for k, p in model.w.items():
+        a = p.detach().numpy()
+        if k.endswith('ssm_a'):
+            a = -np.exp(a)
+        elif k.endswith('ssm_ba.weight'):
+            a = a.reshape(2, HEADS, D).swapaxes(0, 1).reshape(a.shape)
+        yield k, a
+
+
 def export(path, model, name, factor):
     # A byte-fallback vocabulary without words; loaders turn a space into U+2581 before the look-up.
     tokens = ['<unk>', '<s>', '</s>'] + [f'<0x{b:02X}>' for b in range(256)]
     types = [2, 3, 3] + [6] * 256
     tokens[BYTE0 + 32], types[BYTE0 + 32] = '\u2581', 1
+    arch = 'lctx-hybrid' if model.hybrid else 'llama'
     meta = [
-        ('general.architecture', STRING, 'llama'),
+        ('general.architecture', STRING, arch),
         ('general.name', STRING, name),
         ('general.license', STRING, 'mit'),
         ('general.file_type', U32, 1),
         ('general.alignment', U32, 32),
-        ('llama.vocab_size', U32, VOCAB),
-        ('llama.context_length', U32, int(CTX * factor)),
-        ('llama.embedding_length', U32, D),
-        ('llama.block_count', U32, LAYERS),
-        ('llama.feed_forward_length', U32, FF),
-        ('llama.attention.head_count', U32, HEADS),
-        ('llama.attention.head_count_kv', U32, KV_HEADS),
-        ('llama.attention.key_length', U32, HEAD),
-        ('llama.attention.value_length', U32, HEAD),
-        ('llama.attention.layer_norm_rms_epsilon', F32, EPS),
-        ('llama.rope.dimension_count', U32, HEAD),
-        ('llama.rope.freq_base', F32, BASE)]
+        (arch + '.vocab_size', U32, VOCAB),
+        (arch + '.context_length', U32, int(CTX * factor)),
+        (arch + '.embedding_length', U32, D),
+        (arch + '.block_count', U32, LAYERS),
+        (arch + '.feed_forward_length', U32, FF),
+        (arch + '.attention.head_count', U32, HEADS),
+        (arch + '.attention.head_count_kv', U32, KV_HEADS),
+        (arch + '.attention.key_length', U32, HEAD),
+        (arch + '.attention.value_length', U32, HEAD),
+        (arch + '.attention.layer_norm_rms_epsilon', F32, EPS),
+        (arch + '.rope.dimension_count', U32, HEAD),
+        (arch + '.rope.freq_base', F32, BASE)]
+    if model.hybrid:
+        meta += [
+            (arch + '.attention.sliding_window', U32, WINDOW),
+            (arch + '.full_attention_interval', U32, EVERY),
+            (arch + '.ssm.conv_kernel', U32, TAPS),
+            (arch + '.ssm.inner_size', U32, HEADS * HEAD),
+            (arch + '.ssm.state_size', U32, HEAD),
+            (arch + '.ssm.time_step_rank', U32, HEADS),
+            (arch + '.ssm.group_count', U32, HEADS)]
     if factor > 1:
         meta += [
             ('llama.rope.scaling.type', STRING, 'yarn'),
@@ -450,7 +567,7 @@ def export(path, model, name, factor):
         ('tokenizer.ggml.add_eos_token', BOOL, False),
         ('tokenizer.ggml.add_space_prefix', BOOL, False),
         ('tokenizer.ggml.remove_extra_whitespaces', BOOL, False)]
-    gguf_write(path, meta, {k: p.detach().numpy() for k, p in model.w.items()})
+    gguf_write(path, meta, dict(stored(model)))
     print(path, os.path.getsize(path), 'bytes', flush=True)
 
 
@@ -463,13 +580,23 @@ def main():
     ap.add_argument('--tune-steps', type=int, default=1500)
     ap.add_argument('--threads', type=int, default=2)
     ap.add_argument('--tune-threads', type=int, default=1)
+    ap.add_argument('--hybrid', action='store_true')
+    ap.add_argument('--seconds', type=float, default=math.inf, help='of the hybrid, at most')
     a = ap.parse_args()
 
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     books = load_books(a.text)[0]
-    model = Model()
+    if a.hybrid:
+        check_delta_rule()
+    model = Model(a.hybrid)
     print('parameters:', sum(p.numel() for p in model.w.values()), flush=True)
+    if a.hybrid:
+        best = train(model, books, 4000, seed=1, peak=3e-3, warmup=150, plan=plan_base, keep=0.85,
+                     cells=[(256, 1.0), (512, 1.0), (1024, 1.0)], trials=16, tokens=TOKENS // 2,
+                     seconds=a.seconds)
+        export(os.path.join(a.out, 'toy-hybrid.gguf'), best, 'lctx toy hybrid 256', 1.0)
+        return
     base = train(model, books, a.steps, seed=1, peak=3e-3, warmup=150, plan=plan_base, keep=0.85,
                  cells=[(256, 1.0), (512, 2.5), (1024, 5.0)], trials=100)
     export(os.path.join(a.out, 'toy.gguf'), base, 'lctx toy 256', 1.0)

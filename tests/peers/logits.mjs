@@ -43,7 +43,9 @@ async function compare(base) {
     return { worst, usual: Math.sqrt(square / count), count };
 }
 
-for (const file of readdirSync(folder).filter(f => f.endsWith('.gguf')).sort()) {
+// Architectures of this repository's own are for its own programs alone.
+const files = readdirSync(folder).filter(f => f.endsWith('.gguf') && !f.startsWith('lctx-'));
+for (const file of files.sort()) {
     const name = file.slice(0, -5);
     try {
         const { worst, usual, count } = await compare(`${folder}/${name}`);
