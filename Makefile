@@ -36,8 +36,8 @@ VERSION    := $(shell printf '%d.%d.%d' $$(sed -n \
               's/.*define LCTX_VERSION 0x\(..\)\(..\)\(..\)u.*/0x\1 0x\2 0x\3/p' lctx.h))
 SONAME      = liblctx.so.$(basename $(VERSION))
 
-PROGRAMS  = generate passkey perplexity stream drop_in split mixers sparse compress
-SHARED    = args chat choose gguf hyper layer llama2c lookup model os plain prefix run shorten tasks \
+PROGRAMS  = generate passkey perplexity stream drop_in split mixers sparse compress remember
+SHARED    = args chat choose gguf hyper layer llama2c lookup memory model os plain prefix run shorten tasks \
             text token unicode vocab words
 EXAMPLES  = $(PROGRAMS:%=$(B)/%) $(if $(HAVE_CXX),$(B)/drop_in_cpp) $(if $(GGML),$(B)/ggml_try)
 TOY       = examples/toy

@@ -1383,14 +1383,17 @@ typedef struct lctx_model {
 
 /* A session in parts, in as many processes or machines, over any transport: all are fed the same
    tokens and compute the model, but of a layer without a window each keeps every parts-th block
-   alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
-   keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
+   alone, 1/parts of the memory. join gets what a layer's queries have of the keys here, attn->out
+   [n_q * n_head][d_v] and lse[n_q * n_head], as lctx_merge takes them, and leaves there what all
    parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
    with LCTX_E_IO: so it should be in all parts where one has failed and does not come. Merged row
    by row in a fixed order, parts keep their bits in any chunking; a whole session's are others.
-   LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's. */
-typedef int (*lctx_join)(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out,
-                         float *lse);
+   LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
+   A whole session, too, calls a join that it is given, under LCTX_FULL: memories of other texts may
+   so be merged in, by lctx_cache_retrieve over the caches of a session that holds them (Memorizing
+   Transformers 2203.08913, LongMem 2306.07174; examples/remember.c). For that there are attn->q,
+   rotated, or, with attn->rope, raw. */
+typedef int (*lctx_join)(void *user, int32_t layer, const lctx_attn *attn);
 
 /* With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
        rope      in place of the model's schedule (not of those that layers have of their own): the
@@ -1419,7 +1422,7 @@ typedef struct lctx_session_desc {
     int32_t state_slots;          /* last so many of them, to be rewound to; 0 = none, and 4 */
     int32_t reserved;
     int32_t part, parts;          /* 0 .. parts-1, of a session in so many; parts 0 = 1: whole */
-    lctx_join join;               /* needed with parts above 1 */
+    lctx_join join;               /* needed with parts above 1; or null */
     void *join_user;
     const lctx_allocator *alloc;  /* copied; null = malloc */
     const lctx_parallel  *par;    /* copied; null = default */
@@ -1486,6 +1489,11 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork);
 
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
+
+/* What a layer has cached, to be looked at or retrieved from until the session changes; null of a
+   mixer. Errors: LCTX_E_NULL, _COUNT (no such layer). */
+LCTX_API lctx_status lctx_session_cache(const lctx_session *session, int32_t layer,
+                                        const lctx_cache **cache);
 
 /* Writes what the session has cached to a stream (no weights), and reads it back into a session
    over a model of the same shape with the same cache settings: it then goes on with the same bits.
@@ -7267,7 +7275,7 @@ typedef struct lctx__acts {
     int64_t ld_f, ld_e;                  /* the widest layer's d_ff, experts */
     float *x, *h;                /* [chunk][ld_x] */
     float *q, *far, *att;        /* [chunk][ld_q] */
-    float *lse;                  /* [chunk][n_head] of a part, whose packed rows are in far */
+    float *lse;                  /* [chunk][n_head] to be joined; packed rows are in far */
     float *k, *v;                /* [chunk][ld_k] */
     float *sum;                  /* [chunk][ld_x] what is normed before it is added to x */
     float *gate, *up;            /* [LCTX__FFN_TOKENS][ld_f]: the FFN goes in smaller blocks */
@@ -7862,12 +7870,14 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
 {
     const int64_t row = s->m.n_head * (int64_t)s->m.head_dim;
     lctx_cache *c = *lctx__cache_of(s, layer);
+    const int joins = s->d.join && c->d.policy == LCTX_FULL;
     lctx_attn t;
     lctx_retrieve r;
     lctx_status st;
     size_t bytes;
     memset(&t, 0, sizeof t);
     t.n_q = n, t.n_head = s->m.n_head, t.q = a->q + at * a->ld_q, t.q_token = a->ld_q * 4;
+    t.n_head_kv = s->m.n_head_kv, t.d_k = t.d_v = s->m.head_dim;
     t.q_far = far ? far + at * a->ld_q : NULL;
     t.q_pos0 = s->n + at, t.out = a->att + at * a->ld_q, t.out_token = a->ld_q * 4;
     t.softcap = s->m.softcap;
@@ -7876,7 +7886,7 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     if (rope && s->raw) t.rope = rope, t.far_rule = &s->far_rule;
     t.pattern = s->m.layers[layer].pattern, t.sink_logit = s->m.layers[layer].sink_logit;
     t.par = &s->par, t.precise = s->d.precise;
-    if (c->others) t.out = a->far, t.out_token = 0, t.lse = a->lse;
+    if (joins) t.out = a->far, t.out_token = 0, t.lse = a->lse;
     if (c->part) t.sink_logit = NULL;
     memset(&r, 0, sizeof r);
     r.n_top = (s->d.n_read + c->d.block - 1) / c->d.block;
@@ -7888,9 +7898,8 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     bytes = (size_t)s->scratch_bytes;
     st = c->d.summaries ? lctx_cache_retrieve(c, &t, &r, s->scratch, bytes)
                         : lctx_cache_attend(c, &t, s->scratch, bytes);
-    if (st || !c->others) return st;
-    if (s->d.join(s->d.join_user, layer, n * s->m.n_head, s->m.head_dim, a->far, a->lse))
-        return LCTX_E_IO;
+    if (st || !joins) return st;
+    if (s->d.join(s->d.join_user, layer, &t)) return LCTX_E_IO;
     while (n-- > 0) memcpy(a->att + (at + n) * a->ld_q, a->far + n * row, (size_t)row * 4);
     return LCTX_OK;
 }
@@ -8718,6 +8727,16 @@ LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_ses
         info->rewind_min = lctx__max(info->rewind_min, c.rewind_min);
         info->cache_bytes += c.bytes;
     }
+    return LCTX_OK;
+}
+
+LCTX_API lctx_status lctx_session_cache(const lctx_session *session, int32_t layer,
+                                        const lctx_cache **cache)
+{
+    lctx_cache *const *c;
+    if (!session || !cache) return LCTX_E_NULL;
+    if (layer < 0 || layer >= session->m.n_layer) return LCTX_E_COUNT;
+    c = lctx__cache_of(session, layer), *cache = c ? *c : NULL;
     return LCTX_OK;
 }
 

@@ -96,7 +96,7 @@ static void copy_part(const char *from, const char *to, long n, long flip)
 static void test_usage(void)
 {
     static const char *const programs[] = { "generate", "passkey", "perplexity", "stream",
-                                            "sparse", "compress" };
+                                            "sparse", "compress", "remember" };
     char command[200];
     size_t i;
     for (i = 0; i < sizeof programs / sizeof *programs; i++) {
@@ -414,6 +414,48 @@ static void prints(const char *command, const char *input, char *text, size_t ca
     if (file) fclose(file);
 }
 
+/* What `remember` printed behind a word, as a number. */
+static double remembered(const char *word)
+{
+    char line[400];
+    double x = -1;
+    FILE *file = fopen(with_scratch("@.out"), "r");
+    while (file && x < 0 && fgets(line, sizeof line, file))
+        if (!strncmp(line, word, strlen(word))) x = atof(line + strlen(word));
+    if (file) fclose(file);
+    return x;
+}
+
+/* The first n bytes of a text. */
+static void shorter(const char *path, size_t n)
+{
+    FILE *from = fopen(path, "rb"), *to = fopen(with_scratch("@.in"), "wb");
+    int c;
+    while (from && to && n-- > 0 && (c = getc(from)) != EOF) putc(c, to);
+    if (from) fclose(from);
+    if (to) fclose(to);
+}
+
+static void test_remember(void)
+{
+    double own, size;
+    shorter("examples/toy/held-out.txt", 16384);
+    works(with_scratch("remember " TOY " @.memory --books @.in --hide 7 --key 19282"));
+    works(with_scratch("remember " TOY " @.memory"));
+    check((int)remembered("without the memory: ") != 19282
+          && (int)remembered("with the memory: ") == 19282 && (int)remembered("chosen: book ") == 7,
+          "a pass key in one of 20 books is found with a memory of them, and not without");
+    own = remembered("memory of its own: "), size = remembered("size of the file: ");
+    if (own < 0) printf("  SKIPPED: memory that is not a file's is not known here\n");
+    else check(own < size / 2, "a file of %.1f MiB takes %.1f MiB of memory", size, own);
+    fails(2, "another model", with_scratch("remember " TOY_YARN " @.memory --near 192"));
+    fails(2, "another model", with_scratch("remember " TOY " @.memory --near 128"));
+    fails(2, "not a file of memories", "remember " TOY " tests/test_fuzz.sh");
+    fails(2, "No such file", "remember " TOY " /nowhere");
+    fails(1, "--layer", with_scratch("remember " TOY " @.memory --layer 4"));
+    fails(2, "too short", with_scratch("remember " TOY " @.memory --books @.in --cut 1000"));
+}
+
 /* A row of keys that `compress` counted: tokens left, keys that survive and that are found. */
 static void compress_row(const char *name, int by, double *n, double *survive, double *found)
 {
@@ -489,7 +531,7 @@ static void test_chat(void)
 int main(int argc, char **argv)
 {
     static const char *const suffixes[] = { "out", "err", "cut.gguf", "session", "damaged",
-                                            "json", "in", "chat.gguf", "plain", "pages", "q4.gguf" };
+                                            "json", "in", "memory", "chat.gguf", "plain", "pages", "q4.gguf" };
     static char folder[150];
     char path[256];
     size_t i;
@@ -510,6 +552,7 @@ int main(int argc, char **argv)
     test_runs();
     test_sparse();
     test_compress();
+    test_remember();
     test_chat();
     test_comparison();
     for (i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {

@@ -236,15 +236,13 @@ static void test_logits(const shape *s)
 }
 
 /* Of a session in parts, the one that has all keys so far: the others add nothing. */
-static int join_nothing(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out,
-                        float *lse)
+static int join_nothing(void *user, int32_t layer, const lctx_attn *attn)
 {
     const world *w = ((void **)user)[0];
     int *joined = ((void **)user)[1];
-    (void)out, (void)lse;
-    check((!w->layer[layer].mixer || w->layer[layer].beside) && !w->layer[layer].window && d == DIM,
-          "layers that attend to all are joined");
-    *joined += (int)n_rows;
+    check((!w->layer[layer].mixer || w->layer[layer].beside) && !w->layer[layer].window
+          && attn->d_v == DIM, "layers that attend to all are joined");
+    *joined += (int)(attn->n_q * attn->n_head);
     return 0;
 }
 static void test_parts(const shape *s)

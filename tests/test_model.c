@@ -1856,22 +1856,24 @@ struct partner {
     int            ok;
 };
 
-static int meet(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+static int meet(void *user, int32_t layer, const lctx_attn *attn)
 {
     partner *p = (partner *)user;
     meeting *m = p->m;
     const float *outs[MOST_PARTS], *lses[MOST_PARTS];
+    const int64_t n_rows = attn->n_q * attn->n_head;
+    const int32_t d = attn->d_v;
     int64_t round;
     int i;
     (void)layer;
     pthread_mutex_lock(&m->lock);
-    round = m->round, m->out[p->d.part] = out, m->lse[p->d.part] = lse;
+    round = m->round, m->out[p->d.part] = attn->out, m->lse[p->d.part] = attn->lse;
     if (++m->come == m->n) {
         for (i = 0; i < m->n; i++) outs[i] = m->out[i], lses[i] = m->lse[i];
         lctx_merge(n_rows, d, m->n, outs, lses, m->out[0], m->lse[0]);
         for (i = 1; i < m->n; i++) {
-            memcpy(m->out[i], m->out[0], (size_t)(n_rows * d) * sizeof *out);
-            memcpy(m->lse[i], m->lse[0], (size_t)n_rows * sizeof *lse);
+            memcpy(m->out[i], m->out[0], (size_t)(n_rows * d) * sizeof *m->out[i]);
+            memcpy(m->lse[i], m->lse[0], (size_t)n_rows * sizeof *m->lse[i]);
         }
         m->come = 0, m->round++;
         pthread_cond_broadcast(&m->done);
@@ -2122,9 +2124,9 @@ static void test_parts_live(void)
 }
 #endif
 
-static int join_none(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+static int join_none(void *user, int32_t layer, const lctx_attn *attn)
 {
-    (void)user, (void)layer, (void)n_rows, (void)d, (void)out, (void)lse;
+    (void)user, (void)layer, (void)attn;
     return 0;
 }
 

@@ -949,9 +949,9 @@ static void test_models(void)
     REFUSES(w.session_desc_in = NULL, session_create, m->refused, E_NULL, NULL, "desc", -1, -1);
 }
 
-static int no_join(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+static int no_join(void *user, int32_t layer, const lctx_attn *attn)
 {
-    (void)user, (void)layer, (void)n_rows, (void)d, (void)out, (void)lse;
+    (void)user, (void)layer, (void)attn;
     return 1;
 }
 

@@ -23,10 +23,10 @@ static const args_option options[] = {
     { 0 }
 };
 
-static int join(void *user, int32_t layer, int64_t n_rows, int32_t d, float *out, float *lse)
+static int join(void *user, int32_t layer, const lctx_attn *attn)
 {
     (void)user, (void)layer;
-    wire_join(n_rows, d, out, lse);
+    wire_join(attn->n_q * attn->n_head, attn->d_v, attn->out, attn->lse);
     return 0;
 }
 

@@ -346,13 +346,17 @@ Write = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
 Read = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
 # A session in parts, in as many processes or machines, over any transport: all are fed the same
 # tokens and compute the model, but of a layer without a window each keeps every parts-th block
-# alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
-# keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
+# alone, 1/parts of the memory. join gets what a layer's queries have of the keys here, attn->out
+# [n_q * n_head][d_v] and lse[n_q * n_head], as lctx_merge takes them, and leaves there what all
 # parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
 # with LCTX_E_IO: so it should be in all parts where one has failed and does not come. Merged row
 # by row in a fixed order, parts keep their bits in any chunking; a whole session's are others.
 # LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
-Join = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int32, c.c_int64, c.c_int32, c.c_void_p, c.c_void_p)
+# A whole session, too, calls a join that it is given, under LCTX_FULL: memories of other texts may
+# so be merged in, by lctx_cache_retrieve over the caches of a session that holds them (Memorizing
+# Transformers 2203.08913, LongMem 2306.07174; examples/remember.c). For that there are attn->q,
+# rotated, or, with attn->rope, raw.
+Join = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int32, c.POINTER(Attn))
 
 
 class Refusal(c.Structure):
@@ -1354,7 +1358,7 @@ class SessionDesc(c.Structure):
         ("part", c.c_int32),
         # 0 .. parts-1, of a session in so many; parts 0 = 1: whole
         ("parts", c.c_int32),
-        # needed with parts above 1
+        # needed with parts above 1; or null
         ("join", Join),
         ("join_user", c.c_void_p),
         # copied; null = malloc
@@ -1909,6 +1913,9 @@ FUNCTIONS = {
     # side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
     "lctx_session_fork": (c.c_int, [c.POINTER(Session), c.c_void_p]),
     "lctx_session_get_info": (c.c_int, [c.POINTER(Session), c.POINTER(SessionInfo)]),
+    # What a layer has cached, to be looked at or retrieved from until the session changes; null of a
+    # mixer. Errors: LCTX_E_NULL, _COUNT (no such layer).
+    "lctx_session_cache": (c.c_int, [c.POINTER(Session), c.c_int32, c.c_void_p]),
     # Writes what the session has cached to a stream (no weights), and reads it back into a session
     # over a model of the same shape with the same cache settings: it then goes on with the same bits.
     # Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.

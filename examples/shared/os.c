@@ -75,6 +75,15 @@ int64_t os_peak_bytes(void)
 #  endif
 }
 
+int64_t os_own_bytes(void)
+{
+    long long held, shared;
+    FILE *file = fopen("/proc/self/statm", "r");
+    const int known = file && fscanf(file, "%*d %lld %lld", &held, &shared) == 2;
+    if (file) fclose(file);
+    return known ? (held - shared) * sysconf(_SC_PAGESIZE) : 0;
+}
+
 int os_is_terminal(FILE *stream) { return isatty(fileno(stream)); }
 
 #elif defined(_WIN32)
@@ -129,6 +138,7 @@ int64_t os_peak_bytes(void)
     return (int64_t)counters.PeakWorkingSetSize;
 }
 
+int64_t os_own_bytes(void) { return 0; }
 int os_is_terminal(FILE *stream) { return _isatty(_fileno(stream)); }
 
 #else
@@ -154,6 +164,7 @@ int os_replace(const char *from, const char *to)
 double os_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 double os_cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 int64_t os_peak_bytes(void) { return 0; }
+int64_t os_own_bytes(void) { return 0; }
 int os_is_terminal(FILE *stream) { (void)stream; return 0; }
 #endif
 

@@ -37,5 +37,6 @@ int os_replace(const char *from, const char *to);   /* renames over an older fil
 double  os_seconds(void);               /* a clock that only runs forward */
 double  os_cpu_seconds(void);           /* computed by this thread; else by the process */
 int64_t os_peak_bytes(void);            /* the most memory this process has held; 0 if unknown */
+int64_t os_own_bytes(void);             /* held now that no file backs; 0 if unknown */
 int     os_is_terminal(FILE *stream);
 #endif

@@ -247,6 +247,7 @@ lctx_session *run_session(run *r, int64_t n_tokens)
     d.par = &par;
     d.chunk = (int32_t)r->chunk;
     d.part = r->part, d.parts = r->parts, d.join = r->join;
+    d.join_user = r->join_user, d.raw_keys = r->raw;
     if (r->quarter) r->read = n_tokens < 1024 ? 256 : n_tokens / 4;
     set_policy(r, &d);
     rule = far_rule(r, n_tokens, d.window);

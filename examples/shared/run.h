@@ -41,6 +41,8 @@ typedef struct run {
     lctx_progress progress;                           /* after each chunk, in place of showing it */
     int32_t part, parts;                              /* of a session in parts, as lctx.h has it */
     lctx_join join;
+    void   *join_user;
+    int     raw;                                      /* keys are cached before rotation */
     double  used_factor;                              /* what run_session settled on */
     lctx_rope_desc used_rope;
     model   model;

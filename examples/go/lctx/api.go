@@ -1684,7 +1684,7 @@ type SessionDesc struct {
 	Part int32
 	// 0 .. parts-1, of a session in so many; parts 0 = 1: whole
 	Parts int32
-	// needed with parts above 1
+	// needed with parts above 1; or null
 	join unsafe.Pointer
 	joinUser unsafe.Pointer
 	// copied; null = malloc

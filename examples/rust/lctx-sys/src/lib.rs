@@ -613,14 +613,18 @@ pub type Read = Option<unsafe extern "C" fn(user: *mut c_void, data: *mut c_void
 
 /// A session in parts, in as many processes or machines, over any transport: all are fed the same
 /// tokens and compute the model, but of a layer without a window each keeps every parts-th block
-/// alone, 1/parts of the memory. join gets what a layer's n_rows queries (of all heads) have of the
-/// keys here, out[n_rows][d] and lse[n_rows], as lctx_merge takes them, and leaves there what all
+/// alone, 1/parts of the memory. join gets what a layer's queries have of the keys here, attn->out
+/// [n_q * n_head][d_v] and lse[n_q * n_head], as lctx_merge takes them, and leaves there what all
 /// parts' merge to, the same bits in each; all call it in the same order. Nonzero ends the feed
 /// with LCTX_E_IO: so it should be in all parts where one has failed and does not come. Merged row
 /// by row in a fixed order, parts keep their bits in any chunking; a whole session's are others.
 /// LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
-pub type Join = Option<unsafe extern "C" fn(user: *mut c_void, layer: i32, n_rows: i64, d: i32, out:
-    *mut f32, lse: *mut f32) -> i32>;
+/// A whole session, too, calls a join that it is given, under LCTX_FULL: memories of other texts may
+/// so be merged in, by lctx_cache_retrieve over the caches of a session that holds them (Memorizing
+/// Transformers 2203.08913, LongMem 2306.07174; examples/remember.c). For that there are attn->q,
+/// rotated, or, with attn->rope, raw.
+pub type Join = Option<unsafe extern "C" fn(user: *mut c_void, layer: i32, attn: *const Attn) ->
+    i32>;
 
 /// What a call refused, and where it stands. A descriptor lends one (its last field, refused; null =
 /// none), and calls that take it fill it in: with what they refused of it or of what it points to,
@@ -2649,7 +2653,7 @@ pub struct SessionDesc {
     pub part: i32,
     /// 0 .. parts-1, of a session in so many; parts 0 = 1: whole
     pub parts: i32,
-    /// needed with parts above 1
+    /// needed with parts above 1; or null
     pub join: Join,
     pub join_user: *mut c_void,
     /// copied; null = malloc
@@ -3166,6 +3170,10 @@ extern "C" {
     /// side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
     pub fn lctx_session_fork(session: *const Session, fork: *mut *mut Session) -> Status;
     pub fn lctx_session_get_info(session: *const Session, info: *mut SessionInfo) -> Status;
+    /// What a layer has cached, to be looked at or retrieved from until the session changes; null of a
+    /// mixer. Errors: LCTX_E_NULL, _COUNT (no such layer).
+    pub fn lctx_session_cache(session: *const Session, layer: i32, cache: *mut *const Cache) ->
+        Status;
     /// Writes what the session has cached to a stream (no weights), and reads it back into a session
     /// over a model of the same shape with the same cache settings: it then goes on with the same bits.
     /// Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
