@@ -17,7 +17,7 @@ typedef struct family {
     int local;                /* windowed layers turn by theta 10000 */
     double softcap, logit_softcap, theta, factor;      /* factor: linear */
     int divisors;             /* of the frequencies: 1 Llama 3's, 2 Phi 3's lists */
-    int states;               /* Mamba-2 in place of attention and FFN */
+    int states, rwkv;         /* Mamba-2 in place of attention and FFN; RWKV-7 */
     int deltas;               /* 1: gated delta in three layers of four; 2: in an older file */
     int gated;                /* attention, and the expert for all */
 } family;
@@ -49,14 +49,16 @@ static const family families[] = {
     { .name = "qwen3next-old", .arch = "qwen3next", .head_norms = 1, .shared = 1, .gated = 1,
       .deltas = 2, .n_expert = 8, .n_used = 2, .d_ff_expert = 96, .theta = 10000000 },
     { .name = "lctx-hybrid", .arch = "lctx-hybrid", .interleaved = 1, .deltas = 1, .window = 9 },
-    { .name = "mamba2", .arch = "mamba2", .states = 1 }
+    { .name = "mamba2", .arch = "mamba2", .states = 1 },
+    { .name = "rwkv7", .arch = "rwkv7", .rwkv = 1 }
 };
 const int n_families = (int)(sizeof families / sizeof *families);
 const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
     "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4", "qwen3next", "qwen3next-old",
-    "lctx-hybrid", "mamba2" };
+    "lctx-hybrid", "mamba2", "rwkv7" };
 
-enum { HEADS = 4, KV = 2, STATE_HEADS = 8, GROUPS = 2, STATE = 24, TAPS = 4, TRAINED = 512, F32 = 0, F16 = 1, BF16 = 30 };
+enum { HEADS = 4, KV = 2, STATE_HEADS = 8, GROUPS = 2, STATE = 24, TAPS = 4, WKV = 64, TRAINED = 512 };
+enum { F32 = 0, F16 = 1, BF16 = 30 };
 
 const family_type family_types[] = {
     { "f32", F32 }, { "f16", F16 }, { "bf16", BF16 }, { "q8_0", 8 }, { "q4_0", 2 }, { "q4_k", 12 },
@@ -69,7 +71,7 @@ typedef struct writer {
     const family *f;
     int type;                 /* of matrices, a GGUF number */
     int block;                /* among oracle_blocks, or -1 */
-    int head, model, ff, expert, shared, query, key, state;      /* sizes, whole blocks */
+    int head, model, ff, expert, shared, query, key, state, rank;      /* sizes, whole blocks */
     writing keys, infos, data;
     uint64_t n_keys, n_tensors;
 } writer;
@@ -129,8 +131,9 @@ static const double *tensor(writer *w, int layer, const char *name, int cols, in
     const int matrix = cols > 1 && rows > 1 && !strstr(name, ".bias")
                        && !strstr(name, "gate_inp")       /* routers are f32 everywhere */
                        && !strstr(name, "ssm_conv1d") && !strstr(name, "ssm_norm");
-    const int type = matrix ? w->type : F32, dims[3] = { cols, rows, count };
-    const uint32_t n_dims = count > 1 ? 3 : rows > 1 ? 2 : 1;
+    const int type = matrix ? w->type : F32, fused = strstr(name, "lerp_fused") != NULL;
+    const int dims[4] = { cols, rows, fused ? 1 : count, count };
+    const uint32_t n_dims = fused ? 4 : count > 1 ? 3 : rows > 1 ? 2 : 1;
     char full[80];
     size_t i;
     snprintf(full, sizeof full, layer < 0 ? "%s%s" : "blk.%s%s", "", name);
@@ -146,9 +149,11 @@ static const double *tensor(writer *w, int layer, const char *name, int cols, in
     while (w->data.n % 32) put_int(&w->data, 0, 1);
     return values;
 }
+/* RWKV-7's are small, or other engines' rounding of activations grows from layer to layer. */
 static const double *matrix(writer *w, int layer, const char *name, int cols, int rows, int count)
 {
-    return tensor(w, layer, name, cols, rows, count, 0, 1 / sqrt((double)cols));
+    const double size = w->f->rwkv ? 0.5 : 1;
+    return tensor(w, layer, name, cols, rows, count, 0, size / sqrt((double)cols));
 }
 static const double *norm(writer *w, int layer, const char *name, int n)
 {
@@ -296,6 +301,45 @@ static void deltas(writer *w, int i)
     x->norm = norm(w, i, "ssm_norm.weight", w->state);
 }
 
+static oracle_low_rank low_rank(writer *w, int i, char letter, int rank)
+{
+    oracle_low_rank x;
+    char name[40];
+    x.rank = rank, x.bias = NULL;
+    snprintf(name, sizeof name, "time_mix_%c1.weight", letter);
+    x.down = matrix(w, i, name, w->model, rank, 1);
+    snprintf(name, sizeof name, "time_mix_%c2.weight", letter);
+    x.up = matrix(w, i, name, rank, w->model, 1);
+    snprintf(name, sizeof name, "time_mix_%c0.weight", letter);
+    if (letter != 'g') x.bias = bias(w, i, name, w->model, 1);
+    return x;
+}
+static void rwkv(writer *w, int i)
+{
+    oracle_layer *o = &w->file->layers[i];
+    oracle_mixer *x = &w->file->mixers[i];
+    const int d = w->model;
+    x->d_k = x->d_v = WKV, x->n_head = x->n_head_k = d / WKV, o->mixer = x;
+    o->attn_norm = norm(w, i, "attn_norm.weight", d);
+    o->attn_norm_bias = bias(w, i, "attn_norm.bias", d, 1);
+    x->w_r = matrix(w, i, "time_mix_receptance.weight", d, d, 1);
+    x->w_k = matrix(w, i, "time_mix_key.weight", d, d, 1);
+    x->w_v = matrix(w, i, "time_mix_value.weight", d, d, 1);
+    x->w_out = matrix(w, i, "time_mix_output.weight", d, d, 1);
+    x->w = low_rank(w, i, 'w', w->rank), x->rate = low_rank(w, i, 'a', 2 * w->rank);
+    x->g = low_rank(w, i, 'g', w->rank), x->v = low_rank(w, i, 'v', i ? w->rank : 2 * w->rank);
+    x->shift = tensor(w, i, "time_mix_lerp_fused.weight", d, 1, 6, 0.5, 0.2);
+    x->k_k = norm(w, i, "time_mix_k_k.weight", d), x->k_a = norm(w, i, "time_mix_k_a.weight", d);
+    x->r_k = tensor(w, i, "time_mix_r_k.weight", d, 1, 1, 0, 0.2);
+    x->norm = norm(w, i, "time_mix_ln.weight", d);
+    x->norm_bias = bias(w, i, "time_mix_ln.bias", d, 1);
+    o->ffn_norm = norm(w, i, "attn_norm_2.weight", d), o->d_ff = w->ff;
+    o->ffn_norm_bias = bias(w, i, "attn_norm_2.bias", d, 1), o->activation = ORACLE_RELU;
+    x->ffn_shift = tensor(w, i, "channel_mix_lerp_k.weight", d, 1, 1, 0.5, 0.2);
+    o->w_gate = matrix(w, i, "channel_mix_key.weight", d, w->ff, 1);
+    o->w_down = matrix(w, i, "channel_mix_value.weight", w->ff, d, 1);
+}
+
 /* The frequencies, and the tensors that change them. */
 static void rope(writer *w)
 {
@@ -323,8 +367,9 @@ static void layer(writer *w, int i)
 {
     const family *f = w->f;
     oracle_layer *o = &w->file->layers[i];
-    if (f->states) {
-        states(w, i);
+    if (f->states || f->rwkv) {
+        if (f->rwkv) rwkv(w, i);
+        else states(w, i);
         return;
     }
     if (f->deltas && (i + 1) % 4) deltas(w, i);
@@ -358,6 +403,11 @@ static void model(writer *w)
     o->tok_embd = o->output = tensor(w, -1, "token_embd.weight", w->model, FAMILY_VOCAB, 1, 0,
                                      f->tied ? 0.2 : 1);
     o->output_norm = norm(w, -1, "output_norm.weight", w->model);
+    if (f->rwkv) {
+        o->embd_norm = norm(w, -1, "token_embd_norm.weight", w->model);
+        o->embd_norm_bias = bias(w, -1, "token_embd_norm.bias", w->model, 1);
+        o->output_norm_bias = bias(w, -1, "output_norm.bias", w->model, 1);
+    }
     if (!f->tied) o->output = matrix(w, -1, "output.weight", w->model, FAMILY_VOCAB, 1);
     rope(w);
     for (i = 0; i < FAMILY_LAYERS; i++) layer(w, i);
@@ -401,6 +451,17 @@ static void keys(writer *w)
     const family *f = w->f;
     key_text(w, ".general.architecture", f->arch);
     key_int(w, "block_count", FAMILY_LAYERS), key_int(w, "embedding_length", w->model);
+    if (f->rwkv) {
+        key_int(w, "feed_forward_length", w->ff), key_int(w, "attention.head_count", 0);
+        key_int(w, "wkv.head_size", WKV), key_int(w, "attention.decay_lora_rank", w->rank);
+        key_int(w, "attention.iclr_lora_rank", 2 * w->rank);
+        key_int(w, "attention.value_residual_mix_lora_rank", w->rank);
+        key_int(w, "attention.gate_lora_rank", w->rank), key_int(w, "context_length", TRAINED);
+        key_int(w, "vocab_size", FAMILY_VOCAB);
+        key_real(w, "attention.layer_norm_epsilon", 1e-5);
+        vocabulary(w);
+        return;
+    }
     if (f->states) {
         key_int(w, "feed_forward_length", 0), key_int(w, "attention.head_count", 0);
         state_keys(w, 2 * w->model, STATE), key_int(w, "context_length", TRAINED);
@@ -443,6 +504,8 @@ static void set_sizes(writer *w)
     for (w->block = ORACLE_BLOCK_TYPES; w->block-- > 0;)
         if (oracle_blocks[w->block].id == w->type) break;
     w->head = wide ? 64 : 16, w->model = wide ? 256 : 64, w->ff = wide ? 512 : 160;
+    w->rank = wide ? 256 : 32;
+    if (w->f->rwkv && !wide) w->model = 2 * WKV;
     w->expert = wide && w->f->d_ff_expert ? 256 : w->f->d_ff_expert;
     w->shared = w->f->gated ? 2 * w->expert : w->expert, w->state = wide ? 32 : 16;
     w->query = HEADS * w->head, w->key = KV * w->head;

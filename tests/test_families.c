@@ -131,7 +131,9 @@ static void test_counts(int family)
 {
     static const char *const counts[] = { "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size",
         "ssm.time_step_rank", "ssm.group_count", "full_attention_interval",
-        "expert_shared_feed_forward_length" };
+        "expert_shared_feed_forward_length", "wkv.head_size", "attention.decay_lora_rank",
+        "attention.iclr_lora_rank", "attention.value_residual_mix_lora_rank",
+        "attention.gate_lora_rank" };
     static const int32_t values[] = { 0, 1, INT32_MAX, -1 };
     family_file file;
     gguf g;

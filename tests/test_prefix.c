@@ -165,7 +165,7 @@ static void test_family(world *w, int family, lctx_policy policy)
         return;
     }
     for (i = 0; i < MOST; i++) w->tokens[i] = (int32_t)(test_random() % FAMILY_VOCAB);
-    if (w->m.mixers) test_states(w, family_names[family]);
+    if (w->m.layers[0].mixer) test_states(w, family_names[family]);
     else test_growing(w);
     if (family == 3 && policy == LCTX_FULL) test_damage(w), test_refused(w);
     model_close(&w->m);

@@ -24,6 +24,7 @@ enum {
     ALWAYS = 2048,
     STATES = 4096,        /* a mixer in place of attention and FFN */
     ATTENDS = 65536,
+    RWKV = 131072,        /* a mixer and an FFN of its kind */
     MIXES = STATES | DELTAS
 };
 
@@ -44,7 +45,8 @@ static const struct architecture {
     { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED | CHUNKS,                  4, 0 },
     { "qwen3next", LCTX_ROPE_HALF, LCTX_SILU, HEAD_NORMS | SHARED | GATED | DELTAS,   0, 0 },
     { "lctx-hybrid", LCTX_ROPE_INTERLEAVED, LCTX_SILU, DELTAS,                       0, 0 },
-    { "mamba2",   LCTX_ROPE_HALF,        LCTX_SILU, STATES,                           0, 0 } };
+    { "mamba2",   LCTX_ROPE_HALF,        LCTX_SILU, STATES,                           0, 0 },
+    { "rwkv7",    LCTX_ROPE_HALF,        LCTX_RELU, STATES | RWKV,                    0, 0 } };
 
 /* Keys are read one after another; the first failure stays in `status` and ends the loading. */
 typedef struct loader {
@@ -148,6 +150,22 @@ static void read_states(loader *l)
                           (int)x->n_head, (int)inner, (int)x->n_head_k, (int)x->d_k));
 }
 
+static void read_rwkv_states(loader *l, model *m)
+{
+    lctx_mixer *x = &l->mixer;
+    x->kind = LCTX_MIXER_RWKV7, x->d_k = x->d_v = key_count(l, "wkv.head_size", -1);
+    x->w.rank = key_count(l, "attention.decay_lora_rank", -1);
+    x->rate.rank = key_count(l, "attention.iclr_lora_rank", -1);
+    x->v.rank = key_count(l, "attention.value_residual_mix_lora_rank", -1);
+    x->g.rank = key_count(l, "attention.gate_lora_rank", -1);
+    if (l->status != GGUF_OK) return;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): counts that are no failures are above 0 */
+    x->n_head = x->n_head_k = m->lctx.d_model / x->d_k;
+    if (m->lctx.d_model % x->d_k)
+        note(l, gguf_fail(l->g, GGUF_E_VALUE, "\"%s.wkv.head_size\" is %d, of %d", l->prefix,
+                          (int)x->d_k, (int)m->lctx.d_model));
+}
+
 /* What lctx wants of attention and FFN where nothing has them is 1. */
 static void read_shape(loader *l, model *m)
 {
@@ -155,10 +173,12 @@ static void read_shape(loader *l, model *m)
     int32_t d_v;
     x->n_layer = key_count(l, "block_count", -1);
     x->d_model = key_count(l, "embedding_length", -1);
-    if (has(l, MIXES)) read_states(l);
+    if (has(l, RWKV)) read_rwkv_states(l, m);
+    else if (has(l, MIXES)) read_states(l);
     if (has(l, STATES)) {
-        (void)key_count(l, "feed_forward_length", 0), (void)key_count(l, "attention.head_count", 0);
-        x->n_head = x->n_head_kv = x->head_dim = x->d_ff = 1;
+        x->d_ff = key_count(l, "feed_forward_length", has(l, RWKV) ? -1 : 0);
+        (void)key_count(l, "attention.head_count", 0);
+        x->n_head = x->n_head_kv = x->head_dim = 1, x->d_ff = has(l, RWKV) ? x->d_ff : 1;
     } else {
         x->d_ff = key_count(l, "feed_forward_length", -1);
         x->n_head = key_count(l, "attention.head_count", -1);
@@ -168,7 +188,8 @@ static void read_shape(loader *l, model *m)
         x->head_dim = key_count(l, "attention.key_length", x->d_model / x->n_head);
     }
     d_v = key_count(l, "attention.value_length", x->head_dim);
-    x->norm_eps = (float)key_real(l, "attention.layer_norm_rms_epsilon", 1e-5);
+    x->norm_eps = (float)key_real(l, has(l, RWKV) ? "attention.layer_norm_epsilon"
+                                     : "attention.layer_norm_rms_epsilon", 1e-5);
     x->embd_scale = (float)key_real(l, "embedding_scale", has(l, SCALED) ? sqrt(x->d_model) : 0);
     x->attn_scale = (float)key_real(l, "attention.scale", x->n_layer != l->arch->large ? 0
                                     : 1 / sqrt((double)x->d_model / x->n_head));
@@ -321,11 +342,11 @@ static const gguf_tensor *find_weight(loader *l, const char *name, int64_t cols,
         return NULL;
     }
     if (t->dims[0] == (uint64_t)cols && t->dims[1] == (uint64_t)rows
-        && t->dims[2] == (uint64_t)count && t->dims[3] == 1) return t;
+        && t->dims[2] * t->dims[3] == (uint64_t)count) return t;
     note(l, gguf_fail(l->g, GGUF_E_SHAPE, "tensor \"%s\" is %llu x %llu x %llu, not %lld x %lld x "
                       "%lld", name, (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
-                      (unsigned long long)t->dims[2], (long long)cols, (long long)rows,
-                      (long long)count));
+                      (unsigned long long)(t->dims[2] * t->dims[3]), (long long)cols,
+                      (long long)rows, (long long)count));
     return NULL;
 }
 static void read_tensor(loader *l, const char *name, int64_t cols, int64_t rows, int64_t count,
@@ -439,12 +460,18 @@ static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_laye
     if (t) x->w_gate = rows_of(t, 0), x->w_up = rows_of(t, dim[FF]);
 }
 
-static const float *read_floats(loader *l, const char *name, int64_t cols, int64_t rows)
+static const float *read_many_floats(loader *l, const char *name, int64_t cols, int64_t rows,
+                                     int64_t count)
 {
-    const gguf_tensor *t = find_weight(l, name, cols, rows, 1, 1);
+    const gguf_tensor *t = find_weight(l, name, cols, rows, count, 1);
     if (t && t->type != GGUF_TENSOR_F32)
         note(l, gguf_fail(l->g, GGUF_E_TENSOR_TYPE, "tensor \"%s\"", name));
     return t ? t->data : NULL;
+}
+
+static const float *read_floats(loader *l, const char *name, int64_t cols, int64_t rows)
+{
+    return read_many_floats(l, name, cols, rows, 1);
 }
 
 /* Mamba-2's one projection is z, then x, B and C, then dt. */
@@ -504,6 +531,49 @@ static void read_mixer(loader *l, model *m, int32_t i)
     x->dt_bias = read_floats(l, layer_name(i, "ssm_dt.bias", name), x->n_head, 1);
     if (x->kind == LCTX_MIXER_DELTA) read_delta(l, m, i);
     else read_mamba2(l, m, i);
+}
+
+/* The part of a time mix that a letter names. */
+static void read_low_rank(loader *l, int32_t i, char letter, int64_t d, lctx_low_rank *x)
+{
+    char end[40], name[80];
+    snprintf(end, sizeof end, "time_mix_%c1.weight", letter);
+    read_tensor(l, layer_name(i, end, name), d, x->rank, 1, 1, &x->down);
+    snprintf(end, sizeof end, "time_mix_%c2.weight", letter);
+    read_tensor(l, layer_name(i, end, name), x->rank, d, 1, 1, &x->up);
+    snprintf(end, sizeof end, "time_mix_%c0.weight", letter);
+    if (letter != 'g') x->bias = read_floats(l, layer_name(i, end, name), d, 1);
+}
+/* The first layer has no values to go back to: what a file has in their place is not used. */
+static void read_rwkv(loader *l, model *m, int32_t i)
+{
+    lctx_layer *layer = &m->layers[i];
+    lctx_mixer *x = &m->mixers[i];
+    const int64_t d = m->lctx.d_model, ff = m->lctx.d_ff;
+    char name[80];
+    *x = l->mixer, layer->mixer = x, layer->activation = l->arch->activation;
+    if (!i) x->v.rank = x->rate.rank;
+    read_tensor(l, layer_name(i, "attn_norm.weight", name), d, 1, 1, 1, &layer->attn_norm);
+    layer->attn_norm_bias = read_floats(l, layer_name(i, "attn_norm.bias", name), d, 1);
+    read_tensor(l, layer_name(i, "time_mix_receptance.weight", name), d, d, 1, 1, &x->w_r);
+    read_tensor(l, layer_name(i, "time_mix_key.weight", name), d, d, 1, 1, &x->w_k);
+    read_tensor(l, layer_name(i, "time_mix_value.weight", name), d, d, 1, 1, &x->w_v);
+    read_tensor(l, layer_name(i, "time_mix_output.weight", name), d, d, 1, 1, &x->w_out);
+    read_low_rank(l, i, 'w', d, &x->w), read_low_rank(l, i, 'a', d, &x->rate);
+    read_low_rank(l, i, 'g', d, &x->g);
+    read_low_rank(l, i, 'v', d, &x->v);
+    if (!i) memset(&x->v, 0, sizeof x->v);
+    x->shift = read_many_floats(l, layer_name(i, "time_mix_lerp_fused.weight", name), d, 1, 6);
+    x->k_k = read_floats(l, layer_name(i, "time_mix_k_k.weight", name), d, 1);
+    x->k_a = read_floats(l, layer_name(i, "time_mix_k_a.weight", name), d, 1);
+    x->r_k = read_floats(l, layer_name(i, "time_mix_r_k.weight", name), d, 1);
+    x->norm = read_floats(l, layer_name(i, "time_mix_ln.weight", name), d, 1);
+    x->norm_bias = read_floats(l, layer_name(i, "time_mix_ln.bias", name), d, 1);
+    read_tensor(l, layer_name(i, "attn_norm_2.weight", name), d, 1, 1, 1, &layer->ffn_norm);
+    layer->ffn_norm_bias = read_floats(l, layer_name(i, "attn_norm_2.bias", name), d, 1);
+    x->ffn_shift = read_floats(l, layer_name(i, "channel_mix_lerp_k.weight", name), d, 1);
+    read_tensor(l, layer_name(i, "channel_mix_key.weight", name), d, ff, 1, 1, &layer->w_gate);
+    read_tensor(l, layer_name(i, "channel_mix_value.weight", name), ff, d, 1, 1, &layer->w_down);
 }
 
 /* What layer i has. */
@@ -586,7 +656,8 @@ static void read_layers(loader *l, model *m)
             m->layers[i].window = window;
             if (has(l, POST_NORMS) && has(l, HEAD_NORMS)) m->layers[i].rope = &m->local_rope;
         }
-        read_layer(l, m, i, dim);
+        if (has(l, RWKV)) read_rwkv(l, m, i);
+        else read_layer(l, m, i, dim);
     }
     if (chunked && l->status == GGUF_OK) read_chunks(l, m, window);
 }
@@ -599,6 +670,11 @@ static void read_tensors(loader *l, model *m)
     read_tensor(l, "token_embd.weight", x->d_model, x->n_vocab, 1, 1, &x->tok_embd);
     read_tensor(l, "output_norm.weight", x->d_model, 1, 1, 1, &x->output_norm);
     read_tensor(l, "output.weight", x->d_model, x->n_vocab, 1, 0, &x->output);
+    if (has(l, RWKV)) {
+        read_tensor(l, "token_embd_norm.weight", x->d_model, 1, 1, 1, &x->embd_norm);
+        x->embd_norm_bias = read_floats(l, "token_embd_norm.bias", x->d_model, 1);
+        x->output_norm_bias = read_floats(l, "output_norm.bias", x->d_model, 1);
+    }
     m->layers = calloc((size_t)x->n_layer, sizeof *m->layers);
     m->mixers = calloc((size_t)x->n_layer, sizeof *m->mixers);
     m->copies = calloc((size_t)x->n_layer, 2 * sizeof *m->copies);
@@ -615,7 +691,7 @@ static const struct { const char *suffix; double neutral; } other_keys[] = {
     { "attention.max_alibi_bias", 0 },  { "attention.temperature_length", 0 },
     { "logit_scale", 1 },               { "pooling_type", -1 },
     { "residual_scale", 1 },            { "rope.scaling.finetuned", -1 },
-    { "rope.scaling.yarn_ext_factor", 1 }, { "tensor_data_layout", -1 },
+    { "rope.scaling.yarn_ext_factor", 1 }, { "tensor_data_layout", -1 }, { "token_shift_count", 2 },
     { "use_parallel_residual", 0 },     { "vocab_size", -1 } };
 
 /* What nobody asked for would be left out in silence: it is refused. */
