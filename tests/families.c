@@ -20,6 +20,7 @@ typedef struct family {
     int states, rwkv;         /* Mamba-2 in place of attention and FFN; RWKV-7 */
     int deltas;               /* 1: gated delta in three layers of four; 2: in an older file */
     int gated;                /* attention, and the expert for all */
+    int beside;               /* 1: Mamba-2 beside attention; 2: without its norm */
 } family;
 
 static const family families[] = {
@@ -49,13 +50,15 @@ static const family families[] = {
     { .name = "qwen3next-old", .arch = "qwen3next", .head_norms = 1, .shared = 1, .gated = 1,
       .deltas = 2, .n_expert = 8, .n_used = 2, .d_ff_expert = 96, .theta = 10000000 },
     { .name = "lctx-hybrid", .arch = "lctx-hybrid", .interleaved = 1, .deltas = 1, .window = 9 },
+    { .name = "falcon-h1", .arch = "falcon-h1", .beside = 1, .theta = 100000000 },
+    { .name = "falcon-h1-bare", .arch = "falcon-h1", .beside = 2, .tied = 1 },
     { .name = "mamba2", .arch = "mamba2", .states = 1 },
     { .name = "rwkv7", .arch = "rwkv7", .rwkv = 1 }
 };
 const int n_families = (int)(sizeof families / sizeof *families);
 const char *const family_names[] = { "llama", "llama3", "mixtral", "qwen2", "qwen3", "qwen3moe",
     "gemma2", "gemma3", "phi3", "phi3-long", "gpt-oss", "llama4", "qwen3next", "qwen3next-old",
-    "lctx-hybrid", "mamba2", "rwkv7" };
+    "lctx-hybrid", "falcon-h1", "falcon-h1-bare", "mamba2", "rwkv7" };
 
 enum { HEADS = 4, KV = 2, STATE_HEADS = 8, GROUPS = 2, STATE = 24, TAPS = 4, WKV = 64, TRAINED = 512 };
 enum { F32 = 0, F16 = 1, BF16 = 30 };
@@ -226,7 +229,8 @@ static void feed_forward(writer *w, int i, oracle_layer *o)
     const family *f = w->f;
     const int experts = f->n_expert && (!f->every || (i + 1) % f->every == 0);
     const int d_ff = experts && w->expert ? w->expert : w->ff, n = experts ? f->n_expert : 1;
-    o->ffn_norm = norm(w, i, f->all_biases || f->gated ? "post_attention_norm.weight" : "ffn_norm.weight", w->model);
+    o->ffn_norm = norm(w, i, f->all_biases || f->gated ? "post_attention_norm.weight"
+                             : f->beside ? "ffn_norm" : "ffn_norm.weight", w->model);
     o->activation = f->activation, o->d_ff = d_ff;
     if (f->fused) {
         o->w_gate = matrix(w, i, "ffn_up.weight", w->model, 2 * w->ff, 1);
@@ -260,8 +264,8 @@ static void states(writer *w, int i)
     oracle_mixer *x = &w->file->mixers[i];
     const int inner = 2 * w->model, channels = inner + 2 * GROUPS * STATE;
     x->mamba2 = 1, x->n_head = STATE_HEADS, x->n_head_k = GROUPS, x->d_k = STATE, x->taps = TAPS;
-    x->d_v = inner / STATE_HEADS, o->mixer = x;
-    o->attn_norm = norm(w, i, "attn_norm.weight", w->model);
+    x->d_v = inner / STATE_HEADS, o->mixer = x, o->beside = w->f->beside;
+    if (w->f->states) o->attn_norm = norm(w, i, "attn_norm.weight", w->model);
     x->w_z = matrix(w, i, "ssm_in.weight", w->model, inner + channels + STATE_HEADS, 1);
     x->w_in = x->w_z + inner * w->model, x->w_dt = x->w_in + channels * w->model;
     x->w_out = matrix(w, i, "ssm_out.weight", inner, w->model, 1);
@@ -270,7 +274,7 @@ static void states(writer *w, int i)
     x->dt_bias = bias(w, i, "ssm_dt.bias", STATE_HEADS, 1);
     x->a = tensor(w, i, "ssm_a", 1, STATE_HEADS, 1, -1, 0.2);
     x->skip = tensor(w, i, "ssm_d", 1, STATE_HEADS, 1, 1, 0.3);
-    x->norm = tensor(w, i, "ssm_norm.weight", inner / GROUPS, GROUPS, 1, 1, 0.2);
+    if (w->f->beside < 2) x->norm = tensor(w, i, "ssm_norm.weight", inner / GROUPS, GROUPS, 1, 1, 0.2);
 }
 
 static void deltas(writer *w, int i)
@@ -374,6 +378,7 @@ static void layer(writer *w, int i)
     }
     if (f->deltas && (i + 1) % 4) deltas(w, i);
     else attention(w, i, o);
+    if (f->beside) states(w, i);
     feed_forward(w, i, o);
     o->interleaved = f->interleaved, o->rope = &w->file->rope;
     if (f->window && (!f->full || (i + 1) % f->full)) {
@@ -490,6 +495,7 @@ static void keys(writer *w)
     if (w->expert) key_int(w, "expert_feed_forward_length", w->expert);
     if (f->gated) key_int(w, "expert_shared_feed_forward_length", w->shared);
     if (f->deltas) state_keys(w, STATE_HEADS * w->state, w->state);
+    if (f->beside) state_keys(w, 2 * w->model, STATE);
     if (f->deltas == 1) key_int(w, "full_attention_interval", 4);
     if (f->every) key_int(w, "interleave_moe_layer_step", f->every);
     if (f->window) key_int(w, "attention.sliding_window", f->window);

@@ -25,7 +25,8 @@ enum {
     STATES = 4096,        /* a mixer in place of attention and FFN */
     ATTENDS = 65536,
     RWKV = 131072,        /* a mixer and an FFN of its kind */
-    MIXES = STATES | DELTAS
+    BESIDE = 262144,      /* Mamba-2 beside attention */
+    MIXES = STATES | DELTAS | BESIDE
 };
 
 static const struct architecture {
@@ -45,6 +46,7 @@ static const struct architecture {
     { "llama4",   LCTX_ROPE_INTERLEAVED, LCTX_SILU, SHARED | CHUNKS,                  4, 0 },
     { "qwen3next", LCTX_ROPE_HALF, LCTX_SILU, HEAD_NORMS | SHARED | GATED | DELTAS,   0, 0 },
     { "lctx-hybrid", LCTX_ROPE_INTERLEAVED, LCTX_SILU, DELTAS,                       0, 0 },
+    { "falcon-h1", LCTX_ROPE_HALF,       LCTX_SILU, BESIDE,                           0, 0 },
     { "mamba2",   LCTX_ROPE_HALF,        LCTX_SILU, STATES,                           0, 0 },
     { "rwkv7",    LCTX_ROPE_HALF,        LCTX_RELU, STATES | RWKV,                    0, 0 } };
 
@@ -379,6 +381,7 @@ static const struct layer_weight {
     { "attn_q_norm.weight", FIELD(q_norm),    HEAD,  ONE,   ONE, ATTENDS,    HEAD_NORMS },
     { "attn_k_norm.weight", FIELD(k_norm),    HEAD,  ONE,   ONE, ATTENDS,    HEAD_NORMS },
     { "ffn_norm.weight",    FIELD(ffn_norm),  MODEL, ONE,   ONE, FFN_NORM,   FFN_NORM },
+    { "ffn_norm",           FIELD(ffn_norm),  MODEL, ONE,   ONE, BESIDE,     BESIDE },
     { "post_attention_norm.weight", FIELD(ffn_norm), MODEL, ONE, ONE, OSS | GATED, OSS | GATED },
     { "post_attention_norm.weight", FIELD(attn_post_norm), MODEL, ONE, ONE, POST_NORMS, POST_NORMS },
     { "post_ffw_norm.weight", FIELD(ffn_post_norm), MODEL, ONE, ONE, POST_NORMS, POST_NORMS },
@@ -417,17 +420,19 @@ static lctx_tensor rows_at(const gguf_tensor *t, const void *data, int64_t from)
 }
 static lctx_tensor rows_of(const gguf_tensor *t, int64_t from) { return rows_at(t, t->data, from); }
 
-/* Of a tensor whose rows take turns, n times each[0] rows of a first part, each[1] of a second ..., a
-   copy in which each part's rows are together. Null without memory. */
-static const void *dealt(loader *l, model *m, const gguf_tensor *t, int64_t n, const int64_t each[4])
+/* Of a tensor whose rows take turns, n times each[0] rows of a first part, each[1] of a second ...,
+   a copy in which each part's rows are together. Null without it, or without memory. */
+static const void *dealt(loader *l, model *m, const gguf_tensor *t, int64_t n,
+                         const int64_t each[4])
 {
-    const size_t row = gguf_row_bytes(t), round = row * (size_t)(each[0] + each[1] + each[2] + each[3]);
-    const char *from = t->data;
-    char *copy = malloc((size_t)n * round), *to = copy;
+    const size_t row = t ? gguf_row_bytes(t) : 0;
+    const size_t round = row * (size_t)(each[0] + each[1] + each[2] + each[3]);
+    const char *from = t ? t->data : NULL;
+    char *copy = t ? malloc((size_t)n * round) : NULL, *to = copy;
     int64_t i;
     int part;
     if (!copy) {
-        note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%zu bytes", (size_t)n * round));
+        if (t) note(l, gguf_fail(l->g, GGUF_E_MEMORY, "%zu bytes", (size_t)n * round));
         return NULL;
     }
     for (part = 0; part < 4; from += row * (size_t)each[part++])
@@ -444,7 +449,7 @@ static void read_gated(loader *l, model *m, int32_t i, const int64_t dim[N_DIM])
     char name[80];
     const gguf_tensor *t = find_weight(l, layer_name(i, "attn_q.weight", name), dim[MODEL],
                                        dim[QUERY2], 1, 1);
-    const void *data = t ? dealt(l, m, t, dim[HEADS], each) : NULL;
+    const void *data = dealt(l, m, t, dim[HEADS], each);
     if (data) x->wq = rows_at(t, data, 0), x->attn_gate = rows_at(t, data, dim[QUERY]);
 }
 static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_layer *x)
@@ -461,9 +466,9 @@ static void read_fused(loader *l, int32_t i, const int64_t dim[N_DIM], lctx_laye
 }
 
 static const float *read_many_floats(loader *l, const char *name, int64_t cols, int64_t rows,
-                                     int64_t count)
+                                     int64_t count, int needed)
 {
-    const gguf_tensor *t = find_weight(l, name, cols, rows, count, 1);
+    const gguf_tensor *t = find_weight(l, name, cols, rows, count, needed);
     if (t && t->type != GGUF_TENSOR_F32)
         note(l, gguf_fail(l->g, GGUF_E_TENSOR_TYPE, "tensor \"%s\"", name));
     return t ? t->data : NULL;
@@ -471,7 +476,7 @@ static const float *read_many_floats(loader *l, const char *name, int64_t cols, 
 
 static const float *read_floats(loader *l, const char *name, int64_t cols, int64_t rows)
 {
-    return read_many_floats(l, name, cols, rows, 1);
+    return read_many_floats(l, name, cols, rows, 1, 1);
 }
 
 /* Mamba-2's one projection is z, then x, B and C, then dt. */
@@ -480,6 +485,7 @@ static void read_mamba2(loader *l, model *m, int32_t i)
     lctx_mixer *x = &m->mixers[i];
     const int64_t d = m->lctx.d_model, n = x->n_head, groups = x->n_head_k;
     const int64_t inner = n * x->d_v, channels = inner + 2 * groups * x->d_k;
+    const int always = !has(l, BESIDE);
     const gguf_tensor *t;
     char name[80];
     t = find_weight(l, layer_name(i, "ssm_in.weight", name), d, inner + channels + n, 1, 1);
@@ -487,32 +493,36 @@ static void read_mamba2(loader *l, model *m, int32_t i)
         x->w_z = rows_of(t, 0), x->w_in = rows_of(t, inner);
         x->w_dt = rows_of(t, inner + channels);
     }
-    x->conv_bias = read_floats(l, layer_name(i, "ssm_conv1d.bias", name), channels, 1);
+    x->conv_bias = read_many_floats(l, layer_name(i, "ssm_conv1d.bias", name), channels, 1, 1,
+                                    always);
     x->a = read_floats(l, layer_name(i, "ssm_a", name), 1, n);
     x->skip = read_floats(l, layer_name(i, "ssm_d", name), 1, n);
-    x->norm = read_floats(l, layer_name(i, "ssm_norm.weight", name), inner / groups, groups);
+    x->norm = read_many_floats(l, layer_name(i, "ssm_norm.weight", name), inner / groups, groups,
+                               1, always);
 }
 
-/* Gated delta's projections are q, k and v of all heads, and z; or, in older files, those of a group
-   of heads after those of another, as b and a, beta's and the decay's, always are. */
+/* Gated delta's projections are q, k and v of all heads, and z; or, in older files, those of a
+   group of heads after those of another, as b and a, beta's and the decay's, always are. */
 static void read_delta(loader *l, model *m, int32_t i)
 {
     lctx_mixer *x = &m->mixers[i];
     const int64_t d = m->lctx.d_model, n = x->n_head, groups = x->n_head_k, of = n / groups;
     const int64_t inner = n * x->d_v, channels = inner + 2 * groups * x->d_k;
-    const int64_t each[4] = { x->d_k, x->d_k, of * x->d_v, of * x->d_v }, gates[4] = { of, of, 0, 0 };
+    const int64_t each[4] = { x->d_k, x->d_k, of * x->d_v, of * x->d_v };
+    const int64_t gates[4] = { of, of, 0, 0 };
     const gguf_tensor *t;
     const void *data;
     char name[80];
     if (gguf_find_tensor(l->g, layer_name(i, "ssm_in.weight", name))) {
-        t = find_weight(l, name, d, channels + inner, 1, 1), data = t ? dealt(l, m, t, groups, each) : NULL;
+        t = find_weight(l, name, d, channels + inner, 1, 1);
+        data = dealt(l, m, t, groups, each);
         if (data) x->w_in = rows_at(t, data, 0), x->w_z = rows_at(t, data, channels);
     } else {
         read_tensor(l, layer_name(i, "attn_qkv.weight", name), d, channels, 1, 1, &x->w_in);
         read_tensor(l, layer_name(i, "attn_gate.weight", name), d, inner, 1, 1, &x->w_z);
     }
     t = find_weight(l, layer_name(i, "ssm_ba.weight", name), d, 2 * n, 1, 1);
-    data = t ? dealt(l, m, t, groups, gates) : NULL;
+    data = dealt(l, m, t, groups, gates);
     if (data) x->w_beta = rows_at(t, data, 0), x->w_dt = rows_at(t, data, n);
     x->a = read_floats(l, layer_name(i, "ssm_a", name), n, 1);
     x->norm = read_floats(l, layer_name(i, "ssm_norm.weight", name), x->d_v, 1);
@@ -524,7 +534,7 @@ static void read_mixer(loader *l, model *m, int32_t i)
     lctx_mixer *x = &m->mixers[i];
     char name[80];
     int64_t inner, channels;
-    *x = l->mixer, m->layers[i].mixer = x;
+    *x = l->mixer, m->layers[i].mixer = x, m->layers[i].beside = has(l, BESIDE);
     inner = (int64_t)x->n_head * x->d_v, channels = inner + 2 * (int64_t)x->n_head_k * x->d_k;
     read_tensor(l, layer_name(i, "ssm_out.weight", name), inner, m->lctx.d_model, 1, 1, &x->w_out);
     x->conv = read_floats(l, layer_name(i, "ssm_conv1d.weight", name), x->taps, channels);
@@ -563,7 +573,7 @@ static void read_rwkv(loader *l, model *m, int32_t i)
     read_low_rank(l, i, 'g', d, &x->g);
     read_low_rank(l, i, 'v', d, &x->v);
     if (!i) memset(&x->v, 0, sizeof x->v);
-    x->shift = read_many_floats(l, layer_name(i, "time_mix_lerp_fused.weight", name), d, 1, 6);
+    x->shift = read_many_floats(l, layer_name(i, "time_mix_lerp_fused.weight", name), d, 1, 6, 1);
     x->k_k = read_floats(l, layer_name(i, "time_mix_k_k.weight", name), d, 1);
     x->k_a = read_floats(l, layer_name(i, "time_mix_k_a.weight", name), d, 1);
     x->r_k = read_floats(l, layer_name(i, "time_mix_r_k.weight", name), d, 1);
@@ -584,7 +594,7 @@ static int kind_of(const loader *l, int32_t i)
     if (has(l, STATES)) return STATES | ALWAYS;
     if (!experts) kind &= ~SHARED;
     if (!has(l, FUSED)) kind |= APART | (experts ? EXPERTS : DENSE);
-    if (!has(l, OSS | GATED)) kind |= FFN_NORM;
+    if (!has(l, OSS | GATED | BESIDE)) kind |= FFN_NORM;
     if (!has(l, DELTAS)) return kind;
     return (i + 1) % l->attends ? kind & ~(APART | ATTENDS | BIASES | HEAD_NORMS) : kind & ~DELTAS;
 }

@@ -1,6 +1,7 @@
-/* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral), qwen2,
-   qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part), qwen3next, mamba2 or
-   lctx-hybrid (examples/toy/) as an lctx_model; or a checkpoint of llama2.c (llama2c.h).
+/* model.h - a GGUF file of architecture llama (Mistral, SmolLM2, TinyLlama, Llama 3, Mixtral),
+   qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, gpt-oss, llama4 (its text part), qwen3next,
+   falcon-h1, mamba2, rwkv7 or lctx-hybrid (examples/toy/) as an lctx_model; or a checkpoint of
+   llama2.c (llama2c.h).
 
    Weights stay where they are in the file, but for those whose rows take turns (gated delta's).
    Scaling of RoPE follows the file's metadata: none, linear (a factor without a type is linear),

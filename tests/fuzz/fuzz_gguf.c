@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3 };
+enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3, TAPS = 4 };
 
 static int width(uint32_t type)
 {
@@ -111,7 +111,14 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         { "expert_feed_forward_length", GGUF_U32, FF }, { "expert_weights_norm", GGUF_BOOL, 0 },
         { "interleave_moe_layer_step", GGUF_U32, 1 },
         { "attention.sliding_window_pattern", GGUF_U32, 2 }
+    }, states[] = {
+        { "ssm.conv_kernel", GGUF_U32, TAPS }, { "ssm.inner_size", GGUF_U32, HEADS * HEAD },
+        { "ssm.state_size", GGUF_U32, HEAD }, { "ssm.time_step_rank", GGUF_U32, HEADS },
+        { "ssm.group_count", GGUF_U32, 1 }, { "full_attention_interval", GGUF_U32, 2 },
+        { "expert_shared_feed_forward_length", GGUF_U32, FF }
     };
+    const int falcon = strstr(arch, "h1") != NULL, mamba = strstr(arch, "mamba") != NULL;
+    const int n_states = strstr(arch, "next") ? 7 : falcon || mamba ? 5 : 0;
     const int optional = (int)bytes_take(b, 2), more = (int)bytes_take(b, 1);
     char name[80];
     int i;
@@ -127,6 +134,10 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         snprintf(name, sizeof name, "%s.%s", arch, experts[i].name);
         key(f, b, name, experts[i].type, (uint64_t)experts[i].value, NULL);
     }
+    for (i = 0; i < n_states; i++) {
+        snprintf(name, sizeof name, "%s.%s", arch, states[i].name);
+        key(f, b, name, states[i].type, (uint64_t)states[i].value, NULL);
+    }
     snprintf(name, sizeof name, "%s.rope.scaling.type", arch);
     if (optional & 1 << 12) key(f, b, name, GGUF_STRING, 0, scalings[bytes_in(b, 0, 4)]);
     if (optional & 1 << 13) key(f, b, "general.alignment", GGUF_U32, 32, NULL);
@@ -140,28 +151,43 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
 static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vocab)
 {
     enum { LLAMA = 1, QWEN2 = 2, QWEN3 = 4, MOE = 8, GEMMA2 = 16, GEMMA3 = 32, PHI = 64, OSS = 128,
-           LLAMA4 = 256, APART = 1023 - PHI, ALL = 1023, DENSE = APART - MOE - OSS - LLAMA4,
-           MIXED = MOE | OSS | LLAMA4 };
-    const uint64_t d = D, q = HEADS * HEAD, k = HEAD, ff = FF, e = EXPERTS;
+           LLAMA4 = 256, NEXT = 512, FALCON = 1024, MAMBA = 2048, OTHER = 4096,
+           NEXT_FULL = 8192,             /* odd layers' */
+           ALL = 511 | FALCON | OTHER | NEXT_FULL, APART = ALL - PHI, NEXTS = NEXT | NEXT_FULL,
+           DENSE = APART - MOE - OSS - LLAMA4 - NEXT_FULL, MIXED = MOE | OSS | LLAMA4 | NEXTS,
+           MAMBAS = FALCON | MAMBA, MIXERS = NEXT | MAMBAS };
+    const uint64_t d = D, q = HEADS * HEAD, k = HEAD, ff = FF, e = EXPERTS, n = HEADS;
+    const uint64_t channels = q + 2 * k;         /* of mixers, whose heads are like attention's */
     const struct { const char *name; uint64_t cols, rows, count; int archs; } layer[] = {
-        { "attn_norm.weight", d, 1, 1, ALL }, { "attn_q.weight", d, q, 1, APART },
+        { "attn_norm.weight", d, 1, 1, ALL | MIXERS },
+        { "attn_q.weight", d, q, 1, APART - NEXT_FULL },
+        { "attn_q.weight", d, 2 * q, 1, NEXT_FULL }, { "attn_gate.weight", d, q, 1, NEXT },
         { "attn_k.weight", d, k, 1, APART }, { "attn_v.weight", d, k, 1, APART },
-        { "attn_qkv.weight", d, q + 2 * k, 1, PHI }, { "attn_output.weight", q, d, 1, ALL },
-        { "ffn_norm.weight", d, 1, 1, ALL - OSS }, { "ffn_gate.weight", d, ff, 1, DENSE },
+        { "attn_qkv.weight", d, channels, 1, PHI | NEXT }, { "attn_output.weight", q, d, 1, ALL },
+        { "ffn_norm", d, 1, 1, FALCON },
+        { "ffn_norm.weight", d, 1, 1, ALL - OSS - FALCON - NEXT_FULL },
+        { "ffn_gate.weight", d, ff, 1, DENSE },
         { "ffn_up.weight", d, ff, 1, DENSE }, { "ffn_up.weight", d, 2 * ff, 1, PHI },
         { "ffn_down.weight", ff, d, 1, DENSE | PHI }, { "attn_q.bias", q, 1, 1, QWEN2 | OSS },
         { "attn_k.bias", k, 1, 1, QWEN2 | OSS }, { "attn_v.bias", k, 1, 1, QWEN2 | OSS },
         { "attn_output.bias", d, 1, 1, OSS }, { "attn_sinks.weight", HEADS, 1, 1, OSS },
-        { "attn_q_norm.weight", k, 1, 1, QWEN3 | MOE | GEMMA3 },
-        { "attn_k_norm.weight", k, 1, 1, QWEN3 | MOE | GEMMA3 },
-        { "post_attention_norm.weight", d, 1, 1, GEMMA2 | GEMMA3 | OSS },
+        { "attn_q_norm.weight", k, 1, 1, QWEN3 | MOE | GEMMA3 | NEXT_FULL },
+        { "attn_k_norm.weight", k, 1, 1, QWEN3 | MOE | GEMMA3 | NEXT_FULL },
+        { "post_attention_norm.weight", d, 1, 1, GEMMA2 | GEMMA3 | OSS | NEXTS },
         { "post_ffw_norm.weight", d, 1, 1, GEMMA2 | GEMMA3 },
         { "ffn_gate_inp.weight", d, e, 1, MIXED }, { "ffn_gate_exps.weight", d, ff, e, MIXED },
         { "ffn_up_exps.weight", d, ff, e, MIXED }, { "ffn_down_exps.weight", ff, d, e, MIXED },
         { "ffn_gate_inp.bias", e, 1, 1, OSS }, { "ffn_gate_exps.bias", ff, e, 1, OSS },
         { "ffn_up_exps.bias", ff, e, 1, OSS }, { "ffn_down_exps.bias", d, e, 1, OSS },
-        { "ffn_gate_shexp.weight", d, ff, 1, LLAMA4 }, { "ffn_up_shexp.weight", d, ff, 1, LLAMA4 },
-        { "ffn_down_shexp.weight", ff, d, 1, LLAMA4 }
+        { "ffn_gate_inp_shexp.weight", d, 1, 1, NEXTS },
+        { "ffn_gate_shexp.weight", d, ff, 1, LLAMA4 | NEXTS },
+        { "ffn_up_shexp.weight", d, ff, 1, LLAMA4 | NEXTS },
+        { "ffn_down_shexp.weight", ff, d, 1, LLAMA4 | NEXTS },
+        { "ssm_in.weight", d, q + channels + n, 1, MAMBAS }, { "ssm_ba.weight", d, 2 * n, 1, NEXT },
+        { "ssm_out.weight", q, d, 1, MIXERS }, { "ssm_conv1d.weight", TAPS, channels, 1, MIXERS },
+        { "ssm_conv1d.bias", channels, 1, 1, MAMBAS }, { "ssm_dt.bias", n, 1, 1, MIXERS },
+        { "ssm_a", 1, n, 1, MAMBAS }, { "ssm_a", n, 1, 1, NEXT }, { "ssm_d", 1, n, 1, MAMBAS },
+        { "ssm_norm.weight", q, 1, 1, MAMBAS }, { "ssm_norm.weight", k, 1, 1, NEXT }
     };
     char name[80];
     size_t w;
@@ -177,7 +203,7 @@ static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vo
     for (i = 0; i < n_layer; i++)
         for (w = 0; w < sizeof layer / sizeof *layer; w++) {
             snprintf(name, sizeof name, "blk.%d.%s", i, layer[w].name);
-            if (layer[w].archs & arch)
+            if (layer[w].archs & (arch == NEXT && i % 2 ? NEXT_FULL : arch))
                 tensor(f, b, name, layer[w].cols, layer[w].rows, layer[w].count);
         }
 }
@@ -185,8 +211,9 @@ static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vo
 static void put_file(image *f, bytes *b)
 {
     static const char *const archs[] = { "llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3",
-                                         "phi3", "gpt-oss", "llama4", "gemma" };
-    const int arch = (int)bytes_in(b, 0, 9), n_layer = (int)bytes_in(b, 0, 2);
+                                         "phi3", "gpt-oss", "llama4", "qwen3next", "falcon-h1",
+                                         "mamba2", "gemma" };
+    const int arch = (int)bytes_in(b, 0, 12), n_layer = (int)bytes_in(b, 0, 2);
     const int n_vocab = bytes_rarely(b, 4) ? (int)bytes_in(b, 0, 260) : 257 + bytes_flag(b);
     const int how = (int)bytes_take(b, 1);
     uint64_t i, data;
