@@ -285,7 +285,7 @@ FUZZ_C99   = $(FUZZ_CC) -std=c99 -O1 -g -I. -Itests -Iexamples/shared
 FUZZ_LCTX  = $(if $(FUZZ_SIMD),,-DLCTX_NO_SIMD) -w '-D_Pragma(x)=' -DLCTX_IMPLEMENTATION \
              '-DLCTX_ASSERT(x)=((x) ? (void)0 : __builtin_trap())'
 FUZZ_H     = $(wildcard tests/fuzz/*.h tests/*.h)
-FUZZ_PARTS = fuzz tiny chat gguf llama2c model text token unicode vocab words os
+FUZZ_PARTS = fuzz tiny chat gguf llama2c memory model prefix text token unicode vocab words os
 SECONDS   ?= 10
 vpath %.c tests/fuzz
 
