@@ -1413,6 +1413,10 @@ typedef struct lctx_session_desc {
                                      tokens, by blocks chosen for each KV head (lctx_retrieve),
                                      beside the first n_sink and the last `window`; in layers
                                      without windows of their own. 0 = all */
+    uint8_t *const *read;         /* with n_read: [n_layer], null or [n_head_kv][n_block], with room
+                                     for ceil(info.n / block) blocks after each feed: 1 where any
+                                     query of its last chunk read, else 0; or null. Borrowed, by
+                                     forks, too */
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256, or 64 with n_read */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
@@ -7891,6 +7895,7 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     memset(&r, 0, sizeof r);
     r.n_top = (s->d.n_read + c->d.block - 1) / c->d.block;
     r.window = s->d.window, r.n_sink = s->d.n_sink, r.queries = 1;
+    if (s->d.read) r.read = s->d.read[layer];
     st = c->d.summaries ? lctx_cache_retrieve_size(c, &t, &r, &bytes)
                         : lctx_cache_attend_size(c, &t, &bytes);
     if (st) return st;

@@ -15,7 +15,7 @@ static int64_t n_books = 20, hidden, key = 50713, near, n_new = 5, n_pieces = 1,
 
 static const args_option options[] = {
     RUN_MODEL_OPTION(r),
-    { "MEMORY", ARGS_TEXT, &path, 1, 0, "", "a file: written with --books, else asked" },
+    { "MEMORY", ARGS_TEXT, &path, 0, 0, "", "a file: written with --books, else asked" },
     { "--books", ARGS_TEXT, &books, 0, 0, "TEXT", "what to read" },
     { "--cut", ARGS_INT, &n_books, 1, 1e6, "N", "it is so many books; default 20" },
     { "--hide", ARGS_INT, &hidden, 1, 1e6, "B", "hides a pass key in the middle of book B" },
@@ -165,6 +165,7 @@ int main(int argc, char **argv)
     r.quiet = 1;
     args_parse(argc, argv, "remember", "Retrieves from books that were read before.", options);
     run_open(&r);
+    if (!path) fail(EXIT_USAGE, "MEMORY is missing (see --help)");
     if (!near) near = r.model.trained * 3 / 4;
     near = near / BLOCK * BLOCK;
     if (near < 2 * BLOCK) fail(EXIT_USAGE, "--near: two blocks of %d tokens at least", BLOCK);

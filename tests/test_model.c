@@ -1023,6 +1023,60 @@ static void test_reads(const shape *s, int type)
     world_free(w);
 }
 
+/* What a session tells of its reading is what the query that a join gets retrieves from its cache. */
+enum { TOLD_LAYERS = 8, TOLD_TOKENS = 700, TOLD = 8 * (TOLD_TOKENS / 64 + 1) };
+typedef struct telling {
+    lctx_session_desc d;
+    lctx_session *s;
+    uint8_t told[TOLD_LAYERS][TOLD], want[TOLD_LAYERS][TOLD], *at[TOLD_LAYERS];
+    int asked;
+} telling;
+
+static int retrieve_again(void *user, int32_t layer, const lctx_attn *attn)
+{
+    telling *x = (telling *)user;
+    const lctx_cache *cache = NULL;
+    lctx_attn a = *attn;
+    lctx_retrieve r;
+    size_t bytes = 0;
+    void *scratch;
+    memset(&r, 0, sizeof r);
+    r.n_top = (x->d.n_read + 63) / 64, r.window = x->d.window, r.n_sink = x->d.n_sink;
+    r.queries = 1, r.read = x->want[layer];
+    a.out = (float *)zeroed(attn->n_q * attn->n_head * attn->d_v, sizeof *a.out), a.lse = NULL;
+    check(lctx_session_cache(x->s, layer, &cache) == LCTX_OK
+          && lctx_cache_retrieve_size(cache, &a, &r, &bytes) == LCTX_OK, "a layer's cache is had");
+    scratch = malloc(bytes + 1);
+    check(lctx_cache_retrieve(cache, &a, &r, scratch, bytes) == LCTX_OK
+          && !memcmp(a.out, attn->out, (size_t)(attn->n_q * attn->n_head * attn->d_v) * 4),
+          "a join's queries retrieve again what it was given");
+    free(scratch), free(a.out);
+    x->asked++;
+    return 0;
+}
+
+static void test_told(const shape *s)
+{
+    world *w = world_new(s);
+    int32_t *tokens = random_tokens(w, TOLD_TOKENS, 51);
+    telling *x = (telling *)zeroed(1, sizeof *x);
+    int i, some = 0, all;
+    for (i = 0; i < TOLD_LAYERS; i++) x->at[i] = x->told[i];
+    x->d = policy_desc(READS, 77, 4), x->d.read = x->at;
+    x->d.join = retrieve_again, x->d.join_user = x;
+    x->s = session_new(w, &x->d);
+    lctx_session_feed(x->s, tokens, TOLD_TOKENS - 1, LCTX_LOGITS_NONE, NULL);
+    memset(x->told, 7, sizeof x->told), memset(x->want, 7, sizeof x->want);
+    lctx_session_feed(x->s, tokens + TOLD_TOKENS - 1, 1, LCTX_LOGITS_NONE, NULL);
+    all = w->m.n_head_kv * ((TOLD_TOKENS + 63) / 64);
+    for (i = 0; i < all; i++) some += x->told[0][i];
+    check(x->asked && !memcmp(x->told, x->want, sizeof x->told) && some > 0 && some < all,
+          "%s: a session tells which blocks a query read (%d of %d)", s->name, some, all);
+    lctx_session_free(x->s);
+    free(x), free(tokens);
+    world_free(w);
+}
+
 static void test_rewind_to(const world *w, const lctx_session_desc *d, const int32_t *tokens,
                            const int32_t *other, int64_t n, int64_t to)
 {
@@ -2844,6 +2898,7 @@ int main(void)
     if (!quick()) test_window_pages(LCTX_F16, LCTX_F16, LCTX_FULL, 64, 64);
     test_bad_pages();
     test_bad_parts_of_sessions();
+    test_told(&small_shape);
 #if HOOK_THREADS
     for (type = 0; threads && type < 4; type++)
         if (!slow() || type == LCTX_F16) test_parts(shapes, type, 4 - type, 2 + type % 3, 1e-4);

@@ -1339,6 +1339,10 @@ class SessionDesc(c.Structure):
         # each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers
         # without windows of their own. 0 = all
         ("n_read", c.c_int64),
+        # with n_read: [n_layer], null or [n_head_kv][n_block], with room for ceil(info.n / block)
+        # blocks after each feed: 1 where any query of its last chunk read, else 0; or null.
+        # Borrowed, by forks, too
+        ("read", c.c_void_p),
         # FULL; 0 = no limit
         ("max_tokens", c.c_int64),
         # tokens a cache block; 0 = 256, or 64 with n_read
@@ -1538,6 +1542,7 @@ ARRAYS = {
     "lctx_model.embd_norm": ("any", "d_model", False),
     "lctx_model.embd_norm_bias": ("float", "d_model", False),
     "lctx_model.output_norm_bias": ("float", "d_model", False),
+    "lctx_session_desc.read": ("Type(kind='number', name='uint8_t', const=False, length=0, params=())", "n_layer", False),
 }
 
 # Fields that tell how memory is laid out.

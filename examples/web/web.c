@@ -1,8 +1,8 @@
 /* Demonstrates lctx in a web page: a model out of a file's bytes, a session over it by settings, a
    text fed piece by piece, and what of the cache its last query read. worker.js calls these.
 
-   Sessions show neither their caches nor what a query chose to read: "the map" looks inside
-   lctx_session, as this file compiles the implementation. All else is the public API. */
+   Caches do not show which policy a layer's window gave them: "the map" looks inside lctx_session, as
+   this file compiles the implementation. All else is the public API. */
 #define LCTX_IMPLEMENTATION
 #include "crew.h"
 #include "tasks.h"
@@ -20,6 +20,7 @@ static struct {
     float   *logits;              /* [PIECE][n_vocab] */
     float   *last;                /* in there, after the token fed last */
     uint8_t *seen, *held;         /* [cap / LCTX_TILE + 1] shares of a tile, 255 all of it */
+    uint8_t **read;               /* [n_layer][n_head_kv][cap / LCTX_TILE + 1] blocks that were read */
     lctx_session *session;
     lctx_parallel par;
     int32_t  chunk;               /* tokens that a feed computes at once */
@@ -53,7 +54,8 @@ static int say(const char *text)
 static void close_session(void)
 {
     lctx_session_free(page.session);
-    page.session = NULL;
+    free(page.read);
+    page.session = NULL, page.read = NULL;
     page.n = 0;
 }
 
@@ -183,6 +185,18 @@ static lctx_far_rule set_far(int32_t kind, int64_t window, double n_tokens)
     return rule;
 }
 
+/* Room to be told what queries read, in one piece. */
+static uint8_t **read_of_layers(void)
+{
+    const lctx_model *m = &page.model.lctx;
+    const size_t blocks = (size_t)m->n_head_kv * (size_t)(page.cap / LCTX_TILE + 1);
+    const size_t layers = (size_t)m->n_layer;
+    uint8_t **read = calloc(layers, sizeof *read + blocks);
+    size_t i;
+    for (i = 0; read && i < layers; i++) read[i] = (uint8_t *)(read + layers) + i * blocks;
+    return read;
+}
+
 /* scheme -1: as the file has it. Returns nonzero where the settings cannot be, and says why. */
 EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t far, int32_t policy,
                              int32_t keep, int32_t type)
@@ -197,6 +211,8 @@ EXPORT(begin) int page_begin(int32_t scheme, double factor, int32_t far, int32_t
     set_policy(&d, policy, keep);
     rule = set_far(far, d.window, n_tokens);
     if (far) d.far_rule = &rule;
+    if (d.n_read && !(page.read = read_of_layers())) return say(lctx_status_text(LCTX_E_MEMORY));
+    d.read = page.read;
     d.block = LCTX_TILE, d.chunk = page.chunk;
     d.par = &page.par;
     d.progress = on_progress;
@@ -222,13 +238,18 @@ static float bits_of(int32_t i, int32_t token)
     return (float)text_bits(page.logits + (size_t)i * (size_t)page.vocab.n, page.vocab.n, token);
 }
 
-/* Feeds n <= PIECE tokens. Returns 0, -1 where it was stopped, or 1, and says why. */
+/* Feeds n <= PIECE tokens, the last by itself, so that what is read is what it read. Returns 0, -1
+   where it was stopped, or 1, and says why. */
 EXPORT(feed) int page_feed(int32_t from, int32_t n)
 {
+    const int32_t *tokens = page.tokens + from, before = n - 1;
     lctx_session_info info = {0};
-    lctx_status status = lctx_session_feed(page.session, page.tokens + from, n, LCTX_LOGITS_ALL,
-                                           page.logits);
+    lctx_status status = LCTX_OK;
     int32_t i;
+    if (before) status = lctx_session_feed(page.session, tokens, before, LCTX_LOGITS_ALL,
+                                           page.logits);
+    if (!status) status = lctx_session_feed(page.session, tokens + before, 1, LCTX_LOGITS_LAST,
+                                            page.logits + (size_t)before * (size_t)page.vocab.n);
     if (status == LCTX_E_CANCELLED) return -1;
     if (status) {
         lctx_session_get_info(page.session, &info);
@@ -259,45 +280,6 @@ EXPORT(piece_bytes) size_t page_piece_bytes(int32_t token)
 }
 
 /* -------------------------------------------------------------------------------- the map */
-/* The blocks that the query fed last chose in a session's last layer, [n_head_kv][n_block]: its
-   choice is made once more, by the query, which the session's work area still has. Or null. */
-static uint8_t *choose_again(const lctx_session *s)
-{
-    const lctx_cache *cache = s->cache[s->m.n_layer - 1];
-    const int64_t block = cache->d.block;
-    lctx_retrieve r = { .n_top = (s->d.n_read + block - 1) / block, .queries = 1 };
-    lctx_attn attn = { .n_q = 1, .n_head = s->m.n_head, .q_pos0 = s->n - 1 };
-    lctx__acts acts;
-    size_t size = 0;
-    void *scratch;
-    lctx__acts_carve(s, s->work, &acts);
-    attn.q = acts.q, attn.out = acts.att;          /* whose use is over */
-    r.window = s->d.window, r.n_sink = s->d.n_sink;
-    lctx_cache_retrieve_size(cache, &attn, &r, &size);
-    scratch = malloc(size);
-    r.read = malloc((size_t)(s->m.n_head_kv * cache->n_slot));
-    if (!scratch || !r.read || lctx_cache_retrieve(cache, &attn, &r, scratch, size))
-        free(r.read), r.read = NULL;
-    free(scratch);
-    return r.read;
-}
-
-/* The same of any layer: the last token is fed once more, to a fork that ends with that layer. */
-static uint8_t *choice(int32_t layer)
-{
-    const int32_t n_layer = page.session->m.n_layer;
-    lctx_session *fork;
-    uint8_t *read = NULL;
-    if (lctx_session_fork(page.session, &fork)) return NULL;
-    fork->m.n_layer = layer + 1;
-    if (!lctx_session_rewind(fork, fork->n - 1)
-        && !lctx_session_feed(fork, &page.tokens[fork->n], 1, LCTX_LOGITS_NONE, NULL))
-        read = choose_again(fork);
-    fork->m.n_layer = n_layer;
-    lctx_session_free(fork);
-    return read;
-}
-
 /* Whether the query at m sees the key at position j, which is in its layer's cache. */
 static int sees(const lctx_session *s, int32_t layer, int64_t m, int64_t j)
 {
@@ -335,14 +317,13 @@ EXPORT(map) int32_t page_map(int32_t layer)
 {
     const lctx_session *s = page.session;
     const int64_t tiles = s ? (s->n + LCTX_TILE - 1) / LCTX_TILE : 0;
-    const int chooses = tiles && s->cache[layer]->d.summaries;
+    const uint8_t *chosen = tiles && s->cache[layer]->d.summaries ? page.read[layer] : NULL;
     float *counts = calloc((size_t)tiles * 2 + 1, sizeof *counts);
-    uint8_t *chosen = chooses ? choice(layer) : NULL;
     lctx_span *spans = NULL;
     int64_t i, n = 0;
     if (tiles) lctx_cache_spans(s->cache[layer], NULL, 0, &n);
     if (n) spans = malloc((size_t)n * sizeof *spans);
-    if (!counts || !spans || (chooses && !chosen)) n = 0;
+    if (!counts || !spans) n = 0;
     if (n) lctx_cache_spans(s->cache[layer], spans, n, &n);
     for (i = 0; i < n; i++) count_span(&spans[i], layer, chosen, counts, counts + tiles);
     for (i = 0; n && i < tiles; i++) {
@@ -351,7 +332,7 @@ EXPORT(map) int32_t page_map(int32_t layer)
         page.seen[i] = share(counts[i], of);
         page.held[i] = share(counts[tiles + i], of);
     }
-    free(counts), free(spans), free(chosen);
+    free(counts), free(spans);
     return n ? (int32_t)tiles : 0;
 }
 EXPORT(seen) const uint8_t *page_seen(void) { return page.seen; }

@@ -1665,6 +1665,10 @@ type SessionDesc struct {
 	// KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers without
 	// windows of their own. 0 = all
 	NRead int64
+	// with n_read: [n_layer], null or [n_head_kv][n_block], with room for ceil(info.n / block) blocks
+	// after each feed: 1 where any query of its last chunk read, else 0; or null. Borrowed, by forks,
+	// too
+	read unsafe.Pointer
 	// FULL; 0 = no limit
 	MaxTokens int64
 	// tokens a cache block; 0 = 256, or 64 with n_read
@@ -1824,6 +1828,7 @@ var arrays = map[string]string{
 	"lctx_model.embd_norm": "d_model",
 	"lctx_model.embd_norm_bias": "d_model",
 	"lctx_model.output_norm_bias": "d_model",
+	"lctx_session_desc.read": "n_layer",
 }
 
 type offset struct {
@@ -2306,6 +2311,7 @@ var layouts = []layout{
 		{"window", unsafe.Offsetof(SessionDesc{}.Window)},
 		{"n_heavy", unsafe.Offsetof(SessionDesc{}.NHeavy)},
 		{"n_read", unsafe.Offsetof(SessionDesc{}.NRead)},
+		{"read", unsafe.Offsetof(SessionDesc{}.read)},
 		{"max_tokens", unsafe.Offsetof(SessionDesc{}.MaxTokens)},
 		{"block", unsafe.Offsetof(SessionDesc{}.Block)},
 		{"chunk", unsafe.Offsetof(SessionDesc{}.Chunk)},

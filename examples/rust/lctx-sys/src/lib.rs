@@ -2634,6 +2634,10 @@ pub struct SessionDesc {
     /// each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers
     /// without windows of their own. 0 = all
     pub n_read: i64,
+    /// with n_read: [n_layer], null or [n_head_kv][n_block], with room for ceil(info.n / block)
+    /// blocks after each feed: 1 where any query of its last chunk read, else 0; or null.
+    /// Borrowed, by forks, too
+    pub read: *const *mut u8,
     /// FULL; 0 = no limit
     pub max_tokens: i64,
     /// tokens a cache block; 0 = 256, or 64 with n_read
@@ -2678,6 +2682,9 @@ impl Default for SessionDesc {
 impl SessionDesc {
     /// The first field that points to something, or is a stride.
     pub fn raw(&self) -> Option<&'static str> {
+        if !self.read.is_null() {
+            return Some("read");
+        }
         if !self.join_user.is_null() {
             return Some("join_user");
         }
@@ -2843,6 +2850,7 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
     ("lctx_model.embd_norm", "any", "d_model"),
     ("lctx_model.embd_norm_bias", "float", "d_model"),
     ("lctx_model.output_norm_bias", "float", "d_model"),
+    ("lctx_session_desc.read", "Type(kind='number', name='uint8_t', const=False, length=0, params=())", "n_layer"),
 ];
 
 extern "C" {
@@ -3287,7 +3295,7 @@ pub fn check() -> Result<(), String> {
     fields!(Mixer, "lctx_mixer": kind, n_head, n_head_k, d_k, d_v, taps, w_in, w_z, w_beta, w_dt, w_out, conv, conv_bias, a, dt_bias, norm, skip, w_r, w_k, w_v, w, v, rate, g, shift, ffn_shift, k_k, k_a, r_k, norm_bias);
     fields!(Layer, "lctx_layer": attn_norm, wq, wk, wv, wo, bq, bk, bv, bo, attn_gate, q_norm, k_norm, ffn_norm, w_gate, w_up, w_down, b_gate, b_up, b_down, attn_post_norm, ffn_post_norm, router, b_router, shared_gate, shared_up, shared_down, shared_router, n_expert, n_expert_used, routing, activation, d_ff, d_ff_shared, q_scale, q_scale_offset, q_scale_length, rope, window, no_rope, beside, pattern, sink_logit, mixer, attn_norm_bias, ffn_norm_bias);
     fields!(Model, "lctx_model": n_layer, n_head, n_head_kv, head_dim, d_model, d_ff, n_vocab, norm_eps, embd_scale, attn_scale, softcap, logit_softcap, tok_embd, output_norm, output, layers, rope, refused, embd_norm, embd_norm_bias, output_norm_bias);
-    fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, max_tokens, block, chunk, precise, raw_keys, state_every, state_slots, reserved, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
+    fields!(SessionDesc, "lctx_session_desc": k_type, v_type, policy, n_sink, window, n_heavy, n_read, read, max_tokens, block, chunk, precise, raw_keys, state_every, state_slots, reserved, part, parts, join, join_user, alloc, par, progress, progress_user, rope, far_rule, refused);
     fields!(SessionInfo, "lctx_session_info": n, n_dropped, rewind_min, cache_bytes, state_bytes, scratch_bytes, refused);
     Ok(())
 }
