@@ -118,10 +118,11 @@ plots: $(B)/bench
 plots-mpi: mpi
 	sh bench/mpi.sh $(B) bench/plots
 
-compare: $(B)/compare
+compare: $(B)/compare $(B)/sparse
 	@mkdir -p bench/plots
 	$(B)/compare --json $(B)/compare.json --table bench/plots/compare.txt
 	sh bench/compare.sh $(B)/compare.json bench/plots
+	sh bench/choosers.sh $(B) bench/plots
 
 lib: $(B)/liblctx.so $(B)/liblctx.a
 
