@@ -4460,17 +4460,28 @@ static void lctx__bias_words(const lctx__work *w, const lctx_span *s, int64_t la
     if (last - first < LCTX_TILE) memset(x, 0, LCTX_TILE * sizeof *x);
     memcpy(x + (first - lane0), b + (w->key0 + first) * 4, (size_t)(last - first) * sizeof *x);
 }
+/* 64 of a row's n bits, from bit `at` on, which may stand up to 63 before the first. */
+static uint64_t lctx__bits_from(const void *row, int64_t at, int64_t n)
+{
+    const int64_t word = (at + 64) / 64 - 1, shift = (at + 64) % 64;
+    uint64_t low = 0, high = 0;
+    if (word >= 0) memcpy(&low, (const char *)row + word * 8, 8);
+    if (shift && word * 64 + 64 < n) memcpy(&high, (const char *)row + word * 8 + 8, 8);
+    return shift ? low >> shift | high << (64 - shift) : low;
+}
 /* Of the lanes from the span's key lane0 on, those in blocks that are listed. */
 static uint64_t lctx__listed(const lctx__work *w, const lctx_span *s, int64_t lane0, int64_t t,
                              int64_t h)
 {
-    const int64_t keys = w->p->a.list_keys, last = lctx__min(lane0 + LCTX_TILE, s->n);
+    const int64_t keys = w->p->a.list_keys, base = w->p->list_base, words = w->p->list_words;
+    const int64_t last = lctx__min(lane0 + LCTX_TILE, s->n);
     const uint64_t *bits = lctx__list_bits(w, t, h);
     int64_t j = lctx__max(lane0, 0), end;
     uint64_t see = 0;
+    if (keys == 1) return lctx__bits_from(bits, s->index + lane0 - base, words * 64);
     for (; j < last; j = end) {
-        const int64_t b = (s->index + j) / keys - w->p->list_base;
-        end = (b + w->p->list_base + 1) * keys - s->index;
+        const int64_t b = (s->index + j) / keys - base;
+        end = (b + base + 1) * keys - s->index;
         if (bits[b / 64] >> b % 64 & 1) see |= lctx__below(end - lane0) & ~lctx__below(j - lane0);
     }
     return see;
@@ -4480,11 +4491,7 @@ static uint64_t lctx__allowed(const lctx__work *w, int64_t lane0, int64_t t, int
 {
     const lctx_attn *a = &w->p->a;
     const char *row = (const char *)a->mask_bits + h * a->mask_head + t * a->mask_query;
-    const int64_t at = w->key0 + lane0 + 64, word = at / 64 - 1, shift = at % 64;
-    uint64_t low = 0, high = 0;
-    if (word >= 0) memcpy(&low, row + word * 8, 8);
-    if (shift && word * 64 + 64 < w->p->n_kv) memcpy(&high, row + word * 8 + 8, 8);
-    return shift ? low >> shift | high << (64 - shift) : low;
+    return lctx__bits_from(row, w->key0 + lane0, w->p->n_kv);
 }
 /* The lanes whose bias is not -inf. */
 static uint64_t lctx__unhidden(const uint32_t *x)
