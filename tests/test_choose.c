@@ -1,5 +1,6 @@
 /* test_choose.c - floor 2, lists of keys: scores of every kind against their formula in double,
-   choices against a plain sort, the same bits for any threads and chunks, NaN. */
+   choices against a plain sort, the same bits for any threads and chunks, NaN; lists of fewer keys
+   than a tile has. */
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
@@ -328,8 +329,107 @@ static void test_read(void)
     world_free(&w);
 }
 
+/* ---- lists of a few keys a block, whose rows attention puts together */
+enum { G_KEYS = 1500, G_QUERIES = 12, G_HEAD = 4, G_KV = 2, G_DIM = 24 };
+
+typedef struct gathering {
+    lctx_attn a;
+    lctx_span spans[3];
+    float *q, *scale, out[2][G_QUERIES * G_HEAD * G_DIM];
+    char *rows;
+    int32_t *list;
+    uint64_t bits[G_HEAD * G_QUERIES * ((G_KEYS + 63) / 64)];
+} gathering;
+
+/* An eighth of the keys, by lists of a KV head for every `queries` queries, and a mask that says the
+   same. */
+static void gathering_make(gathering *g, lctx_type type, int32_t keys, int64_t queries)
+{
+    const int64_t row = G_KV * G_DIM, size = (int64_t)lctx_type_size(type), len = G_KEYS / keys / 8;
+    const int64_t words = (G_KEYS + 63) / 64;
+    float *x = noise(G_KEYS * row);
+    int64_t i, j, t, h;
+    memset(g, 0, sizeof *g);
+    g->q = noise(G_QUERIES * G_HEAD * G_DIM), g->scale = noise(G_KEYS * G_KV);
+    g->rows = malloc((size_t)(G_KEYS * row * size));
+    g->list = malloc((size_t)(G_QUERIES * G_KV * len) * sizeof *g->list);
+    for (i = 0; i < G_KEYS * G_KV; i++)
+        if (lctx_from_f32(type, G_DIM, x + i * G_DIM, g->rows + i * G_DIM * size, g->scale + i))
+            check(0, "rows are converted");
+    for (i = 0; i < G_QUERIES * G_KV * len; i++)
+        g->list[i] = pick(9) ? (int32_t)pick((G_KEYS + keys - 1) / keys) : -1;
+    for (t = 0; t < G_QUERIES; t++)
+        for (h = 0; h < G_HEAD; h++)
+            for (i = 0; i < len; i++)
+                for (j = 0; j < keys; j++) {
+                    const int64_t b = g->list[(t / queries * G_KV + h / 2) * len + i];
+                    const int64_t key = b * keys + j;
+                    if (b >= 0 && key < G_KEYS)
+                        g->bits[(h * G_QUERIES + t) * words + key / 64] |= (uint64_t)1 << key % 64;
+                }
+    for (i = 0; i < 3; i++) {          /* cut between tiles */
+        static const int64_t from[] = { 0, 192, 832, G_KEYS };
+        lctx_span *s = &g->spans[i];
+        s->k = s->v = g->rows + from[i] * row * size, s->k_type = s->v_type = (int32_t)type;
+        s->k_scale = s->v_scale = g->scale + from[i] * G_KV;
+        s->n = from[i + 1] - from[i], s->pos = from[i];
+    }
+    g->a.n_q = G_QUERIES, g->a.n_head = G_HEAD, g->a.n_head_kv = G_KV, g->a.d_k = G_DIM;
+    g->a.q = g->q, g->a.q_pos0 = G_KEYS - G_QUERIES, g->a.list = g->list, g->a.list_len = len;
+    g->a.list_keys = keys, g->a.list_queries = queries, g->a.list_heads = G_KV;
+    free(x);
+}
+static int gathering_run(gathering *g, int64_t n_spans, float *out)
+{
+    size_t bytes;
+    void *scratch;
+    int ok;
+    g->a.spans = g->spans, g->a.n_spans = n_spans, g->a.out = out;
+    if (lctx_attend_size(&g->a, &bytes)) return 0;
+    scratch = malloc(bytes);
+    ok = lctx_attend(&g->a, scratch, bytes) == LCTX_OK;
+    free(scratch);
+    return ok;
+}
+
+static void test_gathering(lctx_type type, int32_t keys, int64_t queries)
+{
+    static gathering g;
+    const size_t size = sizeof g.out[0], row = G_HEAD * G_DIM;
+    double worst = 0;
+    size_t i;
+    int same = 1;
+    hook h;
+    lctx_parallel par;
+    gathering_make(&g, type, keys, queries);
+    g.a.precise = 1;
+    same &= gathering_run(&g, 3, g.out[0]);
+    g.a.list = NULL, g.a.mask_bits = g.bits;
+    same &= gathering_run(&g, 3, g.out[1]);
+    for (i = 0; i < size / sizeof(float); i++)
+        worst = fmax(worst, fabs((double)g.out[0][i] - (double)g.out[1][i]));
+    check(same && worst < 1e-5, "lists of %d keys a block for %d queries, %s: as a mask has it (%.1e)",
+          (int)keys, (int)queries, lctx_type_name(type), worst);
+    g.a.precise = 0, g.a.list = g.list, g.a.mask_bits = NULL;
+    same = gathering_run(&g, 3, g.out[0]);
+    par = hook_parallel(&h, HOOK_SHUFFLED, 5), g.a.par = &par;
+    same &= gathering_run(&g, 3, g.out[1]) && !memcmp(g.out[0], g.out[1], size);
+    g.a.par = NULL, g.spans[0].n = G_KEYS;
+    same &= gathering_run(&g, 1, g.out[1]) && !memcmp(g.out[0], g.out[1], size);
+    g.a.n_q = 1;
+    for (i = 0; i < G_QUERIES; i++) {
+        g.a.q = g.q + i * row, g.a.q_pos0 = G_KEYS - G_QUERIES + (int64_t)i;
+        g.a.list_first = (int64_t)i;
+        same &= gathering_run(&g, 1, g.out[1]) && !memcmp(g.out[0] + i * row, g.out[1], row * 4);
+    }
+    check(same, "lists of %d keys a block for %d queries, %s: the same bits for any threads, chunks "
+          "and cuts between tiles", (int)keys, (int)queries, lctx_type_name(type));
+    free(g.q), free(g.scale), free(g.rows), free(g.list);
+}
+
 int main(void)
 {
+    int32_t keys;
     static const char *const names[] = { "given", "bounds", "products", "indexer" };
     int kind;
     for (kind = LCTX_SCORE_BOUND; kind < LCTX_SCORE_COUNT; kind++) {
@@ -339,5 +439,11 @@ int main(void)
     test_choices();
     test_nan();
     test_read();
+    for (kind = LCTX_F32; kind <= LCTX_I8; kind++)
+        for (keys = 1; keys < LCTX_TILE; keys *= 4) {
+            test_gathering((lctx_type)kind, keys, 1);
+            test_gathering((lctx_type)kind, keys, 6);
+            test_gathering((lctx_type)kind, keys, G_QUERIES);
+        }
     return test_report("choose", lctx_isa_name(lctx_isa_get()));
 }
