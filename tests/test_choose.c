@@ -341,8 +341,8 @@ typedef struct gathering {
     uint64_t bits[G_HEAD * G_QUERIES * ((G_KEYS + 63) / 64)];
 } gathering;
 
-/* An eighth of the keys, by lists of a KV head for every `queries` queries, and a mask that says the
-   same. */
+/* An eighth of the keys, by lists of a KV head for every `queries` queries, and a mask that says
+   the same. */
 static void gathering_make(gathering *g, lctx_type type, int32_t keys, int64_t queries)
 {
     const int64_t row = G_KV * G_DIM, size = (int64_t)lctx_type_size(type), len = G_KEYS / keys / 8;
@@ -408,7 +408,7 @@ static void test_gathering(lctx_type type, int32_t keys, int64_t queries)
     same &= gathering_run(&g, 3, g.out[1]);
     for (i = 0; i < size / sizeof(float); i++)
         worst = fmax(worst, fabs((double)g.out[0][i] - (double)g.out[1][i]));
-    check(same && worst < 1e-5, "lists of %d keys a block for %d queries, %s: as a mask has it (%.1e)",
+    check(same && worst < 1e-5, "lists of %d keys a block for %d queries, %s: as a mask (%.1e)",
           (int)keys, (int)queries, lctx_type_name(type), worst);
     g.a.precise = 0, g.a.list = g.list, g.a.mask_bits = NULL;
     same = gathering_run(&g, 3, g.out[0]);
@@ -422,8 +422,8 @@ static void test_gathering(lctx_type type, int32_t keys, int64_t queries)
         g.a.list_first = (int64_t)i;
         same &= gathering_run(&g, 1, g.out[1]) && !memcmp(g.out[0] + i * row, g.out[1], row * 4);
     }
-    check(same, "lists of %d keys a block for %d queries, %s: the same bits for any threads, chunks "
-          "and cuts between tiles", (int)keys, (int)queries, lctx_type_name(type));
+    check(same, "lists of %d keys a block for %d queries, %s: the same bits for any threads, "
+          "chunks and cuts between tiles", (int)keys, (int)queries, lctx_type_name(type));
     free(g.q), free(g.scale), free(g.rows), free(g.list);
 }
 
