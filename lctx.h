@@ -8857,18 +8857,23 @@ static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION
     memcpy(head, h, sizeof h);
 }
 
-/* Behind the caches the mixers' states, those that hold or, read, those that the next feed makes */
+/* Behind the caches the mixers' shapes and states, those that hold or, read, those that the next
+   feed makes */
 static lctx_status lctx__carry_states(const lctx_session *x, lctx__stream *s)
 {
-    const int64_t mine[3] = { LCTX__MAGIC + 2, 1, x->state_floats };
     const int64_t buffer = s->write ? x->now : !x->now;
-    int64_t head[3];
+    int64_t head[8];
     int32_t i, half;
     if (!x->state) return LCTX_OK;
-    memcpy(head, mine, sizeof head);
-    LCTX__TRY(lctx__carry_head(s, head, mine, 3, 3));
     for (i = 0; i < x->m.n_layer; i++) {
         const lctx__states states = lctx__states_of(x, i);
+        const lctx_mixer *l = x->m.layers[i].mixer;
+        if (l) {
+            const int64_t mine[8] = { LCTX__MAGIC + 2, 2, l->kind, l->n_head, l->n_head_k, l->d_k,
+                                      l->d_v, l->kind == LCTX_MIXER_RWKV7 ? 0 : l->taps };
+            memcpy(head, mine, sizeof head);
+            LCTX__TRY(lctx__carry_head(s, head, mine, 8, 8));
+        }
         for (half = 0; half < 2; half++)
             LCTX__TRY(lctx__carry(s, states.at[half] + buffer * states.n[half],
                                   states.n[half] * 4));

@@ -353,6 +353,11 @@ static void test_fork_and_save(const shape *s)
     wider.d_k += 4, other = world_new(&wider), y = session_new(other, d);
     check(restored(y, &file, file.n) == LCTX_E_MISMATCH && info_of(y).n == 0,
           "states of another shape are refused");
+    lctx_session_free(y), world_free(other);
+    wider.d_k = s->d_v, wider.d_v = s->d_k, other = world_new(&wider), y = session_new(other, d);
+    check(restored(y, &file, file.n) == (s->d_k == s->d_v ? LCTX_OK : LCTX_E_MISMATCH) &&
+          (info_of(y).refused.field != NULL) == (s->d_k != s->d_v),
+          "and by name those of as many numbers, turned");
     lctx_session_free(x), lctx_session_free(y);
     free(file.bytes), free(got), free(again);
     world_free(w), world_free(other);
