@@ -9,7 +9,7 @@ static lctx_tensor weight(tiny *t, int n, float middle, float size)
     lctx_tensor x;
     int i;
     memset(&x, 0, sizeof x);
-    FUZZ_CHECK(t->n_weights + n <= 8192, "weights");
+    FUZZ_CHECK(t->n_weights + n <= TINY_WEIGHTS, "weights");
     for (i = 0; i < n; i++)
         t->weights[t->n_weights + i] = middle + size * fuzz_uniform(5, (uint64_t)t->n_weights,
                                                                     (uint64_t)i);
@@ -62,6 +62,60 @@ static void layer(tiny *t, bytes *b, lctx_layer *l)
     if ((options & 24) == 24) l->window = bytes_in(b, 1, 100);
     if ((options & 96) == 96) l->no_rope = 1;
     if (options & 128 && options & 1) l->pattern = &t->pattern;
+}
+
+static const float *numbers(tiny *t, int n, float middle, float size)
+{
+    return (const float *)weight(t, n, middle, size).data;
+}
+static lctx_low_rank low_rank(tiny *t, int rows)
+{
+    lctx_low_rank x;
+    memset(&x, 0, sizeof x);
+    x.rank = 3, x.down = weight(t, 3 * TINY_MODEL, 0, 1), x.up = weight(t, rows * 3, 0, 1);
+    x.bias = numbers(t, rows, 0, 1);
+    return x;
+}
+static void rwkv(tiny *t, lctx_layer *l, lctx_mixer *x)
+{
+    const int d = TINY_MODEL, keys = x->n_head * x->d_k, values = x->n_head * x->d_v;
+    x->n_head_k = x->n_head, x->w_r = weight(t, keys * d, 0, 1), x->w_k = weight(t, keys * d, 0, 1);
+    x->w_v = weight(t, values * d, 0, 1);
+    x->w = low_rank(t, keys), x->rate = low_rank(t, keys), x->g = low_rank(t, values);
+    if (x != t->mixers) x->v = low_rank(t, values);
+    x->shift = numbers(t, 6 * d, 0.5f, 0.3f), x->ffn_shift = numbers(t, d, 0.5f, 0.3f);
+    x->k_k = numbers(t, keys, 1, 0.2f), x->k_a = numbers(t, keys, 1, 0.2f);
+    x->r_k = numbers(t, keys, 0, 0.3f), x->norm_bias = numbers(t, values, 0, 0.2f);
+    l->attn_norm_bias = numbers(t, d, 0, 0.2f), l->ffn_norm_bias = numbers(t, d, 0, 0.2f);
+}
+/* In a layer a mixer in place of attention, and snapshots. */
+static void mixer(tiny *t, bytes *b, lctx_layer *l, lctx_mixer *x)
+{
+    const int d = TINY_MODEL;
+    int channels, values;
+    x->kind = (int32_t)bytes_in(b, 0, LCTX_MIXER_COUNT - 1);
+    x->n_head = 2, x->n_head_k = 1 + bytes_flag(b), x->d_k = 3, x->d_v = 5;
+    x->taps = (int32_t)bytes_in(b, 1, 4);
+    values = x->n_head * x->d_v, channels = 2 * x->n_head_k * x->d_k + values;
+    x->w_out = weight(t, d * values, 0, 0.5f), x->norm = numbers(t, values, 1, 0.2f);
+    l->mixer = x, t->mixes++;
+    if (x->kind == LCTX_MIXER_RWKV7) {
+        rwkv(t, l, x);
+        return;
+    }
+    x->w_in = weight(t, channels * d, 0, 1), x->w_z = weight(t, values * d, 0, 1);
+    x->w_beta = weight(t, x->n_head * d, 0, 1), x->w_dt = weight(t, x->n_head * d, 0, 1);
+    x->conv = numbers(t, channels * x->taps, 0, 0.5f), x->a = numbers(t, x->n_head, -0.5f, 0.3f);
+    x->dt_bias = numbers(t, x->n_head, 0, 1), x->skip = numbers(t, x->n_head, 1, 0.2f);
+}
+static void mixers(tiny *t, bytes *b)
+{
+    const int which = (int)bytes_in(b, 0, 7);       /* bits of layers; half of the models have none */
+    int i;
+    for (i = 0; i < TINY_LAYERS && which < 4; i++)
+        if (which >> i & 1) mixer(t, b, &t->layers[i], &t->mixers[i]);
+    if (!t->mixes) return;
+    t->desc.state_every = bytes_in(b, 0, 20), t->desc.state_slots = (int32_t)bytes_in(b, 0, 3);
 }
 
 static void ropes(tiny *t, bytes *b)
@@ -117,5 +171,6 @@ void tiny_begin(tiny *t, bytes *b, const lctx_allocator *alloc)
     for (i = 0; i < TINY_LAYERS; i++) layer(t, b, &t->layers[i]);
     ropes(t, b);
     describe(t, b, alloc);
+    mixers(t, b);
 }
 
