@@ -8448,15 +8448,15 @@ static const float *lctx__ffn_bias(const lctx__ffn *f, const lctx_tensor *bias, 
 }
 
 /* What a token's sigmoid lets through of an FFN that is gated. */
-static void lctx__let_through(const lctx_session *s, const lctx__acts *a, const lctx_tensor *router,
+static void lctx__let_through(const lctx_session *s, const lctx__acts *a, const lctx__ffn *f,
                               int64_t n, const float *x)
 {
     float by[LCTX__FFN_TOKENS];
     int64_t t, i;
-    lctx__matmul(s, router, 1, s->m.d_model, n, x, a->ld_x, NULL, 0, by, 1);
+    lctx__matmul(s, f->router, 1, s->m.d_model, n, x, a->ld_x, NULL, 0, by, 1);
     for (t = 0; t < n; t++) {
         by[t] = lctx__sigmoid(by[t]);
-        for (i = 0; i < a->ld_f; i++) a->gate[t * a->ld_f + i] *= by[t];
+        for (i = 0; i < f->d_ff; i++) a->gate[t * a->ld_f + i] *= by[t];   /* a NaN stays there */
     }
 }
 
@@ -8473,7 +8473,7 @@ static void lctx__ffn_rows(const lctx_session *s, const lctx__acts *a, const lct
                             lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
     lctx__use()->activate(f->activation, n * a->ld_f, a->gate, f->up->data ? a->up : a->gate,
                           a->gate);
-    if (f->router && f->router->data) lctx__let_through(s, a, f->router, n, x);
+    if (f->router && f->router->data) lctx__let_through(s, a, f, n, x);
     lctx__matmul_groups(s, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
                         lctx__ffn_bias(f, f->b_down, d, a->vec), add, y, a->ld_x);
 }
