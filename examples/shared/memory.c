@@ -137,9 +137,11 @@ void memory_place(const memory *m, int64_t piece, int64_t *book, int64_t *place)
 /* ---- choosing */
 static char *room(memory *m, size_t bytes)
 {
-    char *grown = bytes > m->work_bytes ? realloc(m->work, bytes) : m->work;
-    if (!grown) return NULL;
-    if (bytes > m->work_bytes) m->work = grown, m->work_bytes = bytes;
+    if (bytes > m->work_bytes) {
+        free(m->work);
+        m->work = malloc(bytes);
+        m->work_bytes = m->work ? bytes : 0;
+    }
     return m->work;
 }
 

@@ -77,11 +77,14 @@ int64_t os_peak_bytes(void)
 
 int64_t os_own_bytes(void)
 {
-    long long held, shared;
-    FILE *file = fopen("/proc/self/statm", "r");
-    const int known = file && fscanf(file, "%*d %lld %lld", &held, &shared) == 2;
+    char line[200] = "", *at = line;
+    FILE *file = fopen("/proc/self/statm", "r");       /* pages: all, held, of files */
+    int64_t held;
+    if (file && !fgets(line, sizeof line, file)) line[0] = 0;
     if (file) fclose(file);
-    return known ? (held - shared) * sysconf(_SC_PAGESIZE) : 0;
+    (void)strtoll(at, &at, 10);
+    held = strtoll(at, &at, 10);
+    return (held - strtoll(at, &at, 10)) * sysconf(_SC_PAGESIZE);
 }
 
 int os_is_terminal(FILE *stream) { return isatty(fileno(stream)); }
