@@ -140,12 +140,12 @@ typedef struct against_row { setting s; int quick; } against_row;
 
 enum { K = 1024 };
 static const against_row against_rows[] = {
-    { { "decode",  1,    32 * K,  128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, 1 },
-    { { "decode",  1,    128 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, 0 },
-    { { "prefill", 64,   4 * K,   128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, 1 },
-    { { "prefill", 512,  4 * K,   128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, 0 },
-    { { "prefill", 512,  16 * K,  128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, 0 },
-    { { "square",  4096, 4096,    128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, 0 },
+    { { "decode",  1,    32 * K,  128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, 1 },
+    { { "decode",  1,    128 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, 0 },
+    { { "prefill", 64,   4 * K,   128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, 1 },
+    { { "prefill", 512,  4 * K,   128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, 0 },
+    { { "prefill", 512,  16 * K,  128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, 0 },
+    { { "square",  4096, 4096,    128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, 0 },
 };
 
 void baseline_section(const options *o)

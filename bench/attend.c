@@ -196,7 +196,8 @@ void attend_scratch(attend *w)
 static void attend_list(attend *w)
 {
     const setting *s = &w->s;
-    const int64_t blocks = s->n_kv / LCTX_TILE, len = blocks * s->share / 100;
+    const int32_t keys = s->block ? s->block : LCTX_TILE;
+    const int64_t blocks = s->n_kv / keys, len = blocks * s->share / 100;
     uint64_t random = 1;
     int64_t g, b, left;
     int32_t *list = w->list = machine_alloc((size_t)(s->n_head_kv * len) * sizeof *w->list);
@@ -207,6 +208,7 @@ static void attend_list(attend *w)
             *list++ = (int32_t)b, left--;
         }
     w->a.list = w->list, w->a.list_len = len, w->a.list_heads = s->n_head_kv;
+    w->a.list_keys = keys;
 }
 
 void attend_open(attend *w, const setting *s)
@@ -319,9 +321,14 @@ static void reference_chunk(int64_t n, int64_t d, const float *q, const float *k
 
 static int listed(const attend *w, int64_t g, int64_t block)
 {
-    int64_t i;
-    for (i = 0; i < w->a.list_len; i++) if (w->list[g * w->a.list_len + i] == block) return 1;
-    return 0;
+    const int32_t *list = w->list + g * w->a.list_len;      /* falling */
+    int64_t low = 0, high = w->a.list_len;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (list[middle] > block) low = middle + 1;
+        else high = middle;
+    }
+    return low < w->a.list_len && list[low] == block;
 }
 
 static void reference(const attend *w, int64_t t, int64_t h, double *out)
@@ -330,13 +337,13 @@ static void reference(const attend *w, int64_t t, int64_t h, double *out)
     const int64_t d = s->head_dim, seen = s->n_kv - s->n_q + t + 1;
     const size_t bytes = CHUNK * (size_t)d * sizeof(float);
     float *k = machine_alloc(2 * bytes), *v = k + CHUNK * d;
-    const int64_t most = w->list ? LCTX_TILE : CHUNK;
+    const int64_t most = w->list ? w->a.list_keys : CHUNK;
     double max = -HUGE_VAL, sum = 0;
     int64_t at, c, n;
     for (c = 0; c < d; c++) out[c] = 0;
     for (at = 0; at < seen; at += n) {
         n = seen - at < most ? seen - at : most;
-        if (w->list && !listed(w, h / (s->n_head / s->n_head_kv), at / LCTX_TILE)) continue;
+        if (w->list && !listed(w, h / (s->n_head / s->n_head_kv), at / most)) continue;
         read_chunk(w, h / (s->n_head / s->n_head_kv), at, n, k, v);
         reference_chunk(n, d, w->q + (t * s->n_head + h) * d, k, v, &max, &sum, out);
     }

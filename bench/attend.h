@@ -16,7 +16,8 @@ typedef struct setting {
     int32_t     head_dim, n_head, n_head_kv;
     int32_t     type;          /* lctx_type */
     layout      layout;
-    int32_t     share;         /* of 100 blocks of 64 keys each KV head reads so many; 0: no lists */
+    int32_t     share;         /* of 100 blocks of keys each KV head reads so many; 0: no lists */
+    int32_t     block;         /* keys of such; 0: 64 */
 } setting;
 
 typedef struct store store;

@@ -18,32 +18,33 @@ typedef struct attention_row {
 #define PRODUCTS(x) { 0, x }
 
 static const attention_row attention_rows[] = {
-    { { "decode", 1, 8 * K,   128, 32, 8,  LCTX_F16, TILES, 0 }, READ(.75), READ(.75), 0, 0, 0 },
-    { { "decode", 1, 32 * K,  128, 32, 8,  LCTX_F16, TILES, 0 }, READ(.90), READ(.80), 0, 0, 2 },
-    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, TILES, 0 }, READ(.90), READ(.80), 0, 0, 1 },
-    { { "decode", 1, 32 * K,  128, 32, 32, LCTX_F16, TILES, 0 }, READ(.90), READ(.80), 0, 0, 1 },
-    { { "decode", 1, 32 * K,  64,  32, 8,  LCTX_F16, TILES, 0 }, READ(.90), NONE, 0, 0, 0 },
-    { { "decode", 1, 128 * K, 64,  32, 8,  LCTX_F16, TILES, 0 }, READ(.90), READ(.80), 0, 0, 1 },
-    { { "decode", 1, 128 * K, 128, 32, 4,  LCTX_F16, TILES, 0 }, READ(.75), READ(.75), 0, 0, 1 },
-    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_I8, TILES, 0 }, READ(.85), READ(.70), 0, 0, 1 },
-    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_I4, TILES, 0 }, NONE, NONE, LCTX_I8, .62, 1 },
-    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_BF16, TILES, 0 }, NONE, NONE, LCTX_F16, 1, 1 },
-    { { "decode", 1, 32 * K,  128, 32, 8,  LCTX_F32, TILES, 0 }, NONE, NONE, 0, 0, 0 },
-    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, TOKEN_MAJOR, 0 }, READ(.75), READ(.55), 0, 0, 1 },
-    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, HEAD_MAJOR, 0 }, READ(.75), NONE, 0, 0, 1 },
-    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_F16, TILES, 0 }, PRODUCTS(.75), PRODUCTS(.70),
+    { { "decode", 1, 8 * K,   128, 32, 8,  LCTX_F16, TILES, 0, 0 }, READ(.75), READ(.75), 0, 0, 0 },
+    { { "decode", 1, 32 * K,  128, 32, 8,  LCTX_F16, TILES, 0, 0 }, READ(.90), READ(.80), 0, 0, 2 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, TILES, 0, 0 }, READ(.90), READ(.80), 0, 0, 1 },
+    { { "decode", 1, 32 * K,  128, 32, 32, LCTX_F16, TILES, 0, 0 }, READ(.90), READ(.80), 0, 0, 1 },
+    { { "decode", 1, 32 * K,  64,  32, 8,  LCTX_F16, TILES, 0, 0 }, READ(.90), NONE, 0, 0, 0 },
+    { { "decode", 1, 128 * K, 64,  32, 8,  LCTX_F16, TILES, 0, 0 }, READ(.90), READ(.80), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 4,  LCTX_F16, TILES, 0, 0 }, READ(.75), READ(.75), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_I8, TILES, 0, 0 }, READ(.85), READ(.70), 0, 0, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_I4, TILES, 0, 0 }, NONE, NONE, LCTX_I8, .62, 1 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_BF16, TILES, 0, 0 }, NONE, NONE, LCTX_F16, 1, 1 },
+    { { "decode", 1, 32 * K,  128, 32, 8,  LCTX_F32, TILES, 0, 0 }, NONE, NONE, 0, 0, 0 },
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, TOKEN_MAJOR, 0, 0 }, READ(.75), READ(.55),
       0, 0, 1 },
-    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_I8, TILES, 0 }, NONE, NONE, LCTX_F16, .60, 0 },
-    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_I4, TILES, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
-    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_BF16, TILES, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
-    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 }, NONE, NONE, 0, 0, 0 },
-    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_F16, TILES, 0 }, PRODUCTS(.75), PRODUCTS(.70),
+    { { "decode", 1, 128 * K, 128, 32, 8,  LCTX_F16, HEAD_MAJOR, 0, 0 }, READ(.75), NONE, 0, 0, 1 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_F16, TILES, 0, 0 }, PRODUCTS(.75), PRODUCTS(.70),
+      0, 0, 1 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_I8, TILES, 0, 0 }, NONE, NONE, LCTX_F16, .60, 0 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_I4, TILES, 0, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_BF16, TILES, 0, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "prefill", 512, 16 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 }, NONE, NONE, 0, 0, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_F16, TILES, 0, 0 }, PRODUCTS(.75), PRODUCTS(.70),
       0, 0, 0 },
-    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_I8, TILES, 0 }, NONE, NONE, LCTX_F16, .60, 0 },
-    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_I4, TILES, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
-    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_BF16, TILES, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_I8, TILES, 0, 0 }, NONE, NONE, LCTX_F16, .60, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_I4, TILES, 0, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
+    { { "square", 4 * K, 4 * K, 128, 32, 8, LCTX_BF16, TILES, 0, 0 }, NONE, NONE, LCTX_F16, 1, 0 },
     /* last, for its store stays as large */
-    { { "decode", 1, 128 * K, 128, 32, 32, LCTX_F16, TILES, 0 }, READ(.90), NONE, 0, 0, 0 },
+    { { "decode", 1, 128 * K, 128, 32, 32, LCTX_F16, TILES, 0, 0 }, READ(.90), NONE, 0, 0, 0 },
 };
 
 static void row_run(const options *o, const attention_row *row, aims aim)
@@ -86,7 +87,7 @@ static void rows_run(const options *o)
 /* A few queries on what one query reads: no slower but for the multiply-adds. */
 static void draft_row(const options *o, int64_t n_q)
 {
-    const setting one = { "decode", 1, 32 * K, 128, 32, 8, LCTX_F16, TILES, 0 };
+    const setting one = { "decode", 1, 32 * K, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     setting s = one;
     double products;
     result r;
@@ -100,13 +101,26 @@ static void draft_row(const options *o, int64_t n_q)
 /* Time falls with the share of blocks that is read. */
 static void list_row(const options *o, int32_t share)
 {
-    const setting all = { "list", 1, 128 * K, 128, 32, 8, LCTX_F16, TILES, 0 };
+    const setting all = { "list", 1, 128 * K, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     setting s = all;
     char name[32];
     result r;
     snprintf(name, sizeof name, "list of %d %%", (int)share);
     s.name = name, s.share = share;
     r = measure_beside(o, &s, &all, "no list", 1.1 * share / 100);
+    report_add(&r);
+}
+
+/* Blocks of fewer keys, in an engine's rows: a tenth is read. */
+static void block_row(const options *o, int32_t block, double aim)
+{
+    const setting all = { "block", 1, 128 * K, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 };
+    setting s = all;
+    char name[32];
+    result r;
+    snprintf(name, sizeof name, "list of 10 %%, by %d", (int)block);
+    s.name = name, s.share = 10, s.block = block;
+    r = measure_beside(o, &s, &all, "no list", aim);
     report_add(&r);
 }
 
@@ -156,4 +170,6 @@ void attention_section(const options *o)
     if (wanted(o, "latent")) latent_row(o);
     for (n = 0; wanted(o, "list") && n < 5; n++)
         if (!o->quick || shares[n] == 10) list_row(o, shares[n]);
+    for (n = 1; wanted(o, "list") && n <= 64; n *= 4)
+        if (!o->quick || n == 1) block_row(o, (int32_t)n, n < 4 ? .5 : n < 16 ? .4 : .3);
 }

@@ -78,7 +78,7 @@ static double compared(const char *name, const attend *w, const float *out)
 
 static void sequences_row(const options *o, int64_t n, int64_t n_kv)
 {
-    const setting each = { "sequences", n, n_kv, 128, 32, 8, LCTX_F16, TILES, 0 };
+    const setting each = { "sequences", n, n_kv, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     const shape what = attend_shape(&each);
     job all = { one_call, NULL, 0 }, apart = { call_each, NULL, 0 };
     result r = result_start(&what);
@@ -108,7 +108,7 @@ static float *window_bias(void)
 
 static void bias_row(const options *o)
 {
-    const setting s = { "bias", QUERIES, KEYS, 128, 32, 8, LCTX_F16, TILES, 0 };
+    const setting s = { "bias", QUERIES, KEYS, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     const shape what = attend_shape(&s);
     attend dense, window;
     job work = { attend_run, &dense, 0 }, other = { attend_run, &window, 0 };

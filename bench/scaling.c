@@ -7,7 +7,7 @@ enum { K = 1024 };
 static void point(const options *o, const char *name, int64_t n_q, int64_t n_kv)
 {
     const aims none = { 0, 0 };
-    setting s = { name, n_q, n_kv, 128, 32, 8, LCTX_F16, TILES, 0 };
+    setting s = { name, n_q, n_kv, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     result r;
     if (!wanted(o, name)) return;
     r = measure_attend(o, &s, none);
@@ -18,7 +18,7 @@ static void point(const options *o, const char *name, int64_t n_q, int64_t n_kv)
 /* The longest context whose keys and values fit in half of the free memory, 1 M at most. */
 static int64_t longest_context(const options *o)
 {
-    setting s = { "", 1, o->quick ? 64 * K : 1024 * K, 128, 32, 8, LCTX_F16, TILES, 0 };
+    setting s = { "", 1, o->quick ? 64 * K : 1024 * K, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     while (s.n_kv > 64 * K && 2 * attend_bytes(&s) > (double)machine_free_bytes()) s.n_kv /= 2;
     return s.n_kv;
 }
@@ -29,7 +29,7 @@ static void rival_curves(const options *o)
     if (!rivals_wanted(o, 1)) return;
     store_start((size_t)516 << 20);
     for (n = 1 * K; n <= (o->quick ? 16 : 64) * K; n *= 4) {
-        setting s = { "scale-decode", 1, n, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0 };
+        setting s = { "scale-decode", 1, n, 128, 32, 8, LCTX_F16, TOKEN_MAJOR, 0, 0 };
         rivals_at(o, &s, 1);
     }
     store_stop();
@@ -49,7 +49,7 @@ static void thread_curves(const options *o)
 void scaling_section(const options *o)
 {
     const int64_t longest = longest_context(o);
-    setting s = { "", 1, 0, 128, 32, 8, LCTX_F16, TILES, 0 };
+    setting s = { "", 1, 0, 128, 32, 8, LCTX_F16, TILES, 0, 0 };
     int64_t n;
     report_heading("SCALING");
     s.n_kv = longest;

@@ -210,7 +210,7 @@ void stream_curve(int64_t longest)
 /* ---- scratch */
 static void scratch_row(int64_t n_q)
 {
-    setting s = { "scratch", n_q, 128 * 1024, DIM, HEADS, HEADS_KV, LCTX_F16, TILES, 0 };
+    setting s = { "scratch", n_q, 128 * 1024, DIM, HEADS, HEADS_KV, LCTX_F16, TILES, 0, 0 };
     const shape what = attend_shape(&s);
     result r = result_start(&what);
     attend w;
