@@ -64,16 +64,14 @@ static void test_family(int family, int type)
 }
 
 /* A file of every family, cut after any multiple of a prime, is refused in one line. */
-static void test_cut(int family)
+static void test_cut(const family_file *file, int family)
 {
-    family_file file;
     int refused = 0, tried = 0;
     size_t n;
-    family_make(&file, family, 0);
-    for (n = file.n - 1; n > 1013 + n / 40; n -= 1013 + n / 40) {
+    for (n = file->n - 1; n > 1013 + n / 40; n -= 1013 + n / 40) {
         unsigned char *copy = (unsigned char *)malloc(n);
         model m;
-        memcpy(copy, file.data, n);
+        memcpy(copy, file->data, n);
         tried++;
         refused += model_open_memory(&m, copy, n) != GGUF_OK && !strchr(m.file.error, '\n');
         model_close(&m);
@@ -81,7 +79,6 @@ static void test_cut(int family)
     }
     check(refused == tried, "%s: a file that ends early is refused (%d of %d)",
           family_names[family], refused, tried);
-    family_free(&file);
 }
 
 /* Is the file, as it now stands, refused in one line that has one of the words? */
@@ -101,33 +98,30 @@ static unsigned char *place_of(const family_file *file, gguf_string in)
 }
 
 /* Every tensor under another name, which is missed or has no use, and of another shape. */
-static void test_tensors(int family)
+static void test_tensors(const family_file *file, int family)
 {
-    family_file file;
     gguf g;
     const int old = strstr(family_names[family], "-old") != NULL;
     size_t i;
     int ok = 1;
-    family_make(&file, family, 0);
-    check(gguf_open_memory(&g, file.data, file.n) == GGUF_OK, "%s: it opens", family_names[family]);
+    check(gguf_open_memory(&g, file->data, file->n) == GGUF_OK, "%s: it opens", family_names[family]);
     for (i = 0; i < g.n_tensors; i++) {
-        unsigned char *name = place_of(&file, g.tensors[i].name), *end = name + g.tensors[i].name.n;
+        unsigned char *name = place_of(file, g.tensors[i].name), *end = name + g.tensors[i].name.n;
         char was[80], now[80];
         snprintf(was, sizeof was, "%.*s", (int)g.tensors[i].name.n, (const char *)name);
         end[-1]++, snprintf(now, sizeof now, "%.*s", (int)g.tensors[i].name.n, (const char *)name);
-        ok &= refused(&file, old && strstr(was, "ssm_in") ? "attn_qkv" : was, now);
+        ok &= refused(file, old && strstr(was, "ssm_in") ? "attn_qkv" : was, now);
         end[-1]--;
         end[4] = (unsigned char)(end[4] ^ 1);      /* its columns */
-        ok &= refused(&file, was, strstr(was, "token_embd") ? "output_norm" : was);
+        ok &= refused(file, was, strstr(was, "token_embd") ? "output_norm" : was);
         end[4] = (unsigned char)(end[4] ^ 1);
     }
     check(ok, "%s: tensors that are missing or have another shape are named", family_names[family]);
     gguf_close(&g);
-    family_free(&file);
 }
 
 /* Counts of states that are 0, greater by one, or huge. */
-static void test_counts(int family)
+static void test_counts(const family_file *file, int family)
 {
     static const char *const counts[] = { "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size",
         "ssm.time_step_rank", "ssm.group_count", "full_attention_interval",
@@ -135,28 +129,25 @@ static void test_counts(int family)
         "attention.iclr_lora_rank", "attention.value_residual_mix_lora_rank",
         "attention.gate_lora_rank" };
     static const int32_t values[] = { 0, 1, INT32_MAX, -1 };
-    family_file file;
     gguf g;
     size_t i, j, k, n;
     int ok = 1;
-    family_make(&file, family, 0);
-    check(gguf_open_memory(&g, file.data, file.n) == GGUF_OK, "%s: it opens", family_names[family]);
+    check(gguf_open_memory(&g, file->data, file->n) == GGUF_OK, "%s: it opens", family_names[family]);
     for (i = 0; i < g.n_keys; i++)
         for (j = 0; j < sizeof counts / sizeof *counts; j++) {
-            unsigned char *x = place_of(&file, g.keys[i].name) + g.keys[i].name.n + 4, was[4];
+            unsigned char *x = place_of(file, g.keys[i].name) + g.keys[i].name.n + 4, was[4];
             if (g.keys[i].name.n < strlen(counts[j])
                 || memcmp(x - 4 - strlen(counts[j]), counts[j], strlen(counts[j]))) continue;
             memcpy(was, x, 4);
             for (k = 0; k < 4; k++) {
                 const uint32_t value = (uint32_t)values[k] + (k == 1 ? was[0] : 0u);
                 for (n = 0; n < 4; n++) x[n] = (unsigned char)(value >> 8 * n);
-                ok &= refused(&file, k == 0 ? counts[j] : "\"", k == 0 ? counts[j] : "heads");
+                ok &= refused(file, k == 0 ? counts[j] : "\"", k == 0 ? counts[j] : "heads");
             }
             memcpy(x, was, 4);
         }
     check(ok, "%s: counts that do not fit are named", family_names[family]);
     gguf_close(&g);
-    family_free(&file);
 }
 
 static int write_file(const char *folder, const char *name, const char *end, const void *data,
@@ -203,14 +194,15 @@ int main(int argc, char **argv)
     /* every so manyth type of a family */
     const int step = getenv("TEST_FULL") ? 1 : getenv("TEST_QUICK") ? n_family_types
                    : getenv("TEST_SLOW") || !test_fastest() ? 3 : 1;
+    family_file file;
     int family, type;
     if (argc > 1) return write_all(argv[1]);
     for (family = 0; family < n_families; family++) {
         for (type = 0; type < n_family_types; type++)
             if ((family + type) % step == 0) test_family(family, type);
-        test_cut(family);
-        test_tensors(family);
-        test_counts(family);
+        family_make(&file, family, 0);
+        test_cut(&file, family), test_tensors(&file, family), test_counts(&file, family);
+        family_free(&file);
     }
     return test_report("families", lctx_isa_name(lctx_isa_get()));
 }
