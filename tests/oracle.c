@@ -309,10 +309,10 @@ int oracle_sees(const oracle_attn *a, int64_t t, int h, int64_t j)
     return !a->pattern || allowed(a->pattern, h, m, n);
 }
 
-/* The distance at which query t and key j count. */
-static long double distance(const oracle_attn *a, int64_t t, int64_t j)
+/* The distance at which query t and key j, at position n, count. */
+static long double distance(const oracle_attn *a, int64_t t, int64_t j, int64_t n)
 {
-    int64_t m = a->q_pos[t], n = a->k_pos[j], w = a->far_window;
+    int64_t m = a->q_pos[t], w = a->far_window;
     if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
     if (a->far_kind == ORACLE_TRUE || m - n < w) return (long double)(m - n);
     if (a->far_kind == ORACLE_CLAMP) return (long double)w;
@@ -322,12 +322,12 @@ static long double distance(const oracle_attn *a, int64_t t, int64_t j)
 
 /* q . k, k turned back by the distance of each pair of dimensions. Where n_hat gives query and key
    frequencies of their own, their angles are not those of a distance. */
-static double raw_product(const oracle_attn *a, int64_t t, int64_t j, const float *q,
+static double raw_product(const oracle_attn *a, int64_t t, int64_t j, int64_t n, const float *q,
                           const float *k)
 {
     const oracle_rope *r = a->rope;
-    int64_t m = a->q_pos[t], n = a->k_pos[j];
-    long double apart_by = distance(a, t, j), angle;
+    int64_t m = a->q_pos[t];
+    long double apart_by = distance(a, t, j, n), angle;
     double sum = 0;
     int i, half = r->n_rot / 2;
     if (a->far && a->far[j] && a->far_pos != 0 && m > a->far_pos) m = a->far_pos;
@@ -368,7 +368,7 @@ static double logit(const oracle_attn *a, int64_t t, int h, int64_t j)
     const float *k = a->k + row * a->d_k;
     double s;
     if (!oracle_sees(a, t, h, j)) return -(double)INFINITY;
-    if (a->rope) s = raw_product(a, t, j, a->q + (t * a->n_head + h) * a->d_k, k);
+    if (a->rope) s = raw_product(a, t, j, k_pos, a->q + (t * a->n_head + h) * a->d_k, k);
     else s = dot(a->d_k, q, k);
     if (a->k_factor) s *= (double)a->k_factor[row];
     s *= a->scale;
