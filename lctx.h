@@ -89,7 +89,8 @@
 
    WHAT STAYS IN THE CACHE, AND WHAT OF IT IS READ (floor 3)
        by lctx_policy        everything, the last tokens, these and the first (StreamingLLM), heavy
-                             hitters (H2O; past the trained length with a scaling: distances stay)
+                             hitters (H2O; past the trained length with a scaling, for distances
+                             stay, or with raw keys, whose positions are those inside the cache)
        a prompt's essence    LCTX_FULL, the prompt's end attended with a.mass and a.mass_queries,
                              then once lctx_cache_select (SnapKV)
        everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest); a
@@ -322,7 +323,7 @@ extern "C" {
     X(LCTX_E_MSCALE,      "attn_factor, scale_mul or an mscale is out of range or not finite") \
     X(LCTX_E_TABLE,       "freq, plain, short_factor or long_factor is missing or has bad values") \
     X(LCTX_E_TABLE_SIZE,  "n_freq, n_short or n_long is not n_rot / 2")                   \
-    X(LCTX_E_N_HAT,       "n_hat is negative, too large, or above n_sink under LCTX_SINKS") \
+    X(LCTX_E_N_HAT,       "n_hat is negative, too large, or more than stay in place")      \
     X(LCTX_E_XPOS,        "xpos_base or xpos_center is invalid")                          \
     X(LCTX_E_XPOS_FAR,    "a position is too far from xpos_center for f32")               \
     X(LCTX_E_POS,         "a position is negative, too large or goes back")               \
@@ -1077,7 +1078,8 @@ LCTX_API lctx_status lctx_convolve(const lctx_convolution *c);
                      n_heavy tokens that received the most attention (H2O 2306.14048). Every
                      attend adds to the cache's own account of mass. Choices fall whenever a block
                      of tokens has left the window, by lctx_cache_select's rule; until then they
-                     stay. What is kept keeps its position
+                     stay. What is kept keeps its position; raw keys stand right before what
+                     follows: inside the cache
    Under the first three, a query at position t sees exactly the keys that its policy names, to the
    token, however many tokens were appended at once; whole blocks are what memory is freed in. */
 typedef enum lctx_policy {
@@ -1133,10 +1135,12 @@ LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows)
    must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
    and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
    Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-   and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
-   cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
-   raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
-   of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
+   and positions are those inside the cache without further ado. So are they of what a selection
+   kept, by its number in its head: its last stands right before the tokens that follow (no n_hat
+   then: LCTX_E_N_HAT). Under LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is
+   given; a query is to be attended once. With 4-bit keys queries are attended tile by tile, and
+   progress is told of these; there the size reads q_pos. Errors: those of lctx_attend, and
+   LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
@@ -1465,7 +1469,7 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
    lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-   keys under LCTX_HEAVY or with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
+   keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
    with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
@@ -6606,16 +6610,16 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
     return LCTX_OK;
 }
 
-/* The span of what a selection kept. */
-static lctx_span lctx__kept_span(const lctx_cache *c)
+/* The span of what a selection kept: where it was born, or, raw, right before what follows. */
+static lctx_span lctx__kept_span(const lctx_cache *c, int raw)
 {
     lctx_tiles t;
     lctx_span s;
     memset(&s, 0, sizeof s);
     if (!c->n_kept) return s;
     t = lctx__kept_tiles(c, c->kept, c->n_kept);
-    lctx__tiles_span_of(&t, 0, c->n_kept, 0, &s);
-    s.k_pos = lctx__kept_pos(c, c->kept, c->n_kept);
+    lctx__tiles_span_of(&t, 0, c->n_kept, raw ? c->cut - c->n_kept : 0, &s);
+    if (!raw) s.k_pos = lctx__kept_pos(c, c->kept, c->n_kept);
     return s;
 }
 
@@ -6661,7 +6665,7 @@ static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int
 static int64_t lctx__cache_spans(const lctx_cache *c, int64_t tile, lctx_span *spans, int64_t cap)
 {
     int64_t i, n = c->n_kept > 0;
-    if (n && cap > 0) spans[0] = lctx__kept_span(c);
+    if (n && cap > 0) spans[0] = lctx__kept_span(c, 0);
     for (i = 0; i < c->n_slot; i++) n = lctx__slot_spans(c, &c->slot[i], tile, spans, cap, n);
     return n;
 }
@@ -6692,7 +6696,8 @@ static lctx_status lctx__cache_agrees(const lctx_cache *c, const lctx_attn *a)
     LCTX__IS(d_k, lctx__unset_or(a->d_k, d->d_k), HEAD_DIM);
     LCTX__IS(d_v, lctx__unset_or(a->d_v, d->d_v), HEAD_DIM);
     LCTX__IS(spans, !a->spans, SPAN); LCTX__IS(n_spans, !a->n_spans, SPAN);
-    LCTX__IS(rope, !a->rope || d->policy != LCTX_HEAVY, POLICY);
+    if (a->rope && a->rope->n_hat > 0 && (c->n_kept || d->policy == LCTX_HEAVY))
+        return lctx__refuse(LCTX__SITE(a, lctx_rope), LCTX_E_N_HAT, "n_hat");
     if (!lctx__windowed(c)) return LCTX_OK;
     if (a->pattern && a->pattern->n_global)
         return lctx__refuse(LCTX__SITE(a, lctx_pattern), LCTX_E_GLOBAL, "n_global");
@@ -6825,6 +6830,7 @@ static lctx_status lctx__attend_parts(const lctx_cache *c, const lctx__reading *
     do {
         n = lctx__query_run(c, a, t, &tile), a->spans = x->spans;
         a->n_spans = lctx__cache_spans(c, tile, x->spans, x->cap);
+        if (c->n_kept) x->spans[0] = lctx__kept_span(c, a->rope != NULL);
         part = lctx__attn_queries(a, t, n);
         LCTX__TRY(lctx_attend(&part, scratch, bytes));
         if (n < a->n_q && a->progress && a->progress(a->progress_user, t + n, a->n_q))
@@ -6853,7 +6859,7 @@ static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS], lc
     int64_t n_sink = c->d.policy == LCTX_SINKS ? lctx__min(c->d.n_sink, c->n) : 0, lead = 0;
     if (from && lctx__windowed(c))
         while (lead < c->n_slot && c->slot[lead].id == lead) lead++;
-    runs[0] = lctx__kept_span(c);
+    runs[0] = lctx__kept_span(c, a->rope != NULL);
     runs[1] = lctx__run_span(c, 0, n_sink);
     runs[2] = lctx__run_span(c, n_sink, lead * c->d.block);     /* up to the gap */
     runs[3] = lctx__run_span(c, lctx__max(from, n_sink), c->n);
@@ -7796,7 +7802,6 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
         turning++;
     }
     if (!st && s->far_rule.kind && !turning) return lctx__refuse(at, LCTX_E_NULL, "far_rule");
-    if (!st && s->raw && d->policy == LCTX_HEAVY) return lctx__refuse(at, LCTX_E_POLICY, "policy");
     if (!st && s->raw && d->n_read) return lctx__refuse(at, LCTX_E_POLICY, "n_read");
     return st;
 }
@@ -7823,11 +7828,11 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     lctx_session like, *s;
     lctx__site at;
     lctx_status st;
-    int32_t i;
+    int32_t i, sinks;
     if (model) (void)lctx__begin(model->refused, desc ? NULL : "desc");
     if (!desc || lctx__begin(desc->refused, !model ? "model" : !session ? "session" : NULL))
         return LCTX_E_NULL;
-    at = LCTX__SITE(desc, lctx_session_desc);
+    at = LCTX__SITE(desc, lctx_session_desc), sinks = desc->policy == LCTX_SINKS;
     if ((st = lctx_model_check(model)) != LCTX_OK) return st;
     if ((st = lctx__session_check(desc)) != LCTX_OK) return st;
     memset(&like, 0, sizeof like);
@@ -7842,10 +7847,10 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     }
     like.d.alloc = NULL, like.d.par = NULL, like.d.refused = like.m.refused = NULL;
     if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
-    for (i = 0; i < model->n_layer && desc->policy == LCTX_SINKS; i++) {
+    for (i = 0; i < model->n_layer && (sinks || (like.raw && desc->policy == LCTX_HEAVY)); i++) {
         const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
         /* keys moved closer than n_hat would have turned otherwise */
-        if (rope && rope->n_hat > lctx__max(desc->n_sink, 0))
+        if (rope && rope->n_hat > (sinks ? lctx__max(desc->n_sink, 0) : 0))
             return lctx__refuse(lctx__layer_rope_site(at.to, model, i), LCTX_E_N_HAT, "n_hat");
     }
     if (!(s = lctx__session_new(&like))) return lctx__tell(at.to, LCTX_E_MEMORY, NULL);

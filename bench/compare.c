@@ -9,7 +9,7 @@ static const char *paths[FILES] = { "examples/toy/toy.gguf", "examples/toy/toy-y
 static const char *text_path = "examples/toy/held-out.txt", *json_path, *table_path;
 static const char *methods = "model,plain,abf,pi,ntk,dynamic,dynamic-exact,by-parts,yarn,llama3,"
                              "rerope,leaky,self-extend,window,sinks,lm-infinite,heavy,"
-                             "yarn-heavy,quest,yarn-quest";
+                             "heavy-inside,yarn-heavy,quest,yarn-quest";
 static const char *typed = "yarn,sinks";      /* methods shown with every type of the cache */
 
 static run options_run = RUN_DEFAULTS;

@@ -37,6 +37,7 @@ look() {
     self-extend) echo 8 '#2a6f4f' ;;    window) echo 5 '#aaaaaa' ;;
     sinks) echo 5 '#0072b2' ;;          lm-infinite) echo 4 '#56b4e9' ;;
     heavy) echo 4 '#a6761d' ;;          yarn-heavy) echo 5 '#e7298a' ;;
+    heavy-inside) echo 4 '#e7298a' ;;
     *) echo 3 '#000000' ;;
     esac
 }
@@ -72,7 +73,7 @@ END
 
 lengths="set logscale x 2; set xlabel 'tokens (trained: 256)'"
 methods="plain abf pi ntk dynamic dynamic-exact by-parts yarn llama3 rerope leaky self-extend window
-         sinks lm-infinite heavy yarn-heavy"
+         sinks lm-infinite heavy heavy-inside yarn-heavy"
 
 for file in toy toy-yarn; do
     case $file in

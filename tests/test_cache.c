@@ -112,6 +112,17 @@ static seq seq_fork(const seq *s, uint64_t seed)
     return f;
 }
 
+/* The same schedule as the oracle's. */
+static const lctx_rope *own_rope(void)
+{
+    static lctx_rope r;
+    lctx_rope_desc d;
+    memset(&d, 0, sizeof d);
+    d.n_rot = DK;
+    if (!r.n_rot && lctx_rope_init(&r, &d) != LCTX_OK) check(0, "a schedule is made");
+    return &r;
+}
+
 static const oracle_rope *rope(void)
 {
     static oracle_rope r;
@@ -218,6 +229,7 @@ static void seq_queries(const seq *s, int64_t pos, int64_t n, float *q, float *q
     int64_t i;
     for (i = 0; i < n; i++) {
         noise_from(900, pos + i, raw, QROW);
+        if (s->raw) { memcpy(q + i * QROW, raw, sizeof raw); continue; }
         rotate(H, pos + i, raw, q + i * QROW);
         rotate(H, lctx_cache_far_pos(s->c, pos + i), raw, q_far + i * QROW);
     }
@@ -247,6 +259,7 @@ static lctx_status seq_attend(const seq *s, int64_t pos, int64_t n, float *out, 
     seq_queries(s, pos, n, q, q + n * QROW);
     a.n_q = n; a.n_head = H; a.q = q; a.q_pos0 = pos; a.out = out; a.lse = lse;
     if (s->d.policy == LCTX_SINKS) a.q_far = q + n * QROW;
+    if (s->raw) a.rope = own_rope();
     st = attend(s->c, &a);
     if (!qs) free(q);
     return st;
@@ -259,6 +272,7 @@ typedef struct seen {                         /* the keys that one query sees, i
     float *k, *v, *k_factor, *v_factor;
     int64_t *pos;                             /* [G][cap]: NOT_SEEN for heads that do not see it */
     unsigned char *far;
+    const oracle_rope *turns;                 /* k and the query are raw; or null */
 } seen;
 
 #define NOT_SEEN INT64_MAX
@@ -315,6 +329,7 @@ static seen seen_by(const seq *s, int64_t query)
     int64_t j, to = query < s->n ? query + 1 : s->n;
     int g, any;
     v.n = 0;
+    v.turns = NULL;
     v.cap = to;
     v.k = (float *)zeroed(to * G * DK, 4);
     v.v = (float *)zeroed(to * G * DV, 4);
@@ -353,9 +368,27 @@ static oracle_attn oracle_over(const seen *v, const float *q, const float *q_far
     o.q = q; o.q_far = q_far; o.q_pos = pos;
     o.k = v->k; o.v = v->v; o.k_factor = v->k_factor; o.v_factor = v->v_factor;
     o.k_pos = v->pos; o.k_pos_head = v->cap; o.far = v->far;
-    o.causal = 1;
+    o.causal = 1; o.rope = v->turns;
     o.scale = 1 / sqrt((double)DK);
     return o;
+}
+
+/* Raw keys: each head's stand at their numbers among those that it holds. Returns the place of the
+   query at pos, which all heads agree on. */
+static int64_t places(const seq *s, seen *v, int64_t pos)
+{
+    int64_t i, place = 0;
+    int g;
+    if (!s->raw) return pos;
+    v->turns = rope();
+    for (g = 0; g < G; g++)
+        for (i = place = 0; i < v->n; i++) {
+            int64_t *at = &v->pos[g * v->cap + i];
+            if (*at == NOT_SEEN) continue;
+            if (*at < pos) *at = place++;
+            else *at = *at == pos ? place : NOT_SEEN;
+        }
+    return place;
 }
 
 /* One query's outputs out[H][DV], lse[H] against the oracle over the keys it sees. */
@@ -1887,6 +1920,7 @@ static void account_add(account *a, const seq *s, int64_t n, const float *q)
         for (j = 0; j < s->n; j++) key_seen(s, j, at, j < a->cut, all.k + j * G * DK);
         for (g = 0; g < G; g++)
             for (j = 0; j < s->n; j++) pos[g * s->n + j] = a->held[g * a->cap + j] ? j : NOT_SEEN;
+        at = places(s, &all, at);
         o = oracle_over(&all, q + i * QROW, NULL, &at);
         oracle_attn_mass(&o, 0, mass);
         for (g = 0; g < G; g++)
@@ -1946,7 +1980,8 @@ static void account_select(account *a, const seq *s, int64_t cut, int64_t n_sink
 }
 
 /* H2O: append, choose, attend; the cache's choices and its attention at every step. */
-static void test_heavy(lctx_type k, lctx_type v, int64_t window, int32_t n_sink, int64_t chunk)
+static void test_heavy(lctx_type k, lctx_type v, int64_t window, int32_t n_sink, int64_t chunk,
+                       int raw)
 {
     const int64_t total = full() ? 1500 : slow() ? 400 : 700, block = 64;
     lctx_cache_desc d = desc_of(LCTX_HEAVY, window, n_sink, k, v);
@@ -1960,6 +1995,7 @@ static void test_heavy(lctx_type k, lctx_type v, int64_t window, int32_t n_sink,
     memset(&e, 0, sizeof e);
     d.block = (int32_t)block;
     s = seq_new(&d, 141, total + chunk);
+    s.raw = raw;
     while (s.n < total) {
         lctx_status st = seq_append(&s, chunk);
         n0 = s.n - chunk;
@@ -1972,19 +2008,21 @@ static void test_heavy(lctx_type k, lctx_type v, int64_t window, int32_t n_sink,
         account_add(&a, &s, chunk, q);
         if (s.n % 5 == 0) {
             seen sees = seen_by(&s, s.n - 1);
-            compare_token(&sees, q + (chunk - 1) * QROW, q, s.n - 1, out + (chunk - 1) * OROW,
-                          lse + (chunk - 1) * H, &e);
+            compare_token(&sees, q + (chunk - 1) * QROW, q, places(&s, &sees, s.n - 1),
+                          out + (chunk - 1) * OROW, lse + (chunk - 1) * H, &e);
             seen_free(&sees);
         }
         info = info_of(&s);
         if (info.n_held > most) most = info.n_held;
     }
     check(a.cut > 0 && choices == a.cut && a.wrong == 0, "every choice of heavy hitters up to token"
-          " %d is that of masses in double (%s/%s, window %d, sinks %d, %d at a time: %d wrong)",
-          (int)a.cut, type_names[k], type_names[v], (int)window, n_sink, (int)chunk, a.wrong);
+          " %d is that of masses in double (%s/%s%s, window %d, sinks %d, %d at a time: %d wrong)",
+          (int)a.cut, type_names[k], type_names[v], raw ? ", raw" : "", (int)window, n_sink,
+          (int)chunk, a.wrong);
     check(most <= n_sink + d.n_heavy + window + block + chunk,
           "never more than the budgets, a block and an append are held (%d)", (int)most);
-    check_error(&e, "attention over heavy hitters", &d);
+    check_error(&e, raw ? "attention over heavy hitters at their places in the cache"
+                        : "attention over heavy hitters", &d);
     account_free(&a);
     free(out); free(lse); free(q);
     seq_free(&s);
@@ -3737,11 +3775,15 @@ int main(void)
     test_constant_memory(LCTX_HEAVY, 1);
     test_constant_memory(LCTX_HEAVY, 7);
     for (type = 0; type < 5; type++) {
-        test_heavy((lctx_type)type, (lctx_type)(type < 4 ? 3 - type : 4), 33 + 40 * type, type, type % 2 ? 7 : 1);
+        test_heavy((lctx_type)type, (lctx_type)(type < 4 ? 3 - type : 4), 33 + 40 * type, type,
+                   type % 2 ? 7 : 1, 0);
         test_select((lctx_type)type, (lctx_type)((type + 1) % 5), type % 2 ? 7 : 0);
         test_select_is_mask((lctx_type)type);
     }
-    test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90);
+    test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90, 0);
+    test_heavy(LCTX_F32, LCTX_F16, 33, 4, 1, 1);
+    test_heavy(LCTX_I8, LCTX_I8, 60, 0, 7, 1);
+    test_heavy(LCTX_I4, LCTX_F16, 70, 2, 5, 1);
     for (type = 0; type < 5; type++) test_retrieve((lctx_type)type, type % 2 ? 5 : 1);
     test_retrieve(LCTX_I4, 5);
     for (type = 0; type < 5; type++) test_retrieve_alone((lctx_type)type, type % 2 ? 7 : 1);

@@ -285,7 +285,7 @@ static void test_runs(void)
              beyond ? "" : " --trained 128");
     works(command);
     snprintf(command, sizeof command, "passkey " TOY " --trials 1 %s --methods "
-             "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,yarn-heavy",
+             "abf,rerope,leaky,self-extend,lm-infinite,dynamic-exact,heavy,heavy-inside,yarn-heavy",
              beyond ? "--longest 2" : "--trained 128 --longest 1");
     works(command);
 }

@@ -1863,7 +1863,8 @@ static void test_bad_sessions(void)
     rule.kind = LCTX_FAR_CLAMP;
     BAD(far_rule, &rule, LCTX_E_FAR_RULE);          /* no window */
     d.policy = LCTX_HEAVY; d.n_heavy = 8; d.n_sink = 0;
-    BAD(raw_keys, 1, LCTX_E_POLICY);
+    w->rope[0].n_hat = 1;
+    BAD(raw_keys, 1, LCTX_E_N_HAT);                 /* keys move closer */
     d = policy_desc(LCTX_SINKS, 33, 2);
     rule.window = 20;
     w->rope[0].n_hat = 3;
@@ -2811,7 +2812,7 @@ static void test_constant_memory(void)
 
 /* A session that keeps heavy hitters: a budget for everything gives the bits of a full one; a small
    one bounds memory; and a failed feed, a fork and a saved session all go on as if it were one. */
-static void test_heavy(void)
+static void test_heavy(int32_t raw)
 {
     enum { N = 600, STEP = 20, MORE = 400 };
     world *w = world_new(&bits_shape);
@@ -2823,6 +2824,7 @@ static void test_heavy(void)
     stream bytes;
     watch p;
     int i;
+    d.raw_keys = full_desc.raw_keys = raw;
     d.n_heavy = N;
     want = fresh_logits(w, &full_desc, tokens, N, STEP);
     got = fresh_logits(w, &d, tokens, N, STEP);
@@ -2938,7 +2940,8 @@ int main(void)
     test_pool();
     test_numbers();
     test_constant_memory();
-    test_heavy();
+    test_heavy(0);
+    test_heavy(1);
     test_cancel_four();
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++)
         test_failed_feeds((lctx_policy)policy, policy % 2 ? LCTX_F16 : LCTX_I4, 37);

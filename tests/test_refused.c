@@ -801,7 +801,7 @@ static void test_cache_attends(void)
     FIELD(a->d_v = 8, E_HEAD_DIM, "d_v");
     FIELD(a->spans = w.span, E_SPAN, "spans");
     FIELD(a->n_spans = 1, E_SPAN, "n_spans");
-    FIELD((raw(), w.cache = heavy), E_POLICY, "rope");
+    BAD((raw(), w.cache = heavy, w.rope.n_hat = 1), E_N_HAT, "lctx_rope", "n_hat", -1);
     FIELD((w.cache = sinks, a->window = 7), E_WINDOW, "window");
     FIELD((w.cache = sinks, a->n_sink = 7), E_WINDOW, "n_sink");
     FIELD((raw(), w.cache = sinks, a->far_pos = 7), E_POS, "far_pos");
@@ -970,8 +970,6 @@ static void test_session_descs(void)
     FIELD(d->n_heavy = 5, E_WINDOW, "n_heavy");
     FIELD(d->max_tokens = -1, E_COUNT, "max_tokens");
     FIELD(d->block = 65, E_COUNT, "block");
-    FIELD((d->policy = LCTX_HEAVY, d->window = 5, d->n_heavy = 5, d->raw_keys = 1), E_POLICY,
-          "policy");
     FIELD((d->far_rule = &w.far_rule, w.model.rope = NULL), E_NULL, "far_rule");
     FIELD(d->n_read = -1, E_WINDOW, "n_read");
     FIELD(d->n_read = 1, E_WINDOW, "window");
@@ -1003,6 +1001,8 @@ static void test_session_descs(void)
         "lctx_rope_desc", "n_hat", -1, -1);
     BAD((d->policy = LCTX_SINKS, d->window = 5, d->n_sink = 1, w.rope.n_hat = 2), E_N_HAT,
         "lctx_rope", "n_hat", -1, -1);
+    BAD((d->policy = LCTX_HEAVY, d->window = 5, d->n_heavy = 5, d->n_sink = 9, d->raw_keys = 1,
+         w.rope.n_hat = 2), E_N_HAT, "lctx_rope", "n_hat", -1, -1);
     BAD((d->policy = LCTX_SINKS, d->window = 5, d->n_sink = 1, w.layer[6].rope = &w.rope,
          w.model.rope = NULL, w.rope.n_hat = 2), E_N_HAT, "lctx_rope", "n_hat", 6, -1);
     BAD((w.layer[7].window = 9, w.layer[7].pattern = &w.pattern, w.pattern.n_global = 1), E_GLOBAL,

@@ -76,6 +76,7 @@ class Status(IntEnum):
     E_TABLE = 30
     # n_freq, n_short or n_long is not n_rot / 2
     E_TABLE_SIZE = 31
+    # n_hat is negative, too large, or more than stay in place
     E_N_HAT = 32
     # xpos_base or xpos_center is invalid
     E_XPOS = 33
@@ -1788,20 +1789,24 @@ FUNCTIONS = {
     # must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
     # and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
     # Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-    # and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
-    # cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
-    # raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
-    # of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED.
+    # and positions are those inside the cache without further ado. So are they of what a selection
+    # kept, by its number in its head: its last stands right before the tokens that follow (no n_hat
+    # then: LCTX_E_N_HAT). Under LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is
+    # given; a query is to be attended once. With 4-bit keys queries are attended tile by tile, and
+    # progress is told of these; there the size reads q_pos. Errors: those of lctx_attend, and
+    # LCTX_E_EVICTED.
     "lctx_cache_attend_size": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p]),
     # Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
     # (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
     # must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
     # and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
     # Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-    # and positions are those inside the cache without further ado. Under LCTX_HEAVY, mass goes to the
-    # cache's own account unless attn.mass is given; a query is to be attended once, and keys are not
-    # raw (LCTX_E_POLICY). With 4-bit keys queries are attended tile by tile, and progress is told
-    # of these; there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED.
+    # and positions are those inside the cache without further ado. So are they of what a selection
+    # kept, by its number in its head: its last stands right before the tokens that follow (no n_hat
+    # then: LCTX_E_N_HAT). Under LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is
+    # given; a query is to be attended once. With 4-bit keys queries are attended tile by tile, and
+    # progress is told of these; there the size reads q_pos. Errors: those of lctx_attend, and
+    # LCTX_E_EVICTED.
     "lctx_cache_attend": (c.c_int, [c.POINTER(Cache), c.POINTER(Attn), c.c_void_p, c.c_size_t]),
     # Where q_far is rotated to: min(pos, n_sink + window - 1) under LCTX_SINKS, else pos.
     "lctx_cache_far_pos": (c.c_int64, [c.POINTER(Cache), c.c_int64]),
@@ -1888,13 +1893,13 @@ FUNCTIONS = {
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys under LCTX_HEAVY or with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
+    # keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
     # with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     "lctx_session_create": (c.c_int, [c.POINTER(Model), c.POINTER(SessionDesc), c.c_void_p]),
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys under LCTX_HEAVY or with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
+    # keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
     # with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     "lctx_session_free": (None, [c.POINTER(Session)]),
     # Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:

@@ -124,6 +124,7 @@ void run_method(run *r, const char *name)
         { "window", RUN_MODEL, LCTX_WINDOW, LCTX_FAR_NONE, 0, 0 },
         { "sinks", RUN_MODEL, LCTX_SINKS, LCTX_FAR_NONE, 0, 0 },
         { "heavy", RUN_MODEL, LCTX_HEAVY, LCTX_FAR_NONE, 0, 0 },
+        { "heavy-inside", RUN_MODEL, LCTX_HEAVY, LCTX_FAR_NONE, 0, 0 },
         { "yarn-heavy", RUN_YARN, LCTX_HEAVY, LCTX_FAR_NONE, 0, 0 },
         { "quest", RUN_MODEL, LCTX_FULL, LCTX_FAR_NONE, 0, 1 },
         { "yarn-quest", RUN_YARN, LCTX_FULL, LCTX_FAR_NONE, 0, 1 },
@@ -139,6 +140,7 @@ void run_method(run *r, const char *name)
     r->policy = methods[i].policy;
     r->far = methods[i].far;
     r->live = methods[i].live;
+    r->raw = !strcmp(name, "heavy-inside");
     if (r->quarter) r->read = 0;        /* another method's */
     r->quarter = methods[i].quarter;
 }
@@ -363,10 +365,11 @@ static void describe(const run *r, char lines[N_LINES][LINE])
              rope->theta, rope->orig_ctx, rope->ctx, rope->beta_fast, rope->beta_slow,
              x->attn_factor,
              (unsigned long long)os_hash(0, x->freq, sizeof *x->freq * (size_t)x->n_rot / 2));
-    snprintf(lines[3], LINE, "cache %s, %d sinks, window %lld, %lld %s, keys %s, values %s",
+    snprintf(lines[3], LINE, "cache %s, %d sinks, window %lld, %lld %s, keys %s%s, values %s",
              policies[d.policy], (int)d.n_sink, (long long)d.window,
              (long long)(d.n_read ? d.n_read : d.n_heavy), d.n_read ? "read" : "heavy",
-             lctx_type_name((lctx_type)d.k_type), lctx_type_name((lctx_type)d.v_type));
+             r->raw ? "raw " : "", lctx_type_name((lctx_type)d.k_type),
+             lctx_type_name((lctx_type)d.v_type));
 }
 
 void run_label(const run *r, char label[RUN_LABEL])

@@ -5,8 +5,9 @@
    forgets (window, sinks, heavy), one that keeps all and of which each query reads a quarter (quest;
    with the scaling yarn-quest), or raw keys with a rule for far distances (rerope, leaky,
    self-extend; lm-infinite: with sinks) or with dynamic's frequencies of each length
-   (dynamic-exact). Those that are no scaling go with what the file says; yarn-heavy is both. All
-   functions here fail by exiting with a message. */
+   (dynamic-exact), or heavy hitters at their places inside the cache (heavy-inside). Those that
+   are no scaling go with what the file says; yarn-heavy is both. All functions here fail by exiting
+   with a message. */
 #ifndef RUN_H
 #define RUN_H
 #include "args.h"
@@ -14,8 +15,8 @@
 #include "text.h"
 
 #define RUN_ROPES "model|plain|pi|ntk|dynamic|by-parts|yarn|llama3|abf"
-#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|yarn-heavy|quest|yarn-quest|rerope|leaky|" \
-                    "self-extend|lm-infinite|dynamic-exact"
+#define RUN_METHODS RUN_ROPES "|window|sinks|heavy|heavy-inside|yarn-heavy|quest|yarn-quest|" \
+                    "rerope|leaky|self-extend|lm-infinite|dynamic-exact"
 enum { RUN_MODEL, RUN_PLAIN, RUN_PI, RUN_NTK, RUN_DYNAMIC, RUN_BY_PARTS, RUN_YARN, RUN_LLAMA3,
        RUN_ABF };
 
@@ -70,6 +71,7 @@ typedef struct run {
     { "--window", ARGS_INT, &(r).window, 1, 1e12, "W", "tokens kept; default: trained context" }, \
     { "--sinks", ARGS_INT, &(r).sinks, 1, 1e6, "N", "first tokens kept; default 4" }, \
     { "--read", ARGS_INT, &(r).read, 2, 1e12, "N", "tokens that a query reads of a full cache" }, \
+    { "--raw", ARGS_FLAG, &(r).raw, 0, 0, "", "keys unrotated: heavy's places are in the cache" }, \
     { "--kv", ARGS_CHOICE, &(r).type, 0, 0, "f32|f16|bf16|int8|int4", "type of the cache" }, \
     { "--threads", ARGS_INT, &(r).threads, 1, LCTX_MAX_THREADS, "N", "default: all cores" }, \
     { "--chunk", ARGS_INT, &(r).chunk, 1, 1e6, "N", "tokens computed at once; default 256" }

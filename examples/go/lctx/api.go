@@ -80,6 +80,7 @@ const (
 	StatusETable Status = 30
 	// n_freq, n_short or n_long is not n_rot / 2
 	StatusETableSize Status = 31
+	// n_hat is negative, too large, or more than stay in place
 	StatusENHat Status = 32
 	// xpos_base or xpos_center is invalid
 	StatusEXpos Status = 33
