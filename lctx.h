@@ -1421,10 +1421,10 @@ typedef struct lctx_session_desc {
                                      tokens, by blocks chosen for each KV head (lctx_retrieve),
                                      beside the first n_sink and the last `window`; in layers
                                      without windows of their own. 0 = all */
-    uint8_t *const *read;         /* with n_read: [n_layer], null or [n_head_kv][n_block], with room
-                                     for ceil(info.n / block) blocks after each feed: 1 where any
-                                     query of its last chunk read, else 0; or null. Borrowed, by
-                                     forks, too */
+    uint8_t *const *read;         /* with n_read: of each layer null, or a byte a block for each KV
+                                     head, as lctx_retrieve has them, with room for all of the next
+                                     feed's tokens: what its last chunk's queries read. Borrowed, by
+                                     forks, too; null = not told */
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256, or 64 with n_read */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */

@@ -19,7 +19,10 @@ def python_type(t):
 
 
 def python_call(result, params):
-    return f"c.CFUNCTYPE({', '.join(python_type(t) for t in (result, *params))})"
+    """Structs come after callbacks."""
+    types = ["c.c_void_p" if t.kind == "pointer" and t.name.kind == "struct" else python_type(t)
+             for t in (result, *params)]
+    return f"c.CFUNCTYPE({', '.join(types)})"
 
 
 def docstring(doc):

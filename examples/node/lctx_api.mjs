@@ -1247,9 +1247,9 @@ export const structs = {
         // for each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in
         // layers without windows of their own. 0 = all
         n_read: 'int64_t',
-        // with n_read: [n_layer], null or [n_head_kv][n_block], with room for ceil(info.n / block)
-        // blocks after each feed: 1 where any query of its last chunk read, else 0; or null.
-        // Borrowed, by forks, too
+        // with n_read: of each layer null, or a byte a block for each KV head, as lctx_retrieve
+        // has them, with room for all of the next feed's tokens: what its last chunk's queries
+        // read. Borrowed, by forks, too; null = not told
         read: 'void *',
         // FULL; 0 = no limit
         max_tokens: 'int64_t',
@@ -1410,7 +1410,6 @@ export const arrays = {
     'lctx_model.embd_norm': ['any', 'd_model'],
     'lctx_model.embd_norm_bias': ['float', 'd_model'],
     'lctx_model.output_norm_bias': ['float', 'd_model'],
-    'lctx_session_desc.read': ['Type(kind='number', name='uint8_t', const=False, length=0, params=())', 'n_layer'],
 };
 
 // Fields that tell how memory is laid out.

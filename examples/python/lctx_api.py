@@ -357,7 +357,7 @@ Read = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
 # so be merged in, by lctx_cache_retrieve over the caches of a session that holds them (Memorizing
 # Transformers 2203.08913, LongMem 2306.07174; examples/remember.c). For that there are attn->q,
 # rotated, or, with attn->rope, raw.
-Join = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int32, c.POINTER(Attn))
+Join = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int32, c.c_void_p)
 
 
 class Refusal(c.Structure):
@@ -1340,9 +1340,9 @@ class SessionDesc(c.Structure):
         # each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers
         # without windows of their own. 0 = all
         ("n_read", c.c_int64),
-        # with n_read: [n_layer], null or [n_head_kv][n_block], with room for ceil(info.n / block)
-        # blocks after each feed: 1 where any query of its last chunk read, else 0; or null.
-        # Borrowed, by forks, too
+        # with n_read: of each layer null, or a byte a block for each KV head, as lctx_retrieve has
+        # them, with room for all of the next feed's tokens: what its last chunk's queries read.
+        # Borrowed, by forks, too; null = not told
         ("read", c.c_void_p),
         # FULL; 0 = no limit
         ("max_tokens", c.c_int64),
@@ -1543,7 +1543,6 @@ ARRAYS = {
     "lctx_model.embd_norm": ("any", "d_model", False),
     "lctx_model.embd_norm_bias": ("float", "d_model", False),
     "lctx_model.output_norm_bias": ("float", "d_model", False),
-    "lctx_session_desc.read": ("Type(kind='number', name='uint8_t', const=False, length=0, params=())", "n_layer", False),
 }
 
 # Fields that tell how memory is laid out.

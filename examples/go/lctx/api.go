@@ -1666,9 +1666,9 @@ type SessionDesc struct {
 	// KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers without
 	// windows of their own. 0 = all
 	NRead int64
-	// with n_read: [n_layer], null or [n_head_kv][n_block], with room for ceil(info.n / block) blocks
-	// after each feed: 1 where any query of its last chunk read, else 0; or null. Borrowed, by forks,
-	// too
+	// with n_read: of each layer null, or a byte a block for each KV head, as lctx_retrieve has them,
+	// with room for all of the next feed's tokens: what its last chunk's queries read. Borrowed, by
+	// forks, too; null = not told
 	read unsafe.Pointer
 	// FULL; 0 = no limit
 	MaxTokens int64
@@ -1829,7 +1829,6 @@ var arrays = map[string]string{
 	"lctx_model.embd_norm": "d_model",
 	"lctx_model.embd_norm_bias": "d_model",
 	"lctx_model.output_norm_bias": "d_model",
-	"lctx_session_desc.read": "n_layer",
 }
 
 type offset struct {
