@@ -467,7 +467,7 @@ static void refused(world *w, lctx_mixer bad, const char *field, lctx_status wan
     check(st == want && report.status == (int32_t)want && report.type && report.index == 0 &&
           !strcmp(report.type, "lctx_mixer") && !strcmp(report.field, field),
           "lctx_mixer[0].%s is refused with \"%s\"", field, lctx_status_text(want));
-    w->mixer[0] = good;
+    w->mixer[0] = good, w->m.refused = NULL;
 }
 static void test_refused(void)
 {
