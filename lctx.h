@@ -8311,7 +8311,8 @@ static void lctx__low_rank(const lctx_session *s, const lctx__acts *a, const flo
     if (!w->rank) return;
     lctx__shifted(s, a, n, shift, a->shifted);
     memset(a->y, 0, bytes);
-    lctx__matmul(s, &w->down, w->rank, s->m.d_model, n, a->shifted, a->ld_x, NULL, 0, a->y, a->ld_z);
+    lctx__matmul(s, &w->down, w->rank, s->m.d_model, n, a->shifted, a->ld_x, NULL, 0, a->y,
+                 a->ld_z);
     for (t = 0; f && t < n * a->ld_z; t += a->ld_z)
         for (i = 0; i < w->rank; i++) a->y[t + i] = f(a->y[t + i]);
     lctx__matmul(s, &w->up, rows, w->rank, n, a->y, a->ld_z, w->bias, 0, out, ld);
