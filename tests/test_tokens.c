@@ -689,6 +689,8 @@ static void test_keys(void)
     }
     c = text_change("tokenizer.ggml.model", "t5", value);
     refused(bpe, &c, GGUF_E_VOCABULARY, "\"t5\"", "an unknown tokenizer");
+    c = text_change("tokenizer.ggml.model", "rwkv", value);
+    refused(bpe, &c, GGUF_E_VOCABULARY, "\"rwkv\"", "RWKV's tokenizer");
     c = text_change("tokenizer.ggml.pre", "llama-9", value);
     refused(bpe, &c, GGUF_E_VOCABULARY, "\"llama-9\"", "an unknown pre-tokenizer");
     c = text_change("tokenizer.ggml.pre", "gemma4", value);
