@@ -2,7 +2,8 @@
 # run.sh [build-directory [suite ...]] - runs every built suite under every instruction set that
 # this machine has, and every test_*.sh once, two at a time, and closes with "N passed, N failed".
 # A suite that ends without its closing line, or badly after it, counts as one failure.
-# TEST_FULL=1 takes the long grids.
+# TEST_FULL=1 takes the long grids, and the examples, whose kernels other suites try in every set,
+# under all of them too rather than under the best.
 build=${1:-build}
 [ $# -gt 0 ] && shift
 here=$(dirname "$0")
@@ -21,9 +22,12 @@ if [ $# -eq 0 ]; then
     done
 fi
 isas=$("$build/test_ground" --isas) || isas=scalar
+most=$isas
+[ -n "${TEST_FULL:-}" ] || most=${isas##*[!a-z0-9]}
 for suite in "$@"; do
     case $suite in
     *.sh | tokens | lookup) echo "any $suite" ;;      # have no kernels
+    examples) for isa in $most; do echo "$isa $suite"; done ;;
     *)    for isa in $isas; do echo "$isa $suite"; done ;;
     esac
 done > "$log/jobs"
