@@ -794,12 +794,12 @@ typedef struct lctx_pattern {
    head's or its own (n_head_kv, n_head). Blocks come in any order, twice is once, -1 is none. 0s
    mean list_queries: all queries share a row; list_heads: 1; list_keys: LCTX_TILE. Tiles that no
    query of a task reads are not touched, so time falls with the share that is read, if blocks are
-   whole tiles. Of smaller ones keys are hidden within tiles; but rows (LCTX_ROWS, not k_pos) are put
-   together into tiles where a list is not a query head's own, names at most half of the blocks
+   whole tiles. Of smaller ones keys are hidden within tiles; but rows (LCTX_ROWS, not k_pos) are
+   put together into tiles where a list is not a query head's own, names at most half of the blocks
    between its ends, and there is no bias, mask of bits, ALiBi, mass or raw key: at a tenth of 128 K
    keys decoding then took .36 of the time of all with 1 key a block, .23 with 16 or 64. With all
-   blocks named, the bits are those without a list. Scratch has a bit a block for each row of a task.
-   lctx_choose makes some. */
+   blocks named, the bits are those without a list. Scratch has a bit a block for each row of a
+   task. lctx_choose makes some. */
 
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
@@ -9773,8 +9773,8 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
             FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
         }
 }
-/* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even and odd nibbles
-   (E), a query two parts (P), so that four rows fill the registers. */
+/* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even nibbles and odd
+   ones (E), a query two parts (P), so that four rows fill the registers. */
 LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
 {
     const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
@@ -10942,7 +10942,7 @@ LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
                 top = vf_max(vf_max(y[i], vf_sub(none, y[i])), top);
                 bad = vf_add(bad, vf_sub(y[i], y[i]));
             }
-            top = vf_lt(least, top, top, none);      /* no sums of subnormal numbers, which are slow */
+            top = vf_lt(least, top, top, none);      /* subnormal sums are slow */
             by = vf_lt(none, top, vf_div(most, top), none);
             for (i = 0; i < 16; i += 4) {
                 vw word = vw_set1(0);
