@@ -9773,8 +9773,8 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
             FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
         }
 }
-/* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even nibbles and odd
-   ones (E), a query two parts (P), so that four rows fill the registers. */
+/* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even nibbles and
+   odd ones (E), a query two parts (P), so that four rows fill the registers. */
 LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
 {
     const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
