@@ -203,14 +203,18 @@ static int64_t carried(const run *r)
     return (int64_t)(factor * (double)r->model.trained);
 }
 
-/* What the cache keeps: as many tokens as the model carries, where no window is given. */
+/* What the cache keeps: as many tokens as the model carries, where no window is given. Heavy hitters
+   inside the cache stand with all that is held, up to a block and a chunk more than they should. */
 static void set_policy(const run *r, lctx_session_desc *d)
 {
-    const int64_t all = carried(r), half = all / 2;
+    const int inside = r->policy == LCTX_HEAVY && r->raw;
+    const int64_t block = r->block ? r->block : 64, chunk = r->chunk ? r->chunk : 64;
+    const int64_t all = carried(r) - (inside ? block + chunk : 0), half = all / 2;
     d->policy = (int32_t)r->policy;
     d->k_type = (int32_t)(r->k_type < 0 ? r->type : r->k_type);
     d->v_type = (int32_t)(r->v_type < 0 ? r->type : r->v_type);
     d->block = (int32_t)r->block;
+    if (inside) d->block = (int32_t)block, d->chunk = (int32_t)chunk;
     if (r->policy == LCTX_FULL) {
         d->max_tokens = r->ctx;
         if (!r->read) return;
