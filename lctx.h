@@ -1079,7 +1079,7 @@ LCTX_API lctx_status lctx_convolve(const lctx_convolution *c);
                      attend adds to the cache's own account of mass. Choices fall whenever a block
                      of tokens has left the window, by lctx_cache_select's rule; until then they
                      stay. What is kept keeps its position; raw keys stand right before what
-                     follows: inside the cache
+                     follows, inside the cache, up to a block and an append beyond the budgets
    Under the first three, a query at position t sees exactly the keys that its policy names, to the
    token, however many tokens were appended at once; whole blocks are what memory is freed in. */
 typedef enum lctx_policy {
