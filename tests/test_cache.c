@@ -417,8 +417,8 @@ static void compare_last(const seq *s, int64_t n, int64_t step, oracle_error *e)
                              lctx_status_text(st));
     for (i = n - 1; i >= 0; i = i == 0 ? -1 : i > step ? i - step : 0) {   /* the first too */
         seen v = seen_by(s, s->n - n + i);
-        compare_token(&v, q + i * QROW, q + (n + i) * QROW, s->n - n + i, out + i * OROW,
-                      lse + i * H, e);
+        compare_token(&v, q + i * QROW, q + (n + i) * QROW, places(s, &v, s->n - n + i),
+                      out + i * OROW, lse + i * H, e);
         seen_free(&v);
     }
     free(out);
@@ -2041,6 +2041,7 @@ static float *observed(const seq *s, int64_t n, int64_t gap)
     seq_queries(s, s->n - 2 * n, 2 * n, q, q + 2 * n * QROW);
     a.n_q = 2 * n; a.n_head = H; a.q = q; a.q_pos0 = s->n - 2 * n; a.out = out; a.lse = lse;
     a.mass = mass; a.mass_head = (held + gap) * 4; a.mass_queries = n;
+    if (s->raw) a.rope = own_rope();
     st = attend(s->c, &a);
     if (st != LCTX_OK) check(0, "a prompt's end is observed: %s", lctx_status_text(st));
     free(out); free(q); free(lse);
@@ -2074,8 +2075,9 @@ static int holds_bits(const seq *s)
     return (int)same;
 }
 
-/* SnapKV: at a prompt's end, by the mass of the last queries, pooled; and again later. */
-static void test_select(lctx_type k, lctx_type v, int pool)
+/* SnapKV: at a prompt's end, by the mass of the last queries, pooled; and again later. Raw, what was
+   kept has its place inside the cache. */
+static void test_select(lctx_type k, lctx_type v, int pool, int raw)
 {
     enum { OBSERVED = 16, PROMPT = 600, WINDOW = 50 };
     lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, k, v);
@@ -2087,6 +2089,7 @@ static void test_select(lctx_type k, lctx_type v, int pool)
     seq s;
     d.block = 64;
     s = seq_new(&d, 151, 2000);
+    s.raw = raw;
     memset(&sel, 0, sizeof sel);
     sel.n_heavy = 100; sel.window = WINDOW; sel.n_sink = 3; sel.pool = pool;
     for (round = 0; round < 2; round++) {
@@ -2101,16 +2104,16 @@ static void test_select(lctx_type k, lctx_type v, int pool)
         account_select(&a, &s, s.n - WINDOW, 3, 100, pool ? pool : 1);
         after = info_of(&s);
         check(a.wrong == 0 && a.cut == s.n - WINDOW, "of %d tokens each head keeps what the rule"
-              " says (%s/%s, pool %d: %d wrong)", (int)s.n, type_names[k], type_names[v], pool,
-              a.wrong);
+              " says (%s/%s%s, pool %d: %d wrong)", (int)s.n, type_names[k], type_names[v],
+              raw ? ", raw" : "", pool, a.wrong);
         check(after.n_held == 103 + WINDOW && after.n_kept == 103 && after.n == before.n
               && after.n_dropped == after.n - 103 - WINDOW && after.bytes < before.bytes
               && after.rewind_min == s.n - WINDOW, "what was dropped is told, and memory is freed"
               " (%d of %d bytes left)", (int)after.bytes, (int)before.bytes);
         check(holds_bits(&s), "kept keys and values keep their bits (%s/%s)", type_names[k],
               type_names[v]);
-        check(goes_on_right(&s), "a selected cache goes on right (%s/%s)", type_names[k],
-              type_names[v]);
+        check(goes_on_right(&s), "a selected cache goes on right (%s/%s%s)", type_names[k],
+              type_names[v], raw ? ", raw" : "");
         free(mass);
     }
     account_free(&a);
@@ -3777,7 +3780,8 @@ int main(void)
     for (type = 0; type < 5; type++) {
         test_heavy((lctx_type)type, (lctx_type)(type < 4 ? 3 - type : 4), 33 + 40 * type, type,
                    type % 2 ? 7 : 1, 0);
-        test_select((lctx_type)type, (lctx_type)((type + 1) % 5), type % 2 ? 7 : 0);
+        test_select((lctx_type)type, (lctx_type)((type + 1) % 5), type % 2 ? 7 : 0, 0);
+        test_select((lctx_type)type, (lctx_type)((type + 1) % 5), type % 2 ? 7 : 0, 1);
         test_select_is_mask((lctx_type)type);
     }
     test_heavy(LCTX_F16, LCTX_F16, 20, 4, 90, 0);
