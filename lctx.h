@@ -95,8 +95,7 @@
                              then once lctx_cache_select (SnapKV)
        everything, but few   LCTX_FULL with summaries, lctx_cache_retrieve for each token (Quest); a
        blocks are read       session's n_read; an allocator that maps files leaves the others on
-                             disk. Choices of one's own: lctx_choose,
-                             lctx_attn.list
+                             disk. Choices of one's own: lctx_choose, lctx_attn.list
        parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
                              put together what was computed apart
    Keys stay at the positions where they were born, so none of these rotates or requantises any.
