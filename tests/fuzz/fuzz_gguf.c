@@ -217,7 +217,7 @@ static void put_file(image *f, bytes *b)
     const int n_vocab = bytes_rarely(b, 4) ? (int)bytes_in(b, 0, 260) : 257 + bytes_flag(b);
     const int how = (int)bytes_take(b, 1);
     uint64_t i, data;
-    f->n = f->n_keys = f->n_tensors = f->offset = 0;
+    f->n_keys = f->n_tensors = f->offset = 0, f->n = 0;
     put(f, "GGUF", 4);
     put_int(f, how == 255 ? (uint64_t)bytes_int(b) : how & 1 ? 2 : 3, 4);
     put_int(f, 0, 8), put_int(f, 0, 8);
