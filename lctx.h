@@ -795,10 +795,10 @@ typedef struct lctx_pattern {
    query of a task reads are not touched, so time falls with the share that is read, if blocks are
    whole tiles. Of smaller ones keys are hidden within tiles; but rows (LCTX_ROWS, not k_pos) are
    put together into tiles where a list is not a query head's own, names at most half of the blocks
-   between its ends, and there is no bias, mask of bits, ALiBi, mass or raw key: at a tenth of 128 K
-   keys decoding then took .36 of the time of all with 1 key a block, .23 with 16 or 64. With all
-   blocks named, the bits are those without a list. Scratch has a bit a block for each row of a
-   task. lctx_choose makes some. */
+   between its ends, and there is no bias, mask of bits, ALiBi, mass or raw key (their bits are then
+   others than where these keep them from it): at a tenth of 128 K keys decoding then took .36 of
+   the time of all with 1 key a block, .23 with 16 or 64. With all blocks named, the bits are those
+   without a list. Scratch has a bit a block for each row of a task. lctx_choose makes some. */
 
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
@@ -7467,10 +7467,9 @@ static void lctx__widest_mixer(const lctx_model *m, lctx__acts *a, int64_t *d_k)
         a->ld_g = lctx__max(a->ld_g, lctx__round_up(x->n_head, 16)), *d_k = lctx__max(*d_k, x->d_k);
     }
 }
-#define LCTX__LOW_RANK(s, field, needed, cols) \
-    LCTX__NOT((s)->field.rank < (needed), #field ".rank", LCTX_E_SHAPE); \
-    LCTX__WEIGHT(s, field.down, (s)->field.rank, cols); \
-    LCTX__WEIGHT(s, field.up, (s)->field.rank, (s)->field.rank)
+#define LCTX__LOW_RANK(s, rank, down, up, needed, cols) \
+    LCTX__NOT((s)->rank < (needed), #rank, LCTX_E_SHAPE); \
+    LCTX__WEIGHT(s, down, (s)->rank, cols); LCTX__WEIGHT(s, up, (s)->rank, (s)->rank)
 static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
 {
     const lctx_mixer *x = m->layers[i].mixer;
@@ -7487,8 +7486,9 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     if (x->kind == LCTX_MIXER_RWKV7) {
         LCTX__IS(n_head_k, x->n_head_k == x->n_head, HEADS);
         LCTX__WEIGHT(x, w_r, 1, d); LCTX__WEIGHT(x, w_k, 1, d); LCTX__WEIGHT(x, w_v, 1, d);
-        LCTX__LOW_RANK(x, w, 1, d); LCTX__LOW_RANK(x, v, 0, d);
-        LCTX__LOW_RANK(x, rate, 1, d); LCTX__LOW_RANK(x, g, 1, d);
+        LCTX__LOW_RANK(x, w.rank, w.down, w.up, 1, d); LCTX__LOW_RANK(x, v.rank, v.down, v.up, 0, d);
+        LCTX__LOW_RANK(x, rate.rank, rate.down, rate.up, 1, d);
+        LCTX__LOW_RANK(x, g.rank, g.down, g.up, 1, d);
         LCTX__IS(shift, x->shift, WEIGHT); LCTX__IS(norm_bias, x->norm_bias, WEIGHT);
         LCTX__IS(k_k, x->k_k, WEIGHT); LCTX__IS(k_a, x->k_a, WEIGHT); LCTX__IS(r_k, x->r_k, WEIGHT);
         return LCTX_OK;

@@ -71,8 +71,9 @@ static double apart(const float *a, const float *b)
     double most = 0, worst = 0;
     int i;
     for (i = 0; i < PROMPT * FAMILY_VOCAB; i++) {
-        most = fmax(most, fabs((double)b[i]));
-        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        const double size = fabs((double)b[i]), off = fabs((double)a[i] - (double)b[i]);
+        if (!(size <= most)) most = size;
+        if (!(off <= worst)) worst = off;
     }
     return worst / most;
 }

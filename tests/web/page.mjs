@@ -120,9 +120,9 @@ async function far(page) {
         const bits = await page.eval('[sides.a, sides.b].map(({ tally }) => tally.bits / tally.n)');
         check(`far distances ${kind} keep the likelihood`, bits[0] < bits[1] - 0.5, bits);
     }
-    await set(page, 'a-policy', 3);
+    await set(page, 'a-policy', 4);
     await click(page, 'run');
-    await sentence(page, /^A: These settings do not work: .*policy.*\.$/,
+    await sentence(page, /^A: These settings do not work: .*n_read.*\.$/,
         'a sentence refuses settings that exclude each other');
     await idle(page);
     await set(page, 'a-far', 0), await set(page, 'a-policy', 4);
