@@ -7486,7 +7486,8 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     if (x->kind == LCTX_MIXER_RWKV7) {
         LCTX__IS(n_head_k, x->n_head_k == x->n_head, HEADS);
         LCTX__WEIGHT(x, w_r, 1, d); LCTX__WEIGHT(x, w_k, 1, d); LCTX__WEIGHT(x, w_v, 1, d);
-        LCTX__LOW_RANK(x, w.rank, w.down, w.up, 1, d); LCTX__LOW_RANK(x, v.rank, v.down, v.up, 0, d);
+        LCTX__LOW_RANK(x, w.rank, w.down, w.up, 1, d);
+        LCTX__LOW_RANK(x, v.rank, v.down, v.up, 0, d);
         LCTX__LOW_RANK(x, rate.rank, rate.down, rate.up, 1, d);
         LCTX__LOW_RANK(x, g.rank, g.down, g.up, 1, d);
         LCTX__IS(shift, x->shift, WEIGHT); LCTX__IS(norm_bias, x->norm_bias, WEIGHT);
