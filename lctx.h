@@ -794,11 +794,12 @@ typedef struct lctx_pattern {
    mean list_queries: all queries share a row; list_heads: 1; list_keys: LCTX_TILE. Tiles that no
    query of a task reads are not touched, so time falls with the share that is read, if blocks are
    whole tiles. Of smaller ones keys are hidden within tiles; but rows (LCTX_ROWS, not k_pos) are
-   put together into tiles where a list is not a query head's own, names at most half of the blocks
-   between its ends, and there is no bias, mask of bits, ALiBi, mass or raw key (their bits are then
-   others than where these keep them from it): at a tenth of 128 K keys decoding then took .36 of
-   the time of all with 1 key a block, .23 with 16 or 64. With all blocks named, the bits are those
-   without a list. Scratch has a bit a block for each row of a task. lctx_choose makes some. */
+   put together into tiles where a list is not a query head's own, has at most half as many entries
+   as there are blocks between its ends, and there is no bias, mask of bits, ALiBi or raw key (their
+   bits are then others than where these keep them from it): at a tenth of 128 K keys decoding then
+   took .36 of the time of all with 1 key a block, .23 with 16 or 64. With all blocks named, the
+   bits are those without a list. Scratch has a bit a block for each row of a task. lctx_choose
+   makes some. */
 
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
@@ -927,7 +928,7 @@ typedef struct lctx_choice {
     lctx_refusal *refused;
 } lctx_choice;
 
-/* list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+/* list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
    size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
    _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
    what is always read), _SCRATCH. */
@@ -1309,7 +1310,7 @@ typedef struct lctx_low_rank {
                 decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
                 length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
                 norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
-                v and rate nothing. The FFN takes h + ffn_shift (h' - h)
+                v and rate nothing; epsilon 64e-5. The FFN takes h + ffn_shift (h' - h)
        x += post(w_out out, attn_post_norm) */
 typedef enum lctx_mixer_kind {
     LCTX_MIXER_DELTA,         /* gated delta, Qwen3-Next's */
@@ -1468,8 +1469,8 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
    must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
    lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-   keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
-   with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too. */
+   keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts with 4-bit keys),
+   _GLOBAL (a pattern's, in a layer that evicts). free takes null too. */
 LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_session_desc *desc,
                                          lctx_session **session);
 LCTX_API void        lctx_session_free(lctx_session *session);
@@ -3949,7 +3950,7 @@ static void lctx__plan_gather(lctx__plan *p)
 {
     const lctx_attn *a = &p->a;
     p->gathers = a->list && a->list_keys < LCTX_TILE && (p->group == 1 || a->list_heads < a->n_head)
-                 && !a->rope && !a->mass && !a->bias && !a->mask_bits && !a->alibi;
+                 && !a->rope && !a->bias && !a->mask_bits && !a->alibi;
     if (!p->gathers || !a->n_q || lctx__list_row(a, 0) == lctx__list_row(a, a->n_q - 1)) return;
     while (a->list_queries % p->q_block || a->list_first % p->q_block) p->q_block--;
 }
@@ -4295,7 +4296,7 @@ static uint64_t *lctx__list_bits(const lctx__work *w, int64_t t, int64_t h)
     const int64_t row = lctx__list_row(&p->a, t) - lctx__list_row(&p->a, w->block0);
     return w->list + (1 + row * p->list_each + h % p->list_each) * p->list_words;
 }
-/* Does a list name at most half of the blocks between its ends? */
+/* Has a list at most half as many entries as there are blocks between its ends? */
 static int lctx__sparse(const int32_t *list, int64_t len)
 {
     int64_t low = LCTX__HUGE, high = -1, n = 0, i;
@@ -5032,12 +5033,13 @@ static void lctx__gather_key(lctx__work *w, const lctx_span *s, int64_t j)
                                      j * s->v_scale_token, sizeof(float));
     w->found_pos[i] = s->pos + j, to->n = i + 1;
 }
-/* Tile i's keys that are listed join those of the same leaf, or all of the tile goes by itself. */
+/* Tile i's keys that are listed join those of the same leaf, or all of the tile goes by itself, as
+   in the pass for mass, which adds up where keys stand. */
 static void lctx__work_listed(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const lctx_span *to = &w->found;
     const int64_t lane0 = i * LCTX_TILE, last = lctx__min(lane0 + LCTX_TILE, s->n);
-    const int rows = w->gathers && s->layout == LCTX_ROWS && !s->k_pos;
+    const int rows = w->gathers && !w->mass && s->layout == LCTX_ROWS && !s->k_pos;
     uint64_t see;
     int64_t j;
     if (!rows || lctx__leaf(to, 0) != lctx__leaf(s, i) || to->k_type != s->k_type ||
@@ -5369,8 +5371,7 @@ static void lctx__best(const uint32_t *rank, int64_t n, int64_t k, int64_t *list
 }
 
 typedef struct lctx__choosing {
-    lctx_attn a;             /* the call, over the rows that are scored */
-    lctx__plan p;
+    lctx__plan p;            /* of the call, over the rows that are scored */
     const lctx_choice *c;
     int64_t n, last, lists;  /* blocks; the last key's position; rows of lists */
     int64_t each;            /* rows a block */
@@ -5489,6 +5490,7 @@ static void lctx__choose_task(void *arg, int64_t i, int32_t thread)
                            all ? n : r.to, score);
     for (j = 0; j < between; j++) rank[j] = lctx__order(score[r.first + j]);
     k = lctx__min(a->list_len - (r.end - between), between);
+    LCTX_ASSERT(k >= 0);           /* lctx__choosing_check saw to it */
     if (c->n_top) k = lctx__min(k, lctx__max(c->n_top, 0));
     for (j = 0; c->share > 0 && j < r.end; j++) {
         const double left = (double)c->share - (j < r.first || j >= r.to);
@@ -5514,14 +5516,15 @@ static lctx_status lctx__choosing_make(lctx__choosing *x, const lctx_attn *attn,
                                        const lctx_choice *c, size_t *bytes)
 {
     lctx__site at;
+    lctx_attn rows;
     int64_t need;
     if (c) (void)lctx__begin(c->refused, attn ? NULL : "attn");
     if (!attn || lctx__begin(attn->refused, !c ? "choice" : !bytes ? "bytes" : NULL))
         return LCTX_E_NULL;
     at = LCTX__SITE(attn, lctx_attn);
     LCTX__IS(rope, !attn->rope, POLICY);
-    x->a = *attn, x->a.d_v = 0, x->a.out_token = x->a.out_head = 0, x->a.list = NULL;
-    LCTX__TRY(lctx__plan_make(&x->p, &x->a));
+    rows = *attn, rows.d_v = 0, rows.out_token = rows.out_head = 0, rows.list = NULL;
+    LCTX__TRY(lctx__plan_make(&x->p, &rows));
     at = LCTX__SITE(c, lctx_choice);
     LCTX__IN(c, kind, 0, LCTX_SCORE_COUNT - 1, ENUM); LCTX__FROM(c, block_rows, 0, COUNT);
     x->c = c, x->each = lctx__max(c->block_rows, 1);
@@ -6660,11 +6663,12 @@ static int64_t lctx__slot_spans(const lctx_cache *c, const lctx__slot *slot, int
     return n;
 }
 
-/* All spans: what was kept, then the blocks. Returns how many; writes up to cap. */
-static int64_t lctx__cache_spans(const lctx_cache *c, int64_t tile, lctx_span *spans, int64_t cap)
+/* All spans: what was kept, raw or not, then the blocks. Returns how many; writes up to cap. */
+static int64_t lctx__cache_spans(const lctx_cache *c, int64_t tile, int raw, lctx_span *spans,
+                                 int64_t cap)
 {
     int64_t i, n = c->n_kept > 0;
-    if (n && cap > 0) spans[0] = lctx__kept_span(c, 0);
+    if (n && cap > 0) spans[0] = lctx__kept_span(c, raw);
     for (i = 0; i < c->n_slot; i++) n = lctx__slot_spans(c, &c->slot[i], tile, spans, cap, n);
     return n;
 }
@@ -6674,7 +6678,7 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
 {
     if (!cache || !n || (cap > 0 && !spans)) return LCTX_E_NULL;
     if (cap < 0) return LCTX_E_COUNT;
-    *n = lctx__cache_spans(cache, lctx__tile_of(cache->n), spans, cap);
+    *n = lctx__cache_spans(cache, lctx__tile_of(cache->n), 0, spans, cap);
     return LCTX_OK;
 }
 
@@ -6812,7 +6816,7 @@ static int64_t lctx__reading_carve(const lctx_cache *c, const lctx_attn *a, void
 {
     lctx__carver r = lctx__carver_of(at);
     int64_t i;
-    x->cap = lctx__cache_spans(c, c->n, NULL, 0);
+    x->cap = lctx__cache_spans(c, c->n, 0, NULL, 0);
     for (i = 0; i < c->n_slot; i++) x->cap += c->slot[i].open != NULL;    /* may give two */
     x->spans = (lctx_span *)lctx__carve(&r, x->cap, (int64_t)sizeof *x->spans);
     x->account = (float *)lctx__carve(&r, lctx__account_bytes(c, a), 1);
@@ -6828,8 +6832,7 @@ static lctx_status lctx__attend_parts(const lctx_cache *c, const lctx__reading *
     lctx_attn part;
     do {
         n = lctx__query_run(c, a, t, &tile), a->spans = x->spans;
-        a->n_spans = lctx__cache_spans(c, tile, x->spans, x->cap);
-        if (c->n_kept) x->spans[0] = lctx__kept_span(c, a->rope != NULL);
+        a->n_spans = lctx__cache_spans(c, tile, a->rope != NULL, x->spans, x->cap);
         part = lctx__attn_queries(a, t, n);
         LCTX__TRY(lctx_attend(&part, scratch, bytes));
         if (n < a->n_q && a->progress && a->progress(a->progress_user, t + n, a->n_q))

@@ -429,6 +429,34 @@ static void test_gathering(lctx_type type, int32_t keys, int64_t queries)
     free(g.q), free(g.scale), free(g.rows), free(g.list);
 }
 
+/* What weights of keys that attention puts together add up to: as without their list, by a mask. */
+static void test_gathered_mass(lctx_type type, int32_t keys, int64_t queries)
+{
+    static gathering g;
+    static float mass[2][G_KV * G_KEYS], lse[G_QUERIES * G_HEAD], outs[2][G_QUERIES * G_HEAD * G_DIM];
+    double worst = 0, all = 0;
+    size_t i;
+    int same;
+    gathering_make(&g, type, keys, queries);
+    g.a.precise = 1;
+    same = gathering_run(&g, 3, outs[0]);
+    memset(mass, 0, sizeof mass);
+    g.a.mass = mass[0], g.a.lse = lse;
+    same &= gathering_run(&g, 3, outs[1]);
+    check(same && !memcmp(outs[0], outs[1], sizeof outs[0]), "lists of %d keys a block for %d "
+          "queries, %s: mass changes no bit", (int)keys, (int)queries, lctx_type_name(type));
+    g.a.list = NULL, g.a.mask_bits = g.bits, g.a.mass = mass[1];
+    same &= gathering_run(&g, 3, outs[1]);
+    for (i = 0; i < G_KV * G_KEYS; i++) {
+        const double off = fabs((double)mass[0][i] - (double)mass[1][i]);
+        all += (double)mass[0][i];
+        if (!(off <= worst)) worst = off;
+    }
+    check(same && worst < 1e-5 && all > 1, "lists of %d keys a block for %d queries, %s: mass as a "
+          "mask has it (%.1e of %.1f)", (int)keys, (int)queries, lctx_type_name(type), worst, all);
+    free(g.q), free(g.scale), free(g.rows), free(g.list);
+}
+
 int main(void)
 {
     int32_t keys;
@@ -446,6 +474,9 @@ int main(void)
             test_gathering((lctx_type)kind, keys, 1);
             test_gathering((lctx_type)kind, keys, 6);
             test_gathering((lctx_type)kind, keys, G_QUERIES);
+            test_gathered_mass((lctx_type)kind, keys, 1);
+            test_gathered_mass((lctx_type)kind, keys, 6);
+            test_gathered_mass((lctx_type)kind, keys, G_QUERIES);
         }
     return test_report("choose", lctx_isa_name(lctx_isa_get()));
 }

@@ -2,6 +2,7 @@
    resident, and means what the text would have meant before the prompt; bad files are named. */
 #include "lctx.h"
 #include "families.h"
+#include "files.h"
 #include "memory.h"
 #include "model.h"
 #include "test.h"
@@ -122,23 +123,6 @@ static void refused(const world *w, const char *label, int64_t each, const char 
           "(%s)", says, m.error);
     lctx_session_free(s);
     memory_close(&m);
-}
-
-/* The file's first n bytes, of which byte `at` is another one (at < 0: none). */
-static void spoil(const char *path, size_t n, int64_t at)
-{
-    os_file f;
-    FILE *out;
-    char *copy;
-    if (os_file_open(&f, path)) return;
-    copy = (char *)malloc(f.size);
-    memcpy(copy, f.data, f.size);
-    if (n > f.size) n = f.size;
-    os_file_close(&f);
-    if (at >= 0) copy[at] ^= 1;
-    out = fopen(path, "wb");
-    if (out) fwrite(copy, 1, n, out), fclose(out);
-    free(copy);
 }
 
 static void test_refused(const world *w)

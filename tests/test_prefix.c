@@ -2,6 +2,7 @@
    damaged files and other labels lose only what they must. */
 #include "lctx.h"
 #include "families.h"
+#include "files.h"
 #include "model.h"
 #include "prefix.h"
 #include "test.h"
@@ -64,23 +65,6 @@ static size_t size_of(const char *path)
     n = f.size;
     os_file_close(&f);
     return n;
-}
-
-/* The file's first n bytes, of which byte `at` is another one (at < 0: none). */
-static void spoil(const char *path, size_t n, int64_t at)
-{
-    os_file f;
-    FILE *out;
-    char *copy;
-    if (os_file_open(&f, path)) return;
-    copy = (char *)malloc(f.size);
-    memcpy(copy, f.data, f.size);
-    if (n > f.size) n = f.size;
-    os_file_close(&f);
-    if (at >= 0) copy[at] ^= 1;
-    out = fopen(path, "wb");
-    if (out) fwrite(copy, 1, n, out), fclose(out);
-    free(copy);
 }
 
 static void test_growing(world *w)

@@ -318,7 +318,7 @@ class MixerKind(IntEnum):
                  decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
                  length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
                  norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
-                 v and rate nothing. The FFN takes h + ffn_shift (h' - h)
+                 v and rate nothing; epsilon 64e-5. The FFN takes h + ffn_shift (h' - h)
         x += post(w_out out, attn_post_norm)"""
     # gated delta, Qwen3-Next's
     DELTA = 0
@@ -1725,12 +1725,12 @@ FUNCTIONS = {
     # _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
     # _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
     "lctx_attend": (c.c_int, [c.POINTER(Attn), c.c_void_p, c.c_size_t]),
-    # list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    # list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
     # size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
     # _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
     # what is always read), _SCRATCH.
     "lctx_choose_size": (c.c_int, [c.POINTER(Attn), c.POINTER(Choice), c.c_void_p]),
-    # list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    # list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
     # size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
     # _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
     # what is always read), _SCRATCH.
@@ -1892,14 +1892,14 @@ FUNCTIONS = {
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
-    # with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    # keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts with 4-bit keys),
+    # _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     "lctx_session_create": (c.c_int, [c.POINTER(Model), c.POINTER(SessionDesc), c.c_void_p]),
     # Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     # must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     # lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    # keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
-    # with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    # keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts with 4-bit keys),
+    # _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     "lctx_session_free": (None, [c.POINTER(Session)]),
     # Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
     # LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,

@@ -76,33 +76,35 @@ static kept a_memory(void)
     return read_file();
 }
 
-/* The file with some bytes changed, of its head, of a record's beginning or anywhere, and cut. */
-static int spoil(bytes *b, kept *k, size_t record)
+/* Writes the sound file with some bytes changed, of its head, of a record's beginning or anywhere,
+   and cut; says how often. */
+static int spoil(bytes *b, const kept *sound, size_t head)
 {
+    const size_t record = (sound->n - head) / (PIECES * EACH);
     int edits = (int)bytes_in(b, 0, 4), i;
+    kept k = *sound;
+    k.data = (char *)malloc(k.n);
+    memcpy(k.data, sound->data, k.n);
     for (i = 0; i < edits; i++) {
         const int how = (int)bytes_in(b, 0, 3);
         size_t at = (size_t)bytes_take(b, how == 3 ? 3 : 1);
-        if (how == 1) at += PREFIX_HEAD + record * (size_t)bytes_in(b, 0, PIECES * EACH);
-        if (at < k->n) k->data[at] = (char)bytes_take(b, 1);
-        if (how == 2 && k->n) k->n -= (size_t)bytes_in(b, 0, 65535) * 7 % k->n;
+        if (how == 1) at += head + record * (size_t)bytes_in(b, 0, PIECES * EACH);
+        if (at < k.n) k.data[at] = (char)bytes_take(b, 1);
+        if (how == 2 && k.n) k.n -= (size_t)bytes_in(b, 0, 65535) * 7 % k.n;
     }
-    write_file(k->data, k->n);
+    write_file(k.data, k.n);
+    free(k.data);
     return edits;
 }
 
 static void try_prefix(bytes *b, const kept *sound)
 {
-    kept k = *sound;
-    const size_t record = (sound->n - PREFIX_HEAD) / (PIECES * EACH);
     lctx_session *s = session(0, NULL);
     float logits[TINY_VOCAB];
     int64_t found = 0;
     prefix p;
     int edits, bad;
-    k.data = (char *)malloc(k.n);
-    memcpy(k.data, sound->data, k.n);
-    edits = spoil(b, &k, record);
+    edits = spoil(b, sound, PREFIX_HEAD);
     bad = prefix_open(&p, path, "label", s, BLOCK);
     if (!bad) found = prefix_restore(&p, s, text, TEXT + 1);
     FUZZ_CHECK(edits || found == TEXT, "%lld tokens found", (long long)found);
@@ -111,20 +113,15 @@ static void try_prefix(bytes *b, const kept *sound)
     if (!bad) FUZZ_CHECK(!prefix_save(&p, s, text, TEXT), "it is not saved again");
     lctx_session_free(s);
     prefix_close(&p);
-    free(k.data);
 }
 
 static void try_memory(bytes *b, const kept *sound)
 {
-    kept k = *sound;
-    const size_t record = (sound->n - MEMORY_HEAD) / (PIECES * EACH);
     lctx_session *held = session(1, NULL), *chosen = session(1, NULL), *reader;
     float logits[TINY_VOCAB];
     memory m;
     int edits, bad;
-    k.data = (char *)malloc(k.n);
-    memcpy(k.data, sound->data, k.n);
-    edits = spoil(b, &k, record);
+    edits = spoil(b, sound, MEMORY_HEAD);
     bad = memory_open(&m, path, "label", EACH, held);
     fuzz_say("memory: %d edits: %s", edits, bad ? m.error : "opened");
     FUZZ_CHECK(edits || !bad, "a sound file is refused: %s", m.error);
@@ -139,7 +136,6 @@ static void try_memory(bytes *b, const kept *sound)
     }
     lctx_session_free(reader), lctx_session_free(chosen), lctx_session_free(held);
     memory_close(&m);
-    free(k.data);
 }
 
 static void begin(kept files[2])

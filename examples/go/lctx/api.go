@@ -540,7 +540,7 @@ func (x Routing) String() string { return namesRouting[x] }
 //              decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
 //              length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
 //              norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
-//              v and rate nothing. The FFN takes h + ffn_shift (h' - h)
+//              v and rate nothing; epsilon 64e-5. The FFN takes h + ffn_shift (h' - h)
 //     x += post(w_out out, attn_post_norm)
 type MixerKind int32
 

@@ -557,7 +557,7 @@ impl Routing {
 ///              decay = exp(-e^(-1/2) sigmoid(w(x_w))); rate = sigmoid(rate(x_a)); b = k_k k / its
 ///              length; k *= 1 + k_a (rate - 1); a = -b; b *= rate;  out = (layernorm(y) * norm +
 ///              norm_bias + v sum of r_k k q) g(x_g), head by head. f is in w tanh, in g sigmoid, in
-///              v and rate nothing. The FFN takes h + ffn_shift (h' - h)
+///              v and rate nothing; epsilon 64e-5. The FFN takes h + ffn_shift (h' - h)
 ///     x += post(w_out out, attn_post_norm)
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2979,12 +2979,12 @@ extern "C" {
     /// _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
     /// _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
     pub fn lctx_attend(attn: *const Attn, scratch: *mut c_void, scratch_bytes: usize) -> Status;
-    /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
     /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
     /// _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
     /// what is always read), _SCRATCH.
     pub fn lctx_choose_size(attn: *const Attn, choice: *const Choice, bytes: *mut usize) -> Status;
-    /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x rows);
+    /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
     /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
     /// _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
     /// what is always read), _SCRATCH.
@@ -3151,15 +3151,15 @@ extern "C" {
     /// Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     /// must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     /// lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    /// keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
-    /// with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    /// keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts with 4-bit keys),
+    /// _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     pub fn lctx_session_create(model: *const Model, desc: *const SessionDesc, session: *mut *mut
         Session) -> Status;
     /// Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     /// must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
     /// lctx_rope_init and lctx_cache_create, LCTX_E_THREADS, _COUNT, _N_HAT, _FAR_RULE, _POLICY (raw
-    /// keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts
-    /// with 4-bit keys), _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
+    /// keys with n_read, parts or n_read not under LCTX_FULL), _WINDOW, _TYPE (parts with 4-bit keys),
+    /// _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     pub fn lctx_session_free(session: *mut Session);
     /// Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
     /// LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
