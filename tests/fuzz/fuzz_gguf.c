@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3, TAPS = 4 };
+enum { D = 32, FF = 32, HEADS = 2, HEAD = 16, EXPERTS = 3, TAPS = 4, RANK = 32 };
 
 static int width(uint32_t type)
 {
@@ -64,6 +64,7 @@ static void put_vocabulary(image *f, bytes *b, int n, int pieces)
     for (i = 0; i < n; i++) put_int(f, i == 0 ? 3 : i > 256 ? 1 : 6, 4);
 }
 
+/* Mixers' vectors and convolutions are f32 in files, and are mostly so here. */
 static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t rows,
                    uint64_t count)
 {
@@ -74,6 +75,7 @@ static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t
     uint32_t n_dims = count > 1 ? 3 : rows > 1 ? 2 : 1, type = how < 64 ? GGUF_TENSOR_F16 : how < 128 ?
                       GGUF_TENSOR_BF16 : in_blocks ? blocks[how % 3] : GGUF_TENSOR_F32;
     uint32_t d;
+    if (how < 48 && (rows == 1 || cols < D || count == 6)) type = GGUF_TENSOR_F32;
     if (how == 255) return;
     dims[0] = cols, dims[1] = rows, dims[2] = count, dims[3] = 1;
     n = cols * rows * count * (type == GGUF_TENSOR_F32 ? 4 : 2);
@@ -93,13 +95,15 @@ static void tensor(image *f, bytes *b, const char *name, uint64_t cols, uint64_t
 static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vocab)
 {
     static const char *const scalings[] = { "none", "linear", "yarn", "longrope", "llama3" };
+    const int rwkv = strstr(arch, "rwkv") != NULL;
     const struct { const char *name; uint32_t type; double value; } keys[] = {
         { "context_length", GGUF_U32, 64 }, { "embedding_length", GGUF_U32, D },
         { "block_count", GGUF_U32, n_layer }, { "feed_forward_length", GGUF_U32, FF },
         { "attention.head_count", GGUF_U32, HEADS }, { "attention.head_count_kv", GGUF_U32, 1 },
         { "attention.key_length", GGUF_U32, HEAD }, { "attention.value_length", GGUF_U32, HEAD },
         { "rope.dimension_count", GGUF_U32, HEAD }, { "attention.sliding_window", GGUF_U32, 8 },
-        { "attention.layer_norm_rms_epsilon", GGUF_F32, 1e-5 },
+        { rwkv ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", GGUF_F32,
+          1e-5 },
         { "rope.freq_base", GGUF_F32, 10000 }, { "rope.scaling.factor", GGUF_F32, 2 },
         { "rope.scaling.original_context_length", GGUF_U32, 32 },
         { "rope.scaling.yarn_beta_fast", GGUF_F32, 32 },
@@ -116,15 +120,22 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         { "ssm.state_size", GGUF_U32, HEAD }, { "ssm.time_step_rank", GGUF_U32, HEADS },
         { "ssm.group_count", GGUF_U32, 1 }, { "full_attention_interval", GGUF_U32, 2 },
         { "expert_shared_feed_forward_length", GGUF_U32, FF }
+    }, ranks[] = {
+        { "wkv.head_size", GGUF_U32, HEAD }, { "attention.decay_lora_rank", GGUF_U32, RANK },
+        { "attention.iclr_lora_rank", GGUF_U32, RANK },
+        { "attention.gate_lora_rank", GGUF_U32, RANK },
+        { "attention.value_residual_mix_lora_rank", GGUF_U32, RANK }
     };
     const int falcon = strstr(arch, "h1") != NULL, mamba = strstr(arch, "mamba") != NULL;
-    const int n_states = strstr(arch, "next") ? 7 : falcon || mamba ? 5 : 0;
+    const int n_states = strstr(arch, "next") ? 7 : strstr(arch, "hybrid") ? 6
+                         : falcon || mamba || rwkv ? 5 : 0;
     const int optional = (int)bytes_take(b, 2), more = (int)bytes_take(b, 1);
     char name[80];
     int i;
     key(f, b, "general.architecture", GGUF_STRING, 0, arch);
     for (i = 0; i < (int)(sizeof keys / sizeof *keys); i++) {
         if (i > 10 && !(optional >> (i - 10) & 1)) continue;
+        if ((mamba || rwkv) && i > 3 && i != 10) continue;       /* of attention, or what it scales */
         snprintf(name, sizeof name, "%s.%s", arch, keys[i].name);
         key(f, b, name, keys[i].type, keys[i].type == GGUF_F32 ? bits_of(keys[i].value)
                                                               : (uint64_t)keys[i].value, NULL);
@@ -135,8 +146,8 @@ static void put_keys(image *f, bytes *b, const char *arch, int n_layer, int n_vo
         key(f, b, name, experts[i].type, (uint64_t)experts[i].value, NULL);
     }
     for (i = 0; i < n_states; i++) {
-        snprintf(name, sizeof name, "%s.%s", arch, states[i].name);
-        key(f, b, name, states[i].type, (uint64_t)states[i].value, NULL);
+        snprintf(name, sizeof name, "%s.%s", arch, (rwkv ? ranks : states)[i].name);
+        key(f, b, name, GGUF_U32, (uint64_t)(rwkv ? ranks : states)[i].value, NULL);
     }
     snprintf(name, sizeof name, "%s.rope.scaling.type", arch);
     if (optional & 1 << 12) key(f, b, name, GGUF_STRING, 0, scalings[bytes_in(b, 0, 4)]);
@@ -152,20 +163,22 @@ static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vo
 {
     enum { LLAMA = 1, QWEN2 = 2, QWEN3 = 4, MOE = 8, GEMMA2 = 16, GEMMA3 = 32, PHI = 64, OSS = 128,
            LLAMA4 = 256, NEXT = 512, FALCON = 1024, MAMBA = 2048, OTHER = 4096,
-           NEXT_FULL = 8192,             /* odd layers' */
+           RWKV = 8192, HYBRID = 16384,  /* whose odd layers are like other ones */
+           NEXT_FULL = 32768,            /* NEXT's odd layers */
            ALL = 511 | FALCON | OTHER | NEXT_FULL, APART = ALL - PHI, NEXTS = NEXT | NEXT_FULL,
-           DENSE = APART - MOE - OSS - LLAMA4 - NEXT_FULL, MIXED = MOE | OSS | LLAMA4 | NEXTS,
-           MAMBAS = FALCON | MAMBA, MIXERS = NEXT | MAMBAS };
-    const uint64_t d = D, q = HEADS * HEAD, k = HEAD, ff = FF, e = EXPERTS, n = HEADS;
+           DENSE = (APART - MOE - OSS - LLAMA4 - NEXT_FULL) | HYBRID,
+           MIXED = MOE | OSS | LLAMA4 | NEXTS, DELTAS = NEXT | HYBRID, MAMBAS = FALCON | MAMBA,
+           MIXERS = DELTAS | MAMBAS };
+    const uint64_t d = D, q = HEADS * HEAD, k = HEAD, ff = FF, e = EXPERTS, n = HEADS, r = RANK;
     const uint64_t channels = q + 2 * k;         /* of mixers, whose heads are like attention's */
     const struct { const char *name; uint64_t cols, rows, count; int archs; } layer[] = {
-        { "attn_norm.weight", d, 1, 1, ALL | MIXERS },
+        { "attn_norm.weight", d, 1, 1, ALL | MIXERS | RWKV },
         { "attn_q.weight", d, q, 1, APART - NEXT_FULL },
-        { "attn_q.weight", d, 2 * q, 1, NEXT_FULL }, { "attn_gate.weight", d, q, 1, NEXT },
+        { "attn_q.weight", d, 2 * q, 1, NEXT_FULL }, { "attn_gate.weight", d, q, 1, DELTAS },
         { "attn_k.weight", d, k, 1, APART }, { "attn_v.weight", d, k, 1, APART },
-        { "attn_qkv.weight", d, channels, 1, PHI | NEXT }, { "attn_output.weight", q, d, 1, ALL },
+        { "attn_qkv.weight", d, channels, 1, PHI | DELTAS }, { "attn_output.weight", q, d, 1, ALL },
         { "ffn_norm", d, 1, 1, FALCON },
-        { "ffn_norm.weight", d, 1, 1, ALL - OSS - FALCON - NEXT_FULL },
+        { "ffn_norm.weight", d, 1, 1, (ALL - OSS - FALCON - NEXT_FULL) | HYBRID },
         { "ffn_gate.weight", d, ff, 1, DENSE },
         { "ffn_up.weight", d, ff, 1, DENSE }, { "ffn_up.weight", d, 2 * ff, 1, PHI },
         { "ffn_down.weight", ff, d, 1, DENSE | PHI }, { "attn_q.bias", q, 1, 1, QWEN2 | OSS },
@@ -183,17 +196,37 @@ static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vo
         { "ffn_gate_shexp.weight", d, ff, 1, LLAMA4 | NEXTS },
         { "ffn_up_shexp.weight", d, ff, 1, LLAMA4 | NEXTS },
         { "ffn_down_shexp.weight", ff, d, 1, LLAMA4 | NEXTS },
-        { "ssm_in.weight", d, q + channels + n, 1, MAMBAS }, { "ssm_ba.weight", d, 2 * n, 1, NEXT },
+        { "ssm_in.weight", d, q + channels + n, 1, MAMBAS },
+        { "ssm_ba.weight", d, 2 * n, 1, DELTAS },
         { "ssm_out.weight", q, d, 1, MIXERS }, { "ssm_conv1d.weight", TAPS, channels, 1, MIXERS },
         { "ssm_conv1d.bias", channels, 1, 1, MAMBAS }, { "ssm_dt.bias", n, 1, 1, MIXERS },
-        { "ssm_a", 1, n, 1, MAMBAS }, { "ssm_a", n, 1, 1, NEXT }, { "ssm_d", 1, n, 1, MAMBAS },
-        { "ssm_norm.weight", q, 1, 1, MAMBAS }, { "ssm_norm.weight", k, 1, 1, NEXT }
+        { "ssm_a", 1, n, 1, MAMBAS }, { "ssm_a", n, 1, 1, DELTAS }, { "ssm_d", 1, n, 1, MAMBAS },
+        { "ssm_norm.weight", q, 1, 1, MAMBAS }, { "ssm_norm.weight", k, 1, 1, DELTAS },
+        { "attn_norm.bias", d, 1, 1, RWKV }, { "attn_norm_2.weight", d, 1, 1, RWKV },
+        { "attn_norm_2.bias", d, 1, 1, RWKV }, { "time_mix_receptance.weight", d, d, 1, RWKV },
+        { "time_mix_key.weight", d, d, 1, RWKV }, { "time_mix_value.weight", d, d, 1, RWKV },
+        { "time_mix_output.weight", d, d, 1, RWKV }, { "time_mix_w1.weight", d, r, 1, RWKV },
+        { "time_mix_w2.weight", r, d, 1, RWKV }, { "time_mix_w0.weight", d, 1, 1, RWKV },
+        { "time_mix_a1.weight", d, r, 1, RWKV }, { "time_mix_a2.weight", r, d, 1, RWKV },
+        { "time_mix_a0.weight", d, 1, 1, RWKV }, { "time_mix_v1.weight", d, r, 1, RWKV },
+        { "time_mix_v2.weight", r, d, 1, RWKV }, { "time_mix_v0.weight", d, 1, 1, RWKV },
+        { "time_mix_g1.weight", d, r, 1, RWKV }, { "time_mix_g2.weight", r, d, 1, RWKV },
+        { "time_mix_lerp_fused.weight", d, 1, 6, RWKV }, { "time_mix_k_k.weight", d, 1, 1, RWKV },
+        { "time_mix_k_a.weight", d, 1, 1, RWKV }, { "time_mix_r_k.weight", d, 1, 1, RWKV },
+        { "time_mix_ln.weight", d, 1, 1, RWKV }, { "time_mix_ln.bias", d, 1, 1, RWKV },
+        { "channel_mix_lerp_k.weight", d, 1, 1, RWKV },
+        { "channel_mix_key.weight", d, ff, 1, RWKV }, { "channel_mix_value.weight", ff, d, 1, RWKV }
     };
     char name[80];
     size_t w;
     int i;
     tensor(f, b, "token_embd.weight", D, n_vocab, 1);
     tensor(f, b, "output_norm.weight", D, 1, 1);
+    if (arch == RWKV) {
+        tensor(f, b, "output_norm.bias", D, 1, 1);
+        tensor(f, b, "token_embd_norm.weight", D, 1, 1);
+        tensor(f, b, "token_embd_norm.bias", D, 1, 1);
+    }
     if (bytes_flag(b)) tensor(f, b, "output.weight", D, n_vocab, 1);
     if (bytes_rarely(b, 4)) tensor(f, b, "rope_freqs.weight", HEAD / 2, 1, 1);
     if (bytes_rarely(b, 4)) {
@@ -203,7 +236,8 @@ static void put_tensors(image *f, bytes *b, int arch, int n_layer, uint64_t n_vo
     for (i = 0; i < n_layer; i++)
         for (w = 0; w < sizeof layer / sizeof *layer; w++) {
             snprintf(name, sizeof name, "blk.%d.%s", i, layer[w].name);
-            if (layer[w].archs & (arch == NEXT && i % 2 ? NEXT_FULL : arch))
+            if (layer[w].archs & (i % 2 == 0 ? arch : arch == NEXT ? NEXT_FULL :
+                                  arch == HYBRID ? OTHER : arch))
                 tensor(f, b, name, layer[w].cols, layer[w].rows, layer[w].count);
         }
 }
@@ -212,8 +246,10 @@ static void put_file(image *f, bytes *b)
 {
     static const char *const archs[] = { "llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3",
                                          "phi3", "gpt-oss", "llama4", "qwen3next", "falcon-h1",
-                                         "mamba2", "gemma" };
-    const int arch = (int)bytes_in(b, 0, 12), n_layer = (int)bytes_in(b, 0, 2);
+                                         "mamba2", "gemma", "rwkv7", "lctx-hybrid" };
+    const int first = (int)bytes_in(b, 0, 12);
+    const int arch = first < 12 ? first : 12 + (int)bytes_in(b, 0, 2);
+    const int n_layer = (int)bytes_in(b, 0, 2);
     const int n_vocab = bytes_rarely(b, 4) ? (int)bytes_in(b, 0, 260) : 257 + bytes_flag(b);
     const int how = (int)bytes_take(b, 1);
     uint64_t i, data;
