@@ -770,7 +770,8 @@ typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mas
                 no later one.
    Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
    again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-   With a cache per context, set the group in what lctx_cache_spans gives. */
+   With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
+   (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it. */
 typedef enum lctx_pattern_kind {
     LCTX_PATTERN_ALL, LCTX_PATTERN_STRIDED, LCTX_PATTERN_FIXED, LCTX_PATTERN_DILATED,
     LCTX_PATTERN_BLOCKS, LCTX_PATTERN_COUNT

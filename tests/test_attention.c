@@ -2825,6 +2825,224 @@ static void test_dual_chunks(void)
     test_dual_chunks_of(slow() ? 200 : 700, 192, 256);
 }
 
+/* ---------------------------------------------------------------------------- chunked cross */
+
+/* RETRO's chunked cross attention (2112.04426) as a recipe: a text in chunks of m tokens, for each
+   of which neighbours were retrieved and encoded. The last token of a chunk is the first to see what
+   was retrieved for it, and the m - 1 after it are the others; those before the first see nothing
+   and get zeros. One call without causality: a neighbour is a span where it stands in the store, of
+   its chunk's group, and each query is of the group that it sees. Spans' numbers are fixed, so that
+   any queries may be given with the spans of their groups alone.
+   Distances i - i' between places in the m queries and in a neighbour come by positions, and
+   lctx_attn.rope. Relative logits, w . r(i - i') with w = W^T (q + v) and r of sines and cosines
+   (Transformer-XL, 1901.02860), are rotations too: their dimensions are put before those of q + u
+   and k, in the query (w_cos, -w_sin), in all keys (1, 0), and turn by the frequencies of r. Where
+   distances begin, and learned tables of them (lctx_attn.bias), are the caller's. */
+enum { RETRO_H = 4, RETRO_G = 2, RETRO_D = 16, RETRO_R = 8, RETRO_W = RETRO_R + RETRO_D,
+       RETRO_MOST = 96, RETRO_LONG = 2 * LCTX_TILE, RETRO_ROW = RETRO_H * RETRO_D };
+typedef enum retro_kind { NO_PLACES, ROTATED, RELATIVE, RETRO_KINDS } retro_kind;
+
+typedef struct neighbour { int64_t chunk, at, n; } neighbour;      /* rows of the store */
+typedef struct retro {
+    int64_t n, m, n_found;
+    retro_kind kind;
+    neighbour found[RETRO_MOST];               /* by chunks, of RETRO_LONG tokens at most */
+    int32_t d_k;
+    float *q, *k, *v;                      /* [n][H][d_k]; the store's [...][G][d_k], [...][G][D] */
+    lctx_rope rope;
+    const lctx_parallel *par;
+} retro;
+
+/* Tokens first .. first+n-1. */
+static lctx_status retro_attend(const retro *c, int64_t first, int64_t n, float *out, float *lse)
+{
+    lctx_span spans[RETRO_MOST];
+    int32_t *group = (int32_t *)zeroed(n, sizeof *group);
+    int64_t *place = (int64_t *)zeroed(n, sizeof *place), i, t;
+    lctx_attn a;
+    lctx_status st;
+    memset(&a, 0, sizeof a);
+    memset(spans, 0, sizeof spans);
+    for (t = 0; t < n; t++) {
+        group[t] = (int32_t)((first + t + 1) / c->m);     /* from 1; before, one of no span */
+        if (!group[t]) group[t] = INT32_MAX;
+        place[t] = (first + t + 1) % c->m;
+    }
+    for (i = 0; i < c->n_found; i++) {
+        const neighbour *x = &c->found[i];
+        lctx_span *s = &spans[a.n_spans];
+        if (x->chunk < (first + 1) / c->m - 1 || x->chunk > (first + n) / c->m - 1) continue;
+        s->k = c->k + x->at * RETRO_G * c->d_k; s->v = c->v + x->at * RETRO_G * RETRO_D;
+        s->n = x->n; s->group = (int32_t)x->chunk + 1;
+        s->index = i * RETRO_LONG;                             /* cuts fall between tiles */
+        a.n_spans++;
+    }
+    a.n_q = n; a.n_head = RETRO_H; a.n_head_kv = RETRO_G; a.d_k = c->d_k; a.d_v = RETRO_D;
+    a.q = c->q + first * RETRO_H * c->d_k; a.q_pos = place; a.q_group = group;
+    a.rope = c->kind == NO_PLACES ? NULL : &c->rope;
+    a.scale = (float)(1 / sqrt(RETRO_D)); a.mask = LCTX_MASK_NONE;
+    a.spans = spans; a.out = out; a.lse = lse; a.par = c->par;
+    st = attend(&a);
+    free(group); free(place);
+    return st;
+}
+
+/* Of a query at place i and a key at place j in double. Under RELATIVE the query's first dimensions
+   are w for r(d) = cos(f_0 d), ..., and -w for sin(f_0 d), ... */
+static double retro_score(const retro *c, const float *q, const float *k, int64_t i, int64_t j)
+{
+    const int turned = c->kind == RELATIVE ? RETRO_R : c->kind == ROTATED ? RETRO_D : 0;
+    double sum = 0;
+    int d;
+    for (d = 0; d < turned / 2; d++) {
+        const double angle = (double)(i - j) * pow(10000, -2.0 * d / turned);
+        const double x = (double)q[d], y = (double)q[d + turned / 2];
+        const double u = (double)k[d], v = (double)k[d + turned / 2];
+        if (c->kind == RELATIVE) sum += x * cos(angle) - y * sin(angle);
+        else sum += (x * u + y * v) * cos(angle) + (x * v - y * u) * sin(angle);
+    }
+    for (d = turned; d < c->d_k; d++) sum += (double)q[d] * (double)k[d];
+    return sum / sqrt(RETRO_D);
+}
+
+/* One row in double, by the paper's words: in the attending chunk u, of the last token of chunk u
+   and the first m - 1 of the next, all see all tokens of all neighbours of chunk u. */
+static double retro_row(const retro *c, int64_t t, int h, double *out)
+{
+    const float *q = c->q + (t * RETRO_H + h) * c->d_k;
+    double sum = 0;
+    int64_t u, i, x, j;
+    int d;
+    for (d = 0; d < RETRO_D; d++) out[d] = 0;
+    for (u = 0; u * c->m <= t; u++)
+        for (i = 0; i < c->m; i++)
+            for (x = 0; u * c->m + c->m - 1 + i == t && x < c->n_found; x++)
+                for (j = 0; c->found[x].chunk == u && j < c->found[x].n; j++) {
+                    const int64_t row = (c->found[x].at + j) * RETRO_G + h / (RETRO_H / RETRO_G);
+                    const double p = exp(retro_score(c, q, c->k + row * c->d_k, i, j));
+                    sum += p;
+                    for (d = 0; d < RETRO_D; d++) out[d] += p * (double)c->v[row * RETRO_D + d];
+                }
+    for (d = 0; d < RETRO_D && sum > 0; d++) out[d] /= sum;
+    return log(sum);
+}
+
+/* Every third chunk found nothing; others up to three neighbours, of which one may be empty. */
+static void retro_new(retro *c, retro_kind kind, int64_t n, int64_t m)
+{
+    lctx_rope_desc desc;
+    int64_t i, u, rows;
+    memset(c, 0, sizeof *c);
+    memset(&desc, 0, sizeof desc);
+    c->n = n; c->m = m; c->kind = kind;
+    c->d_k = kind == RELATIVE ? RETRO_W : RETRO_D;
+    for (u = 0; u < n / m && c->n_found + 3 <= RETRO_MOST; u++)
+        for (i = 0; u % 3 != 1 && i < 1 + u % 4; i++) {
+            neighbour *x = &c->found[c->n_found];
+            x->chunk = u; x->at = c->n_found++ * RETRO_LONG;
+            x->n = i == 2 ? 0 : 1 + (int64_t)(test_random() % RETRO_LONG);
+        }
+    rows = (c->n_found + 1) * RETRO_LONG * RETRO_G;
+    c->q = (float *)zeroed(n * RETRO_H * c->d_k, 4);
+    c->k = (float *)zeroed(rows * c->d_k, 4); c->v = (float *)zeroed(rows * RETRO_D, 4);
+    for (i = 0; i < n * RETRO_H * c->d_k; i++) c->q[i] = noise();
+    for (i = 0; i < rows * c->d_k; i++)
+        c->k[i] = kind != RELATIVE || i % RETRO_W >= RETRO_R ? noise()
+                                                             : (float)(i % RETRO_W < RETRO_R / 2);
+    for (i = 0; i < rows * RETRO_D; i++) c->v[i] = noise();
+    desc.n_rot = kind == RELATIVE ? RETRO_R : RETRO_D;
+    if (lctx_rope_init(&c->rope, &desc) != LCTX_OK) check(0, "neighbours have a schedule");
+}
+
+/* In pieces, and by threads, to the bits of `all`? */
+static int retro_bits(retro *c, const float *all)
+{
+    static const int64_t pieces[] = { 1, 7, 1000, 1000 };
+    const int64_t row = RETRO_ROW + RETRO_H;    /* outputs of all, then log-sum-exps */
+    float *out = (float *)zeroed(c->n * row, sizeof *out);
+    lctx_parallel par;
+    hook h;
+    int64_t at, n;
+    int same = 1, i;
+    for (i = 0; i < 4; i++) {
+        par = hook_parallel(&h, i % 2 ? HOOK_POOL : HOOK_SHUFFLED, i < 2 ? 1 : 7);
+        c->par = &par;
+        memset(out, 0xff, (size_t)(c->n * row) * sizeof *out);
+        for (at = 0; at < c->n; at += n) {
+            n = c->n - at < pieces[i] ? c->n - at : pieces[i];
+            same &= retro_attend(c, at, n, out + at * RETRO_ROW, out + c->n * RETRO_ROW
+                                 + at * RETRO_H) == LCTX_OK;
+        }
+        same &= !memcmp(out, all, (size_t)(c->n * row) * sizeof *out);
+    }
+    c->par = NULL;
+    free(out);
+    return same;
+}
+
+/* What a NaN in all that was found for the first chunk changes: its rows alone. */
+static int retro_poisoned(retro *c, const float *all)
+{
+    float *out = (float *)zeroed(c->n * (RETRO_ROW + RETRO_H), sizeof *out);
+    int64_t i, t;
+    int right = 1;
+    for (i = 0; i < c->found[0].n * RETRO_G * RETRO_D; i++) c->v[i] = (float)NAN;
+    for (i = 0; i < c->found[0].n * RETRO_G * c->d_k; i++) c->k[i] = (float)NAN;
+    right &= retro_attend(c, 0, c->n, out, out + c->n * RETRO_ROW) == LCTX_OK;
+    for (t = 0; t < c->n; t++)
+        for (i = 0; i < RETRO_ROW; i++)
+            right &= (t + 1) / c->m == 1 ? out[t * RETRO_ROW + i] != out[t * RETRO_ROW + i]
+                   : !memcmp(&out[t * RETRO_ROW + i], &all[t * RETRO_ROW + i], sizeof *out);
+    free(out);
+    return right;
+}
+
+static void test_retro_of(retro_kind kind, int64_t n, int64_t m)
+{
+    static const char *const names[] = { "no places", "rotated", "relative logits" };
+    double worst = 0, want[RETRO_D];
+    int64_t t, unseen = 0, wrong = 0;
+    float *out, *lse;
+    retro c;
+    int h, d;
+    retro_new(&c, kind, n, m);
+    out = (float *)zeroed(n * (RETRO_ROW + RETRO_H), sizeof *out), lse = out + n * RETRO_ROW;
+    check(retro_attend(&c, 0, n, out, lse) == LCTX_OK, "chunks attend what was found for them");
+    for (t = 0; t < n; t++)
+        for (h = 0; h < RETRO_H; h++) {
+            const double sum = retro_row(&c, t, h, want), got = (double)lse[t * RETRO_H + h];
+            unseen += isinf(sum) != 0;
+            wrong += isinf(sum) ? !(isinf(got) && got < 0) : !(fabs(got - sum) < 2e-5);
+            for (d = 0; d < RETRO_D; d++) {
+                const double x = (double)out[t * RETRO_ROW + h * RETRO_D + d];
+                const double off = fabs(x - want[d]);
+                if (!(off <= worst)) worst = off;
+                wrong += isinf(sum) && x != 0;
+            }
+        }
+    check(!wrong && worst < 2e-5 && unseen >= (m - 1 < n ? m - 1 : n) * RETRO_H,
+          "chunked cross attention, chunks of %d of %d, %s: as the paper has it; %d rows saw "
+          "nothing and are zeros (%.1e off, %d wrong)", (int)m, (int)n, names[kind], (int)unseen,
+          worst, (int)wrong);
+    check(retro_bits(&c, out), "chunked cross attention, chunks of %d of %d, %s: the same bits for "
+          "any threads and pieces, with their chunks' neighbours alone", (int)m, (int)n,
+          names[kind]);
+    check(!c.n_found || retro_poisoned(&c, out), "chunks of %d of %d, %s: NaN in what was found "
+          "for one reaches no other", (int)m, (int)n, names[kind]);
+    free(c.q); free(c.k); free(c.v); free(out);
+}
+
+static void test_retro(void)
+{
+    int kind;
+    for (kind = 0; kind < RETRO_KINDS; kind++) {
+        test_retro_of((retro_kind)kind, 20, 1);
+        test_retro_of((retro_kind)kind, 5, 8);                    /* no chunk is whole */
+        test_retro_of((retro_kind)kind, 61, 7);
+        test_retro_of((retro_kind)kind, slow() ? 64 : 256, 32);
+    }
+}
+
 /* ---------------------------------------------------------------------------- the native layout */
 
 static int row_is(const float *got, const float *want, float factor, int n)
@@ -4022,6 +4240,7 @@ int main(void)
     test_far_apart();
     test_merge();
     test_dual_chunks();
+    test_retro();
     for (t = 0; t < 4; t++) test_tiles(every_type[t]);
     test_tiles_strided();
     test_bad_tiles();
