@@ -56,20 +56,34 @@ TEST_UNUSED static int test_fastest(void)
     lctx_isa_set(mine);
     return best;
 }
+
+/* Are grids sampled? With TEST_SLOW=1; of scalar code, which is slow; and of AVX-512 where the set
+   with dot products is tried as well, which takes all that are not dot products from it. Never with
+   TEST_FULL=1. */
+TEST_UNUSED static int test_sampled(void)
+{
+    static int shared = -1;
+    const lctx_isa mine = lctx_isa_get();
+    if (shared < 0) {
+        shared = mine == LCTX_ISA_AVX512 && lctx_isa_set(LCTX_ISA_AVX512_DOT) == LCTX_OK;
+        lctx_isa_set(mine);
+    }
+    return (mine == LCTX_ISA_SCALAR || shared || getenv("TEST_SLOW")) && !getenv("TEST_FULL");
+}
 #endif
 
 /* A small deterministic generator, so that a failing case can be run again. */
 static uint64_t test_state = 0x9e3779b97f4a7c15u;
-static uint64_t test_random(void)
+static inline uint64_t test_random(void)
 {
     uint64_t z = test_state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
 }
-TEST_UNUSED static double test_uniform(void) { return (double)(test_random() >> 11) / 9007199254740992.0; }
+TEST_UNUSED static inline double test_uniform(void) { return (double)(test_random() >> 11) / 9007199254740992.0; }
 /* About normal: the sum of 13 uniforms, 12 of them of 16 bits, mean 0, variance 1. */
-TEST_UNUSED static float test_normal(void)
+TEST_UNUSED static inline float test_normal(void)
 {
     int sum = 0, i;
     for (i = 0; i < 3; i++) {
