@@ -27,16 +27,24 @@ static void norm_of(int n, const double *x, const double *weight, const double *
     for (i = 0; bias && i < n; i++) out[i] += bias[i];
 }
 
+/* Eight sums do not wait for each other. */
+static double dot(int n, const double *x, const double *y)
+{
+    double s[8] = { 0 };
+    int i, k;
+    for (i = 0; i + 7 < n; i += 8)
+        for (k = 0; k < 8; k++) s[k] += x[i + k] * y[i + k];
+    for (; i < n; i++) s[0] += x[i] * y[i];
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
 /* y = W x + bias */
 static void product(int rows, int cols, const double *w, const double *x, const double *bias,
                     double *y)
 {
-    int r, c;
-    for (r = 0; r < rows; r++) {
-        double sum = bias ? bias[r] : 0;
-        for (c = 0; c < cols; c++) sum += w[(int64_t)r * cols + c] * x[c];
-        y[r] = sum;
-    }
+    int r;
+    for (r = 0; r < rows; r++)
+        y[r] = (bias ? bias[r] : 0) + dot(cols, w + (int64_t)r * cols, x);
 }
 
 /* Projects h to heads and, where the layer has norms for them, normalises each head. */

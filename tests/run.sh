@@ -2,8 +2,8 @@
 # run.sh [build-directory [suite ...]] - runs every built suite under every instruction set that
 # this machine has, and every test_*.sh once, two at a time, and closes with "N passed, N failed".
 # A suite that ends without its closing line, or badly after it, counts as one failure.
-# TEST_FULL=1 takes the long grids, and the examples, whose kernels other suites try in every set,
-# under all of them too rather than under the best.
+# TEST_FULL=1 takes the long grids; and the examples and their files of pages, whose kernels other
+# suites try in every set, under all of them too rather than under the best.
 build=${1:-build}
 [ $# -gt 0 ] && shift
 here=$(dirname "$0")
@@ -27,11 +27,13 @@ most=$isas
 for suite in "$@"; do
     case $suite in
     *.sh | tokens | lookup) echo "any $suite" ;;      # have no kernels
-    examples) for isa in $most; do echo "$isa $suite"; done ;;
+    examples | prefix) for isa in $most; do echo "$isa $suite"; done ;;
     *)    for isa in $isas; do echo "$isa $suite"; done ;;
     esac
 done > "$log/jobs"
 
+# Memory that suites free they take again: asking the kernel for it costs glibc a sixth of their time.
+export MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TOP_PAD_=16777216
 export build here log
 xargs -P 2 -n 2 sh -c '
     case $1 in
