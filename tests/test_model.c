@@ -14,11 +14,7 @@ enum { MAX_LAYER = 4, MAX_KEPT = 512 };
 static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size); }
 static int full(void) { return getenv("TEST_FULL") != NULL; }
 static int quick(void) { return getenv("TEST_QUICK") != NULL; }
-static int sampled(void)
-{
-    return (lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_SLOW")) && !full();
-}
-static int slow(void) { return quick() || sampled(); }
+static int slow(void) { return quick() || test_sampled(); }
 
 /* ---------------------------------------------------------------------------- random models */
 
@@ -440,7 +436,7 @@ static void test_policies(void)
     size_t i;
     for (i = 0; i < sizeof which / sizeof *which; i++) {
         const shape *s = &shapes[which[i]];
-        if (sampled() && i % 2) continue;
+        if (test_sampled() && i % 2) continue;
         test_policy(s, LCTX_FULL, 0, 0);
         test_policy(s, LCTX_WINDOW, 13, 0);
         test_policy(s, LCTX_WINDOW, 1, 0);
@@ -2889,7 +2885,8 @@ int main(void)
     test_family_bits();
     test_bad_router();
     test_many(&bits_shape);
-    if (!quick()) test_many(&shapes[20]), test_many(&shapes[25]);
+    if (!quick()) test_many(&shapes[20]);
+    if (!slow()) test_many(&shapes[25]);
     test_bad_many();
     test_many_fails();
     for (type = 0; type < 5; type++)
@@ -2920,13 +2917,13 @@ int main(void)
         for (type = 0; type < 5; type++)
             if (!slow() || (policy + type) % 2 == 0) test_round_trip(p, type, type * 100);
         test_threads(&bits_shape, p);
-        if (!sampled() || p != LCTX_WINDOW) test_fork(p, 100);
-        if (!sampled() || p == LCTX_WINDOW) test_fork(p, 128);
+        if (!test_sampled() || p != LCTX_WINDOW) test_fork(p, 100);
+        if (!test_sampled() || p == LCTX_WINDOW) test_fork(p, 128);
         if (threads) test_forks_on_threads(p);
         test_rewind(p);
         test_damaged(p);
         for (what = 0; what < 3; what++)
-            if (!sampled() || what == policy) test_cancel(p, 200, 150, 1 + 2 * what);
+            if (!test_sampled() || what == policy) test_cancel(p, 200, 150, 1 + 2 * what);
         test_cancel(p, 192, 20, 1);
         test_nan(p);
         for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, p);
@@ -2945,6 +2942,7 @@ int main(void)
     test_cancel_four();
     for (policy = 0; policy < LCTX_POLICY_COUNT; policy++)
         test_failed_feeds((lctx_policy)policy, policy % 2 ? LCTX_F16 : LCTX_I4, 37);
-    for (type = 0; type < 5; type++) test_failed_feeds(LCTX_HEAVY, type, 42 + (uint64_t)type);
+    for (type = 0; type < 5; type++)
+        if (!slow() || type % 2 == 0) test_failed_feeds(LCTX_HEAVY, type, 42 + (uint64_t)type);
     return test_report("model", lctx_isa_name(lctx_isa_get()));
 }

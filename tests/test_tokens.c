@@ -1072,7 +1072,7 @@ static void test_time(void)
 {
     static const char *const files[] = { "bpe", "spm", "gemma4" };
     static const char *const kinds[] = { "letters", "words", "spaces", "one letter", "names" };
-    const size_t n = getenv("TEST_FULL") ? 10 << 20 : getenv("TEST_QUICK") ? 1 << 16 : 1 << 20;
+    const size_t n = getenv("TEST_FULL") ? 10 << 20 : getenv("TEST_QUICK") ? 1 << 16 : 1 << 19;
     char *text = (char *)malloc(n), path[64];
     size_t i;
     int f, kind;

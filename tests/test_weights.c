@@ -22,11 +22,6 @@ static const struct kind {
     { LCTX_Q6_K, "q6_k", 256, 210 }, { LCTX_MXFP4, "mxfp4", 32, 17 }
 };
 
-static int sampled(void)
-{
-    return (lctx_isa_get() == LCTX_ISA_SCALAR || getenv("TEST_SLOW")) && !getenv("TEST_FULL");
-}
-
 static int quick(void) { return getenv("TEST_QUICK") != NULL; }
 
 static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size); }
@@ -234,10 +229,10 @@ static void test_products(const struct kind *k)
     for (r = 0; r < 9; r++)
         for (c = 0; c < 8; c++) {
             product p;
-            if (cols[c] % k->block || ((sampled() || quick()) && (r + c) % 3)) continue;
+            if (cols[c] % k->block || ((test_sampled() || quick()) && (r + c) % 3)) continue;
             if (quick() && rows[r] * cols[c] > 4096) continue;
             product_open(&p, k, rows[r], cols[c]);
-            for (t = turn++ % 3; t < 8; t += sampled() || quick() ? 6 : 3) {
+            for (t = turn++ % 3; t < 8; t += test_sampled() || quick() ? 6 : 3) {
                 test_product(&p, 0, counts[t], &e[0]);
                 test_product(&p, 1, counts[t], &e[1]);
             }
