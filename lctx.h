@@ -724,7 +724,8 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
                Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
                k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
    LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
-               span (0 .. 63). */
+               span (0 .. 63). v = k: latent tiles, which hold keys alone; the values are the first
+               d_v dimensions of them, of the keys' type (not 4 bits), d_v <= d_k. */
 typedef enum lctx_layout { LCTX_ROWS, LCTX_TILES, LCTX_LAYOUT_COUNT } lctx_layout;
 typedef struct lctx_span {
     const void *k, *v;
@@ -957,13 +958,16 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
 typedef struct lctx_tiles {
     int32_t n_head_kv, d_k, d_v;          /* d_v 0 = d_k */
     int32_t k_type, v_type;               /* lctx_type */
-    int32_t reserved;
+    int32_t latent;                       /* nonzero: values are the first d_v <= d_k dimensions of
+                                             the keys, stored once (DeepSeek's MLA, 2405.04434; one
+                                             KV head then). v_type is k_type, not of 4 bits */
     int64_t cap;                          /* tokens, a multiple of LCTX_TILE */
     void   *mem;                          /* lctx_tiles_size bytes */
     lctx_refusal *refused;
 } lctx_tiles;
 
-/* Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]. */
+/* Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
+   ones v is null. */
 typedef struct lctx_rows {
     int64_t n;
     const float *k, *v;
@@ -1097,7 +1101,7 @@ typedef struct lctx_cache_desc {
     int64_t n_heavy;                  /* HEAVY: >= 1, in tokens; see lctx_cache_tokens */
     int32_t summaries;                /* nonzero: full blocks keep the least and the greatest of
                                          each dimension of their keys, for lctx_cache_retrieve */
-    int32_t reserved;
+    int32_t latent;                   /* nonzero: as in lctx_tiles, values are a part of the keys */
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
     lctx_refusal *refused;            /* of create and tokens alone */
@@ -2551,6 +2555,7 @@ typedef struct lctx__ops {
     void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
     void (*values)(int type, int64_t d, const void *tile, float *out);
     void (*pack)(const lctx__pack *);
+    void (*rows)(int64_t words, const void *tile, int64_t stride, void *out);  /* and back */
     void (*to_f32)(int type, int64_t n, const void *src, float *out);
     void (*to_f16)(int64_t n, const float *src, uint16_t *out);
     void (*to_i8)(int64_t n, const float *src, float scale, int8_t *out);
@@ -3248,7 +3253,8 @@ static int lctx__dim_ok(int64_t d) { return d >= 1 && d <= LCTX__MAX_DIM; }
 static int32_t lctx__d_v(const lctx_tiles *t) { return t->d_v ? t->d_v : t->d_k; }
 static int64_t lctx__tile_bytes(const lctx_tiles *t)
 {
-    return lctx__key_bytes(t->k_type, t->d_k) + lctx__value_bytes(t->v_type, lctx__d_v(t));
+    return lctx__key_bytes(t->k_type, t->d_k) +
+           (t->latent ? 0 : lctx__value_bytes(t->v_type, lctx__d_v(t)));
 }
 
 static int64_t lctx__tiles_bytes(const lctx_tiles *t)
@@ -3263,6 +3269,10 @@ static lctx_status lctx__tiles_check(lctx__site at, const lctx_tiles *t, const c
     LCTX__IN(t, k_type, 0, LCTX_I4, TYPE); LCTX__IN(t, v_type, 0, LCTX_I4, TYPE);
     LCTX__IS(d_k, lctx__dim_ok(t->d_k), HEAD_DIM);
     LCTX__IS(d_v, lctx__dim_ok(lctx__d_v(t)), HEAD_DIM);
+    if (t->latent) {
+        LCTX__IN(t, k_type, 0, LCTX_I8, TYPE); LCTX__IS(v_type, t->v_type == t->k_type, TYPE);
+        LCTX__IS(d_v, lctx__d_v(t) <= t->d_k, HEAD_DIM);
+    }
     return lctx__fits(lctx__tiles_bytes(t)) ? LCTX_OK : lctx__refuse(at, LCTX_E_OVERFLOW, cap);
 }
 /* The tile that holds token `at` of head g. */
@@ -3331,6 +3341,7 @@ static lctx__place lctx__key_at(const lctx_tiles *t, int64_t g, int64_t i)
 static lctx__place lctx__value_at(const lctx_tiles *t, int64_t g, int64_t i)
 {
     char *values = lctx__tile_at(t, g, i) + lctx__key_bytes(t->k_type, t->d_k);
+    if (t->latent) return lctx__key_at(t, g, i);
     return lctx__value_place(t->v_type, lctx__d_v(t), values, i % LCTX_TILE);
 }
 static char *lctx__place_at(const lctx__place *p, int64_t i)
@@ -3509,19 +3520,20 @@ static void lctx__move_key(int type, const lctx__place *from, const lctx__place 
     }
 }
 
-static lctx_status lctx__rows_check(const lctx_rows *r, int64_t h, int64_t d_k, int64_t d_v,
-                                    lctx_rows *full)
+static lctx_status lctx__rows_check(const lctx_rows *r, const lctx_tiles *t, lctx_rows *full)
 {
     const lctx__site at = LCTX__SITE(r, lctx_rows);
+    const int64_t h = t->n_head_kv, d_k = t->d_k, d_v = lctx__d_v(t);
     const lctx__stride strides[] = {
         LCTX__STRIDE(r, full, k_head, d_k * 4, d_k * 4, h),
         LCTX__STRIDE(r, full, v_head, d_v * 4, d_v * 4, h),
         LCTX__STRIDE(r, full, k_token, h * d_k * 4, d_k * 4, r->n),
         LCTX__STRIDE(r, full, v_token, h * d_v * 4, d_v * 4, r->n)
     };
-    LCTX__IS(k, r->n <= 0 || r->k, NULL); LCTX__IS(v, r->n <= 0 || r->v, NULL);
-    LCTX__FROM(r, n, 0, COUNT);
+    LCTX__IS(k, r->n <= 0 || r->k, NULL); LCTX__FROM(r, n, 0, COUNT);
+    LCTX__IS(v, t->latent || !r->n || r->v, NULL); LCTX__IS(v, !t->latent || !r->v, SPAN);
     *full = *r;
+    if (t->latent) full->v = full->k;
     return lctx__strides(at, LCTX__ALL(strides));
 }
 
@@ -3536,6 +3548,7 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
             const void *key = k + (at + i) * r->k_token, *value = v + (at + i) * r->v_token;
             if (t->k_type != LCTX_I4)
                 lctx__put(t->k_type, t->d_k, (const float *)key, lctx__key_at(t, g, first + i));
+            if (t->latent) continue;
             lctx__put(t->v_type, lctx__d_v(t), (const float *)value,
                       lctx__value_at(t, g, first + i));
         }
@@ -3560,7 +3573,7 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     if (rows) (void)lctx__begin(rows->refused, tiles ? NULL : "tiles");
     if (!tiles || lctx__begin(tiles->refused, rows ? NULL : "rows")) return LCTX_E_NULL;
     LCTX__TRY(lctx__tiles_check(LCTX__SITE(tiles, lctx_tiles), tiles, "cap"));
-    LCTX__TRY(lctx__rows_check(rows, tiles->n_head_kv, tiles->d_k, lctx__d_v(tiles), &full));
+    LCTX__TRY(lctx__rows_check(rows, tiles, &full));
     LCTX__TRY(lctx__tiles_range(tiles, first, rows->n));
     if (tiles->k_type == LCTX_I4 && first % LCTX_TILE)
         return lctx__tell(tiles->refused, LCTX_E_SPAN, "first");
@@ -3594,7 +3607,7 @@ static void lctx__tiles_span_of(const lctx_tiles *t, int64_t first, int64_t n, i
 {
     memset(s, 0, sizeof *s);
     s->k = lctx__tile_at(t, 0, first);
-    s->v = (const char *)s->k + lctx__key_bytes(t->k_type, t->d_k);
+    s->v = (const char *)s->k + (t->latent ? 0 : lctx__key_bytes(t->k_type, t->d_k));
     s->k_type = t->k_type, s->v_type = t->v_type;
     s->layout = LCTX_TILES, s->skip = (int32_t)(first % LCTX_TILE);
     s->n = n, s->pos = pos;
@@ -3671,6 +3684,12 @@ static int64_t lctx__leaf(const lctx_span *s, int64_t i)
     return lctx__max(s->index - s->skip + i * LCTX_TILE, s->index) / LCTX__LEAF;
 }
 
+/* Are its values a part of its native tiles' keys? */
+static int lctx__latent(const lctx_span *s)
+{
+    return s->layout == LCTX_TILES && s->k && s->k == s->v;
+}
+
 static int64_t lctx__k_pos_step(const lctx_span *s)
 {
     return s->k_pos_head == -1 ? 0 : s->k_pos_head ? s->k_pos_head : s->n * 8;
@@ -3686,7 +3705,7 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     s.k_pos_head = lctx__k_pos_step(&s);
     if (s.layout == LCTX_TILES) {
         const int64_t tile = lctx__key_bytes(s.k_type, a->d_k) +
-                             lctx__value_bytes(s.v_type, a->d_v);
+                             (lctx__latent(&s) ? 0 : lctx__value_bytes(s.v_type, a->d_v));
         if (!s.k_token) s.k_token = tile;
         if (!s.v_token) s.v_token = tile;
         if (!s.k_head) s.k_head = lctx__mul(lctx__span_tiles(&s), s.k_token);
@@ -3730,13 +3749,16 @@ static lctx_status lctx__span_check(const lctx_attn *a, int64_t i, int64_t next)
 {
     const lctx_span *s = &a->spans[i];
     const lctx__site at = lctx__site_of(a->refused, "lctx_span", i);
-    const int rows = s->layout == LCTX_ROWS, types = rows ? LCTX_I8 : LCTX_I4;
+    const int rows = s->layout == LCTX_ROWS, latent = lctx__latent(s);
+    const int types = rows || latent ? LCTX_I8 : LCTX_I4;
     const int64_t unit = rows ? 1 : 4, top = LCTX__MAX_POS;
     const int64_t kb = rows ? a->d_k * lctx__esize(s->k_type) : lctx__key_bytes(s->k_type, a->d_k);
-    const int64_t vb = rows ? a->d_v * lctx__esize(s->v_type)
+    const int64_t vb = rows ? a->d_v * lctx__esize(s->v_type) : latent ? kb
                             : lctx__value_bytes(s->v_type, a->d_v);
     LCTX__FROM(s, n, 0, COUNT); LCTX__IN(s, layout, 0, LCTX_LAYOUT_COUNT - 1, ENUM);
     LCTX__IN(s, k_type, 0, types, TYPE); LCTX__IN(s, v_type, 0, types, TYPE);
+    LCTX__IS(v_type, !latent || s->v_type == s->k_type, TYPE);
+    LCTX__IS(v, !latent || a->d_v <= a->d_k, HEAD_DIM);
     LCTX__IN(s, query, 0, 1, SPAN); LCTX__FROM(s, group, 0, GROUP);
     LCTX__IN(s, skip, 0, rows ? 0 : LCTX_TILE - 1, SPAN);
     LCTX__IN(s, index, s->index ? next : 0, top, SPAN);
@@ -4075,7 +4097,7 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
                                       8);
     w->slope = (float *)lctx__carve(r, all, 4);
     w->dist = (float *)lctx__carve(r, p->rows, 4);
-    w->k_tile = (float *)lctx__carve(r, d, LCTX_TILE * 4);
+    w->k_tile = (float *)lctx__carve(r, lctx__max(d, 16), LCTX_TILE * 4);
     w->v_tile = (float *)lctx__carve(r, p->d_v, LCTX_TILE * 4);
     w->k_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
     w->v_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
@@ -4783,11 +4805,11 @@ static void lctx__soon_blocks(lctx__work *w, const lctx_span *s, const char *k, 
                               int64_t more, int direct)
 {
     const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
-    const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
+    const int64_t vb = k == v ? 0 : lctx__value_bytes(s->v_type, w->p->d_v);
     int64_t *ask = w->soon.ask;
     if (direct) lctx__soon_piece(w, v, 1, vb, 0);
     if (more) lctx__soon_piece(w, k + more * s->k_token, 1, kb, 0);
-    if (more && !direct) lctx__soon_piece(w, v + more * s->v_token, 1, vb, 0);
+    if (more && !direct && vb) lctx__soon_piece(w, v + more * s->v_token, 1, vb, 0);
     ask[LCTX__SCORES] = direct ? vb : kb, ask[LCTX__VALUES] = direct ? kb : vb;
     lctx__soon_begin(w, 0);
 }
@@ -4796,18 +4818,40 @@ static const float *lctx__native_scale(const char *tile, int type, int64_t d)
 {
     return type == LCTX_I8 ? (const float *)(const void *)(tile + LCTX_TILE * d) : NULL;
 }
+/* Values that are a part of the latent tile at t.k, laid out as the kernel wants them; for that keys
+   become f32, unless there are dot products. */
+static void lctx__latent_values(lctx__work *w, int type)
+{
+    const int64_t d_v = w->p->d_v, d = lctx__min(w->p->d_k, d_v);
+    const int64_t stride = lctx__round_up(lctx__row_bytes(type, d_v), LCTX__ALIGN);
+    w->t.v = w->v_tile, w->t.v_scale = w->t.k_scale, w->t.v_dot = w->p->v_dots >> type & 1;
+    w->t.v_type = w->t.v_dot ? type : LCTX_F32;
+    w->t.v_stride = lctx__row_bytes(w->t.v_type, d_v);
+    if (w->t.v_dot) {
+        w->ops->rows(lctx__row_bytes(type, d) / 4, w->t.k, stride, w->k_tile);
+        w->ops->weave(type, LCTX_TILE, d_v, (const char *)w->k_tile, stride, w->v_tile);
+        return;
+    }
+    if (type != LCTX_F32) {
+        w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
+        w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
+    }
+    w->ops->rows(d, w->t.k, d_v * 4, w->v_tile);
+}
 /* The same of a native tile. */
 static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     const int64_t more = w->next < lctx__span_tiles(s) ? w->next - i : 0;      /* tiles ahead */
-    int keys, values;
-    w->t.k = k, w->t.v = v;
+    int keys, values = 0;
+    w->t.k = k, w->t.v = v, w->t.k_type = s->k_type;
     w->t.k_scale = lctx__native_scale(k, s->k_type, w->p->d_k);
     w->t.v_scale = lctx__native_scale(v, s->v_type, w->p->d_v);
     if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
-    keys = lctx__work_keys(w, s->k_type), values = lctx__work_values(w, s->v_type);
+    if (k != v) values = lctx__work_values(w, s->v_type);
+    else if (!w->mass) lctx__latent_values(w, s->v_type);
+    keys = lctx__work_keys(w, w->t.k_type);
     if (keys && values && w->t.rows <= LCTX__BLOCK_ROWS) lctx__soon_block(w, s, k, v, more);
     else lctx__soon_blocks(w, s, k, v, more, values && !w->mass);
 }
@@ -6023,7 +6067,7 @@ static lctx_status lctx__cache_tiles(lctx__site at, const lctx_cache_desc *d, lc
 {
     memset(t, 0, sizeof *t);
     t->n_head_kv = d->n_head_kv, t->d_k = d->d_k, t->d_v = d->d_v ? d->d_v : d->d_k;
-    t->k_type = d->k_type, t->v_type = d->v_type;
+    t->k_type = d->k_type, t->v_type = d->v_type, t->latent = d->latent != 0;
     t->cap = d->block ? d->block : 256;
     return lctx__tiles_check(at, t, "block");
 }
@@ -6247,7 +6291,7 @@ static lctx_status lctx__keep(lctx_cache *c, int64_t cut, const int64_t *list, i
             const lctx__token from = lctx__token_at(c, g, list[g * n + i]);
             const lctx__place key = lctx__key_at(&t, g, i), value = lctx__value_at(&t, g, i);
             lctx__move_key(from.k_type, &from.key, &key);
-            lctx__move_row(t.v_type, &from.value, &value);
+            if (!t.latent) lctx__move_row(t.v_type, &from.value, &value);
             pos[g * n + i] = from.pos;
         }
     lctx__keep_mass(c, c->n_kept + cut - c->cut, list, n);
@@ -6508,7 +6552,7 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
     lctx_rows full;
     lctx_status st;
     int64_t at, n, i, first;
-    st = lctx__rows_check(rows, c->tiles.n_head_kv, c->tiles.d_k, c->tiles.d_v, &full);
+    st = lctx__rows_check(rows, &c->tiles, &full);
     if (st || rows->n == 0) return st;
     if (rows->n > LCTX__MAX_POS - c->n) st = LCTX_E_POS;
     else if (rows->n > lctx__room(c) - c->n) st = LCTX_E_FULL;
@@ -6553,7 +6597,7 @@ static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
     if (lctx__windowed(c)) return LCTX_E_POLICY;
     if (a->n_head_kv != b->n_head_kv || a->d_k != b->d_k || a->d_v != b->d_v ||
         a->k_type != b->k_type || a->v_type != b->v_type || a->policy != b->policy ||
-        a->block != b->block || !a->summaries != !b->summaries ||
+        a->block != b->block || !a->summaries != !b->summaries || !a->latent != !b->latent ||
         c->alloc.alloc != o->alloc.alloc || c->alloc.free != o->alloc.free ||
         c->alloc.user != o->alloc.user)
         return LCTX_E_MISMATCH;
@@ -6580,7 +6624,7 @@ static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
             else if (i % LCTX_TILE == 0)
                 memcpy(lctx__tile_at(&a, g, i), lctx__tile_at(&b, g, i), key_bytes);
             in = lctx__value_at(&b, g, i), out = lctx__value_at(&a, g, i);
-            lctx__move_row(a.v_type, &in, &out);
+            if (!a.latent) lctx__move_row(a.v_type, &in, &out);
             if (!from->open) continue;
             in = lctx__open_key(o, from->open, g, i), out = lctx__open_key(c, to->open, g, i);
             lctx__move_row(LCTX_F16, &in, &out);
@@ -7174,8 +7218,9 @@ enum { LCTX__HEAD_WORDS = 17, LCTX__PIECE = 65536 };
 static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
 {
     const lctx_cache_desc *d = &c->d;
+    const int64_t v_type = c->tiles.latent ? -1 : d->v_type;
     const int64_t h[LCTX__HEAD_WORDS] = {
-        LCTX__MAGIC, 4, d->n_head_kv, d->d_k, d->d_v, d->k_type, d->v_type, d->policy, d->n_sink,
+        LCTX__MAGIC, 4, d->n_head_kv, d->d_k, d->d_v, d->k_type, v_type, d->policy, d->n_sink,
         d->window, d->n_heavy, d->block, c->n, c->n_slot, c->cut, c->n_kept, c->n_before
     };
     memcpy(head, h, sizeof h);
@@ -10406,6 +10451,13 @@ LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 }
 
 #if VL == 1
+LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void *out)
+{
+    int64_t i, c;
+    for (i = 0; i < LCTX_TILE; i++)
+        for (c = 0; c < words; c++)
+            memcpy((char *)out + i * stride + 4 * c, (const char *)tile + 4 * (c * LCTX_TILE + i), 4);
+}
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
     const int64_t size = t->halves ? 2 : 4;
@@ -10427,6 +10479,20 @@ LCTX__INLINE void FN(transpose)(vf x[VL])
     LCTX__UNROLL
     for (i = 0; i + 4 <= VL; i += 4) FN(transpose4)(x + i);
     vf_lanes(x);
+}
+/* Words of a native key tile to rows, whose stride has room for a multiple of VL words. */
+LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void *out)
+{
+    int64_t c, i;
+    int j;
+    for (c = 0; c < words; c += VL)
+        for (i = 0; i < LCTX_TILE; i += VL) {
+            vf x[VL];
+            LCTX__EACH(j, VL)
+                x[j] = vf_load((const float *)tile + lctx__min(c + j, words - 1) * LCTX_TILE + i);
+            FN(transpose)(x);
+            LCTX__EACH(j, VL) vf_store((float *)(void *)((char *)out + (i + j) * stride) + c, x[j]);
+        }
 }
 /* VL words at `at` of VL rows: x[e] becomes number e of each. Asks for `rate` bytes meanwhile. */
 LCTX__INLINE void FN(columns)(lctx__soon *soon, int64_t rate, const char *const *row, int64_t at,
@@ -11082,7 +11148,7 @@ static const lctx__ops FN(ops) = {
 #else
     0, NULL, NULL,
 #endif
-    PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
+    PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(rows), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
     PLAIN(turn), PLAIN(spin), PLAIN(recur), PLAIN(convolve),
 #ifndef LCTX_NO_MODEL
     PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product),

@@ -18,9 +18,9 @@
 
 enum { LEAF = 8 * LCTX_TILE, SKIP = 13, MOST_SPANS = 128 };
 
-typedef enum store { TOKENS, HEADS, ODD, TILES, STORES } store;
+typedef enum store { TOKENS, HEADS, ODD, TILES, LATENT, STORES } store;
 static const char *const store_names[] = { "[token][head]", "[head][token]", "odd strides",
-                                           "tiles" };
+                                           "tiles", "latent tiles" };
 static const char *const type_names[] = { "f32", "f16", "bf16", "int8", "int4" };
 static const lctx_type every_type[] = { LCTX_F32, LCTX_F16, LCTX_BF16, LCTX_I8 };
 
@@ -103,6 +103,12 @@ static int dots(int32_t type)
 }
 
 static int four(const problem *p) { return p->k_type == LCTX_I4 || p->v_type == LCTX_I4; }
+static int in_tiles(const problem *p) { return p->store == TILES || p->store == LATENT; }
+/* Values are a part of the keys; where they cannot be, latent tiles are others. */
+static int latent(const problem *p)
+{
+    return p->store == LATENT && p->k_type == p->v_type && !four(p) && p->d_v <= p->d_k;
+}
 
 /* Variance 1, cheap. */
 static inline float noise(void) { return (float)((test_uniform() - 0.5) * 3.4641016151377544); }
@@ -140,18 +146,26 @@ static void store_row(scene *s, int is_v, int64_t j, int32_t g, const float *row
     if (scales) memcpy((unsigned char *)scales + j * s->s_token + g * s->s_head, &factor, 4);
 }
 
+/* The oracle's values are what stands in its keys. */
+static void take_value(scene *s, int64_t row)
+{
+    memcpy(s->v + row * s->p.d_v, s->k + row * s->p.d_k, (size_t)s->p.d_v * sizeof *s->v);
+    s->v_factor[row] = s->k_factor[row];
+}
+
 /* Key j of all heads: k[n_head_kv][d_k], v[n_head_kv][d_v]. */
 static void put(scene *s, int64_t j, const float *k, const float *v)
 {
     int32_t g;
     for (g = 0; g < s->p.n_head_kv; g++) {
         store_row(s, 0, j, g, k + g * s->p.d_k);
-        store_row(s, 1, j, g, v + g * s->p.d_v);
+        if (latent(&s->p)) take_value(s, j * s->p.n_head_kv + g);
+        else store_row(s, 1, j, g, v + g * s->p.d_v);
     }
-    if (s->p.store == TILES && !four(&s->p)) {
+    if (in_tiles(&s->p) && !four(&s->p)) {
         lctx_rows rows;
         memset(&rows, 0, sizeof rows);
-        rows.n = 1; rows.k = k; rows.v = v;
+        rows.n = 1; rows.k = k; rows.v = latent(&s->p) ? NULL : v;
         if (lctx_tiles_write(&s->tiles, SKIP + j, &rows) != LCTX_OK) check(0,
                 "a token is written into tiles");
     }
@@ -240,7 +254,7 @@ static void make_tiles(scene *s)
 {
     size_t bytes = 0;
     s->tiles.n_head_kv = s->p.n_head_kv; s->tiles.d_k = s->p.d_k; s->tiles.d_v = s->p.d_v;
-    s->tiles.k_type = s->p.k_type; s->tiles.v_type = s->p.v_type;
+    s->tiles.k_type = s->p.k_type; s->tiles.v_type = s->p.v_type; s->tiles.latent = latent(&s->p);
     s->tiles.cap = (SKIP + s->p.n_kv + 63) / 64 * 64;
     if (lctx_tiles_size(&s->tiles, &bytes) != LCTX_OK) check(0, "tiles have a size");
     s->tiles.mem = aligned(bytes, &s->tiles_mem);
@@ -252,7 +266,7 @@ static lctx_span span_at(const scene *s, int64_t from, int64_t n, int64_t pos)
 {
     lctx_span span;
     memset(&span, 0, sizeof span);
-    if (s->p.store == TILES) {
+    if (in_tiles(&s->p)) {
         if (lctx_tiles_span(&s->tiles, SKIP + from, n, pos, &span) != LCTX_OK) check(0,
                 "a span of tiles is made");
         return span;
@@ -504,7 +518,7 @@ static scene *scene_new(const problem *p)
     s->list = (int64_t *)zeroed(p->n_kv * p->n_head_kv, sizeof *s->list);
     s->out = (float *)zeroed(rows_q * p->d_v, sizeof *s->out);
     s->lse = (float *)zeroed(rows_q, sizeof *s->lse);
-    if (p->store == TILES) make_tiles(s); else make_rows(s);
+    if (in_tiles(p)) make_tiles(s); else make_rows(s);
     put_noise(s);
     if (four(p)) store_four(s);
     make_spans(s);
@@ -803,6 +817,7 @@ static problem random_problem(void)
     : (int32_t)PICK(every_type);
     p.store = (store)(test_random() % STORES); p.cut = (cut)(test_random() % CUTS);
     if (p.store == TILES) some_four(&p);
+    if (p.store == LATENT && test_random() % 4) p.v_type = p.k_type;
     p.gap = PICK(gaps); p.falling = test_random() % 4 == 0; p.far = test_random() % 3 == 0;
     p.q_back = test_random() % 3 ? 0 : (int64_t)(test_random() % 100);
     p.mask = test_random() % 4 == 0 ? LCTX_MASK_NONE : LCTX_CAUSAL;
@@ -1039,14 +1054,14 @@ static void test_poison_unseen(lctx_type type, store how, int64_t n_q)
 }
 
 /* Poison in the last tile beyond a span's end and in the first tile before its begin. */
-static void test_poison_beside(lctx_type type, int64_t n_q)
+static void test_poison_beside(lctx_type type, store how, int64_t n_q)
 {
     problem p = plain(4, 2, 40, n_q, 650, type);
     scene *s;
     outcome clean;
     lctx_span inner;
     int64_t j, i;
-    p.store = TILES; p.mask = LCTX_MASK_NONE;
+    p.store = how; p.mask = LCTX_MASK_NONE;
     s = scene_new(&p);
     inner = span_at(s, 70, 500, 70);
     s->attn.spans = &inner;
@@ -1056,8 +1071,8 @@ static void test_poison_beside(lctx_type type, int64_t n_q)
         for (j = 0; j < 650; j++) if (j < 70 || j >= 570) put_constant(s, j, x, x);
         check(attends_the_same(s, &s->attn, &clean),
               "%g in a tile before a span's first and after its last key does not touch a bit"
-              " (%s, %d queries)",
-              (double)x, type_names[type], (int)n_q);
+              " (%s in %s, %d queries)",
+              (double)x, type_names[type], store_names[how], (int)n_q);
     }
     outcome_free(&clean);
     scene_free(s);
@@ -1093,8 +1108,8 @@ static void test_poison_seen(lctx_type type, store how)
     for (i = 0; i < 80; i++) row[i] = i < 40 ? 0.25f : i == 47 || type == LCTX_I8 ? (float)NAN : 1;
     put(s, 690, row, row + 40);
     attend(&s->attn);
-    check(memcmp(s->out, clean.out, 10 * 2 * 40 * 4) == 0 && isnan(s->out[10 * 2 * 40 + 7])
-          && isnan(s->out[20 * 2 * 40 - 40 + 7]) && !isnan(s->lse[20]),
+    check(latent(&p) || (memcmp(s->out, clean.out, 10 * 2 * 40 * 4) == 0 && isnan(s->out[10 * 2 * 40 + 7])
+          && isnan(s->out[20 * 2 * 40 - 40 + 7]) && !isnan(s->lse[20])),
           "a NaN value reaches the rows that see it and no other (%s in %s)", type_names[type],
           store_names[how]);
     outcome_free(&clean);
@@ -1110,9 +1125,9 @@ static void test_poison(void)
             test_poison_unseen(every_type[t], (store)l, 40);
             test_poison_seen(every_type[t], (store)l);
         }
-    for (t = 0; t < 4; t++) {
-        test_poison_beside(every_type[t], 1);
-        test_poison_beside(every_type[t], 33);
+    for (t = 0; t < 8; t++) {
+        test_poison_beside(every_type[t % 4], t < 4 ? TILES : LATENT, 1);
+        test_poison_beside(every_type[t % 4], t < 4 ? TILES : LATENT, 33);
     }
 }
 
@@ -1226,7 +1241,7 @@ static void bits_over_cuts(scene *s, const outcome *want, const char *what)
         double worst = 0;
         int between = i < 5;
         for (k = 0; k < 5; k++) {
-            end = ends[i][k] - (between && s->p.store == TILES && ends[i][k] < 1100 ? SKIP : 0);
+            end = ends[i][k] - (between && in_tiles(&s->p) && ends[i][k] < 1100 ? SKIP : 0);
             if (end < at) end = ends[i][k] == 0 && k + 1 < 5 ? at : s->p.n_kv;
             spans[k] = span_at(s, at, end - at, at);
             at = end;
@@ -1259,7 +1274,7 @@ static void bits_without_evicted(scene *s, const outcome *want, const char *what
     if (!s->p.window || s->attn.bias) return;
     a.spans = spans; a.n_spans = 2;
     for (i = 0; i < COUNT(firsts); i++) {
-        if (s->p.store != TILES && firsts[i] % LCTX_TILE) continue;
+        if (!in_tiles(&s->p) && firsts[i] % LCTX_TILE) continue;
         spans[0] = span_at(s, 0, firsts[i] < s->p.n_sink ? firsts[i] : s->p.n_sink, 0);
         spans[1] = span_at(s, firsts[i], s->p.n_kv - firsts[i], firsts[i]);
         spans[1].index = firsts[i];
@@ -1278,7 +1293,7 @@ static void test_walls(void)
         scene *s;
         outcome want;
         p.bias = (bias)(WALLS + i % 3); p.store = (store)(i / 3 % STORES);
-        p.cut = i % 5 ? ONE : MANY; p.alibi = i / 9 % 2; p.listed = i / 12;
+        p.cut = i % 5 ? ONE : MANY; p.alibi = i / 9 % 2; p.listed = i / 12 % 3;
         agrees(&p, "a bias that hides whole tiles");
         s = scene_new(&p);
         want = outcome_of(s);
@@ -1641,7 +1656,7 @@ static void test_mass_bits(lctx_type type, store how, int options)
     lctx_attn a = s->attn;
     lctx_parallel par;
     lctx_span halves[2];
-    int64_t t, first = how == TILES ? 512 - SKIP : 512;
+    int64_t t, first = how >= TILES ? 512 - SKIP : 512;
     hook h;
     size_t i;
     a.par = &par;
@@ -2167,7 +2182,7 @@ static void test_pattern_bits(void)
 
 /* Latent attention (MLA): one KV head whose values are the first elements of its keys, stored once,
    give the bits of a copy of them, and the oracle's numbers. */
-static void test_latent(lctx_type type, int64_t n_q)
+static void test_latent_rows(lctx_type type, int64_t n_q)
 {
     problem p = plain(16, 1, 72, n_q, 700, type);
     scene *s;
@@ -2187,6 +2202,89 @@ static void test_latent(lctx_type type, int64_t n_q)
           "values as a view of the keys: the bits of a copy, %s, %d queries", type_names[type], (int)n_q);
     outcome_free(&want);
     scene_free(s);
+}
+
+/* The same of latent tiles, whose bits are also those of tiles that hold a copy. An int8 key is
+   greatest in its first element, so that the copy's scale is its own. */
+static void test_latent_tiles(lctx_type type, int32_t group, int32_t d_k, int32_t d_v, int64_t n_q)
+{
+    problem p = plain(2 * group, 2, d_k, n_q, 200, type), q;
+    float *row = (float *)zeroed(2 * (d_k + d_v), sizeof *row);
+    scene *one, *two;
+    outcome want;
+    int64_t j, i;
+    p.d_v = d_v; p.store = LATENT, q = p, q.store = TILES;
+    agrees(&p, "a latent store");
+    one = scene_new(&p), two = scene_new(&q);
+    memcpy(two->q, one->q, (size_t)(n_q * p.n_head * d_k) * sizeof *two->q);
+    for (j = 0; j < p.n_kv; j++) {
+        for (i = 0; i < 2 * d_k; i++) row[i] = i % d_k ? noise() : 2;
+        for (i = 0; i < 2 * d_v; i++) row[2 * d_k + i] = row[i / d_v * d_k + i % d_v];
+        put(one, j, row, NULL), put(two, j, row, row + 2 * d_k);
+    }
+    want = outcome_of(two);
+    (void)attend(&one->attn);
+    check(memcmp(one->out, want.out, (size_t)(n_q * p.n_head * d_v) * 4) == 0
+          && memcmp(one->lse, want.lse, (size_t)(n_q * p.n_head) * 4) == 0,
+          "latent tiles give the bits of tiles with a copy: %s, %d heads over one, d %d/%d, %d queries",
+          type_names[type], group, d_k, d_v, (int)n_q);
+    free(row);
+    outcome_free(&want);
+    scene_free(one);
+    scene_free(two);
+}
+
+/* What comes back from a latent store, and what it takes. */
+static void test_latent_store(lctx_type type)
+{
+    enum { N = 70, DK = 20, DV = 18 };
+    lctx_tiles t = { 1, DK, DV, 0, 0, 1, 2 * LCTX_TILE, NULL, NULL }, copy;
+    float *x = (float *)zeroed(3 * N * DK, sizeof *x), *k = x + N * DK, *v = k + N * DK;
+    lctx_rows rows = { N, NULL, NULL, 0, 0, 0, 0, NULL };
+    size_t bytes = 0, both = 0;
+    lctx_span span;
+    int64_t i;
+    int same = 1;
+    void *base;
+    for (i = 0; i < N * DK; i++) x[i] = noise();
+    t.k_type = t.v_type = (int32_t)type, copy = t, copy.latent = 0, rows.k = x;
+    check(lctx_tiles_size(&t, &bytes) == LCTX_OK && lctx_tiles_size(&copy, &both) == LCTX_OK &&
+          bytes == 2 * LCTX_TILE * (DK * lctx_type_size(type) + (type == LCTX_I8 ? 4 : 0)) && bytes < both,
+          "latent tiles hold keys alone, %s", type_names[type]);
+    t.mem = aligned(bytes, &base);
+    check(lctx_tiles_write(&t, 30, &rows) == LCTX_E_SPAN || 30 + N <= 2 * LCTX_TILE, "they have room");
+    check(lctx_tiles_write(&t, 30, &rows) == LCTX_OK && lctx_tiles_read(&t, 30, N, k, v) == LCTX_OK,
+          "latent rows are written without values and read with them");
+    for (i = 0; i < N * DV; i++) same &= v[i] == k[i / DV * DK + i % DV];
+    check(same, "values read from latent tiles are the first elements of the keys, %s", type_names[type]);
+    check(lctx_tiles_span(&t, 30, N, 0, &span) == LCTX_OK && span.v == span.k && span.skip == 30,
+          "a span of latent tiles points at keys twice");
+    rows.v = x;
+    check(lctx_tiles_write(&t, 30, &rows) == LCTX_E_SPAN, "latent rows with values are refused");
+    copy = t, copy.k_type = copy.v_type = LCTX_I4;
+    check(lctx_tiles_size(&copy, &both) == LCTX_E_TYPE, "latent keys of 4 bits are refused");
+    copy = t, copy.v_type = type == LCTX_F16 ? LCTX_BF16 : LCTX_F16;
+    check(lctx_tiles_size(&copy, &both) == LCTX_E_TYPE, "latent values of another type are refused");
+    copy = t, copy.d_v = DK + 1;
+    check(lctx_tiles_size(&copy, &both) == LCTX_E_HEAD_DIM, "latent values beyond the keys are refused");
+    free(x);
+    free(base);
+}
+
+static void test_latent(void)
+{
+    static const int32_t sizes[][2] = { { 72, 64 }, { 20, 20 }, { 4, 1 }, { 36, 36 }, { 192, 111 } };
+    static const int32_t groups_of[] = { 1, 8, 40, 128 };
+    int i, t;
+    for (t = 0; t < 4; t++) {
+        test_latent_rows(every_type[t], 1), test_latent_rows(every_type[t], 9);
+        test_latent_store(every_type[t]);
+        for (i = 0; i < 20; i++)
+            if (full() || (i + t) % (slow() ? 5 : 2) == 0)
+                test_latent_tiles(every_type[t], groups_of[i % 4], sizes[i / 4][0], sizes[i / 4][1],
+                                  i % 3 ? 1 : 3);
+        if (full() || !slow()) test_latent_tiles(every_type[t], 64, 576, 512, 1);
+    }
 }
 
 /* ---------------------------------------------------------------------------- lists */
@@ -3311,6 +3409,13 @@ static void test_bad_arguments(void)
     REFUSED(LCTX_E_SPAN, "a skip in a negative place",
             g.s[0].layout = LCTX_TILES; g.s[0].skip = -1);
     REFUSED(LCTX_E_SPAN, "a skip of a whole tile", g.s[0].layout = LCTX_TILES; g.s[0].skip = 64);
+#define LATENT_SPAN g.s[0].layout = LCTX_TILES; g.s[0].v = g.s[0].k
+    REFUSED(LCTX_E_TYPE, "latent tiles of 4 bits", LATENT_SPAN; g.s[0].k_type = g.s[0].v_type = LCTX_I4);
+    REFUSED(LCTX_E_TYPE, "latent values of another type", LATENT_SPAN; g.s[0].v_type = LCTX_F16);
+    REFUSED(LCTX_E_HEAD_DIM, "latent values beyond the keys", LATENT_SPAN; g.a.d_v = 17);
+    REFUSED(LCTX_E_STRIDE, "a stride within a latent tile", LATENT_SPAN; g.s[0].k_token = 64);
+    REFUSED(LCTX_E_STRIDE, "a stride of values within a latent tile", LATENT_SPAN; g.s[0].v_token = 64);
+#undef LATENT_SPAN
     REFUSED(LCTX_E_SPAN, "an unknown query copy", g.a.q_far = g.q; g.s[1].query = 2);
     REFUSED(LCTX_E_SPAN, "a negative query copy", g.s[1].query = -1);
     REFUSED(LCTX_E_SPAN, "a span that runs back in index", g.s[1].index = 3);
@@ -4210,7 +4315,7 @@ int main(void)
     test_bits_decode();
     test_fours();
     test_mass();
-    for (t = 0; t < 16; t++) {
+    for (t = 0; t < 4 * STORES; t++) {
         if (!full() && (slow() ? t % 5 : (t + t / 4) % 2)) continue;
         test_mass_bits(every_type[t % 4], (store)(t / 4), t % 2);
         test_mass_shares(every_type[t % 4], (store)(t / 4));
@@ -4219,7 +4324,7 @@ int main(void)
     test_patterns();
     test_random_patterns();
     test_pattern_bits();
-    for (t = 0; t < 4; t++) test_latent(every_type[t], 1), test_latent(every_type[t], 9);
+    test_latent();
     test_lists();
     test_lists_of_all();
     test_list_bits();
