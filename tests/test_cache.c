@@ -44,6 +44,9 @@ typedef struct seq {
                                                  0: none */
 } seq;
 
+/* While this is set, descriptions are of latent caches, but where keys are of 4 bits. */
+static int in_keys;
+
 static lctx_cache_desc desc_of(lctx_policy policy, int64_t window, int32_t n_sink, lctx_type k,
                                lctx_type v)
 {
@@ -53,6 +56,8 @@ static lctx_cache_desc desc_of(lctx_policy policy, int64_t window, int32_t n_sin
     d.k_type = (int32_t)k; d.v_type = (int32_t)v;
     d.policy = (int32_t)policy; d.window = window; d.n_sink = n_sink;
     d.n_heavy = policy == LCTX_HEAVY ? 40 : 0;
+    d.latent = in_keys && k != LCTX_I4;
+    if (d.latent) d.v_type = d.k_type;
     return d;
 }
 
@@ -163,7 +168,12 @@ static void remember(seq *s, int64_t pos, const float *k, const float *v)
         int64_t row = pos * G + g;
         s->k_factor[row] = oracle_store(four ? LCTX_F16 : s->d.k_type, DK, k + g * DK, NULL,
                                         s->k + row * DK);
-        s->v_factor[row] = oracle_store(s->d.v_type, DV, v + g * DV, NULL, s->v + row * DV);
+        if (!s->d.latent)
+            s->v_factor[row] = oracle_store(s->d.v_type, DV, v + g * DV, NULL, s->v + row * DV);
+        else {
+            memcpy(s->v + row * DV, s->k + row * DK, DV * sizeof *s->v);
+            s->v_factor[row] = s->k_factor[row];
+        }
     }
     if (!four || pos % LCTX_TILE != LCTX_TILE - 1) return;
     memcpy(s->k4 + first, s->k + first, LCTX_TILE * G * DK * 4);
@@ -188,7 +198,7 @@ static lctx_status append_tokens(seq *s, int64_t n, const float *k, const float 
     lctx_status st;
     int64_t i, known = s->cap ? n : 0;
     memset(&rows, 0, sizeof rows);
-    rows.n = n; rows.k = k; rows.v = v;
+    rows.n = n; rows.k = k; rows.v = s->d.latent ? NULL : v;
     st = lctx_cache_append(s->c, &rows);
     for (i = 0; st == LCTX_OK && i < known; i++)
         remember(s, s->n + i, k + i * G * DK, v + i * G * DV);
@@ -724,7 +734,7 @@ static void test_constant_memory(lctx_policy policy, int64_t chunk)
     d.block = (int32_t)block;
     s = seq_new(&d, 1, 1);
     memset(&rows, 0, sizeof rows);
-    rows.n = chunk; rows.k = k; rows.v = v;
+    rows.n = chunk; rows.k = k; rows.v = d.latent ? NULL : v;
     while (s.n < total) {
         if (lctx_cache_append(s.c, &rows) != LCTX_OK) { ok = 0; break; }
         s.n += chunk;
@@ -1083,7 +1093,7 @@ static void *grow(void *user)
     for (i = 0; i < STEPS; i++) {
         lctx_cache *fork = NULL;
         rows.k = w->k + i * STEP * G * DK;
-        rows.v = w->v + i * STEP * G * DV;
+        rows.v = in_keys ? NULL : w->v + i * STEP * G * DV;
         w->ok &= lctx_cache_fork(w->c, &fork) == LCTX_OK;
         w->ok &= lctx_cache_append(w->c, &rows) == LCTX_OK;
         lctx_cache_free(fork);
@@ -2056,6 +2066,7 @@ static int holds_bits(const seq *s)
     if (lctx_cache_spans(s->c, spans, 1, &n) != LCTX_OK || !left.n) return 0;
     memset(&t, 0, sizeof t);
     t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = spans[0].k_type; t.v_type = s->d.v_type;
+    t.latent = s->d.latent;
     t.cap = (left.n + 63) / 64 * 64;
     t.mem = (void *)(uintptr_t)spans[0].k;
     for (i = 0; i < left.n; i++) {
@@ -2532,7 +2543,7 @@ static void topic_append(seq *s, int64_t n)
         for (x = 0; x < G * DK; x++) k[i * G * DK + x] = k[i * G * DK + x] * 0.5f + topic[x];
         remember(s, s->n + i, k + i * G * DK, v + i * G * DV);
     }
-    rows.n = n; rows.k = k; rows.v = v;
+    rows.n = n; rows.k = k; rows.v = s->d.latent ? NULL : v;
     if (lctx_cache_append(s->c, &rows) != LCTX_OK) check(0, "topics are appended");
     s->n += n;
     free(k);
@@ -3618,6 +3629,9 @@ static void test_bad_descs(void)
     REFUSED(LCTX_E_HEAD_DIM, "values that are too long", d.d_v = 65537);
     REFUSED(LCTX_E_TYPE, "an unknown key type", d.k_type = LCTX_TYPE_COUNT);
     REFUSED(LCTX_E_TYPE, "a negative value type", d.v_type = -1);
+    REFUSED(LCTX_E_TYPE, "latent keys of 4 bits", d.k_type = d.v_type = LCTX_I4; d.latent = 1);
+    REFUSED(LCTX_E_TYPE, "latent values of another type", d.v_type = LCTX_F32; d.latent = 1);
+    REFUSED(LCTX_E_HEAD_DIM, "latent values beyond the keys", d.d_v = DK + 1; d.latent = 1);
     REFUSED(LCTX_E_ENUM, "an unknown policy", d.policy = LCTX_POLICY_COUNT);
     REFUSED(LCTX_E_ENUM, "a negative policy", d.policy = -1);
     REFUSED(LCTX_E_WINDOW, "no window", d.window = 0);
@@ -3731,6 +3745,78 @@ static void test_bad_attends(void)
           && lctx_cache_get_info(s.c, NULL) == LCTX_E_NULL,
           "numbers of nothing or to nowhere are refused");
     seq_free(&s);
+}
+
+/* Values that are a part of the keys take no memory, and are not given; a cache of both does not go
+   with a latent one. */
+static void test_latent_desc(lctx_type type)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, type, type), both = d;
+    static float k[G * DK], v[G * DV];
+    lctx_rows rows;
+    int64_t tokens, fewer;
+    seq s, t, begun;
+    stream file, other;
+    const int64_t key = DK * (int64_t)lctx_type_size(type) + (type == LCTX_I8 ? 4 : 0);
+    both.latent = 0;
+    check(lctx_cache_tokens(&both, 1 << 20, &fewer) == LCTX_OK &&
+          lctx_cache_tokens(&d, 1 << 20, &tokens) == LCTX_OK && tokens > fewer &&
+          tokens == (1 << 20) / (G * key * LCTX_TILE) * LCTX_TILE,
+          "a latent cache has keys alone in its budget (%s)", type_names[type]);
+    s = seq_new(&d, 5, 500), t = seq_new(&both, 5, 500), begun = seq_new(&both, 5, 500);
+    seq_append(&s, 300), seq_append(&t, 300);
+    check(info_of(&s).bytes < 512 * G * key + 4096, "and in its blocks");
+    memset(&rows, 0, sizeof rows);
+    rows.n = 1; rows.k = k; rows.v = v;
+    check(lctx_cache_append(s.c, &rows) == LCTX_E_SPAN && info_of(&s).n == 300,
+          "values for a latent cache are refused, and change nothing");
+    file = saved(&s), other = saved(&t);
+    check(lctx_cache_restore(t.c, stream_read, &file) == LCTX_E_MISMATCH &&
+          lctx_cache_restore(s.c, stream_read, &other) == LCTX_E_MISMATCH,
+          "neither is restored from the other's file");
+    check(lctx_cache_begin(begun.c, 300) == LCTX_OK &&
+          lctx_cache_join(s.c, begun.c) == LCTX_E_MISMATCH, "nor joined to it");
+    check(goes_on_right(&s) && goes_on_right(&t), "both go on right (%s)", type_names[type]);
+    free(file.data), free(other.data);
+    seq_free(&s), seq_free(&t), seq_free(&begun);
+}
+
+/* All that caches do, of latent ones. */
+static void test_latent(int threads)
+{
+    int policy, type, what;
+    in_keys = 1;
+    for (type = 0; type < 4; type++) {
+        const lctx_type t = (lctx_type)type;
+        test_latent_desc(t);
+        test_streaming(t, 33, type % 2 ? 1 : 4, 300);
+        test_heavy(t, t, 33 + 40 * type, type, type % 2 ? 7 : 1, type % 3 == 2);
+        test_select(t, t, type % 2 ? 7 : 0, type / 2);
+        test_select_is_mask(t);
+        test_retrieve(t, type % 2 ? 5 : 1);
+        test_retrieve_alone(t, type % 2 ? 7 : 1);
+        for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+            const lctx_policy p = (lctx_policy)policy;
+            if (!full() && slow() && (policy + type) % 3) continue;
+            if (policy != LCTX_HEAVY) test_chunks(p, t), test_raw(p, t, (policy + type) % LCTX_FAR_COUNT);
+            test_rewind(p, t);
+            test_fork(p, t, type % 2);
+            test_round_trip(p, t, t, 300 + 1000 * (type % 2));
+            test_spans(p, t, t);
+        }
+        test_drop(type % 2 ? LCTX_HEAVY : LCTX_FULL, t, t);
+        test_join(type % 2 ? LCTX_HEAVY : LCTX_FULL, t, t, type % 3 ? 100 : 128, 200);
+    }
+    for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
+        const lctx_policy p = (lctx_policy)policy;
+        test_damaged(p, LCTX_F16, LCTX_F16);
+        test_claimed(p, LCTX_F16, 1);
+        test_wandering(p, LCTX_BF16, 33, 128);
+        test_pattern(p, LCTX_F16, LCTX_F16);
+        for (what = 0; what < ACTIONS; what++) test_no_memory((action)what, p, LCTX_F16);
+        if (threads) test_fork_threads(p);
+    }
+    in_keys = 0;
 }
 
 int main(void)
@@ -3858,6 +3944,7 @@ int main(void)
     if (threads) test_pool_scrambled();
     if (threads) test_pool_threads();
     test_pool_arguments();
+    test_latent(threads);
     test_bad_descs();
     test_bad_appends();
     test_bad_attends();
