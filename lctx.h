@@ -10485,8 +10485,8 @@ LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void 
 {
     int64_t c, i;
     int j;
-    for (c = 0; c < words; c += VL)
-        for (i = 0; i < LCTX_TILE; i += VL) {
+    for (i = 0; i < LCTX_TILE; i += VL)
+        for (c = 0; c < words; c += VL) {
             vf x[VL];
             LCTX__EACH(j, VL)
                 x[j] = vf_load((const float *)tile + lctx__min(c + j, words - 1) * LCTX_TILE + i);
