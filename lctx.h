@@ -4667,7 +4667,8 @@ static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, 
 static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
     int64_t i;
-    memset(w->v_tile, 0, (size_t)(LCTX_TILE * w->p->d_v) * sizeof(float));
+    if (w->p->a.d_v < w->p->d_v)
+        memset(w->v_tile, 0, (size_t)(LCTX_TILE * w->p->d_v) * sizeof(float));
     for (i = 0; i < n; i++)
         w->ops->to_f32(type, w->p->a.d_v, v + i * stride, w->v_tile + i * w->p->d_v);
 }
