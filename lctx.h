@@ -9839,9 +9839,12 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
         vw s[MAX_R][2][4], k[4];
+        vf f[MAX_R][4];            /* of bf16: casts to and fro cost some compilers the registers */
         LCTX__EACH(r, R)
-            LCTX__EACH(i, C)
+            LCTX__EACH(i, C) {
                 s[r][0][i] = s[r][1][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
+                f[r][i] = vf_set1(0.0f);
+            }
         for (w = 0; w < words; w++) {
             if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
             LCTX__EACH(e, E) {
@@ -9854,14 +9857,14 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
                             vw *sum = &s[r][p][i];
                             if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
                             else if (type == LCTX_I4) *sum = vw_dot_value(*sum, k[i], x);
-                            else *sum = (vw)vw_dot_bf16((vf)*sum, k[i], x);
+                            else f[r][i] = vw_dot_bf16(f[r][i], k[i], x);
                         }
                     }
             }
         }
         LCTX__EACH(r, R)
             LCTX__EACH(i, C) {
-                vf x = type == LCTX_BF16 ? (vf)s[r][0][i] : vw_float(s[r][0][i]);
+                vf x = type == LCTX_BF16 ? f[r][i] : vw_float(s[r][0][i]);
                 if (type == LCTX_I4) x = vf_fma(x, vf_set1(128.0f), vw_float(s[r][1][i]));
                 if (type == LCTX_I8) x = vf_mul(x, vf_set1(t->q_dot->scale[r0 + r]));
                 if (type == LCTX_I4)
