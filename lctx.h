@@ -12,8 +12,8 @@
    choice of instruction set.
 
    CONTENTS (search for the anchor)
-       >>manual      words and shapes, the floors, step by step, promises, memory, threads,
-                     macros, limits
+       >>manual      words and shapes, the floors, step by step, latent and raw keys, promises,
+                     memory, threads, macros, limits
        >>api         >>api-ground >>api-rope >>api-attention >>api-recurrence >>api-cache
                      >>api-model
        >>ground      status, refusals, checked sizes, allocator, pools, parallel loops, threads,
@@ -114,6 +114,15 @@
        lctx_session_feed_many(...)        // a token of each: weights are read once for all
    LCTX_E_MEMORY says that the bound is reached, and s is as before: free or rewind another sequence
    (or save it first), and feed again.
+
+   LATENT KEYS (MLA, DeepSeek-V2 2405.04434), ABSORBED
+       d.n_head_kv = 1; d.d_k = 576; d.d_v = 512;     // kv_lora_rank 512, and qk_rope_head_dim 64
+       d.latent = 1; d.k_type = d.v_type = LCTX_F16;  // values are the first d_v of each key
+       rows.k = latent; rows.v = NULL;                // normalised, then the rotated part
+       a.n_head = 128; a.scale = 1 / sqrtf(128 + 64); // qk_nope_head_dim + qk_rope_head_dim, times
+                                                      // lctx_rope.scale_mul: not by d_k
+   A query is its head's times W_UK, then its rotated part; out goes on to W_UV. Spans of tiles say
+   it by v = k, those of rows by v = k and the keys' strides. One int8 scale is for all of a key.
 
    RAW KEYS: WHEN
        A cached key is rotated for good: its schedule stays, its distances are as they are. Where
@@ -248,6 +257,7 @@
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
        below about 2^-24 of a key's mass are lost in it.
+       Values that are a part of the keys begin with their first dimension; not in 4 bits.
        4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
        is still open; and selecting or dropping tokens turns what is kept into f16.
        What a big-endian machine saves only such a machine restores; others refuse it, as _FORMAT.
@@ -958,9 +968,9 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
 typedef struct lctx_tiles {
     int32_t n_head_kv, d_k, d_v;          /* d_v 0 = d_k */
     int32_t k_type, v_type;               /* lctx_type */
-    int32_t latent;                       /* nonzero: values are the first d_v <= d_k dimensions of
-                                             the keys, stored once (DeepSeek's MLA, 2405.04434; one
-                                             KV head then). v_type is k_type, not of 4 bits */
+    int32_t latent;                       /* nonzero: values are the first d_v dimensions of the
+                                             keys, which alone are stored; d_v <= d_k, v_type is
+                                             k_type, not of 4 bits */
     int64_t cap;                          /* tokens, a multiple of LCTX_TILE */
     void   *mem;                          /* lctx_tiles_size bytes */
     lctx_refusal *refused;
@@ -1101,7 +1111,8 @@ typedef struct lctx_cache_desc {
     int64_t n_heavy;                  /* HEAVY: >= 1, in tokens; see lctx_cache_tokens */
     int32_t summaries;                /* nonzero: full blocks keep the least and the greatest of
                                          each dimension of their keys, for lctx_cache_retrieve */
-    int32_t latent;                   /* nonzero: as in lctx_tiles, values are a part of the keys */
+    int32_t latent;                   /* nonzero: as in lctx_tiles, values are a part of the keys
+                                         (MLA: see LATENT KEYS) */
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
     lctx_refusal *refused;            /* of create and tokens alone */
@@ -1132,7 +1143,8 @@ LCTX_API void        lctx_cache_free(lctx_cache *cache);
 /* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
    every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
    info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-   to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY. */
+   to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _SPAN (values for a latent cache),
+   _FULL, _POS, _MEMORY. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
@@ -4819,8 +4831,8 @@ static const float *lctx__native_scale(const char *tile, int type, int64_t d)
 {
     return type == LCTX_I8 ? (const float *)(const void *)(tile + LCTX_TILE * d) : NULL;
 }
-/* Values that are a part of the latent tile at t.k, laid out as the kernel wants them; for that keys
-   become f32, unless there are dot products. */
+/* Values that are a part of the latent tile at t.k, as the kernel wants them; for that keys become
+   f32, unless there are dot products. */
 static void lctx__latent_values(lctx__work *w, int type)
 {
     const int64_t d_v = w->p->d_v, d = lctx__min(w->p->d_k, d_v);
@@ -10460,7 +10472,8 @@ LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void 
     int64_t i, c;
     for (i = 0; i < LCTX_TILE; i++)
         for (c = 0; c < words; c++)
-            memcpy((char *)out + i * stride + 4 * c, (const char *)tile + 4 * (c * LCTX_TILE + i), 4);
+            memcpy((char *)out + i * stride + 4 * c,
+                   (const char *)tile + 4 * (c * LCTX_TILE + i), 4);
 }
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
@@ -11152,8 +11165,8 @@ static const lctx__ops FN(ops) = {
 #else
     0, NULL, NULL,
 #endif
-    PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(rows), PLAIN(to_f32), PLAIN(to_f16), PLAIN(to_i8),
-    PLAIN(turn), PLAIN(spin), PLAIN(recur), PLAIN(convolve),
+    PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(rows), PLAIN(to_f32), PLAIN(to_f16),
+    PLAIN(to_i8), PLAIN(turn), PLAIN(spin), PLAIN(recur), PLAIN(convolve),
 #ifndef LCTX_NO_MODEL
     PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product),
 #  ifdef INTS

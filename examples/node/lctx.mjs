@@ -526,15 +526,16 @@ export class Cache extends Saved {
     constructor(n_head_kv, d_k, fields = {}) {
         const all = { ...half, ...fields, n_head_kv, d_k };
         super(...create('cache', all));
-        this.heads = [n_head_kv, d_k, fields.d_v || d_k];
+        this.heads = [n_head_kv, d_k, fields.d_v || d_k], this.latent = fields.latent;
     }
-    // Float32 tensors [n][n_head_kv][d], keys rotated already
+    // Float32 tensors [n][n_head_kv][d], keys rotated already; without v if the cache is latent
     append(k, v) {
         const [n_head_kv, d_k, d_v] = this.heads;
         checkTensor('k', k, [null, n_head_kv, d_k], [api.Type.F32]);
-        checkTensor('v', v, [k.shape[0], n_head_kv, d_v], [api.Type.F32]);
+        if (v || !this.latent) checkTensor('v', v, [k.shape[0], n_head_kv, d_v], [api.Type.F32]);
         const rows = new Struct('lctx_rows', { n: k.shape[0] });
-        rows.point('k', k.data), rows.point('v', v.data);
+        rows.point('k', k.data);
+        if (v) rows.point('v', v.data);
         this.use((handle) => call('lctx_cache_append', rows, handle, rows));
     }
     // Of queries that were appended last; fields are lctx_attn's.

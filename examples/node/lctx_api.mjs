@@ -179,7 +179,8 @@ export const RopeSide = Object.freeze({
 //             Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
 //             k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
 // LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
-//             span (0 .. 63).
+//             span (0 .. 63). v = k: latent tiles, which hold keys alone; the values are the first
+//             d_v dimensions of them, of the keys' type (not 4 bits), d_v <= d_k.
 export const Layout = Object.freeze({
     ROWS: 0,
     TILES: 1,
@@ -209,7 +210,8 @@ export const Mask = Object.freeze({
 //              no later one.
 // Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
 // again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-// With a cache per context, set the group in what lctx_cache_spans gives.
+// With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
+// (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it.
 export const PatternKind = Object.freeze({
     ALL: 0,
     STRIDED: 1,
@@ -770,14 +772,17 @@ export const structs = {
         k_type: 'int32_t',
         // lctx_type
         v_type: 'int32_t',
-        reserved: 'int32_t',
+        // nonzero: values are the first d_v dimensions of the keys, which alone are stored; d_v <=
+        // d_k, v_type is k_type, not of 4 bits
+        latent: 'int32_t',
         // tokens, a multiple of LCTX_TILE
         cap: 'int64_t',
         // lctx_tiles_size bytes
         mem: 'void *',
         refused: 'lctx_refusal *',
     },
-    // Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v].
+    // Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
+    // ones v is null.
     lctx_rows: {
         n: 'int64_t',
         k: 'void *',
@@ -936,7 +941,8 @@ export const structs = {
         // nonzero: full blocks keep the least and the greatest of each dimension of their keys,
         // for lctx_cache_retrieve
         summaries: 'int32_t',
-        reserved: 'int32_t',
+        // nonzero: as in lctx_tiles, values are a part of the keys (MLA: see LATENT KEYS)
+        latent: 'int32_t',
         // FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
         max_tokens: 'int64_t',
         // copied; null = malloc
@@ -1645,7 +1651,8 @@ export const functions = {
     // Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
     // every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
     // info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-    // to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY.
+    // to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _SPAN (values for a latent cache),
+    // _FULL, _POS, _MEMORY.
     lctx_cache_append: ['int', 'void *', 'void *'],
     // Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
     // (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries

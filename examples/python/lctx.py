@@ -613,14 +613,15 @@ class Cache(_Saved):
         self.desc, *rest = _create("cache", api.CacheDesc, fields)
         super().__init__("cache", *rest)
 
-    def append(self, k, v):
-        """float32 rows [n][n_head_kv][d], keys rotated already"""
+    def append(self, k, v=None):
+        """float32 rows [n][n_head_kv][d], keys rotated already; without v if the cache is latent"""
         d = self.desc
         _array("k", k, "float32", [None, d.n_head_kv, d.d_k], rows=True)
-        _array("v", v, "float32", [len(k), d.n_head_kv, d.d_v or d.d_k], rows=True)
-        rows = describe(api.Rows, {}, n=len(k), k_token=k.strides[0], k_head=k.strides[1],
-                        v_token=v.strides[0], v_head=v.strides[1])
-        rows.k, rows.v = k.ctypes.data, v.ctypes.data
+        rows = describe(api.Rows, {}, n=len(k), k_token=k.strides[0], k_head=k.strides[1])
+        rows.k = k.ctypes.data
+        if v is not None or not d.latent:
+            _array("v", v, "float32", [len(k), d.n_head_kv, d.d_v or d.d_k], rows=True)
+            rows.v, rows.v_token, rows.v_head = v.ctypes.data, v.strides[0], v.strides[1]
         with self._use() as handle:
             _call("lctx_cache_append", handle, rows, refused=rows.report)
 

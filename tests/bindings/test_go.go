@@ -102,6 +102,10 @@ func testAttend() {
 	check(same(must(cache.Attend(qs, lctx.Attn{}, lctx.With{})).Out, whole.Out),
 		"a cache keeps the bits")
 	check(must(cache.Info()).N == 200 && must(fork.Info()).N == 128, "a fork goes its own way")
+	latent := must(lctx.NewCache(lctx.CacheDesc{NHeadKv: 2, DK: 64, Latent: 1}, nil))
+	must(0, latent.Append(ks, lctx.Array{}))
+	check(same(must(latent.Attend(qs, lctx.Attn{}, lctx.With{})).Out,
+		must(lctx.Attend(qs, ks, ks, lctx.Attn{}, lctx.With{})).Out), "latent keys are values")
 	testSaved(cache, fork, whole.Out)
 }
 

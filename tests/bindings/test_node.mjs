@@ -165,6 +165,13 @@ function testCache() {
     fork.close();
     throws(lctx.LctxError, ['E_WINDOW', 'lctx_cache_desc.window'], () => new lctx.Cache(2, 64, {
         policy: lctx.Policy.SINKS }), 'sinks without a window');
+    const latent = new lctx.Cache(2, 64, { latent: 1, k_type: lctx.Type.F32,
+        v_type: lctx.Type.F32 });
+    latent.append(k);
+    check(same(latent.attend(q).out.data, lctx.attend(q, k, k).out.data), 'latent keys are values');
+    throws(lctx.LctxError, ['E_SPAN', 'lctx_rows.v'], () => latent.append(k, v),
+        'values for a latent cache');
+    latent.close();
     const pool = new lctx.Pool(300 << 10), held = new lctx.Cache(2, 64, { alloc: pool });
     throws(lctx.LctxError, ['E_MEMORY'], () => { for (;;) held.append(k, v); }, 'a pool\'s bound');
     throws(Error, ['in use by 1'], () => pool.close(), 'a pool that is in use');

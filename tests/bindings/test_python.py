@@ -263,6 +263,12 @@ def test_cache():
     raises(lctx.Error, ["E_WINDOW", "lctx_cache_desc.window"], lambda: lctx.Cache(
         2, 64, policy=lctx.Policy.SINKS), "sinks without a window")
     raises(lctx.Error, "E_TYPE", lambda: lctx.Cache(2, 64, k_type=99), "a type of keys")
+    types = dict(k_type=lctx.Type.F32, v_type=lctx.Type.F32)
+    with lctx.Cache(2, 64, d_v=48, latent=1, **types) as cache:
+        cache.append(k)
+        check((cache.attend(q) == lctx.attend(q, k, k[..., :48])).all(), "latent keys are values")
+        raises(lctx.Error, ["E_SPAN", "lctx_rows.v"], lambda: cache.append(k, v[..., :48]),
+               "values for a latent cache")
 
 
 def test_parts_of_caches():

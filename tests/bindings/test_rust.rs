@@ -147,6 +147,18 @@ fn descriptors_are_checked() {
 }
 
 #[test]
+fn latent_keys_are_values() {
+    let arrays = Arrays::new();
+    let (q, k, v) = arrays.tensors();
+    let desc = CacheDesc { n_head_kv: 2, d_k: 64, latent: 1, ..Default::default() };
+    let mut cache = Cache::new(desc, None).unwrap();
+    cache.append_latent(&k).unwrap();
+    let want = attend(&q, &k, &k, Attn::default(), With::default()).unwrap();
+    assert!(cache.attend(&q, Attn::default(), With::default()).unwrap().out == want.out);
+    refused(cache.append(&k, &v), &["E_SPAN", "lctx_rows.v"]);
+}
+
+#[test]
 fn a_rope_turns() {
     let rope = Rope::new(RopeDesc { n_rot: 8, ..Default::default() }).unwrap();
     let x = noise(12);

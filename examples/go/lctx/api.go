@@ -306,7 +306,8 @@ func (x RopeSide) String() string { return namesRopeSide[x] }
 //             Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
 //             k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
 // LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
-//             span (0 .. 63).
+//             span (0 .. 63). v = k: latent tiles, which hold keys alone; the values are the first
+//             d_v dimensions of them, of the keys' type (not 4 bits), d_v <= d_k.
 type Layout int32
 
 const (
@@ -354,7 +355,8 @@ func (x Mask) String() string { return namesMask[x] }
 //              no later one.
 // Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
 // again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-// With a cache per context, set the group in what lctx_cache_spans gives.
+// With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
+// (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it.
 type PatternKind int32
 
 const (
@@ -997,7 +999,9 @@ type Tiles struct {
 	KType int32
 	// lctx_type
 	VType int32
-	Reserved int32
+	// nonzero: values are the first d_v dimensions of the keys, which alone are stored; d_v <= d_k,
+	// v_type is k_type, not of 4 bits
+	Latent int32
 	// tokens, a multiple of LCTX_TILE
 	Cap int64
 	// lctx_tiles_size bytes
@@ -1005,7 +1009,8 @@ type Tiles struct {
 	refused unsafe.Pointer
 }
 
-// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v].
+// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
+// ones v is null.
 type Rows struct {
 	N int64
 	k unsafe.Pointer
@@ -1167,7 +1172,8 @@ type CacheDesc struct {
 	// nonzero: full blocks keep the least and the greatest of each dimension of their keys, for
 	// lctx_cache_retrieve
 	Summaries int32
-	Reserved int32
+	// nonzero: as in lctx_tiles, values are a part of the keys (MLA: see LATENT KEYS)
+	Latent int32
 	// FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
 	MaxTokens int64
 	// copied; null = malloc
@@ -2057,7 +2063,7 @@ var layouts = []layout{
 		{"d_v", unsafe.Offsetof(Tiles{}.DV)},
 		{"k_type", unsafe.Offsetof(Tiles{}.KType)},
 		{"v_type", unsafe.Offsetof(Tiles{}.VType)},
-		{"reserved", unsafe.Offsetof(Tiles{}.Reserved)},
+		{"latent", unsafe.Offsetof(Tiles{}.Latent)},
 		{"cap", unsafe.Offsetof(Tiles{}.Cap)},
 		{"mem", unsafe.Offsetof(Tiles{}.mem)},
 		{"refused", unsafe.Offsetof(Tiles{}.refused)},
@@ -2156,7 +2162,7 @@ var layouts = []layout{
 		{"window", unsafe.Offsetof(CacheDesc{}.Window)},
 		{"n_heavy", unsafe.Offsetof(CacheDesc{}.NHeavy)},
 		{"summaries", unsafe.Offsetof(CacheDesc{}.Summaries)},
-		{"reserved", unsafe.Offsetof(CacheDesc{}.Reserved)},
+		{"latent", unsafe.Offsetof(CacheDesc{}.Latent)},
 		{"max_tokens", unsafe.Offsetof(CacheDesc{}.MaxTokens)},
 		{"alloc", unsafe.Offsetof(CacheDesc{}.alloc)},
 		{"refused", unsafe.Offsetof(CacheDesc{}.refused)},

@@ -496,6 +496,7 @@ type Cache struct {
 	object
 	c         *C.lctx_cache
 	n, dK, dV int
+	latent    bool
 }
 
 // NewCache makes one that is empty; pool may be nil.
@@ -504,6 +505,7 @@ func NewCache(desc CacheDesc, pool *Pool) (*Cache, error) {
 		return nil, err
 	}
 	c, refused := &Cache{n: int(desc.NHeadKv), dK: int(desc.DK), dV: int(desc.DV)}, C.lctx_refusal{}
+	c.latent = desc.Latent != 0
 	if c.dV == 0 {
 		c.dV = c.dK
 	}
@@ -533,13 +535,16 @@ func given(objects []*object) (there []*object) {
 	return
 }
 
-// Append takes float32 rows [n][n_head_kv][d], keys rotated already.
+// Append takes float32 rows [n][n_head_kv][d], keys rotated already; v is Array{} if the cache is
+// latent.
 func (c *Cache) Append(k, v Array) error {
 	if err := k.floats("k", -1, c.n, c.dK); err != nil {
 		return err
 	}
-	if err := v.floats("v", k.shape[0], c.n, c.dV); err != nil {
-		return err
+	if !c.latent || v.data != nil {
+		if err := v.floats("v", k.shape[0], c.n, c.dV); err != nil {
+			return err
+		}
 	}
 	return c.use(func() error {
 		var refused C.lctx_refusal

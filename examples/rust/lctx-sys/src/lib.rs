@@ -314,7 +314,8 @@ impl RopeSide {
 ///             Any alignment. Strides 0: [token][n_head_kv][dim] packed. int8: k_scale at
 ///             k_scale + j*k_scale_token + g*k_scale_head (f32; strides 0: [token][n_head_kv]).
 /// LCTX_TILES  the native layout (lctx_tiles below); skip of the first tile's 64 keys are before the
-///             span (0 .. 63).
+///             span (0 .. 63). v = k: latent tiles, which hold keys alone; the values are the first
+///             d_v dimensions of them, of the keys' type (not 4 bits), d_v <= d_k.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout(pub i32);
@@ -364,7 +365,8 @@ impl Mask {
 ///              no later one.
 /// Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
 /// again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-/// With a cache per context, set the group in what lctx_cache_spans gives.
+/// With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
+/// (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatternKind(pub i32);
@@ -1457,7 +1459,9 @@ pub struct Tiles {
     pub k_type: i32,
     /// lctx_type
     pub v_type: i32,
-    pub reserved: i32,
+    /// nonzero: values are the first d_v dimensions of the keys, which alone are stored; d_v <=
+    /// d_k, v_type is k_type, not of 4 bits
+    pub latent: i32,
     /// tokens, a multiple of LCTX_TILE
     pub cap: i64,
     /// lctx_tiles_size bytes
@@ -1482,7 +1486,8 @@ impl Tiles {
     }
 }
 
-/// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v].
+/// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
+/// ones v is null.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
@@ -1864,7 +1869,8 @@ pub struct CacheDesc {
     /// nonzero: full blocks keep the least and the greatest of each dimension of their keys, for
     /// lctx_cache_retrieve
     pub summaries: i32,
-    pub reserved: i32,
+    /// nonzero: as in lctx_tiles, values are a part of the keys (MLA: see LATENT KEYS)
+    pub latent: i32,
     /// FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
     pub max_tokens: i64,
     /// copied; null = malloc
@@ -3037,7 +3043,8 @@ extern "C" {
     /// Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
     /// every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
     /// info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-    /// to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _FULL, _POS, _MEMORY.
+    /// to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _SPAN (values for a latent cache),
+    /// _FULL, _POS, _MEMORY.
     pub fn lctx_cache_append(cache: *mut Cache, rows: *const Rows) -> Status;
     /// Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
     /// (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
@@ -3285,12 +3292,12 @@ pub fn check() -> Result<(), String> {
     fields!(FarRule, "lctx_far_rule": kind, group, window, leak);
     fields!(Attn, "lctx_attn": n_q, n_head, n_head_kv, d_k, d_v, q, q_far, q_token, q_head, q_pos, q_pos0, q_group, rope, far_rule, far_pos, spans, n_spans, out, out_token, out_head, lse, lse_token, scale, softcap, mask, n_sink, window, window_right, pattern, list, list_len, list_queries, list_first, list_heads, list_keys, mask_bits, mask_head, mask_query, alibi, sink_logit, bias, bias_head, bias_query, precise, reserved, mass, mass_head, mass_queries, par, progress, progress_user, refused);
     fields!(Choice, "lctx_choice": kind, block_rows, n_top, n_sink, window, share, reserved, weight, score, refused);
-    fields!(Tiles, "lctx_tiles": n_head_kv, d_k, d_v, k_type, v_type, reserved, cap, mem, refused);
+    fields!(Tiles, "lctx_tiles": n_head_kv, d_k, d_v, k_type, v_type, latent, cap, mem, refused);
     fields!(Rows, "lctx_rows": n, k, v, k_token, k_head, v_token, v_head, refused);
     fields!(Snapshots, "lctx_snapshots": before, every, n, slots, slot);
     fields!(Recurrence, "lctx_recurrence": n, n_head, n_head_k, d_k, d_v, decay_kind, bounded, q, k, v, decay, rate, beta, a, b, bonus, y, state, from, q_token, q_head, k_token, k_head, v_token, v_head, decay_token, decay_head, beta_token, beta_head, a_token, a_head, b_token, b_head, bonus_head, y_token, y_head, state_head, state_k, state_v, scale, reserved, snapshots, par, refused);
     fields!(Convolution, "lctx_convolution": n, n_channel, taps, x, weight, bias, y, state, from, x_token, y_token, state_tap, silu, reserved, snapshots, par, refused);
-    fields!(CacheDesc, "lctx_cache_desc": n_head_kv, d_k, d_v, k_type, v_type, policy, n_sink, block, window, n_heavy, summaries, reserved, max_tokens, alloc, refused);
+    fields!(CacheDesc, "lctx_cache_desc": n_head_kv, d_k, d_v, k_type, v_type, policy, n_sink, block, window, n_heavy, summaries, latent, max_tokens, alloc, refused);
     fields!(CacheInfo, "lctx_cache_info": n, n_held, n_dropped, rewind_min, n_block, bytes, bytes_shared, n_kept);
     fields!(Select, "lctx_select": mass, mass_head, n_heavy, window, n_sink, pool, refused);
     fields!(Retrieve, "lctx_retrieve": n_top, window, n_sink, queries, read, refused);

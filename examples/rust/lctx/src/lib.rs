@@ -522,9 +522,19 @@ impl<'a> Cache<'a> {
     }
     /// f32 rows [n][n_head_kv][d], keys rotated already
     pub fn append(&mut self, k: &Tensor, v: &Tensor) -> Result<()> {
+        self.append_rows(k, Some(v))
+    }
+    /// The same of a latent cache, whose values are a part of the keys
+    pub fn append_latent(&mut self, k: &Tensor) -> Result<()> {
+        self.append_rows(k, None)
+    }
+    fn append_rows(&mut self, k: &Tensor, v: Option<&Tensor>) -> Result<()> {
         let [n_head_kv, d_k, d_v] = self.heads;
         let a = k.floats("k", &[None, Some(n_head_kv), Some(d_k)])?;
-        let b = v.floats("v", &[Some(k.shape[0]), Some(n_head_kv), Some(d_v)])?;
+        let b = match v {
+            Some(v) => v.floats("v", &[Some(k.shape[0]), Some(n_head_kv), Some(d_v)])?,
+            None => ptr::null(),
+        };
         let mut refused = sys::Refusal::default();
         let n = k.shape[0] as i64;
         let rows = sys::Rows { n, k: a, v: b, refused: &mut refused, ..Default::default() };
