@@ -976,8 +976,8 @@ typedef struct lctx_tiles {
     lctx_refusal *refused;
 } lctx_tiles;
 
-/* Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
-   ones v is null. */
+/* Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
+   latent ones. */
 typedef struct lctx_rows {
     int64_t n;
     const float *k, *v;

@@ -127,8 +127,8 @@ static void block_row(const options *o, int32_t block, double aim)
 }
 
 /* Latent attention's decode: 128 query heads over one KV head, whose values are the first 512
-   elements of its keys, which are stored once: as rows, in latent tiles, or in a cache. Products are
-   the nearer limit. */
+   elements of its keys, which are stored once: as rows, in latent tiles, or in a cache. Products
+   are the nearer limit. */
 enum { LATENT = 576, VALUE = 512, LATENT_HEADS = 128, LATENT_KEYS = 128 * K };
 
 typedef struct latent {
@@ -170,7 +170,8 @@ static double latent_check(const latent *l)
             wrong += e * e, all += want * want;
         }
     }
-    if (!(wrong <= most[l->type] * all)) machine_fail("latent attention is wrong: %.2g", wrong / all);
+    if (!(wrong <= most[l->type] * all))
+        machine_fail("latent attention is wrong: %.2g", wrong / all);
     return wrong / all;
 }
 
@@ -228,7 +229,8 @@ static void latent_cache(latent *l)
     d.n_head_kv = 1, d.d_k = LATENT, d.d_v = VALUE, d.latent = 1, d.k_type = d.v_type = l->type;
     d.block = 4 * K, d.alloc = &alloc;
     must(lctx_cache_create(&d, &l->cache), "lctx_cache_create");
-    for (i = 0; i < LATENT_KEYS / K; i++) must(lctx_cache_append(l->cache, &rows), "lctx_cache_append");
+    for (i = 0; i < LATENT_KEYS / K; i++)
+        must(lctx_cache_append(l->cache, &rows), "lctx_cache_append");
 }
 
 static void latent_row(const options *o, const char *how, int32_t type)

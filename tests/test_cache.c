@@ -3346,6 +3346,7 @@ static void test_claimed(lctx_policy policy, lctx_type type, int64_t window)
     for (i = 0; i < HEAD; i++) places[i] = i;
     memset(&t, 0, sizeof t);
     t.n_head_kv = G; t.d_k = DK; t.d_v = DV; t.k_type = t.v_type = (int32_t)type; t.cap = 64;
+    t.latent = d.latent;
     if (lctx_tiles_size(&t, &bytes) != LCTX_OK) check(0, "a store has a size");
     if (info_of(&a).n_kept) {
         if (type == LCTX_I4) t.k_type = LCTX_F16;
@@ -3798,7 +3799,10 @@ static void test_latent(int threads)
         for (policy = 0; policy < LCTX_POLICY_COUNT; policy++) {
             const lctx_policy p = (lctx_policy)policy;
             if (!full() && slow() && (policy + type) % 3) continue;
-            if (policy != LCTX_HEAVY) test_chunks(p, t), test_raw(p, t, (policy + type) % LCTX_FAR_COUNT);
+            if (policy != LCTX_HEAVY) {
+                test_chunks(p, t);
+                test_raw(p, t, (policy + type) % LCTX_FAR_COUNT);
+            }
             test_rewind(p, t);
             test_fork(p, t, type % 2);
             test_round_trip(p, t, t, 300 + 1000 * (type % 2));

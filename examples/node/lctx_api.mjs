@@ -781,8 +781,8 @@ export const structs = {
         mem: 'void *',
         refused: 'lctx_refusal *',
     },
-    // Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
-    // ones v is null.
+    // Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
+    // latent ones.
     lctx_rows: {
         n: 'int64_t',
         k: 'void *',

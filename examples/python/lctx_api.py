@@ -831,8 +831,8 @@ class Tiles(c.Structure):
 
 
 class Rows(c.Structure):
-    """Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
-    ones v is null."""
+    """Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
+    latent ones."""
     _fields_ = [
         ("n", c.c_int64),
         ("k", c.c_void_p),

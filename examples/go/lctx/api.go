@@ -1009,8 +1009,8 @@ type Tiles struct {
 	refused unsafe.Pointer
 }
 
-// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
-// ones v is null.
+// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
+// latent ones.
 type Rows struct {
 	N int64
 	k unsafe.Pointer

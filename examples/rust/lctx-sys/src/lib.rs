@@ -1486,8 +1486,8 @@ impl Tiles {
     }
 }
 
-/// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v]; of latent
-/// ones v is null.
+/// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
+/// latent ones.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
