@@ -113,7 +113,8 @@ static void shadow_append(const world *w, shadow *s, uint32_t made, int64_t n,
             s->held[g][at] = 1, s->mass[g][at] = s->mass_before[g][at] = 0;
             store(fours(w) ? LCTX_F16 : w->d.k_type, d_k, k, s->open[g][at]);
             memcpy(s->k[g][at], s->open[g][at], sizeof s->k[g][at]);
-            store(w->d.v_type, d_v, v, s->v[g][at]);
+            if (!w->d.latent) store(w->d.v_type, d_v, v, s->v[g][at]);
+            else memcpy(s->v[g][at], s->k[g][at], (size_t)d_v * sizeof(float));
             if (fours(w) && s->n % LCTX_TILE == LCTX_TILE - 1) shadow_close(w, s, g, at);
         }
     }
@@ -298,7 +299,7 @@ static lctx_status append_to(world *w, pair *p, int64_t n, int wild)
     memset(wilds, 0, sizeof wilds);
     if (wild && n) wilds[wild % n] = (unsigned char)(wild & 15);
     fill_rows(w, w->appends, p->s->n, n, wilds, k, v);
-    rows.n = n, rows.k = k, rows.v = v;
+    rows.n = n, rows.k = k, rows.v = w->d.latent ? NULL : v;
     st = lctx_cache_append(p->c, &rows);
     if (st) return st;
     if (n) shadow_append(w, p->s, (uint32_t)seed, n, wilds, k, v);
@@ -461,7 +462,7 @@ static void check_twin(world *w, asked *x)
     FUZZ_CHECK(lctx_cache_create(&d, &twin) == LCTX_OK, "twin");
     for (at = 0; at < s->n; at++)
         fill_rows(w, s->made[at], at, 1, s->wild + at, k + at * hk * d.d_k, v + at * hk * d.d_v);
-    rows.n = s->n, rows.k = k, rows.v = v;
+    rows.n = s->n, rows.k = k, rows.v = d.latent ? NULL : v;
     FUZZ_CHECK(lctx_cache_append(twin, &rows) == LCTX_OK, "twin's append");
     p.c = twin, p.s = NULL;
     y.a.out = y.out, y.a.lse = y.lse, y.a.mass = NULL, y.a.progress = NULL;
@@ -885,6 +886,8 @@ static int begin_world(world *w)
     if (d->policy == LCTX_HEAVY) d->n_heavy = bytes_in(&w->b, 1, 100);
     d->summaries = bytes_flag(&w->b);
     if (bytes_rarely(&w->b, 4)) d->max_tokens = bytes_in(&w->b, 1, 400);
+    d->latent = d->k_type < LCTX_I4 && d->d_v <= d->d_k && bytes_flag(&w->b);
+    if (d->latent) d->v_type = d->k_type;
     w->size = bytes_rarely(&w->b, 8) ? 1e-38f : bytes_rarely(&w->b, 8) ? 1000 : 1;
     w->alloc = fuzz_allocator(&w->memory);
     if (bytes_rarely(&w->b, 4)) {
@@ -895,11 +898,12 @@ static int begin_world(world *w)
     }
     d->alloc = &w->alloc;
     fuzz_say("heads %d x %d, d %d %d, types %s %s, policy %d, block %d, window %lld, sinks %d, "
-             "heavy %lld, %s, at most %lld, pool %d, size %g",
+             "heavy %lld, %s%s, at most %lld, pool %d, size %g",
              d->n_head_kv, w->group, d->d_k, d->d_v, lctx_type_name((lctx_type)d->k_type),
              lctx_type_name((lctx_type)d->v_type), d->policy,
              d->block, (long long)d->window, d->n_sink, (long long)d->n_heavy,
-             d->summaries ? "summaries" : "no summaries", (long long)d->max_tokens,
+             d->latent ? "latent, " : "", d->summaries ? "summaries" : "no summaries",
+             (long long)d->max_tokens,
              w->pool != NULL, (double)w->size);
     w->p = &w->at[0];
     return create(w, w->p);
