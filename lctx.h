@@ -10467,14 +10467,7 @@ LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 }
 
 #if VL == 1
-LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void *out)
-{
-    int64_t i, c;
-    for (i = 0; i < LCTX_TILE; i++)
-        for (c = 0; c < words; c++)
-            memcpy((char *)out + i * stride + 4 * c,
-                   (const char *)tile + 4 * (c * LCTX_TILE + i), 4);
-}
+LCTX__INLINE void FN(transpose)(vf x[1]) { (void)x; }
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
     const int64_t size = t->halves ? 2 : 4;
@@ -10496,20 +10489,6 @@ LCTX__INLINE void FN(transpose)(vf x[VL])
     LCTX__UNROLL
     for (i = 0; i + 4 <= VL; i += 4) FN(transpose4)(x + i);
     vf_lanes(x);
-}
-/* Words of a native key tile to rows, whose stride has room for a multiple of VL words. */
-LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void *out)
-{
-    int64_t c, i;
-    int j;
-    for (i = 0; i < LCTX_TILE; i += VL)
-        for (c = 0; c < words; c += VL) {
-            vf x[VL];
-            LCTX__EACH(j, VL)
-                x[j] = vf_load((const float *)tile + lctx__min(c + j, words - 1) * LCTX_TILE + i);
-            FN(transpose)(x);
-            LCTX__EACH(j, VL) vf_store((float *)(void *)((char *)out + (i + j) * stride) + c, x[j]);
-        }
 }
 /* VL words at `at` of VL rows: x[e] becomes number e of each. Asks for `rate` bytes meanwhile. */
 LCTX__INLINE void FN(columns)(lctx__soon *soon, int64_t rate, const char *const *row, int64_t at,
@@ -10564,6 +10543,21 @@ LCTX__ENTRY void FN(pack)(const lctx__pack *t)
         else FN(pack_rows)(t, i, 0);
 }
 #endif
+
+/* Words of a native key tile to rows, whose stride has room for a multiple of VL words. */
+LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void *out)
+{
+    int64_t c, i;
+    int j;
+    for (i = 0; i < LCTX_TILE; i += VL)
+        for (c = 0; c < words; c += VL) {
+            vf x[VL];
+            LCTX__EACH(j, VL)
+                x[j] = vf_load((const float *)tile + lctx__min(c + j, words - 1) * LCTX_TILE + i);
+            FN(transpose)(x);
+            LCTX__EACH(j, VL) vf_store((float *)(void *)((char *)out + (i + j) * stride) + c, x[j]);
+        }
+}
 
 LCTX__INLINE void FN(to_f32_of)(const int type, int64_t n, const void *src, float *out)
 {
