@@ -257,7 +257,7 @@
        n_rot <= LCTX_MAX_ROT (512). Head sizes up to 65536. Token numbers below 2^48.
        Heads keep equally many tokens each. Mass is summed in f32: after a million queries, weights
        below about 2^-24 of a key's mass are lost in it.
-       Values that are a part of the keys begin with their first dimension; not in 4 bits.
+       Values of latent tiles and caches begin with their keys' first dimension; not in 4 bits.
        4-bit keys: a sequence is rewound, begun and joined at multiples of 64 tokens, but for what
        is still open; and selecting or dropping tokens turns what is kept into f16.
        What a big-endian machine saves only such a machine restores; others refuse it, as _FORMAT.
