@@ -81,7 +81,10 @@ static inline uint64_t test_random(void)
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
 }
-TEST_UNUSED static inline double test_uniform(void) { return (double)(test_random() >> 11) / 9007199254740992.0; }
+TEST_UNUSED static inline double test_uniform(void)
+{
+    return (double)(test_random() >> 11) / 9007199254740992.0;
+}
 /* About normal: the sum of 13 uniforms, 12 of them of 16 bits, mean 0, variance 1. */
 TEST_UNUSED static inline float test_normal(void)
 {
