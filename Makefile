@@ -127,6 +127,9 @@ compare: $(B)/compare $(B)/sparse
 	@mkdir -p bench/plots
 	$(B)/compare --json $(B)/compare.json --table bench/plots/compare.txt
 	sh bench/compare.sh $(B)/compare.json bench/plots
+	$(B)/compare --hybrid examples/toy/toy-hybrid.gguf --longest 64 --methods sinks,yarn,rerope \
+	    --types '' --json $(B)/compare-hybrid.json --table bench/plots/compare-hybrid.txt
+	sh bench/compare.sh $(B)/compare-hybrid.json bench/plots
 	sh bench/choosers.sh $(B) bench/plots
 
 lib: $(B)/liblctx.so $(B)/liblctx.a

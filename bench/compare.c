@@ -1,6 +1,7 @@
-/* compare.c - every position scheme and cache policy on the toy models, from the trained length to
-   32 times that: likelihood by position, of a last segment as the context before it grows, pass
-   keys by length and depth, bytes of cache, time. Results go to a table and to JSON as measured. */
+/* compare.c - every position scheme and cache policy on the toy models, and a hybrid beside them,
+   from the trained length to 32 or 64 times that: likelihood by position, of a last segment as the
+   context before it grows, pass keys by length and depth, bytes, time. Results go to a table and to
+   JSON as measured. */
 #include "compare.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ static int quick;
 static const args_option options[] = {
     { "MODEL", ARGS_TEXT, &paths[0], 0, 0, "", "as trained; default: examples/toy/toy.gguf" },
     { "TUNED", ARGS_TEXT, &paths[1], 0, 0, "", "fine-tuned; default: toy-yarn.gguf beside it" },
+    { "--hybrid", ARGS_TEXT, &paths[HYBRID], 0, 0, "FILE", "one with states; default: none" },
+    { "--longest", ARGS_INT, &longest, 4, 64, "N", "times the trained length; default: 32" },
     { "--text", ARGS_TEXT, &text_path, 0, 0, "FILE", "the text, default: held-out.txt there" },
     { "--methods", ARGS_TEXT, &methods, 0, 0, "A,B", "of " RUN_METHODS },
     { "--types", ARGS_TEXT, &typed, 0, 0, "A,B", "the methods shown with every cache type" },
@@ -47,7 +50,7 @@ static void open_workers(void)
     d.n_threads = (int32_t)options_run.threads;
     run_check(lctx_threads_create(&d, &threads), "threads");
     run_check(lctx_threads_parallel(threads, &pool), "threads");
-    for (f = 0; f < FILES; f++) {
+    for (f = 0; f < FILES && paths[f]; f++) {
         workers[f] = run_alloc(pool.n_threads, sizeof **workers);
         for (i = 0; i < pool.n_threads; i++) {
             run *r = &workers[f][i];
@@ -69,7 +72,7 @@ static void open_workers(void)
 static void close_workers(void)
 {
     int f, i;
-    for (f = 0; f < FILES; f++) {
+    for (f = 0; f < FILES && paths[f]; f++) {
         for (i = 0; i < pool.n_threads; i++) run_close(&workers[f][i]);
         free(workers[f]);
     }
@@ -183,7 +186,7 @@ static void measure_time(row *x, run *r)
         }
         qsort(times, STEPS, sizeof *times, compare_times);
         x->decode[l] = times[STEPS / 2];
-        x->bytes[l] = run_info(s).cache_bytes;
+        x->bytes[l] = run_info(s).cache_bytes + run_info(s).state_bytes;
     }
     x->prompt = prompt / (double)n_prompt;
     lctx_session_free(s);
@@ -257,13 +260,18 @@ static void add_row(int file, const char *method, int64_t type, int asked)
 }
 
 /* Each file's methods with a cache of f32, then those shown with the other types. "model" of a file
-   without scaling is plain. */
+   without scaling is plain; a hybrid is what it is. */
 static void list_rows(int file)
 {
     const char *list;
     char method[32];
     int64_t type;
-    int scaled = workers[file]->model.rope_desc.scheme != LCTX_ROPE_PLAIN;
+    int scaled;
+    if (file == HYBRID) {
+        add_row(file, "model", LCTX_F32, 1);
+        return;
+    }
+    scaled = workers[file]->model.rope_desc.scheme != LCTX_ROPE_PLAIN;
     for (list = methods; run_next_word(&list, method);)
         if (scaled || strcmp(method, "model")) add_row(file, method, LCTX_F32, 1);
     for (list = typed; run_next_word(&list, method);)
@@ -314,7 +322,7 @@ int main(int argc, char **argv)
     if ((int64_t)text.size < length_of(&all, all.n_lengths - 1))
         fail(EXIT_INPUT, "%s: fewer than %lld bytes", text_path,
              (long long)length_of(&all, all.n_lengths - 1));
-    for (i = 0; i < FILES; i++) list_rows(i);
+    for (i = 0; i < FILES && paths[i]; i++) list_rows(i);
     json = create(json_path);
     if (json) json_begin(json);
     table = create(table_path);

@@ -4,19 +4,19 @@
 #include "tasks.h"
 #include <stdio.h>
 
-enum { FILES = 2, DEPTHS = 5, LENGTHS = 6, ROWS = 96, STRETCHES = 5, LEDGERS = 5, NAMES = 48,
-       LAST = 256, STEPS = 32, DEEP = 2, DEEP_TRIALS = 100 };
+enum { FILES = 3, DEPTHS = 5, LENGTHS = 7, ROWS = 96, STRETCHES = 5, LEDGERS = 5, NAMES = 48,
+       LAST = 256, STEPS = 32, DEEP = 2, DEEP_TRIALS = 100, HYBRID = 2 };
 #define HEADROOM 1.25                                 /* of factors, the same for all schemes */
 
 /* What was found of one method on one model. A length is trained << i tokens. */
 typedef struct row {
-    int         file;                                 /* 0 as trained, 1 fine-tuned */
+    int         file;                                 /* 0 as trained, 1 fine-tuned, HYBRID */
     char        method[32];
     int64_t     type;                                 /* of keys and values */
     int         asked;                                /* for a ledger's digits and pass keys */
     task_tally  position[STRETCHES][TASK_BUCKETS];
     task_tally  last[LEDGERS][LENGTHS];               /* a restated digit, by length */
-    int64_t     bytes[LENGTHS];                       /* of the cache */
+    int64_t     bytes[LENGTHS];                       /* of caches and states */
     double      decode[LENGTHS], prompt;              /* CPU seconds a token */
     int64_t     right[LENGTHS][DEPTHS];               /* of tried[] each */
     int64_t     tried[LENGTHS];                       /* trials at each depth, 0: none */

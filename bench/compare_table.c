@@ -1,7 +1,7 @@
 /* compare_table.c - the comparison's table and its JSON. */
 #include "compare.h"
 
-static const char *const file_names[FILES] = { "toy", "toy-yarn" };
+static const char *const file_names[FILES] = { "toy", "toy-yarn", "hybrid" };
 
 int64_t length_of(const comparison *c, int i) { return c->trained << i; }
 
@@ -121,7 +121,7 @@ static void print_keys(FILE *f, const comparison *c)
 static void print_costs(FILE *f, const comparison *c)
 {
     int i, l;
-    print_lengths(f, c, "KiB of cache, by tokens; CPU us a token of one thread: reading a prompt "
+    print_lengths(f, c, "KiB of caches and states, by tokens; CPU us a token of one thread: reading a prompt "
                         "of the longest,\ndecoding after the shortest and the longest");
     fprintf(f, " | prompt  first   last\n");
     for (i = 0; i < c->n_rows; i++) {
@@ -144,6 +144,9 @@ void table_print(FILE *f, const comparison *c)
             "here: LongRoPE (its lists are searched for, there are none), xPos, ALiBi and block\n"
             "patterns (a model must be trained with them).\n",
             (long long)c->trained, HEADROOM, (long long)length_of(c, 2));
+    if (c->n_rows && c->rows[c->n_rows - 1].file == HYBRID)
+        fprintf(f, "hybrid, trained like toy: states by the gated delta rule in three layers of "
+                   "four,\nattention to 64 tokens in the fourth, no sink.\n");
     print_positions(f, c);
     print_last(f, c);
     print_keys(f, c);

@@ -11,6 +11,7 @@ static const char *bin = "build";      /* where the examples are, and room for f
 static char scratch[200];              /* a prefix for files of this run */
 
 #define TOY "examples/toy/toy.gguf"
+#define HYBRID "examples/toy/toy-hybrid.gguf"
 #define TOY_YARN "examples/toy/toy-yarn.gguf"
 #define SHORT " --file examples/toy/passkey-short.txt"      /* 241 tokens of 256 */
 
@@ -325,19 +326,23 @@ static void test_sparse(void)
     fails(2, "too few", "sparse " TOY " tests/test.h --tokens 100000");
 }
 
-/* A figure that the comparison wrote, of toy.gguf with a cache of f32; -1 if it is not there. */
-static double figure(const char *method, const char *what, int at)
+/* A figure that the comparison wrote, with a cache of f32; -1 if it is not there. */
+static double figure_of(const char *model, const char *method, const char *what, int at)
 {
     char line[300], like[200];
     double value = -1;
     FILE *file = fopen(with_scratch("@.json"), "r");
     const char *found;
-    snprintf(like, sizeof like, "\"file\": \"toy\", \"method\": \"%s\", \"type\": \"f32\", "
-             "\"figure\": \"%s\", \"at\": %d, \"value\": ", method, what, at);
+    snprintf(like, sizeof like, "\"file\": \"%s\", \"method\": \"%s\", \"type\": \"f32\", "
+             "\"figure\": \"%s\", \"at\": %d, \"value\": ", model, method, what, at);
     while (file && fgets(line, sizeof line, file))
         if ((found = strstr(line, like)) != NULL) value = strtod(found + strlen(like), NULL);
     if (file) fclose(file);
     return value;
+}
+static double figure(const char *method, const char *what, int at)
+{
+    return figure_of("toy", method, what, at);
 }
 
 /* The comparison finds what other examples find, and what must hold within the trained context. */
@@ -351,7 +356,8 @@ static void test_comparison(void)
     fails(2, "no-such-text", "compare --text build/no-such-text");
     fails(3, "no-such-folder", "compare --quick --json build/no-such-folder/json");
     if (!test_fastest()) return;                           /* others take long, and are tested above */
-    works(with_scratch("compare --quick --types '' --methods plain,sinks --json @.json"));
+    works(with_scratch("compare --quick --types '' --methods plain,sinks --json @.json "
+                       "--hybrid " HYBRID));
     works("perplexity " TOY " examples/toy/held-out.txt --kv f32 --length 1024 --segments 2 "
           "--methods plain");
     file = fopen(with_scratch("@.out"), "r");
@@ -369,6 +375,11 @@ static void test_comparison(void)
     check(figure("plain", "bytes", 1024) > 1.9 * figure("plain", "bytes", 512)
               && figure("sinks", "bytes", 1024) == figure("sinks", "bytes", 512),
           "a full cache grows with the text, sinks + window do not");
+    check(figure_of("hybrid", "model", "key", 256) >= 0.8
+              && figure_of("hybrid", "model", "bytes", 1024)
+                 == figure_of("hybrid", "model", "bytes", 512),
+          "a hybrid finds pass keys within the trained length (%g); states do not grow",
+          figure_of("hybrid", "model", "key", 256));
 }
 
 /* The toy with a chat template, written in front of its keys; a multiple of 32 bytes keeps what is

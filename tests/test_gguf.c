@@ -901,6 +901,7 @@ int main(void)
     test_vocabulary();
     test_paths();
     test_toy("examples/toy/toy.gguf", 0);
+    test_toy("examples/toy/toy-hybrid.gguf", 0);
     test_toy("examples/toy/toy-yarn.gguf", 1);
     return test_report("gguf", lctx_isa_name(lctx_isa_get()));
 }
