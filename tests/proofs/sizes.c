@@ -117,7 +117,8 @@ static int64_t lctx__value_bytes(int type, int64_t d);
 
 /*@ predicate shape(lctx_tiles *t) = t->n_head_kv >= 1 && t->cap >= 64 && t->cap % 64 == 0 &&
         TYPE(t->k_type) && TYPE(t->v_type) && DIM(t->d_k) && DIM(D_V(t)) && t->d_v >= 0;
-    logic integer tile(lctx_tiles *t) = keys(t->k_type, t->d_k) + values(t->v_type, D_V(t));
+    logic integer tile(lctx_tiles *t) = keys(t->k_type, t->d_k) +
+        (t->latent != 0 ? 0 : values(t->v_type, D_V(t)));
 */
 
 /*@ requires \valid_read(t);
