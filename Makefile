@@ -90,7 +90,7 @@ help:
 	@echo '                 $(B)/models times the shapes of models that people have'
 	@echo 'make plots       the curves, to bench/plots/ (wants gnuplot)'
 	@echo 'make plots-mpi   time against ranks (wants gnuplot and MPI)'
-	@echo 'make compare     every method on the toy models: a table and pictures (half an hour)'
+	@echo 'make compare     every method on the toy models: tables and pictures (45 minutes)'
 	@echo 'make clean       removes $(B)/'
 	@echo 'variables: CC=$(CC) CXX=$(CXX) CFLAGS=$(CFLAGS) THREADS=$(THREADS) (openmp, none)'
 	@echo '           Q= (shows commands)'

@@ -71,26 +71,26 @@ END
     echo "$out/compare-$1.svg"
 }
 
+lengths="set logscale x 2; set xlabel 'tokens (trained: 256)'"
+
 # A hybrid's run has pictures of its own.
 if [ -s "$tmp/hybrid.model.f32.key" ]; then
-    long="set logscale x 2; set xlabel 'tokens (trained: 256)'"
     beside() {
         curves hybrid "$1" "$2" model | sed "s/title 'model'/title 'hybrid'/"
         curves toy "$1" "$2" sinks yarn rerope
     }
     beside position 1:2 |
         draw hybrid-position 'Text by position, hybrid and attention (bits per byte)' \
-            "$long; set ylabel 'bits per byte at positions up to'; set yrange [1.5:3.5]"
+            "$lengths; set ylabel 'bits per byte at positions up to'; set yrange [1.5:3.5]"
     beside key 1:2 |
         draw hybrid-key 'Pass keys found, hybrid and attention (100 trials each)' \
-            "$long; set ylabel 'share found'; set yrange [0:1.02]"
+            "$lengths; set ylabel 'share found'; set yrange [0:1.02]"
     beside bytes '1:($2/1024)' |
         draw hybrid-bytes 'Caches and states, f32' \
-            "$long; set logscale y; set ylabel 'KiB'"
+            "$lengths; set logscale y; set ylabel 'KiB'"
     exit 0
 fi
 
-lengths="set logscale x 2; set xlabel 'tokens (trained: 256)'"
 methods="plain abf pi ntk dynamic dynamic-exact by-parts yarn llama3 rerope leaky self-extend window
          sinks lm-infinite heavy heavy-inside yarn-heavy"
 
