@@ -293,7 +293,8 @@ extern "C" {
    Every descriptor is valid when zeroed: 0 means the default that its comment names. Pointers in
    descriptors are borrowed for the call unless said otherwise. Sizes of arrays are in brackets,
    outermost first; strides are in bytes, and 0 means packed. All functions may be called from any
-   thread (see THREADS); callbacks run with no lock held. */
+   thread (see THREADS); callbacks run with no lock held. A null pointer where one is required is
+   LCTX_E_NULL, which lists of errors leave out. */
 
 /* ---------------------------------------------------------------------------- >>api-ground */
 #define LCTX_VERSION 0x000100u             /* 0xMMmmpp */
@@ -425,20 +426,19 @@ typedef struct lctx_pool_info {
     int64_t n_used;           /* pieces in use */
 } lctx_pool_info;
 
-/* Creates an empty pool; its own bytes do not count. Errors: LCTX_E_NULL, _COUNT, _MEMORY. */
+/* Creates an empty pool; its own bytes do not count. Errors: LCTX_E_COUNT, _MEMORY. */
 LCTX_API lctx_status lctx_pool_create(const lctx_pool_desc *desc, lctx_pool **pool);
 
 /* Frees a pool and gives its memory back; null is fine. No other call may use it meanwhile. Errors:
    LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then. */
 LCTX_API lctx_status lctx_pool_free(lctx_pool *pool);
 
-/* The allocator for objects and data of yours; the pool must outlive them. Errors: LCTX_E_NULL. */
+/* The allocator for objects and data of yours; the pool must outlive them. */
 LCTX_API lctx_status lctx_pool_allocator(lctx_pool *pool, lctx_allocator *alloc);
 
-/* Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL. */
+/* Gives all spare memory back to the allocator that it came from. */
 LCTX_API lctx_status lctx_pool_trim(lctx_pool *pool);
 
-/* Errors: LCTX_E_NULL. */
 LCTX_API lctx_status lctx_pool_get_info(lctx_pool *pool, lctx_pool_info *info);
 
 /* Threads. run must call task(arg, i, thread) once for each i in 0 .. n-1, in any order, thread in
@@ -470,14 +470,14 @@ typedef struct lctx_threads lctx_threads;
 
 /* Starts n_threads - 1 threads, or as many as the system gives. Compiled without LCTX_PTHREADS it
    starts none: loops are OpenMP's then, or else their caller's alone.
-   Errors: LCTX_E_NULL, _THREADS, _COUNT (spin below -1), _MEMORY. */
+   Errors: LCTX_E_THREADS, _COUNT (spin below -1), _MEMORY. */
 LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_threads **threads);
 
 /* Ends and joins them; null is fine. No loop may be running. */
 LCTX_API void lctx_threads_free(lctx_threads *threads);
 
 /* The hook to hand to calls and sessions, which the threads must outlive; its n_threads tells how
-   many there are, and may be lowered. Errors: LCTX_E_NULL. */
+   many there are, and may be lowered. */
 LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par);
 
 /* Called now and then during a long call and at its end, by thread 0 of the loop; done rises to
@@ -516,7 +516,7 @@ LCTX_API const char *lctx_type_name(lctx_type type);
    NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
    by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
    infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
-   blocks. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE. */
+   blocks. src and dst must not overlap. Errors: LCTX_E_COUNT, _TYPE. */
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale);
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
@@ -632,14 +632,14 @@ typedef struct lctx_rope {
 } lctx_rope;
 
 /* Computes a schedule, in double: each frequency within 5e-15 of the formula's, relatively. Errors:
-   LCTX_E_NULL, _ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
+   LCTX_E_ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
    _TABLE, _TABLE_SIZE, _N_HAT, _XPOS; *rope is untouched then. Nothing is clamped silently. */
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc);
 
 /* cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
    float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
    what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
-   0 <= pos < 2^48. Errors: LCTX_E_NULL, _POS, a schedule's. */
+   0 <= pos < 2^48. Errors: LCTX_E_POS, a schedule's. */
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos, float *sin);
 
 /* xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
@@ -647,7 +647,7 @@ LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float
    xpos_base positions from the centre (32768 for 512), so that elements of size 5000 do not
    overflow in f32; positions farther out are refused. Keep keys as f32 or bf16: with base 512, f16
    overflows from 4500 positions off the centre on, and int8 has one scale for a row whose pairs
-   grow apart. Errors: LCTX_E_NULL, _ENUM, _POS, _XPOS_FAR, a schedule's. */
+   grow apart. Errors: LCTX_E_ENUM, _POS, _XPOS_FAR, a schedule's. */
 LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, int64_t pos,
                                     float *growth);
 
@@ -656,7 +656,7 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
    positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
    own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
    are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-   Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+   Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
    schedule's; nothing is written then. */
 typedef struct lctx_rope_job {
     int64_t        n_tok;
@@ -677,7 +677,7 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
 /* Planning, by the scaling laws of Liu et al. 2310.05209. A pair whose wavelength exceeds the
    trained context L has not been seen through a whole turn, and positions beyond L show it angles
    it does not know. n_rot, theta (0 = 10000) and orig_ctx describe the model as trained.
-   Errors of all: LCTX_E_NULL, _N_ROT, _THETA, _ORIG_CTX (not above 2 pi, or not finite). */
+   Errors of all: LCTX_E_N_ROT, _THETA, _ORIG_CTX (not above 2 pi, or not finite). */
 
 /* Critical dimension: the first dim of n_rot dimensions have turned once within L,
        dim = 2 ceil(d/2 log_b(L / 2pi)), and n_rot where that is larger: all have. */
@@ -700,12 +700,12 @@ LCTX_API lctx_status lctx_rope_advise(int32_t n_rot, double theta, double orig_c
 
 /* Smaller bases extrapolate too, without a sharp bound, the better the more of a turn every pair
    makes within the L tokens of tuning: theta[0] = 2L/pi a quarter, theta[1] = L/pi half,
-   theta[2] = L/2pi a whole one. Errors: LCTX_E_NULL, _ORIG_CTX. */
+   theta[2] = L/2pi a whole one. Errors: LCTX_E_ORIG_CTX. */
 LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3]);
 
 /* What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
    2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
-   Errors: LCTX_E_NULL, _CTX, a schedule's. */
+   Errors: LCTX_E_CTX, a schedule's. */
 LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
                                           double *wavelength);
 
@@ -899,7 +899,7 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
    order of queries and within each of heads: the same bits for any thread count, split and chunking
    of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
    nothing; sink logits take their share of it.
-   Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
+   Errors: LCTX_E_COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
    _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
    _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's. */
 LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t scratch_bytes);
@@ -941,9 +941,9 @@ typedef struct lctx_choice {
 } lctx_choice;
 
 /* list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
-   size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
-   _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
-   what is always read), _SCRATCH. */
+   size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_ENUM,
+   _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for what is
+   always read), _SCRATCH. */
 LCTX_API lctx_status lctx_choose_size(const lctx_attn *attn, const lctx_choice *choice,
                                       size_t *bytes);
 LCTX_API lctx_status lctx_choose(const lctx_attn *attn, const lctx_choice *choice, int32_t *list,
@@ -952,14 +952,14 @@ LCTX_API lctx_status lctx_choose(const lctx_attn *attn, const lctx_choice *choic
 /* Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
        m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
    out and lse_out may be those of a part (in place); lse_out may be null. Parts with lse = -inf
-   count nothing. Use sink_logit in one part only. Errors: LCTX_E_NULL, _COUNT, _HEAD_DIM. */
+   count nothing. Use sink_logit in one part only. Errors: LCTX_E_COUNT, _HEAD_DIM. */
 LCTX_API lctx_status lctx_merge(int64_t n_rows, int32_t d_v, int32_t n_parts,
                                 const float *const *out_parts,   /* [n_parts] -> [n_rows][d_v] */
                                 const float *const *lse_parts,   /* [n_parts] -> [n_rows] */
                                 float *out, float *lse_out);     /* [n_rows][d_v], [n_rows] */
 
 /* ALiBi slopes: 2^(-8(h+1)/n) for n a power of two; else those of the power of two below, then
-   every second one of twice that power (2108.12409, authors' code). Errors: LCTX_E_NULL, _HEADS. */
+   every second one of twice that power (2108.12409, authors' code). Errors: LCTX_E_HEADS. */
 LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
 
 /* The native layout as memory of yours (the cache keeps its own). A store holds tokens 0 .. cap-1
@@ -985,7 +985,7 @@ typedef struct lctx_rows {
     lctx_refusal *refused;
 } lctx_rows;
 
-/* Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+/* Bytes of a store; mem may be null. Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_tiles_size(const lctx_tiles *tiles, size_t *bytes);
 /* Packs rows as tokens first .. first+n-1; others are untouched. LCTX_I4 keys go by whole tiles:
    first % LCTX_TILE = 0, and what the last held beyond is lost. Errors: as size, _SPAN, _STRIDE. */
@@ -1055,14 +1055,14 @@ typedef struct lctx_recurrence {
 } lctx_recurrence;
 
 /* Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
-   be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+   be null. None may overlap but state and from. Errors: LCTX_E_COUNT, _HEADS, _HEAD_DIM,
    _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched. */
 LCTX_API lctx_status lctx_recur_size(const lctx_recurrence *r, size_t *bytes);
 LCTX_API lctx_status lctx_recur(const lctx_recurrence *r, void *scratch, size_t scratch_bytes);
 
 /* The causal convolution before most of these, channel by channel, with the same promises:
        y_t = act(bias + sum over j of weight[j] x_{t - taps + 1 + j}),  act(z) = z or z / (1 + e^-z)
-   Errors: LCTX_E_NULL, _COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS. */
+   Errors: LCTX_E_COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS. */
 #define LCTX_MAX_TAPS 16
 typedef struct lctx_convolution {
     int64_t n;                /* tokens */
@@ -1131,19 +1131,19 @@ typedef struct lctx_cache_info {
     int64_t n_kept;           /* tokens that a selection kept: the first of the spans lists them */
 } lctx_cache_info;
 
-/* Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
+/* Creates an empty cache; free takes null too. Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM,
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
 /* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-   (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors: LCTX_E_NULL,
-   _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+   (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors:
+   LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
 /* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
    every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
    info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-   to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _SPAN (values for a latent cache),
+   to the next append.) Errors: LCTX_E_COUNT, _STRIDE, _SPAN (values for a latent cache),
    _FULL, _POS, _MEMORY. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
@@ -1167,7 +1167,7 @@ LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
 LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
 
 /* The spans that attention of the next token sees, in order; *n gets their number (at most that
-   many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_NULL, _COUNT. */
+   many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_COUNT. */
 LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                       int64_t *n);
 
@@ -1177,7 +1177,7 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
    bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
    tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
    end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-   SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+   SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
    _OVERFLOW, _MEMORY. */
 typedef struct lctx_select {
     const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
@@ -1195,12 +1195,12 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
 /* Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
    bits. Those before the range are compacted, so it takes time by their number, and afterwards one
    can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
-   Errors: LCTX_E_NULL, _POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
+   Errors: LCTX_E_POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
    than others), _MEMORY. */
 LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
 
 /* Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
-   begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of
+   begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (out of
    range, or not empty), _FULL (beyond max_tokens), _MEMORY. */
 LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 
@@ -1208,7 +1208,7 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
    this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
    computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
    4-bit keys are joined between tiles (else _POS).
-   Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
+   Errors: LCTX_E_POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
    the other), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
 
@@ -1239,25 +1239,25 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
 
 /* What it goes by, for choices of one's own (lctx_choose by LCTX_SCORE_BOUND): full blocks' least
    (k) and greatest (v) of each dimension of their keys, a span of one row a block, whose number is
-   its index. As lctx_cache_spans. Errors: LCTX_E_NULL, _COUNT, _POLICY. */
+   its index. As lctx_cache_spans. Errors: LCTX_E_COUNT, _POLICY. */
 LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                           int64_t *n);
 
 /* Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
    mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
-   on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED
+   on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_POS (n beyond the end), _EVICTED
    (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are). */
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n);
 
 /* A second cache with the same contents; full blocks are shared, and a shared block is copied by
-   whichever side first writes into it. Errors: LCTX_E_NULL, _MEMORY. */
+   whichever side first writes into it. Errors: LCTX_E_MEMORY. */
 LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork);
 
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
 
 /* Writes the cache to a stream, and reads it back into a cache of the same description. The format
    is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-   restore replaces the contents. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
+   restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
 
@@ -1478,7 +1478,7 @@ typedef struct lctx_session_info {
 typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, LCTX_LOGITS_COUNT
 } lctx_logits;
 
-/* Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
+/* Checks dimensions, types and pointers of a model. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM,
    _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, a schedule's, and a pattern's: _ENUM, _LENGTH,
    _DILATION, _LOCAL, _GLOBAL. */
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
@@ -1493,7 +1493,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
 LCTX_API void        lctx_session_free(lctx_session *session);
 
 /* Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
-   LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
+   LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_COUNT, _ENUM, _TOKEN,
    _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _IO (join), _CANCELLED; logits are unspecified then. */
 LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tokens, int64_t n,
                                        lctx_logits which, float *logits);
@@ -1508,25 +1508,25 @@ LCTX_API lctx_status lctx_session_feed_many(lctx_session *const *sessions, int64
                                             const int32_t *const *tokens, const int64_t *n,
                                             lctx_logits which, float *logits);
 
-/* Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
+/* Forgets the tokens n and after, in all layers. Errors: LCTX_E_POS (beyond the end),
    _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer; of mixers there is no
    snapshot of n, as none survives that a later one replaced, in a feed that failed, too). */
 LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n);
 
 /* A second session with the same contents over the same model; cached blocks are shared until one
-   side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY. */
+   side writes into them. It may live on another thread. Errors: LCTX_E_MEMORY. */
 LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session **fork);
 
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
 
 /* What a layer has cached, to be looked at or retrieved from until the session changes; null of a
-   mixer. Errors: LCTX_E_NULL, _COUNT (no such layer). */
+   mixer. Errors: LCTX_E_COUNT (no such layer). */
 LCTX_API lctx_status lctx_session_cache(const lctx_session *session, int32_t layer,
                                         const lctx_cache **cache);
 
 /* Writes what the session has cached to a stream (no weights), and reads it back into a session
    over a model of the same shape with the same cache settings: it then goes on with the same bits.
-   Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
+   Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write write, void *user);
 LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read, void *user);
 
@@ -1539,7 +1539,7 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
    rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
    a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
    hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
    LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
 LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);

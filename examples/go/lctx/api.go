@@ -751,7 +751,7 @@ type Rope struct {
 // positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
 // own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
 // are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-// Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+// Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
 // schedule's; nothing is written then.
 type RopeJob struct {
 	NTok int64
@@ -1207,7 +1207,7 @@ type CacheInfo struct {
 // bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
 // tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
 // end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
 // _OVERFLOW, _MEMORY.
 type Select struct {
 	// [n_head_kv][info.n_held] in the order of the spans, as attention gives it; a NaN of either sign

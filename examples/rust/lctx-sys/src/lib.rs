@@ -948,7 +948,7 @@ impl Default for Rope {
 /// positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
 /// own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
 /// are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-/// Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+/// Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
 /// schedule's; nothing is written then.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -1933,7 +1933,7 @@ impl Default for CacheInfo {
 /// bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
 /// tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
 /// end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-/// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+/// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
 /// _OVERFLOW, _MEMORY.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -2860,26 +2860,24 @@ pub const ARRAYS: &[(&str, &str, &str)] = &[
 ];
 
 extern "C" {
-    /// Creates an empty pool; its own bytes do not count. Errors: LCTX_E_NULL, _COUNT, _MEMORY.
+    /// Creates an empty pool; its own bytes do not count. Errors: LCTX_E_COUNT, _MEMORY.
     pub fn lctx_pool_create(desc: *const PoolDesc, pool: *mut *mut Pool) -> Status;
     /// Frees a pool and gives its memory back; null is fine. No other call may use it meanwhile. Errors:
     /// LCTX_E_IN_USE: an object that it serves is still there; the pool is as before then.
     pub fn lctx_pool_free(pool: *mut Pool) -> Status;
-    /// The allocator for objects and data of yours; the pool must outlive them. Errors:
-    /// LCTX_E_NULL.
+    /// The allocator for objects and data of yours; the pool must outlive them.
     pub fn lctx_pool_allocator(pool: *mut Pool, alloc: *mut Allocator) -> Status;
-    /// Gives all spare memory back to the allocator that it came from. Errors: LCTX_E_NULL.
+    /// Gives all spare memory back to the allocator that it came from.
     pub fn lctx_pool_trim(pool: *mut Pool) -> Status;
-    /// Errors: LCTX_E_NULL.
     pub fn lctx_pool_get_info(pool: *mut Pool, info: *mut PoolInfo) -> Status;
     /// Starts n_threads - 1 threads, or as many as the system gives. Compiled without LCTX_PTHREADS it
     /// starts none: loops are OpenMP's then, or else their caller's alone.
-    /// Errors: LCTX_E_NULL, _THREADS, _COUNT (spin below -1), _MEMORY.
+    /// Errors: LCTX_E_THREADS, _COUNT (spin below -1), _MEMORY.
     pub fn lctx_threads_create(desc: *const ThreadsDesc, threads: *mut *mut Threads) -> Status;
     /// Ends and joins them; null is fine. No loop may be running.
     pub fn lctx_threads_free(threads: *mut Threads);
     /// The hook to hand to calls and sessions, which the threads must outlive; its n_threads tells how
-    /// many there are, and may be lowered. Errors: LCTX_E_NULL.
+    /// many there are, and may be lowered.
     pub fn lctx_threads_parallel(threads: *mut Threads, par: *mut Parallel) -> Status;
     pub fn lctx_version() -> u32;
     pub fn lctx_status_text(status: Status) -> *const c_char;
@@ -2911,38 +2909,38 @@ extern "C" {
     /// NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
     /// by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
     /// infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
-    /// blocks. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE.
+    /// blocks. src and dst must not overlap. Errors: LCTX_E_COUNT, _TYPE.
     pub fn lctx_from_f32(r#type: Type, n: i64, src: *const f32, dst: *mut c_void, scale: *mut f32)
         -> Status;
     /// n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
     /// NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
     /// by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
     /// infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
-    /// blocks. src and dst must not overlap. Errors: LCTX_E_NULL, _COUNT, _TYPE.
+    /// blocks. src and dst must not overlap. Errors: LCTX_E_COUNT, _TYPE.
     pub fn lctx_to_f32(r#type: Type, n: i64, src: *const c_void, scale: *const f32, dst: *mut f32)
         -> Status;
     /// Computes a schedule, in double: each frequency within 5e-15 of the formula's, relatively. Errors:
-    /// LCTX_E_NULL, _ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
+    /// LCTX_E_ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
     /// _TABLE, _TABLE_SIZE, _N_HAT, _XPOS; *rope is untouched then. Nothing is clamped silently.
     pub fn lctx_rope_init(rope: *mut Rope, desc: *const RopeDesc) -> Status;
     /// cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
     /// float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
     /// what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
-    /// 0 <= pos < 2^48. Errors: LCTX_E_NULL, _POS, a schedule's.
+    /// 0 <= pos < 2^48. Errors: LCTX_E_POS, a schedule's.
     pub fn lctx_rope_cos_sin(rope: *const Rope, pos: i64, cos: *mut f32, sin: *mut f32) -> Status;
     /// xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
     /// inverse of a key's; all 1 without xPos. They stay within 2^+-116 up to LCTX_XPOS_REACH *
     /// xpos_base positions from the centre (32768 for 512), so that elements of size 5000 do not
     /// overflow in f32; positions farther out are refused. Keep keys as f32 or bf16: with base 512, f16
     /// overflows from 4500 positions off the centre on, and int8 has one scale for a row whose pairs
-    /// grow apart. Errors: LCTX_E_NULL, _ENUM, _POS, _XPOS_FAR, a schedule's.
+    /// grow apart. Errors: LCTX_E_ENUM, _POS, _XPOS_FAR, a schedule's.
     pub fn lctx_rope_xpos(rope: *const Rope, side: RopeSide, pos: i64, growth: *mut f32) -> Status;
     /// Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
     /// may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
     /// positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
     /// own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
     /// are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-    /// Errors: LCTX_E_NULL, _COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
+    /// Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
     /// schedule's; nothing is written then.
     pub fn lctx_rope_apply(rope: *const Rope, job: *const RopeJob) -> Status;
     /// Critical dimension: the first dim of n_rot dimensions have turned once within L,
@@ -2962,11 +2960,11 @@ extern "C" {
         factor: *mut f64, ntk_factor: *mut f64) -> Status;
     /// Smaller bases extrapolate too, without a sharp bound, the better the more of a turn every pair
     /// makes within the L tokens of tuning: theta[0] = 2L/pi a quarter, theta[1] = L/pi half,
-    /// theta[2] = L/2pi a whole one. Errors: LCTX_E_NULL, _ORIG_CTX.
+    /// theta[2] = L/2pi a whole one. Errors: LCTX_E_ORIG_CTX.
     pub fn lctx_rope_small_thetas(orig_ctx: f64, theta: *mut f64) -> Status;
     /// What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
     /// 2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
-    /// Errors: LCTX_E_NULL, _CTX, a schedule's.
+    /// Errors: LCTX_E_CTX, a schedule's.
     pub fn lctx_rope_incomplete(rope: *const Rope, ctx: f64, n_pairs: *mut i32, wavelength: *mut
         f64) -> Status;
     /// Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
@@ -2981,32 +2979,31 @@ extern "C" {
     /// order of queries and within each of heads: the same bits for any thread count, split and chunking
     /// of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
     /// nothing; sink logits take their share of it.
-    /// Errors: LCTX_E_NULL, _COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
+    /// Errors: LCTX_E_COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
     /// _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
     /// _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
     pub fn lctx_attend(attn: *const Attn, scratch: *mut c_void, scratch_bytes: usize) -> Status;
     /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
-    /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
-    /// _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
-    /// what is always read), _SCRATCH.
+    /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_ENUM,
+    /// _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for what is
+    /// always read), _SCRATCH.
     pub fn lctx_choose_size(attn: *const Attn, choice: *const Choice, bytes: *mut usize) -> Status;
     /// list: [n_list][list_heads][list_len], to be handed to the call. Scratch is O(threads x blocks);
-    /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_NULL,
-    /// _ENUM, _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for
-    /// what is always read), _SCRATCH.
+    /// size needs neither queries nor rows nor scores. Errors: those of lctx_attend_size, LCTX_E_ENUM,
+    /// _COUNT, _WINDOW, _TYPE (of a span), _POLICY (raw keys), _LIST (list_len has no room for what is
+    /// always read), _SCRATCH.
     pub fn lctx_choose(attn: *const Attn, choice: *const Choice, list: *mut i32, scratch: *mut
         c_void, scratch_bytes: usize) -> Status;
     /// Merges partial results over disjoint sets of keys: rows of d_v values, normalised, and their lse.
     ///     m = max_p lse_p;  w_p = exp(lse_p - m);  out = sum w_p out_p / sum w_p;  lse = m + ln sum w_p
     /// out and lse_out may be those of a part (in place); lse_out may be null. Parts with lse = -inf
-    /// count nothing. Use sink_logit in one part only. Errors: LCTX_E_NULL, _COUNT, _HEAD_DIM.
+    /// count nothing. Use sink_logit in one part only. Errors: LCTX_E_COUNT, _HEAD_DIM.
     pub fn lctx_merge(n_rows: i64, d_v: i32, n_parts: i32, out_parts: *const *const f32, lse_parts:
         *const *const f32, out: *mut f32, lse_out: *mut f32) -> Status;
     /// ALiBi slopes: 2^(-8(h+1)/n) for n a power of two; else those of the power of two below, then
-    /// every second one of twice that power (2108.12409, authors' code). Errors: LCTX_E_NULL, _HEADS.
+    /// every second one of twice that power (2108.12409, authors' code). Errors: LCTX_E_HEADS.
     pub fn lctx_alibi_slopes(n_head: i32, slopes: *mut f32) -> Status;
-    /// Bytes of a store; mem may be null. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
-    /// _OVERFLOW.
+    /// Bytes of a store; mem may be null. Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
     pub fn lctx_tiles_size(tiles: *const Tiles, bytes: *mut usize) -> Status;
     /// Packs rows as tokens first .. first+n-1; others are untouched. LCTX_I4 keys go by whole tiles:
     /// first % LCTX_TILE = 0, and what the last held beyond is lost. Errors: as size, _SPAN, _STRIDE.
@@ -3018,32 +3015,32 @@ extern "C" {
     pub fn lctx_tiles_span(tiles: *const Tiles, first: i64, n: i64, pos: i64, span: *mut Span) ->
         Status;
     /// Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
-    /// be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    /// be null. None may overlap but state and from. Errors: LCTX_E_COUNT, _HEADS, _HEAD_DIM,
     /// _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
     pub fn lctx_recur_size(r: *const Recurrence, bytes: *mut usize) -> Status;
     /// Takes n tokens; size says with how much scratch, by d_k and threads alone, where arrays may still
-    /// be null. None may overlap but state and from. Errors: LCTX_E_NULL, _COUNT, _HEADS, _HEAD_DIM,
+    /// be null. None may overlap but state and from. Errors: LCTX_E_COUNT, _HEADS, _HEAD_DIM,
     /// _DECAY, _SOFTCAP (scale), _STRIDE, _OVERFLOW, _POS, _THREADS, _SCRATCH; nothing is touched.
     pub fn lctx_recur(r: *const Recurrence, scratch: *mut c_void, scratch_bytes: usize) -> Status;
     /// The causal convolution before most of these, channel by channel, with the same promises:
     ///     y_t = act(bias + sum over j of weight[j] x_{t - taps + 1 + j}),  act(z) = z or z / (1 + e^-z)
-    /// Errors: LCTX_E_NULL, _COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS.
+    /// Errors: LCTX_E_COUNT, _TAPS, _STRIDE, _OVERFLOW, _POS, _THREADS.
     pub fn lctx_convolve(c: *const Convolution) -> Status;
-    /// Creates an empty cache; free takes null too. Errors: LCTX_E_NULL, _COUNT, _TYPE, _HEAD_DIM,
+    /// Creates an empty cache; free takes null too. Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM,
     /// _ENUM, _WINDOW, _OVERFLOW, _MEMORY.
     pub fn lctx_cache_create(desc: *const CacheDesc, cache: *mut *mut Cache) -> Status;
     /// How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-    /// (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors: LCTX_E_NULL,
-    /// _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    /// (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors:
+    /// LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
     pub fn lctx_cache_tokens(desc: *const CacheDesc, bytes: i64, tokens: *mut i64) -> Status;
     /// How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-    /// (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors: LCTX_E_NULL,
-    /// _COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    /// (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors:
+    /// LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
     pub fn lctx_cache_free(cache: *mut Cache);
     /// Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
     /// every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
     /// info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-    /// to the next append.) Errors: LCTX_E_NULL, _COUNT, _STRIDE, _SPAN (values for a latent cache),
+    /// to the next append.) Errors: LCTX_E_COUNT, _STRIDE, _SPAN (values for a latent cache),
     /// _FULL, _POS, _MEMORY.
     pub fn lctx_cache_append(cache: *mut Cache, rows: *const Rows) -> Status;
     /// Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
@@ -3075,7 +3072,7 @@ extern "C" {
     /// Where q_far is rotated to: min(pos, n_sink + window - 1) under LCTX_SINKS, else pos.
     pub fn lctx_cache_far_pos(cache: *const Cache, pos: i64) -> i64;
     /// The spans that attention of the next token sees, in order; *n gets their number (at most that
-    /// many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_NULL, _COUNT.
+    /// many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_COUNT.
     pub fn lctx_cache_spans(cache: *const Cache, spans: *mut Span, cap: i64, n: *mut i64) -> Status;
     /// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
     /// below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
@@ -3083,24 +3080,24 @@ extern "C" {
     /// bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
     /// tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
     /// end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-    /// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_NULL, _POLICY, _WINDOW, _STRIDE,
+    /// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
     /// _OVERFLOW, _MEMORY.
     pub fn lctx_cache_select(cache: *mut Cache, select: *const Select) -> Status;
     /// Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
     /// bits. Those before the range are compacted, so it takes time by their number, and afterwards one
     /// can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
-    /// Errors: LCTX_E_NULL, _POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
+    /// Errors: LCTX_E_POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
     /// than others), _MEMORY.
     pub fn lctx_cache_drop(cache: *mut Cache, from: i64, to: i64) -> Status;
     /// Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
-    /// begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_NULL, _POLICY (a window's), _POS (out of
+    /// begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (out of
     /// range, or not empty), _FULL (beyond max_tokens), _MEMORY.
     pub fn lctx_cache_begin(cache: *mut Cache, pos: i64) -> Status;
     /// Appends what another cache of the same description and allocator holds, which must begin where
     /// this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
     /// computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
     /// 4-bit keys are joined between tiles (else _POS).
-    /// Errors: LCTX_E_NULL, _POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
+    /// Errors: LCTX_E_POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
     /// the other), _FULL, _MEMORY.
     pub fn lctx_cache_join(cache: *mut Cache, other: *const Cache) -> Status;
     /// Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
@@ -3131,27 +3128,27 @@ extern "C" {
         scratch: *mut c_void, scratch_bytes: usize) -> Status;
     /// What it goes by, for choices of one's own (lctx_choose by LCTX_SCORE_BOUND): full blocks' least
     /// (k) and greatest (v) of each dimension of their keys, a span of one row a block, whose number is
-    /// its index. As lctx_cache_spans. Errors: LCTX_E_NULL, _COUNT, _POLICY.
+    /// its index. As lctx_cache_spans. Errors: LCTX_E_COUNT, _POLICY.
     pub fn lctx_cache_summaries(cache: *const Cache, spans: *mut Span, cap: i64, n: *mut i64) ->
         Status;
     /// Forgets the tokens n and after. Under LCTX_HEAVY, what their queries gave stays on the account of
     /// mass, but for those of the last append. 4-bit keys can be cut within a tile from info.rewind_min
-    /// on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_NULL, _POS (n beyond the end), _EVICTED
+    /// on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_POS (n beyond the end), _EVICTED
     /// (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are).
     pub fn lctx_cache_rewind(cache: *mut Cache, n: i64) -> Status;
     /// A second cache with the same contents; full blocks are shared, and a shared block is copied by
-    /// whichever side first writes into it. Errors: LCTX_E_NULL, _MEMORY.
+    /// whichever side first writes into it. Errors: LCTX_E_MEMORY.
     pub fn lctx_cache_fork(cache: *const Cache, fork: *mut *mut Cache) -> Status;
     pub fn lctx_cache_get_info(cache: *const Cache, info: *mut CacheInfo) -> Status;
     /// Writes the cache to a stream, and reads it back into a cache of the same description. The format
     /// is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-    /// restore replaces the contents. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    /// restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
     pub fn lctx_cache_save(cache: *const Cache, write: Write, user: *mut c_void) -> Status;
     /// Writes the cache to a stream, and reads it back into a cache of the same description. The format
     /// is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-    /// restore replaces the contents. Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    /// restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
     pub fn lctx_cache_restore(cache: *mut Cache, read: Read, user: *mut c_void) -> Status;
-    /// Checks dimensions, types and pointers of a model. Errors: LCTX_E_NULL, _SHAPE, _HEADS, _HEAD_DIM,
+    /// Checks dimensions, types and pointers of a model. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM,
     /// _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, a schedule's, and a pattern's: _ENUM, _LENGTH,
     /// _DILATION, _LOCAL, _GLOBAL.
     pub fn lctx_model_check(model: *const Model) -> Status;
@@ -3169,7 +3166,7 @@ extern "C" {
     /// _GLOBAL (a pattern's, in a layer that evicts). free takes null too.
     pub fn lctx_session_free(session: *mut Session);
     /// Feeds n >= 1 tokens: prompt, part of a prompt or the next token, all the same. logits:
-    /// LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_NULL, _COUNT, _ENUM, _TOKEN,
+    /// LAST [n_vocab], ALL [n][n_vocab], NONE may be null. Errors: LCTX_E_COUNT, _ENUM, _TOKEN,
     /// _FULL, _POS, _XPOS_FAR, _MEMORY, _NAN, _IO (join), _CANCELLED; logits are unspecified then.
     pub fn lctx_session_feed(session: *mut Session, tokens: *const i32, n: i64, which: Logits,
         logits: *mut f32) -> Status;
@@ -3181,25 +3178,25 @@ extern "C" {
     /// lctx_session_feed; LCTX_E_MISMATCH: over another model, with another precise, or twice.
     pub fn lctx_session_feed_many(sessions: *const *mut Session, n_session: i64, tokens: *const
         *const i32, n: *const i64, which: Logits, logits: *mut f32) -> Status;
-    /// Forgets the tokens n and after, in all layers. Errors: LCTX_E_NULL, _POS (beyond the end),
+    /// Forgets the tokens n and after, in all layers. Errors: LCTX_E_POS (beyond the end),
     /// _EVICTED (below info.rewind_min: see lctx_cache_rewind, of any layer; of mixers there is no
     /// snapshot of n, as none survives that a later one replaced, in a feed that failed, too).
     pub fn lctx_session_rewind(session: *mut Session, n: i64) -> Status;
     /// A second session with the same contents over the same model; cached blocks are shared until one
-    /// side writes into them. It may live on another thread. Errors: LCTX_E_NULL, _MEMORY.
+    /// side writes into them. It may live on another thread. Errors: LCTX_E_MEMORY.
     pub fn lctx_session_fork(session: *const Session, fork: *mut *mut Session) -> Status;
     pub fn lctx_session_get_info(session: *const Session, info: *mut SessionInfo) -> Status;
     /// What a layer has cached, to be looked at or retrieved from until the session changes; null of a
-    /// mixer. Errors: LCTX_E_NULL, _COUNT (no such layer).
+    /// mixer. Errors: LCTX_E_COUNT (no such layer).
     pub fn lctx_session_cache(session: *const Session, layer: i32, cache: *mut *const Cache) ->
         Status;
     /// Writes what the session has cached to a stream (no weights), and reads it back into a session
     /// over a model of the same shape with the same cache settings: it then goes on with the same bits.
-    /// Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    /// Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
     pub fn lctx_session_save(session: *const Session, write: Write, user: *mut c_void) -> Status;
     /// Writes what the session has cached to a stream (no weights), and reads it back into a session
     /// over a model of the same shape with the same cache settings: it then goes on with the same bits.
-    /// Errors: LCTX_E_NULL, _IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    /// Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
     pub fn lctx_session_restore(session: *mut Session, read: Read, user: *mut c_void) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     /// after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -3210,7 +3207,7 @@ extern "C" {
     /// of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
     /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
     /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_size(session: *const Session, bytes: *mut usize) -> Status;
@@ -3223,7 +3220,7 @@ extern "C" {
     /// of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
     /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
     /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_save(session: *const Session, page: i64, to: *mut c_void) -> Status;
@@ -3236,7 +3233,7 @@ extern "C" {
     /// of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_NULL; LCTX_E_POLICY: heavy
+    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
     /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
     /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_restore(session: *mut Session, page: i64, from: *mut c_void) -> Status;
