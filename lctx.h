@@ -6562,25 +6562,25 @@ static void lctx__open_rows(const lctx_cache *c, const lctx__slot *s, int64_t fi
 /* Appends without evicting: what the model step does before it knows that all went well. */
 static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
 {
+    const lctx__site at = LCTX__SITE(rows, lctx_rows);
     lctx_rows full;
     lctx_status st;
-    int64_t at, n, i, first;
-    st = lctx__rows_check(rows, &c->tiles, &full);
-    if (st || rows->n == 0) return st;
-    if (rows->n > LCTX__MAX_POS - c->n) st = LCTX_E_POS;
-    else if (rows->n > lctx__room(c) - c->n) st = LCTX_E_FULL;
-    if (st) return lctx__refuse(LCTX__SITE(rows, lctx_rows), st, "n");
+    int64_t row, n, i, first;
+    LCTX__TRY(lctx__rows_check(rows, &c->tiles, &full));
+    if (rows->n == 0) return LCTX_OK;
+    LCTX__IS(n, rows->n <= LCTX__MAX_POS - c->n, POS);
+    LCTX__IS(n, rows->n <= lctx__room(c) - c->n, FULL);
     st = lctx__mass_reserve(c, rows->n);
     if (!st) st = lctx__blocks_reserve(c, c->n + rows->n);
     if (st) return lctx__tell(rows->refused, st, NULL);
     lctx__mass_begin(c, c->n + rows->n);
     for (i = c->n_slot - 1; i > 0 && c->slot[i].id * c->d.block > c->n; i--) {}
-    for (at = 0; at < rows->n; at += n, i++) {
+    for (row = 0; row < rows->n; row += n, i++) {
         lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
-        first = c->n + at - c->slot[i].id * c->d.block;
-        n = lctx__min(c->d.block - first, rows->n - at);
-        lctx__write_rows(&t, first, &full, at, n);
-        if (lctx__opens(c)) lctx__open_rows(c, &c->slot[i], first, &full, at, n);
+        first = c->n + row - c->slot[i].id * c->d.block;
+        n = lctx__min(c->d.block - first, rows->n - row);
+        lctx__write_rows(&t, first, &full, row, n);
+        if (lctx__opens(c)) lctx__open_rows(c, &c->slot[i], first, &full, row, n);
         if (first + n == c->d.block) lctx__summarise(c, c->slot[i].block);
     }
     c->n += rows->n;
@@ -7441,8 +7441,23 @@ struct lctx_session {
     int64_t        scratch_bytes;
 };
 
+/* A session that is fed, and which rows of the activations are its own now: for one feed of many
+   sessions weights are read once. */
+typedef struct lctx__feeding {
+    lctx_session *s;
+    const int32_t *tokens;
+    int64_t n, n0;               /* tokens in all; in the session before */
+    int64_t done;                /* tokens fed */
+    int64_t row, rows;           /* of this round; and how many of the last round with any: */
+    int64_t last;
+    lctx_cache **before;         /* the caches' forks, if it takes more than one chunk */
+} lctx__feeding;
+
 /* Activations of one chunk; rows are padded to 16 floats, the padding zero. */
 typedef struct lctx__acts {
+    lctx_session *s;             /* the first that is fed, or whose own rows these are */
+    const lctx__feeding *feeds;  /* [n_feed] */
+    int64_t n_feed, n;           /* rows */
     int64_t ld_x, ld_q, ld_k;            /* floats a row: d_model, heads, KV heads */
     int64_t ld_f, ld_e;                  /* the widest layer's d_ff, experts */
     float *x, *h;                /* [chunk][ld_x] */
@@ -7478,8 +7493,9 @@ static lctx_status lctx__weight(const lctx_tensor *t, int needed, int64_t cols)
     if (rows && cols % lctx__block_of(t->type)) return LCTX_E_SHAPE;
     return t->type == LCTX_I8 && !t->scale ? LCTX_E_SCALE : LCTX_OK;
 }
-#define LCTX__WEIGHT(s, field, needed, cols) \
-    LCTX__NOT((st = lctx__weight(&(s)->field, needed, cols)) != LCTX_OK, #field, st)
+#define LCTX__WEIGHT(s, field, needed, cols) do { \
+        const lctx_status bad = lctx__weight(&(s)->field, needed, cols); \
+        LCTX__NOT(bad, #field, bad); } while (0)
 
 static int lctx__attends(const lctx_layer *l) { return !l->mixer || l->beside; }
 static const lctx_rope *lctx__layer_rope(const lctx_layer *l, const lctx_model *m)
@@ -7492,52 +7508,45 @@ static lctx__site lctx__layer_rope_site(lctx_refusal *to, const lctx_model *m, i
     return lctx__site_of(to, "lctx_rope", m->layers[i].rope ? i : -1);
 }
 
-/* The widest FFN and the most experts of a model's layers. */
 static int32_t lctx__layer_ff(const lctx_layer *l, const lctx_model *m)
 {
     return l->d_ff ? l->d_ff : m->d_ff;
 }
-static void lctx__widest(const lctx_model *m, int64_t *d_ff, int64_t *n_expert)
-{
-    int32_t i;
-    for (*d_ff = *n_expert = i = 0; i < m->n_layer; i++) {
-        const lctx_layer *l = &m->layers[i];
-        *d_ff = lctx__max(*d_ff, lctx__max(lctx__layer_ff(l, m), l->d_ff_shared));
-        *n_expert = lctx__max(*n_expert, l->n_expert);
-    }
-}
-
-/* Mixers: channels of the convolution; of what all layers have, the most. */
+/* Mixers: keys, values, channels of the convolution. */
 static int64_t lctx__keys(const lctx_mixer *x) { return (int64_t)x->n_head_k * x->d_k; }
 static int64_t lctx__values(const lctx_mixer *x) { return (int64_t)x->n_head * x->d_v; }
 static int64_t lctx__channels(const lctx_mixer *x)
 {
     return (x->kind == LCTX_MIXER_RWKV7 ? 3 : 2) * lctx__keys(x) + lctx__values(x);
 }
-static void lctx__widest_mixer(const lctx_model *m, lctx__acts *a, int64_t *d_k)
+static void lctx__widen(int64_t *ld, int64_t n) { *ld = lctx__max(*ld, lctx__round_up(n, 16)); }
+/* Of what all layers have the most. */
+static void lctx__widest(const lctx_model *m, lctx__acts *a, int64_t *n_expert, int64_t *d_k)
 {
     int32_t i;
-    int64_t z;
-    for (a->ld_c = a->ld_z = a->ld_g = a->shifting = *d_k = i = 0; i < m->n_layer; i++) {
-        const lctx_mixer *x = m->layers[i].mixer;
+    a->ld_f = a->ld_c = a->ld_z = a->ld_g = a->shifting = *n_expert = *d_k = 0;
+    for (i = 0; i < m->n_layer; i++) {
+        const lctx_layer *l = &m->layers[i];
+        const lctx_mixer *x = l->mixer;
+        lctx__widen(&a->ld_f, lctx__max(lctx__layer_ff(l, m), l->d_ff_shared));
+        *n_expert = lctx__max(*n_expert, l->n_expert);
         if (!x) continue;
-        a->ld_c = lctx__max(a->ld_c, lctx__round_up(lctx__channels(x), 16));
-        z = lctx__max(lctx__max(x->w.rank, x->v.rank), lctx__max(x->rate.rank, x->g.rank));
-        if (x->kind == LCTX_MIXER_RWKV7) a->shifting = 1;
-        else z = 0;
-        a->ld_z = lctx__max(a->ld_z, lctx__round_up(lctx__max(lctx__values(x), z), 16));
-        a->ld_g = lctx__max(a->ld_g, lctx__round_up(x->n_head, 16)), *d_k = lctx__max(*d_k, x->d_k);
+        lctx__widen(&a->ld_c, lctx__channels(x)), lctx__widen(&a->ld_z, lctx__values(x));
+        lctx__widen(&a->ld_g, x->n_head), *d_k = lctx__max(*d_k, x->d_k);
+        if (x->kind != LCTX_MIXER_RWKV7) continue;
+        lctx__widen(&a->ld_z, lctx__max(lctx__max(x->w.rank, x->v.rank),
+                                        lctx__max(x->rate.rank, x->g.rank)));
+        a->shifting = 1;
     }
 }
-#define LCTX__LOW_RANK(s, rank, down, up, needed, cols) \
-    LCTX__NOT((s)->rank < (needed), #rank, LCTX_E_SHAPE); \
-    LCTX__WEIGHT(s, down, (s)->rank, cols); LCTX__WEIGHT(s, up, (s)->rank, (s)->rank)
+#define LCTX__LOW_RANK(s, w, needed, cols) \
+    LCTX__FROM(s, w.rank, needed, SHAPE); \
+    LCTX__WEIGHT(s, w.down, (s)->w.rank, cols); LCTX__WEIGHT(s, w.up, (s)->w.rank, (s)->w.rank)
 static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
 {
     const lctx_mixer *x = m->layers[i].mixer;
     const lctx__site at = lctx__site_of(m->refused, "lctx_mixer", i);
     const int64_t d = m->d_model;
-    lctx_status st;
     LCTX__FROM(x, n_head, 1, SHAPE); LCTX__FROM(x, n_head_k, 1, SHAPE);
     LCTX__IS(n_head, x->n_head % x->n_head_k == 0, HEADS);
     LCTX__IS(d_k, lctx__dim_ok(x->d_k), HEAD_DIM); LCTX__IS(d_v, lctx__dim_ok(x->d_v), HEAD_DIM);
@@ -7548,10 +7557,8 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     if (x->kind == LCTX_MIXER_RWKV7) {
         LCTX__IS(n_head_k, x->n_head_k == x->n_head, HEADS);
         LCTX__WEIGHT(x, w_r, 1, d); LCTX__WEIGHT(x, w_k, 1, d); LCTX__WEIGHT(x, w_v, 1, d);
-        LCTX__LOW_RANK(x, w.rank, w.down, w.up, 1, d);
-        LCTX__LOW_RANK(x, v.rank, v.down, v.up, 0, d);
-        LCTX__LOW_RANK(x, rate.rank, rate.down, rate.up, 1, d);
-        LCTX__LOW_RANK(x, g.rank, g.down, g.up, 1, d);
+        LCTX__LOW_RANK(x, w, 1, d); LCTX__LOW_RANK(x, v, 0, d);
+        LCTX__LOW_RANK(x, rate, 1, d); LCTX__LOW_RANK(x, g, 1, d);
         LCTX__IS(shift, x->shift, WEIGHT); LCTX__IS(norm_bias, x->norm_bias, WEIGHT);
         LCTX__IS(k_k, x->k_k, WEIGHT); LCTX__IS(k_a, x->k_a, WEIGHT); LCTX__IS(r_k, x->r_k, WEIGHT);
         return LCTX_OK;
@@ -7571,7 +7578,6 @@ static lctx_status lctx__ffn_check(const lctx_model *m, int32_t i)
     const int shared = l->d_ff_shared != 0;
     const int64_t d = m->d_model, ff = lctx__layer_ff(l, m);
     const int64_t ff_shared = lctx__max(1, l->d_ff_shared);
-    lctx_status st;
     if (l->mixer && !l->ffn_norm.data) return LCTX_OK;
     LCTX__IN(l, activation, 0, LCTX_ACTIVATION_COUNT - 1, ENUM);
     LCTX__IN(l, routing, 0, LCTX_ROUTING_COUNT - 1, ENUM);
@@ -7595,7 +7601,6 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     const lctx__site at = lctx__site_of(m->refused, "lctx_layer", i);
     const lctx_rope *rope = lctx__layer_rope(l, m);
     const int64_t d = m->d_model, nq = (int64_t)m->n_head * m->head_dim;
-    lctx_status st;
     LCTX__WEIGHT(l, attn_norm, 1, 0); LCTX__WEIGHT(l, attn_post_norm, 0, 0);
     LCTX__TRY(lctx__ffn_check(m, i));
     if (l->mixer) LCTX__TRY(lctx__mixer_check(m, i));
@@ -7607,7 +7612,7 @@ static lctx_status lctx__layer_check(const lctx_model *m, int32_t i)
     LCTX__FROM(l, window, 0, WINDOW);
     LCTX__FROM(l, q_scale_length, 0, SHAPE); LCTX__REAL(l, q_scale, SHAPE);
     LCTX__REAL(l, q_scale_offset, SHAPE);
-    if (l->pattern && (st = lctx__pattern_check(m->refused, l->pattern, i)) != LCTX_OK) return st;
+    if (l->pattern) LCTX__TRY(lctx__pattern_check(m->refused, l->pattern, i));
     if (!rope) return LCTX_OK;
     return lctx__rope_fits(lctx__layer_rope_site(m->refused, m, i), rope, m->head_dim, 0);
 }
@@ -7626,7 +7631,6 @@ static lctx_model lctx__model(const lctx_model *model)
 static lctx_status lctx__shape_check(const lctx_model *m)
 {
     const lctx__site at = LCTX__SITE(m, lctx_model);
-    lctx_status st;
     LCTX__IS(layers, m->layers, NULL);
     LCTX__FROM(m, n_layer, 1, SHAPE); LCTX__FROM(m, n_head, 1, SHAPE);
     LCTX__FROM(m, n_head_kv, 1, SHAPE); LCTX__FROM(m, d_model, 1, SHAPE);
@@ -7646,12 +7650,12 @@ static lctx_status lctx__shape_check(const lctx_model *m)
 LCTX_API lctx_status lctx_model_check(const lctx_model *model)
 {
     lctx_model m;
-    lctx_status st;
     int32_t i;
     if (!model || lctx__begin(model->refused, NULL)) return LCTX_E_NULL;
-    m = lctx__model(model), st = lctx__shape_check(&m);
-    for (i = 0; !st && i < m.n_layer; i++) st = lctx__layer_check(&m, i);
-    return st;
+    m = lctx__model(model);
+    LCTX__TRY(lctx__shape_check(&m));
+    for (i = 0; i < m.n_layer; i++) LCTX__TRY(lctx__layer_check(&m, i));
+    return LCTX_OK;
 }
 
 /* ---- creation */
@@ -7690,14 +7694,12 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
     const int64_t n = s->d.chunk;
-    int64_t d_ff, n_expert, pairs, runs, d_k;
+    int64_t n_expert, pairs, runs, d_k;
     lctx__carver r = lctx__carver_of(at);
-    lctx__widest(m, &d_ff, &n_expert), pairs = n_expert ? LCTX__FFN_TOKENS : 0;
-    a->ld_x = lctx__round_up(m->d_model, 16), a->ld_f = lctx__round_up(d_ff, 16);
-    a->ld_e = lctx__round_up(n_expert, 16);
+    lctx__widest(m, a, &n_expert, &d_k), pairs = n_expert ? LCTX__FFN_TOKENS : 0;
+    a->ld_x = lctx__round_up(m->d_model, 16), a->ld_e = lctx__round_up(n_expert, 16);
     a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
-    lctx__widest_mixer(m, a, &d_k);
     runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, lctx__max(a->ld_q, a->ld_z)) + 255) / 256),
                      lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
     LCTX__FLOATS(x, n, a->ld_x); LCTX__FLOATS(h, n, a->ld_x); LCTX__FLOATS(sum, n, a->ld_x);
@@ -7844,28 +7846,27 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
 {
     const lctx__site at = LCTX__SITE(d, lctx_session_desc);
     const lctx__site live_at = LCTX__SITE(d, lctx_rope_desc);
-    lctx_status st = LCTX_OK;
     lctx_rope rope;
     int32_t i, turning = 0;
     s->raw = d->raw_keys || d->rope || d->far_rule, s->live = d->rope != NULL;
     if (d->rope) s->rope = *d->rope, s->rope.ctx = 1, s->rope.refused = d->refused;
     if (d->far_rule) s->far_rule = *d->far_rule;
     s->d.rope = NULL, s->d.far_rule = NULL;
-    if (s->live && (st = lctx_rope_init(&rope, &s->rope)) != LCTX_OK) return st;
+    if (s->live) LCTX__TRY(lctx_rope_init(&rope, &s->rope));
     s->rope.refused = NULL;
     if (s->live && rope.n_rot > s->m.head_dim) return lctx__refuse(live_at, LCTX_E_N_ROT, "n_rot");
-    for (i = 0; !st && i < s->m.n_layer; i++) {
+    for (i = 0; i < s->m.n_layer; i++) {
         const lctx_layer *l = &s->m.layers[i];
         const int live = s->live && !l->rope;
         const lctx_rope *turns = live ? &rope : lctx__layer_rope(l, &s->m);
         if (!turns || l->no_rope || !lctx__attends(l)) continue;
-        st = lctx__far_check(&s->far_rule, turns,
-                             live ? live_at : lctx__layer_rope_site(d->refused, &s->m, i));
+        LCTX__TRY(lctx__far_check(&s->far_rule, turns, live ? live_at :
+                                  lctx__layer_rope_site(d->refused, &s->m, i)));
         turning++;
     }
-    if (!st && s->far_rule.kind && !turning) return lctx__refuse(at, LCTX_E_NULL, "far_rule");
-    if (!st && s->raw && d->n_read) return lctx__refuse(at, LCTX_E_POLICY, "n_read");
-    return st;
+    LCTX__IS(far_rule, !s->far_rule.kind || turning, NULL);
+    LCTX__IS(n_read, !s->raw || !d->n_read, POLICY);
+    return LCTX_OK;
 }
 
 static lctx_status lctx__session_check(const lctx_session_desc *d)
@@ -7889,14 +7890,14 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
 {
     lctx_session like, *s;
     lctx__site at;
-    lctx_status st;
+    lctx_status st = LCTX_OK;
     int32_t i, sinks;
     if (model) (void)lctx__begin(model->refused, desc ? NULL : "desc");
     if (!desc || lctx__begin(desc->refused, !model ? "model" : !session ? "session" : NULL))
         return LCTX_E_NULL;
     at = LCTX__SITE(desc, lctx_session_desc), sinks = desc->policy == LCTX_SINKS;
-    if ((st = lctx_model_check(model)) != LCTX_OK) return st;
-    if ((st = lctx__session_check(desc)) != LCTX_OK) return st;
+    LCTX__TRY(lctx_model_check(model));
+    LCTX__TRY(lctx__session_check(desc));
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
@@ -7908,7 +7909,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
         like.state_floats = lctx__add(like.state_floats, lctx__mul(x.n_each, x.n[0] + x.n[1]));
     }
     like.d.alloc = NULL, like.d.par = NULL, like.d.refused = like.m.refused = NULL;
-    if ((st = lctx__raw_begin(&like, desc)) != LCTX_OK) return st;
+    LCTX__TRY(lctx__raw_begin(&like, desc));
     for (i = 0; i < model->n_layer && (sinks || (like.raw && desc->policy == LCTX_HEAVY)); i++) {
         const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
         /* keys moved closer than n_hat would have turned otherwise */
@@ -7966,11 +7967,12 @@ static void lctx__round_task(void *arg, int64_t i, int32_t thread)
 /* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Rows of W
    are cut into tasks; with many tokens a task takes more of them, since each goes through all of
    x. */
-static void lctx__matmul_groups(const lctx_session *s, const lctx_tensor *w, int64_t rows,
+static void lctx__matmul_groups(const lctx__acts *a, const lctx_tensor *w, int64_t rows,
                                 int64_t cols, const lctx__group *groups, int64_t n_group, int64_t n,
                                 const float *x, int64_t ldx, const float *bias, int add, float *y,
                                 int64_t ldy)
 {
+    const lctx_session *s = a->s;
     lctx__product p;
     p.w = w->data, p.w_scale = w->type == LCTX_I8 ? w->scale : NULL, p.type = w->type;
     p.bias = bias, p.x = x, p.y = y, p.cols = cols, p.ldx = ldx, p.ldy = ldy;
@@ -7982,13 +7984,13 @@ static void lctx__matmul_groups(const lctx_session *s, const lctx_tensor *w, int
     lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)),
               n_group * ((rows + p.step - 1) / p.step), lctx__product_task, &p);
 }
-static void lctx__matmul(const lctx_session *s, const lctx_tensor *w, int64_t rows, int64_t cols,
+static void lctx__matmul(const lctx__acts *a, const lctx_tensor *w, int64_t rows, int64_t cols,
                          int64_t n, const float *x, int64_t ldx, const float *bias, int add,
                          float *y, int64_t ldy)
 {
     lctx__group all;
     all.which = all.at = 0, all.n = n;
-    lctx__matmul_groups(s, w, rows, cols, &all, 1, n, x, ldx, bias, add, y, ldy);
+    lctx__matmul_groups(a, w, rows, cols, &all, 1, n, x, ldx, bias, add, y, ldy);
 }
 
 /* out = rmsnorm(x) w or, with a bias, layernorm(x) w + bias */
@@ -8003,25 +8005,27 @@ static void lctx__norm(int64_t n, const float *x, const float *w, const float *b
     if (bias) lctx__use()->blend(n, 1, bias, out);
 }
 /* The same of n_row rows of n floats. */
-static void lctx__norm_rows(const lctx_session *s, const lctx_tensor *w, const float *bias,
-                            int64_t n_row, int64_t n, const float *x, int64_t ldx, float *out,
-                            float *vec)
+static void lctx__norm_rows(const lctx__acts *a, const lctx_tensor *w, const float *bias,
+                            int64_t n_row, int64_t n, const float *x, int64_t ldx, float *out)
 {
-    const float *weights = lctx__vector(w, n, vec);
+    const float *weights = lctx__vector(w, n, a->vec);
     int64_t t;
     for (t = 0; t < n_row; t++)
-        lctx__norm(n, x + t * ldx, weights, bias, s->m.norm_eps, out + t * ldx);
+        lctx__norm(n, x + t * ldx, weights, bias, a->s->m.norm_eps, out + t * ldx);
 }
 
-static lctx_status lctx__rotate(const lctx_session *s, const lctx_rope *rope, int64_t n,
-                                lctx_rope_side side, int32_t n_head, const float *x, float *out,
-                                int64_t ld, const int64_t *pos, int64_t pos0)
+/* Turns keys, or queries: in place, or to other positions, as far ones. */
+static lctx_status lctx__rotate(const lctx__acts *a, const lctx_rope *rope, lctx_rope_side side,
+                                const int64_t *pos)
 {
+    const lctx_session *s = a->s;
+    const int keys = side == LCTX_ROPE_KEY;
     lctx_rope_job j;
     memset(&j, 0, sizeof j);
-    j.n_tok = n, j.n_head = n_head, j.head_dim = s->m.head_dim;
-    j.x = x, j.out = out, j.x_token = j.out_token = ld * 4;
-    j.pos = pos, j.pos0 = pos0, j.par = &s->par, j.side = (int32_t)side;
+    j.n_tok = a->n, j.n_head = keys ? s->m.n_head_kv : s->m.n_head, j.head_dim = s->m.head_dim;
+    j.x = keys ? a->k : a->q, j.out = keys ? a->k : pos ? a->far : a->q;
+    j.x_token = j.out_token = (keys ? a->ld_k : a->ld_q) * 4;
+    j.pos = pos, j.pos0 = s->n, j.par = &s->par, j.side = (int32_t)side;
     return lctx_rope_apply(rope, &j);      /* which xPos refuses far from its centre */
 }
 
@@ -8036,16 +8040,15 @@ static lctx_status lctx__scratch_for(lctx_session *s, int64_t bytes)
 }
 
 /* Attention of tokens at .. at+n-1 of the chunk over the layer's cache. */
-static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int32_t layer,
-                                      int64_t at, int64_t n, const lctx_rope *rope,
-                                      const float *far)
+static lctx_status lctx__attend_layer(const lctx__acts *a, int32_t layer, int64_t at, int64_t n,
+                                      const lctx_rope *rope, const float *far)
 {
+    lctx_session *s = a->s;
     const int64_t row = s->m.n_head * (int64_t)s->m.head_dim;
     lctx_cache *c = *lctx__cache_of(s, layer);
     const int joins = s->d.join && c->d.policy == LCTX_FULL;
     lctx_attn t;
     lctx_retrieve r;
-    lctx_status st;
     size_t bytes;
     memset(&t, 0, sizeof t);
     t.n_q = n, t.n_head = s->m.n_head, t.q = a->q + at * a->ld_q, t.q_token = a->ld_q * 4;
@@ -8064,14 +8067,13 @@ static lctx_status lctx__attend_layer(lctx_session *s, const lctx__acts *a, int3
     r.n_top = (s->d.n_read + c->d.block - 1) / c->d.block;
     r.window = s->d.window, r.n_sink = s->d.n_sink, r.queries = 1;
     if (s->d.read) r.read = s->d.read[layer];
-    st = c->d.summaries ? lctx_cache_retrieve_size(c, &t, &r, &bytes)
-                        : lctx_cache_attend_size(c, &t, &bytes);
-    if (st) return st;
-    if ((st = lctx__scratch_for(s, (int64_t)bytes)) != LCTX_OK) return st;
+    LCTX__TRY(c->d.summaries ? lctx_cache_retrieve_size(c, &t, &r, &bytes)
+                             : lctx_cache_attend_size(c, &t, &bytes));
+    LCTX__TRY(lctx__scratch_for(s, (int64_t)bytes));
     bytes = (size_t)s->scratch_bytes;
-    st = c->d.summaries ? lctx_cache_retrieve(c, &t, &r, s->scratch, bytes)
-                        : lctx_cache_attend(c, &t, s->scratch, bytes);
-    if (st || !joins) return st;
+    LCTX__TRY(c->d.summaries ? lctx_cache_retrieve(c, &t, &r, s->scratch, bytes)
+                             : lctx_cache_attend(c, &t, s->scratch, bytes));
+    if (!joins) return LCTX_OK;
     if (s->d.join(s->d.join_user, layer, &t)) return LCTX_E_IO;
     while (n-- > 0) memcpy(a->att + (at + n) * a->ld_q, a->far + n * row, (size_t)row * 4);
     return LCTX_OK;
@@ -8088,66 +8090,53 @@ static int64_t lctx__one_schedule(const lctx_rope_desc *r, int64_t pos, int64_t 
 }
 
 /* Attention of the chunk where each token turns by the schedule of its own length. */
-static lctx_status lctx__attend_live(lctx_session *s, const lctx__acts *a, int32_t layer, int64_t n)
+static lctx_status lctx__attend_live(const lctx__acts *a, int32_t layer)
 {
-    lctx_rope_desc desc = s->rope;
-    lctx_status st = LCTX_OK;
+    lctx_rope_desc desc = a->s->rope;
     lctx_rope rope;
     int64_t at, run;
-    for (at = 0; !st && at < n; at += run) {
-        run = lctx__one_schedule(&desc, s->n + at, n - at);
-        desc.ctx = (double)(s->n + at + 1);
-        st = lctx_rope_init(&rope, &desc);
-        if (!st) st = lctx__attend_layer(s, a, layer, at, run, &rope, NULL);
+    for (at = 0; at < a->n; at += run) {
+        run = lctx__one_schedule(&desc, a->s->n + at, a->n - at);
+        desc.ctx = (double)(a->s->n + at + 1);
+        LCTX__TRY(lctx_rope_init(&rope, &desc));
+        LCTX__TRY(lctx__attend_layer(a, layer, at, run, &rope, NULL));
     }
-    return st;
+    return LCTX_OK;
 }
 
 /* Where the results of a part of a layer are added up: in x, or apart where they are normed first;
    from there they join x. */
-static float *lctx__sum_begin(const lctx__acts *a, const lctx_tensor *norm, int64_t n)
+static float *lctx__sum_begin(const lctx__acts *a, const lctx_tensor *norm)
 {
     if (!norm->data) return a->x;
-    memset(a->sum, 0, (size_t)(n * a->ld_x) * sizeof *a->sum);
+    memset(a->sum, 0, (size_t)(a->n * a->ld_x) * sizeof *a->sum);
     return a->sum;
 }
-static void lctx__sum_end(const lctx_session *s, const lctx__acts *a, const lctx_tensor *norm,
-                          int64_t n)
+static void lctx__sum_end(const lctx__acts *a, const lctx_tensor *norm)
 {
     if (!norm->data) return;
-    lctx__norm_rows(s, norm, NULL, n, s->m.d_model, a->sum, a->ld_x, a->sum, a->vec);
-    lctx__use()->blend(n * a->ld_x, 1, a->sum, a->x);
+    lctx__norm_rows(a, norm, NULL, a->n, a->s->m.d_model, a->sum, a->ld_x, a->sum);
+    lctx__use()->blend(a->n * a->ld_x, 1, a->sum, a->x);
 }
 
 /* One of q, k and v: the projection, and a norm of each head. */
-static void lctx__heads(const lctx_session *s, const lctx__acts *a, int64_t n, int32_t n_head,
-                        const lctx_tensor *w, const lctx_tensor *bias, const lctx_tensor *norm,
-                        float *out, int64_t ld)
+static void lctx__heads(const lctx__acts *a, int32_t n_head, const lctx_tensor *w,
+                        const lctx_tensor *bias, const lctx_tensor *norm, float *out, int64_t ld)
 {
-    const int64_t d = s->m.head_dim, rows = n_head * d;
+    const int64_t d = a->s->m.head_dim, rows = n_head * d;
     int64_t t;
-    lctx__matmul(s, w, rows, s->m.d_model, n, a->h, a->ld_x, lctx__vector(bias, rows, a->vec), 0,
-                 out, ld);
-    for (t = 0; norm && norm->data && t < n; t++)
-        lctx__norm_rows(s, norm, NULL, n_head, d, out + t * ld, d, out + t * ld, a->vec);
-}
-
-static void lctx__project(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
-                          int64_t n)
-{
-    const lctx_model *m = &s->m;
-    lctx__heads(s, a, n, m->n_head, &l->wq, &l->bq, &l->q_norm, a->q, a->ld_q);
-    lctx__heads(s, a, n, m->n_head_kv, &l->wk, &l->bk, &l->k_norm, a->k, a->ld_k);
-    lctx__heads(s, a, n, m->n_head_kv, &l->wv, &l->bv, NULL, a->v, a->ld_k);
+    lctx__matmul(a, w, rows, a->s->m.d_model, a->n, a->h, a->ld_x,
+                 lctx__vector(bias, rows, a->vec), 0, out, ld);
+    for (t = 0; norm && norm->data && t < a->n; t++)
+        lctx__norm_rows(a, norm, NULL, n_head, d, out + t * ld, d, out + t * ld);
 }
 
 /* Scales queries by the positions from the session's end on. */
-static void lctx__scale_queries(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
-                                int64_t n)
+static void lctx__scale_queries(const lctx__acts *a, const lctx_layer *l)
 {
     int64_t t, i;
-    for (t = 0; l->q_scale_length && t < n; t++) {
-        const double periods = floor(((double)(s->n + t) + (double)l->q_scale_offset)
+    for (t = 0; l->q_scale_length && t < a->n; t++) {
+        const double periods = floor(((double)(a->s->n + t) + (double)l->q_scale_offset)
                                      / (double)l->q_scale_length);
         const float scale = (float)(1 + (double)l->q_scale * log(1 + periods));
         for (i = 0; i < a->ld_q; i++) a->q[t * a->ld_q + i] *= scale;
@@ -8155,52 +8144,37 @@ static void lctx__scale_queries(const lctx_session *s, const lctx__acts *a, cons
 }
 
 /* What a layer does in one session, once q, k and v are there: rotation; append; attention */
-static lctx_status lctx__attend_session(lctx_session *s, const lctx__acts *a, int32_t i, int64_t n)
+static lctx_status lctx__attend_session(const lctx__acts *a, int32_t i)
 {
-    const lctx_model *m = &s->m;
-    const lctx_layer *l = &m->layers[i];
-    const lctx_rope *rope = lctx__layer_rope(l, m);
+    const lctx_session *s = a->s;
+    const lctx_layer *l = &s->m.layers[i];
+    const lctx_rope *rope = lctx__layer_rope(l, &s->m);
     const int live = s->live && !l->no_rope && !l->rope;
     const int raw = s->raw && (rope || live), sinks = s->d.policy == LCTX_SINKS && !raw;
     const float *far = sinks ? a->q : NULL;
     lctx_cache *cache = *lctx__cache_of(s, i);
     lctx_rows rows;
-    lctx_status st;
     int64_t t;
-    lctx__scale_queries(s, a, l, n);
+    lctx__scale_queries(a, l);
     if (rope && !raw) {
-        for (t = 0; sinks && t < n; t++) a->pos[t] = lctx_cache_far_pos(cache, s->n + t);
-        st = sinks ? lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->far, a->ld_q,
-                                  a->pos, 0) : LCTX_OK;
-        if (!st) st = lctx__rotate(s, rope, n, LCTX_ROPE_QUERY, m->n_head, a->q, a->q, a->ld_q,
-                                   NULL, s->n);
-        if (!st) st = lctx__rotate(s, rope, n, LCTX_ROPE_KEY, m->n_head_kv, a->k, a->k, a->ld_k,
-                                   NULL, s->n);
-        if (st) return st;
+        for (t = 0; sinks && t < a->n; t++) a->pos[t] = lctx_cache_far_pos(cache, s->n + t);
+        if (sinks) LCTX__TRY(lctx__rotate(a, rope, LCTX_ROPE_QUERY, a->pos));
+        LCTX__TRY(lctx__rotate(a, rope, LCTX_ROPE_QUERY, NULL));
+        LCTX__TRY(lctx__rotate(a, rope, LCTX_ROPE_KEY, NULL));
         if (sinks) far = a->far;
     }
     memset(&rows, 0, sizeof rows);
-    rows.n = n, rows.k = a->k, rows.v = a->v;
+    rows.n = a->n, rows.k = a->k, rows.v = a->v;
     rows.k_token = rows.v_token = a->ld_k * 4;
-    if ((st = lctx__append_share(cache, s->n, &rows)) != LCTX_OK) return st;
-    return live ? lctx__attend_live(s, a, i, n) : lctx__attend_layer(s, a, i, 0, n, rope, far);
+    LCTX__TRY(lctx__append_share(cache, s->n, &rows));
+    return live ? lctx__attend_live(a, i) : lctx__attend_layer(a, i, 0, a->n, rope, far);
 }
 
-/* A session that is fed, and which rows of the activations are its own now: for one feed of many
-   sessions weights are read once. */
-typedef struct lctx__feeding {
-    lctx_session *s;
-    const int32_t *tokens;
-    int64_t n, n0;               /* tokens in all; in the session before */
-    int64_t done;                /* tokens fed */
-    int64_t row, rows;           /* of this round; and how many of the last round with any: */
-    int64_t last;
-    lctx_cache **before;         /* the caches' forks, if it takes more than one chunk */
-} lctx__feeding;
-
-static lctx__acts lctx__acts_from(const lctx__acts *a, int64_t row)
+static lctx__acts lctx__acts_of(const lctx__acts *a, const lctx__feeding *f)
 {
+    const int64_t row = f->row;
     lctx__acts b = *a;
+    b.s = f->s, b.feeds = f, b.n_feed = 1, b.n = f->rows;
     b.x += row * a->ld_x, b.h += row * a->ld_x, b.q += row * a->ld_q, b.far += row * a->ld_q;
     b.att += row * a->ld_q, b.k += row * a->ld_k, b.v += row * a->ld_k, b.pos += row;
     b.raw += row * a->ld_c, b.mixed += row * a->ld_c, b.y += row * a->ld_z;
@@ -8209,24 +8183,24 @@ static lctx__acts lctx__acts_from(const lctx__acts *a, int64_t row)
 }
 
 /* sum += wo attention(...) of n rows of h, those of all feeds; the gate comes where queries were */
-static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_feed,
-                                         const lctx__acts *a, int32_t i, int64_t n, float *sum)
+static lctx_status lctx__layer_attention(const lctx__acts *a, int32_t i, float *sum)
 {
-    const lctx_session *s = feeds->s;
-    const lctx_model *m = &s->m;
+    const lctx_model *m = &a->s->m;
     const lctx_layer *l = &m->layers[i];
-    const int64_t nq = (int64_t)m->n_head * m->head_dim;
+    const int64_t nq = (int64_t)m->n_head * m->head_dim, n = a->n;
     int64_t j;
-    lctx__project(s, a, l, n);
-    for (j = 0; j < n_feed; j++) {
-        const lctx__acts own = lctx__acts_from(a, feeds[j].row);
-        if (feeds[j].rows) LCTX__TRY(lctx__attend_session(feeds[j].s, &own, i, feeds[j].rows));
+    lctx__heads(a, m->n_head, &l->wq, &l->bq, &l->q_norm, a->q, a->ld_q);
+    lctx__heads(a, m->n_head_kv, &l->wk, &l->bk, &l->k_norm, a->k, a->ld_k);
+    lctx__heads(a, m->n_head_kv, &l->wv, &l->bv, NULL, a->v, a->ld_k);
+    for (j = 0; j < a->n_feed; j++) {
+        const lctx__acts own = lctx__acts_of(a, &a->feeds[j]);
+        if (own.n) LCTX__TRY(lctx__attend_session(&own, i));
     }
     if (l->attn_gate.data) {
-        lctx__matmul(s, &l->attn_gate, nq, m->d_model, n, a->h, a->ld_x, NULL, 0, a->q, a->ld_q);
+        lctx__matmul(a, &l->attn_gate, nq, m->d_model, n, a->h, a->ld_x, NULL, 0, a->q, a->ld_q);
         lctx__use()->activate(LCTX_SIGMOID, n * a->ld_q, a->q, a->att, a->att);
     }
-    lctx__matmul(s, &l->wo, m->d_model, nq, n, a->att, a->ld_q,
+    lctx__matmul(a, &l->wo, m->d_model, nq, n, a->att, a->ld_q,
                  lctx__vector(&l->bo, m->d_model, a->vec), 1, sum, a->ld_x);
     return LCTX_OK;
 }
@@ -8234,10 +8208,10 @@ static lctx_status lctx__layer_attention(const lctx__feeding *feeds, int64_t n_f
 /* ---- mixers */
 static float lctx__sigmoid(float z) { return 1 / (1 + expf(-z)); }
 /* beta, or dt in its place, and decays out of what the projections gave. */
-static void lctx__gates(const lctx_mixer *x, const lctx__acts *a, int64_t n)
+static void lctx__gates(const lctx__acts *a, const lctx_mixer *x)
 {
     int64_t t, h;
-    for (t = 0; t < n; t++)
+    for (t = 0; t < a->n; t++)
         for (h = 0; h < x->n_head; h++) {
             float *beta = &a->beta[t * a->ld_g + h], *dt = &a->dt[t * a->ld_g + h];
             const float z = *dt + x->dt_bias[h], soft = z > 20 ? z : log1pf(expf(z));
@@ -8246,28 +8220,28 @@ static void lctx__gates(const lctx_mixer *x, const lctx__acts *a, int64_t n)
         }
 }
 /* Rows of q and k to length 1. */
-static void lctx__lengths(const lctx_mixer *x, const lctx__acts *a, int64_t n)
+static void lctx__lengths(const lctx__acts *a, const lctx_mixer *x)
 {
     int64_t t, h;
     for (t = 0; t < x->d_k; t++) a->vec[t] = 1 / sqrtf((float)x->d_k);
-    for (t = 0; t < n; t++)
+    for (t = 0; t < a->n; t++)
         for (h = 0; h < 2 * x->n_head_k; h++) {
             float *row = a->mixed + t * a->ld_c + h * x->d_k;
             lctx__use()->rmsnorm(x->d_k, row, a->vec, 1e-6f / (float)x->d_k, row);
         }
 }
 /* to += v, head by head times what a token or, ld 0, all have for it. */
-static void lctx__blend_heads(const lctx_mixer *x, const lctx__acts *a, int64_t n, const float *by,
-                              int64_t ld, float *to, int64_t to_ld)
+static void lctx__blend_heads(const lctx__acts *a, const lctx_mixer *x, const float *by, int64_t ld,
+                              float *to, int64_t to_ld)
 {
     int64_t t, h;
-    for (t = 0; t < n; t++)
+    for (t = 0; t < a->n; t++)
         for (h = 0; h < x->n_head; h++)
             lctx__use()->blend(x->d_v, by[t * ld + h], a->mixed + t * a->ld_c + h * x->d_v,
                                to + t * to_ld + h * x->d_v);
 }
 /* The recurrence's operands, in the order that the kind has. */
-static void lctx__mixer_operands(const lctx_mixer *x, const lctx__acts *a, lctx_recurrence *r)
+static void lctx__mixer_operands(const lctx__acts *a, const lctx_mixer *x, lctx_recurrence *r)
 {
     const int64_t keys = lctx__keys(x), values = lctx__values(x);
     r->n_head = x->n_head, r->n_head_k = x->n_head_k, r->d_k = x->d_k, r->d_v = x->d_v;
@@ -8278,14 +8252,14 @@ static void lctx__mixer_operands(const lctx_mixer *x, const lctx__acts *a, lctx_
         r->decay_kind = LCTX_DECAY_DIM, r->decay = a->raw, r->b = a->raw + keys;
         r->decay_token = r->a_token = r->b_token = a->ld_c * 4;
     } else if (x->kind == LCTX_MIXER_DELTA) {
-        lctx__lengths(x, a, r->n);
+        lctx__lengths(a, x);
         r->q = a->mixed, r->k = a->mixed + keys, r->v = a->mixed + 2 * keys;
         r->beta = a->beta, r->beta_token = a->ld_g * 4;
         r->scale = (float)(1 / sqrt((double)x->d_k));
     } else {
         int64_t t;
         for (t = 0; t < r->n; t++) memset(a->raw + t * a->ld_c, 0, (size_t)values * 4);
-        lctx__blend_heads(x, a, r->n, a->beta, a->ld_g, a->raw, a->ld_c);
+        lctx__blend_heads(a, x, a->beta, a->ld_g, a->raw, a->ld_c);
         r->v = a->raw, r->k = a->mixed + values, r->q = r->k + keys;
     }
 }
@@ -8302,13 +8276,13 @@ static lctx__relay lctx__relay_of(const lctx__feeding *f, int32_t i, int half)
     relay.kept.slots = x.at[half] + 2 * n, relay.kept.slot = n * 4;
     return relay;
 }
-static lctx_status lctx__convolve_session(const lctx__feeding *f, const lctx__acts *a, int32_t i)
+static lctx_status lctx__convolve_session(const lctx__acts *a, int32_t i)
 {
-    const lctx_mixer *x = f->s->m.layers[i].mixer;
-    const lctx__relay relay = lctx__relay_of(f, i, 0);
+    const lctx_mixer *x = a->s->m.layers[i].mixer;
+    const lctx__relay relay = lctx__relay_of(a->feeds, i, 0);
     lctx_convolution c;
     memset(&c, 0, sizeof c);
-    c.n = f->rows, c.par = &f->s->par, c.silu = 1, c.from = relay.from, c.state = relay.to;
+    c.n = a->n, c.par = &a->s->par, c.silu = 1, c.from = relay.from, c.state = relay.to;
     if (relay.kept.every) c.snapshots = &relay.kept;
     c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv;
     c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
@@ -8316,28 +8290,28 @@ static lctx_status lctx__convolve_session(const lctx__feeding *f, const lctx__ac
 }
 /* What a layer does in one session, once its projections are there: convolution and recurrence, out
    of one buffer of states into the other. */
-static lctx_status lctx__mix_session(const lctx__feeding *f, const lctx__acts *a, int32_t i)
+static lctx_status lctx__mix_session(const lctx__acts *a, int32_t i)
 {
-    lctx_session *s = f->s;
+    lctx_session *s = a->s;
     const lctx_mixer *x = s->m.layers[i].mixer;
-    const lctx__relay relay = lctx__relay_of(f, i, 1);
+    const lctx__relay relay = lctx__relay_of(a->feeds, i, 1);
     lctx_recurrence r;
     size_t bytes;
-    if (x->kind != LCTX_MIXER_RWKV7) LCTX__TRY(lctx__convolve_session(f, a, i));
+    if (x->kind != LCTX_MIXER_RWKV7) LCTX__TRY(lctx__convolve_session(a, i));
     memset(&r, 0, sizeof r);
-    r.n = f->rows, r.par = &s->par, r.from = relay.from, r.state = relay.to;
+    r.n = a->n, r.par = &s->par, r.from = relay.from, r.state = relay.to;
     if (relay.kept.every) r.snapshots = &relay.kept;
-    lctx__mixer_operands(x, a, &r);
+    lctx__mixer_operands(a, x, &r);
     LCTX__TRY(lctx_recur_size(&r, &bytes));
     LCTX__TRY(lctx__scratch_for(s, (int64_t)bytes));
     LCTX__TRY(lctx_recur(&r, s->scratch, (size_t)s->scratch_bytes));
-    if (x->skip) lctx__blend_heads(x, a, f->rows, x->skip, 0, a->y, a->ld_z);
+    if (x->skip) lctx__blend_heads(a, x, x->skip, 0, a->y, a->ld_z);
     return LCTX_OK;
 }
 
 /* ---- RWKV-7 */
 /* How far each row of h is from that of the token before, in one session: a convolution's input. */
-static void lctx__shift(const lctx__feeding *f, const lctx__acts *a, int32_t i, int ffn)
+static void lctx__shift(const lctx__acts *a, const lctx__feeding *f, int32_t i, int ffn)
 {
     const int64_t d = f->s->m.d_model;
     lctx__relay relay = lctx__relay_of(f, i, 0);
@@ -8356,33 +8330,31 @@ static void lctx__shift(const lctx__feeding *f, const lctx__acts *a, int32_t i, 
     if (f->rows) lctx__inputs_keep(&c, f->rows, 0, d, c.state);
 }
 /* out = h + shift times that */
-static void lctx__shifted(const lctx_session *s, const lctx__acts *a, int64_t n, const float *shift,
-                          float *out)
+static void lctx__shifted(const lctx__acts *a, const float *shift, float *out)
 {
     int64_t t, j;
-    for (t = 0; t < n * a->ld_x; t += a->ld_x)
-        for (j = 0; j < s->m.d_model; j++) out[t + j] = a->h[t + j] + shift[j] * a->apart[t + j];
+    for (t = 0; t < a->n * a->ld_x; t += a->ld_x)
+        for (j = 0; j < a->s->m.d_model; j++) out[t + j] = a->h[t + j] + shift[j] * a->apart[t + j];
 }
 /* By way of a->y, which is left zero: what pads its rows must be. */
-static void lctx__low_rank(const lctx_session *s, const lctx__acts *a, const float *shift,
-                           const lctx_low_rank *w, float (*f)(float), int64_t rows, int64_t n,
-                           float *out, int64_t ld)
+static void lctx__low_rank(const lctx__acts *a, const float *shift, const lctx_low_rank *w,
+                           float (*f)(float), int64_t rows, float *out, int64_t ld)
 {
+    const int64_t n = a->n, d = a->s->m.d_model;
     const size_t bytes = (size_t)(n * a->ld_z) * sizeof *a->y;
     int64_t t, i;
     if (!w->rank) return;
-    lctx__shifted(s, a, n, shift, a->shifted);
+    lctx__shifted(a, shift, a->shifted);
     memset(a->y, 0, bytes);
-    lctx__matmul(s, &w->down, w->rank, s->m.d_model, n, a->shifted, a->ld_x, NULL, 0, a->y,
-                 a->ld_z);
+    lctx__matmul(a, &w->down, w->rank, d, n, a->shifted, a->ld_x, NULL, 0, a->y, a->ld_z);
     for (t = 0; f && t < n * a->ld_z; t += a->ld_z)
         for (i = 0; i < w->rank; i++) a->y[t + i] = f(a->y[t + i]);
-    lctx__matmul(s, &w->up, rows, w->rank, n, a->y, a->ld_z, w->bias, 0, out, ld);
+    lctx__matmul(a, &w->up, rows, w->rank, n, a->y, a->ld_z, w->bias, 0, out, ld);
     memset(a->y, 0, bytes);
 }
 /* Out of q, k, nothing, v (a->mixed) and w, rate, v (a->raw) what the recurrence takes: q, k, a, v
    and decay, b. */
-static void lctx__rwkv_gates(const lctx_mixer *x, const lctx__acts *a, int64_t t)
+static void lctx__rwkv_gates(const lctx__acts *a, const lctx_mixer *x, int64_t t)
 {
     const int64_t keys = lctx__keys(x), values = lctx__values(x);
     float *k = a->mixed + t * a->ld_c + keys, *away = k + keys, *v = away + keys;
@@ -8403,25 +8375,25 @@ static void lctx__rwkv_gates(const lctx_mixer *x, const lctx__acts *a, int64_t t
     for (i = 0; x->v.rank && i < values; i++)
         v[i] += (back[i] - v[i]) * lctx__sigmoid(b[keys + i]);
 }
-static void lctx__project_rwkv(const lctx_session *s, const lctx_mixer *x, const lctx__acts *a,
-                               int64_t n)
+static void lctx__project_rwkv(const lctx__acts *a, const lctx_mixer *x)
 {
-    const int64_t d = s->m.d_model, ld = a->ld_c, keys = lctx__keys(x), values = lctx__values(x);
+    const int64_t n = a->n, d = a->s->m.d_model, keys = lctx__keys(x), values = lctx__values(x);
     const float *r = x->shift, *w = r + d, *k = w + d, *v = k + d, *rate = v + d, *g = rate + d;
+    const int64_t ld = a->ld_c;
     int64_t t;
-    lctx__shifted(s, a, n, r, a->shifted);
-    lctx__matmul(s, &x->w_r, keys, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed, ld);
-    lctx__shifted(s, a, n, k, a->shifted);
-    lctx__matmul(s, &x->w_k, keys, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed + keys, ld);
-    lctx__shifted(s, a, n, v, a->shifted);
-    lctx__matmul(s, &x->w_v, values, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed + 3 * keys, ld);
-    lctx__low_rank(s, a, w, &x->w, tanhf, keys, n, a->raw, ld);
-    lctx__low_rank(s, a, rate, &x->rate, NULL, keys, n, a->raw + keys, ld);
-    lctx__low_rank(s, a, v, &x->v, NULL, values, n, a->raw + 2 * keys, ld);
-    lctx__low_rank(s, a, g, &x->g, lctx__sigmoid, values, n, a->z, a->ld_z);
-    for (t = 0; t < n; t++) lctx__rwkv_gates(x, a, t);
+    lctx__shifted(a, r, a->shifted);
+    lctx__matmul(a, &x->w_r, keys, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed, ld);
+    lctx__shifted(a, k, a->shifted);
+    lctx__matmul(a, &x->w_k, keys, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed + keys, ld);
+    lctx__shifted(a, v, a->shifted);
+    lctx__matmul(a, &x->w_v, values, d, n, a->shifted, a->ld_x, NULL, 0, a->mixed + 3 * keys, ld);
+    lctx__low_rank(a, w, &x->w, tanhf, keys, a->raw, ld);
+    lctx__low_rank(a, rate, &x->rate, NULL, keys, a->raw + keys, ld);
+    lctx__low_rank(a, v, &x->v, NULL, values, a->raw + 2 * keys, ld);
+    lctx__low_rank(a, g, &x->g, lctx__sigmoid, values, a->z, a->ld_z);
+    for (t = 0; t < n; t++) lctx__rwkv_gates(a, x, t);
 }
-static void lctx__rwkv_out(const lctx_mixer *x, const lctx__acts *a, int64_t t)
+static void lctx__rwkv_out(const lctx__acts *a, const lctx_mixer *x, int64_t t)
 {
     const int64_t keys = lctx__keys(x);
     const float *q = a->mixed + t * a->ld_c, *k = q + keys, *v = k + 2 * keys;
@@ -8440,64 +8412,59 @@ static void lctx__rwkv_out(const lctx_mixer *x, const lctx__acts *a, int64_t t)
 }
 
 /* Of a token's y what its gate lets through, normed. */
-static void lctx__mixer_out(const lctx_session *s, const lctx_mixer *x, const lctx__acts *a,
-                            int64_t t)
+static void lctx__mixer_out(const lctx__acts *a, const lctx_mixer *x, int64_t t)
 {
     const int delta = x->kind == LCTX_MIXER_DELTA;
     const int64_t d = lctx__values(x), each = delta ? x->d_v : d / x->n_head_k;
     const float *z = a->z + t * a->ld_z;
     float *y = a->y + t * a->ld_z;
     int64_t h;
-    if (x->kind == LCTX_MIXER_RWKV7) { lctx__rwkv_out(x, a, t); return; }
+    if (x->kind == LCTX_MIXER_RWKV7) { lctx__rwkv_out(a, x, t); return; }
     if (!delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
     for (h = 0; x->norm && h < d; h += each)
-        lctx__use()->rmsnorm(each, y + h, x->norm + (delta ? 0 : h), s->m.norm_eps, y + h);
+        lctx__use()->rmsnorm(each, y + h, x->norm + (delta ? 0 : h), a->s->m.norm_eps, y + h);
     if (delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
 }
 
-static void lctx__project_mixer(const lctx_session *s, const lctx_mixer *x, const lctx__acts *a,
-                                int64_t n)
+static void lctx__project_mixer(const lctx__acts *a, const lctx_mixer *x)
 {
-    const int64_t d = s->m.d_model, d_z = lctx__values(x);
-    lctx__matmul(s, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
-    lctx__matmul(s, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
+    const int64_t n = a->n, d = a->s->m.d_model, d_z = lctx__values(x);
+    lctx__matmul(a, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
+    lctx__matmul(a, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
     if (x->kind == LCTX_MIXER_DELTA)
-        lctx__matmul(s, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
-    lctx__matmul(s, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
-    lctx__gates(x, a, n);
+        lctx__matmul(a, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
+    lctx__matmul(a, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
+    lctx__gates(a, x);
 }
 
-static lctx_status lctx__layer_mixer(const lctx__feeding *feeds, int64_t n_feed,
-                                     const lctx__acts *a, int32_t i, int64_t n, float *sum)
+static lctx_status lctx__layer_mixer(const lctx__acts *a, int32_t i, float *sum)
 {
-    const lctx_session *s = feeds->s;
-    const lctx_mixer *x = s->m.layers[i].mixer;
+    const lctx_mixer *x = a->s->m.layers[i].mixer;
+    const int64_t n = a->n, d = a->s->m.d_model, d_z = lctx__values(x);
+    const int rwkv = x->kind == LCTX_MIXER_RWKV7;
     int64_t j;
-    for (j = 0; x->kind == LCTX_MIXER_RWKV7 && j < n_feed; j++) lctx__shift(&feeds[j], a, i, 0);
-    if (x->kind == LCTX_MIXER_RWKV7) lctx__project_rwkv(s, x, a, n);
-    else lctx__project_mixer(s, x, a, n);
-    for (j = 0; j < n_feed; j++) {
-        const lctx__acts own = lctx__acts_from(a, feeds[j].row);
-        if (feeds[j].rows) LCTX__TRY(lctx__mix_session(&feeds[j], &own, i));
+    for (j = 0; rwkv && j < a->n_feed; j++) lctx__shift(a, &a->feeds[j], i, 0);
+    if (rwkv) lctx__project_rwkv(a, x);
+    else lctx__project_mixer(a, x);
+    for (j = 0; j < a->n_feed; j++) {
+        const lctx__acts own = lctx__acts_of(a, &a->feeds[j]);
+        if (own.n) LCTX__TRY(lctx__mix_session(&own, i));
     }
-    for (j = 0; j < n; j++) lctx__mixer_out(s, x, a, j);
-    lctx__matmul(s, &x->w_out, s->m.d_model, lctx__values(x), n, a->y, a->ld_z, NULL, 1, sum,
-                 a->ld_x);
+    for (j = 0; j < n; j++) lctx__mixer_out(a, x, j);
+    lctx__matmul(a, &x->w_out, d, d_z, n, a->y, a->ld_z, NULL, 1, sum, a->ld_x);
     return LCTX_OK;
 }
 
-/* x += what attention, a mixer or both make of h = norm(x), n rows of it, those of all feeds */
-static lctx_status lctx__layer_mix(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
-                                   int32_t i, int64_t n)
+/* x += what attention, a mixer or both make of h = norm(x), rows of all feeds */
+static lctx_status lctx__layer_mix(const lctx__acts *a, int32_t i)
 {
-    const lctx_session *s = feeds->s;
-    const lctx_layer *l = &s->m.layers[i];
-    float *sum = lctx__sum_begin(a, &l->attn_post_norm, n);
-    lctx__norm_rows(s, &l->attn_norm, l->attn_norm_bias, n, s->m.d_model, a->x, a->ld_x, a->h,
-                    a->vec);
-    if (lctx__attends(l)) LCTX__TRY(lctx__layer_attention(feeds, n_feed, a, i, n, sum));
-    if (l->mixer) LCTX__TRY(lctx__layer_mixer(feeds, n_feed, a, i, n, sum));
-    lctx__sum_end(s, a, &l->attn_post_norm, n);
+    const lctx_model *m = &a->s->m;
+    const lctx_layer *l = &m->layers[i];
+    float *sum = lctx__sum_begin(a, &l->attn_post_norm);
+    lctx__norm_rows(a, &l->attn_norm, l->attn_norm_bias, a->n, m->d_model, a->x, a->ld_x, a->h);
+    if (lctx__attends(l)) LCTX__TRY(lctx__layer_attention(a, i, sum));
+    if (l->mixer) LCTX__TRY(lctx__layer_mixer(a, i, sum));
+    lctx__sum_end(a, &l->attn_post_norm);
     return LCTX_OK;
 }
 
@@ -8516,12 +8483,11 @@ static const float *lctx__ffn_bias(const lctx__ffn *f, const lctx_tensor *bias, 
 }
 
 /* What a token's sigmoid lets through of an FFN that is gated. */
-static void lctx__let_through(const lctx_session *s, const lctx__acts *a, const lctx__ffn *f,
-                              int64_t n, const float *x)
+static void lctx__let_through(const lctx__acts *a, const lctx__ffn *f, int64_t n, const float *x)
 {
     float by[LCTX__FFN_TOKENS];
     int64_t t, i;
-    lctx__matmul(s, f->router, 1, s->m.d_model, n, x, a->ld_x, NULL, 0, by, 1);
+    lctx__matmul(a, f->router, 1, a->s->m.d_model, n, x, a->ld_x, NULL, 0, by, 1);
     for (t = 0; t < n; t++) {
         by[t] = lctx__sigmoid(by[t]);
         for (i = 0; i < f->d_ff; i++) a->gate[t * a->ld_f + i] *= by[t];   /* a NaN stays there */
@@ -8529,32 +8495,30 @@ static void lctx__let_through(const lctx_session *s, const lctx__acts *a, const 
 }
 
 /* y = ffn(x), or y += ffn(x), of n rows in groups; at most LCTX__FFN_TOKENS. */
-static void lctx__ffn_rows(const lctx_session *s, const lctx__acts *a, const lctx__ffn *f,
-                           const lctx__group *groups, int64_t n_group, int64_t n, const float *x,
-                           int add, float *y)
+static void lctx__ffn_rows(const lctx__acts *a, const lctx__ffn *f, const lctx__group *groups,
+                           int64_t n_group, int64_t n, const float *x, int add, float *y)
 {
-    const int64_t d = s->m.d_model;
-    lctx__matmul_groups(s, f->gate, f->d_ff, d, groups, n_group, n, x, a->ld_x,
+    const int64_t d = a->s->m.d_model;
+    lctx__matmul_groups(a, f->gate, f->d_ff, d, groups, n_group, n, x, a->ld_x,
                         lctx__ffn_bias(f, f->b_gate, f->d_ff, a->vec), 0, a->gate, a->ld_f);
     if (f->up->data)
-        lctx__matmul_groups(s, f->up, f->d_ff, d, groups, n_group, n, x, a->ld_x,
+        lctx__matmul_groups(a, f->up, f->d_ff, d, groups, n_group, n, x, a->ld_x,
                             lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
     lctx__use()->activate(f->activation, n * a->ld_f, a->gate, f->up->data ? a->up : a->gate,
                           a->gate);
-    if (f->router && f->router->data) lctx__let_through(s, a, f, n, x);
-    lctx__matmul_groups(s, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
+    if (f->router && f->router->data) lctx__let_through(a, f, n, x);
+    lctx__matmul_groups(a, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
                         lctx__ffn_bias(f, f->b_down, d, a->vec), add, y, a->ld_x);
 }
 
-/* sum += ffn(h) of n tokens, a block of them at a time */
-static void lctx__ffn_all(const lctx_session *s, const lctx__acts *a, const lctx__ffn *f, int64_t n,
-                          float *sum)
+/* sum += ffn(h), a block of tokens at a time */
+static void lctx__ffn_all(const lctx__acts *a, const lctx__ffn *f, float *sum)
 {
     lctx__group all;
     int64_t t;
-    for (t = 0; t < n; t += all.n) {
-        all.which = all.at = 0, all.n = lctx__min(n - t, LCTX__FFN_TOKENS);
-        lctx__ffn_rows(s, a, f, &all, 1, all.n, a->h + t * a->ld_x, 1, sum + t * a->ld_x);
+    for (t = 0; t < a->n; t += all.n) {
+        all.which = all.at = 0, all.n = lctx__min(a->n - t, LCTX__FFN_TOKENS);
+        lctx__ffn_rows(a, f, &all, 1, all.n, a->h + t * a->ld_x, 1, sum + t * a->ld_x);
     }
 }
 
@@ -8580,20 +8544,19 @@ static void lctx__route(const lctx__acts *a, const lctx_layer *l, float *r)
 
 /* The next pairs of an expert and a token that chose it, by experts, after (*expert, *token): the
    rows of h to a->in, the tokens to `of`, the groups to `groups`. Returns how many pairs. */
-static int64_t lctx__gather(const lctx__acts *a, const lctx_layer *l, int64_t d, int64_t n,
-                            int32_t *expert, int64_t *token, int64_t *of, lctx__group *groups,
-                            int64_t *n_group)
+static int64_t lctx__gather(const lctx__acts *a, const lctx_layer *l, int32_t *expert,
+                            int64_t *token, int64_t *of, lctx__group *groups, int64_t *n_group)
 {
     const int inside = l->routing == LCTX_ROUTE_SIGMOID;
     int64_t got = 0, i;
     for (*n_group = 0; *expert < l->n_expert; ++*expert, *token = 0)
-        for (; *token < n; ++*token) {
+        for (; *token < a->n; ++*token) {
             const float w = a->route[*token * a->ld_e + *expert];
             const float *h = a->h + *token * a->ld_x;
             float *in = a->in + got * a->ld_x;
             if (w == 0) continue;
             if (got == LCTX__FFN_TOKENS) return got;
-            for (i = 0; i < d; i++) in[i] = inside ? h[i] * w : h[i];
+            for (i = 0; i < a->s->m.d_model; i++) in[i] = inside ? h[i] * w : h[i];
             if (!*n_group || groups[*n_group - 1].which != *expert) {
                 lctx__group *g = &groups[(*n_group)++];
                 g->which = *expert, g->at = got, g->n = 0;
@@ -8605,60 +8568,58 @@ static int64_t lctx__gather(const lctx__acts *a, const lctx_layer *l, int64_t d,
 }
 
 /* sum += the chosen experts' ffn(h), each token's in the order of the experts */
-static void lctx__experts(const lctx_session *s, const lctx__acts *a, const lctx_layer *l,
-                          const lctx__ffn *f, int64_t n, float *sum)
+static void lctx__experts(const lctx__acts *a, const lctx_layer *l, const lctx__ffn *f, float *sum)
 {
     const int inside = l->routing == LCTX_ROUTE_SIGMOID;
+    const int64_t d = a->s->m.d_model;
     lctx__group groups[LCTX__FFN_TOKENS];
     int64_t of[LCTX__FFN_TOKENS], token = 0, got, n_group, i, g;
     int32_t expert = 0;
-    lctx__matmul(s, &l->router, l->n_expert, s->m.d_model, n, a->h, a->ld_x,
+    lctx__matmul(a, &l->router, l->n_expert, d, a->n, a->h, a->ld_x,
                  lctx__vector(&l->b_router, l->n_expert, a->vec), 0, a->route, a->ld_e);
-    for (i = 0; i < n; i++) lctx__route(a, l, a->route + i * a->ld_e);
-    while ((got = lctx__gather(a, l, s->m.d_model, n, &expert, &token, of, groups, &n_group)) > 0) {
-        lctx__ffn_rows(s, a, f, groups, n_group, got, a->in, 0, a->out);
+    for (i = 0; i < a->n; i++) lctx__route(a, l, a->route + i * a->ld_e);
+    while ((got = lctx__gather(a, l, &expert, &token, of, groups, &n_group)) > 0) {
+        lctx__ffn_rows(a, f, groups, n_group, got, a->in, 0, a->out);
         for (g = 0; g < n_group; g++)
             for (i = groups[g].at; i < groups[g].at + groups[g].n; i++) {
                 const float w = inside ? 1 : a->route[of[i] * a->ld_e + groups[g].which];
-                lctx__use()->blend(s->m.d_model, w, a->out + i * a->ld_x, sum + of[i] * a->ld_x);
+                lctx__use()->blend(d, w, a->out + i * a->ld_x, sum + of[i] * a->ld_x);
             }
     }
 }
 
-static void lctx__layer_ffn(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
-                            int32_t i, int64_t n)
+static void lctx__layer_ffn(const lctx__acts *a, int32_t i)
 {
-    const lctx_session *s = feeds->s;
-    const lctx_layer *l = &s->m.layers[i];
+    const lctx_model *m = &a->s->m;
+    const lctx_layer *l = &m->layers[i];
     const lctx__ffn own = { &l->w_gate, &l->w_up, &l->w_down, &l->b_gate, &l->b_up, &l->b_down,
-                            NULL, lctx__layer_ff(l, &s->m), lctx__max(1, l->n_expert),
-                            l->activation };
+                            NULL, lctx__layer_ff(l, m), lctx__max(1, l->n_expert), l->activation };
     const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, NULL, NULL, NULL,
                                &l->shared_router, l->d_ff_shared, 1, l->activation };
     int64_t j;
     float *sum;
     if (!l->ffn_norm.data) return;
-    lctx__norm_rows(s, &l->ffn_norm, l->ffn_norm_bias, n, s->m.d_model, a->x, a->ld_x, a->h,
-                    a->vec);
+    lctx__norm_rows(a, &l->ffn_norm, l->ffn_norm_bias, a->n, m->d_model, a->x, a->ld_x, a->h);
     if (l->mixer && l->mixer->kind == LCTX_MIXER_RWKV7 && l->mixer->ffn_shift) {
-        for (j = 0; j < n_feed; j++) lctx__shift(&feeds[j], a, i, 1);
-        lctx__shifted(s, a, n, l->mixer->ffn_shift, a->h);
+        for (j = 0; j < a->n_feed; j++) lctx__shift(a, &a->feeds[j], i, 1);
+        lctx__shifted(a, l->mixer->ffn_shift, a->h);
     }
-    sum = lctx__sum_begin(a, &l->ffn_post_norm, n);
-    if (l->n_expert) lctx__experts(s, a, l, &own, n, sum);
-    else lctx__ffn_all(s, a, &own, n, sum);
-    if (l->d_ff_shared) lctx__ffn_all(s, a, &shared, n, sum);
-    lctx__sum_end(s, a, &l->ffn_post_norm, n);
+    sum = lctx__sum_begin(a, &l->ffn_post_norm);
+    if (l->n_expert) lctx__experts(a, l, &own, sum);
+    else lctx__ffn_all(a, &own, sum);
+    if (l->d_ff_shared) lctx__ffn_all(a, &shared, sum);
+    lctx__sum_end(a, &l->ffn_post_norm);
 }
 
-static void lctx__embed(const lctx_session *s, float *rows, int64_t ld, const int32_t *tokens,
-                        int64_t n)
+static void lctx__embed(const lctx__acts *a, const lctx__feeding *f)
 {
-    const lctx_tensor *e = &s->m.tok_embd;
-    const int64_t d = s->m.d_model;
+    const lctx_model *m = &f->s->m;
+    const lctx_tensor *e = &m->tok_embd;
+    const int32_t *tokens = f->tokens + f->done;
+    const int64_t d = m->d_model;
     int64_t t, i;
-    for (t = 0; t < n; t++) {
-        float *x = rows + t * ld, mul = s->m.embd_scale;
+    for (t = 0; t < f->rows; t++) {
+        float *x = a->x + (f->row + t) * a->ld_x, mul = m->embd_scale;
         const char *row = (const char *)e->data + tokens[t] * lctx__row_bytes(e->type, d);
         lctx__use()->to_f32(e->type, d, row, x);
         if (e->type == LCTX_I8) mul *= e->scale[tokens[t]];
@@ -8675,46 +8636,41 @@ static int lctx__rows_finite(const float *x, int64_t n_row, int64_t n, int64_t l
 
 /* Logits of the rows now computed that are asked for: all, or those that end a feed. In the order
    of feeds they stand together. Returns how many. */
-static int64_t lctx__logits_of(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
-                               lctx_logits which, float *logits)
+static int64_t lctx__logits_of(const lctx__acts *a, lctx_logits which, float *logits)
 {
-    const lctx_session *s = feeds->s;
-    const lctx_model *m = &s->m;
+    const lctx_model *m = &a->s->m;
+    const int64_t v = m->n_vocab, d = m->d_model;
     int64_t n = 0, j, t;
     if (which == LCTX_LOGITS_NONE) return 0;
-    for (j = 0; j < n_feed; j++)
-        for (t = 0; t < feeds[j].rows; t++) {
-            if (which == LCTX_LOGITS_LAST && feeds[j].done + t + 1 < feeds[j].n) continue;
-            lctx__norm_rows(s, &m->output_norm, m->output_norm_bias, 1, m->d_model,
-                            a->x + (feeds[j].row + t) * a->ld_x, a->ld_x, a->h + n++ * a->ld_x,
-                            a->vec);
+    for (j = 0; j < a->n_feed; j++)
+        for (t = 0; t < a->feeds[j].rows; t++) {
+            const lctx__feeding *f = &a->feeds[j];
+            if (which == LCTX_LOGITS_LAST && f->done + t + 1 < f->n) continue;
+            lctx__norm_rows(a, &m->output_norm, m->output_norm_bias, 1, d,
+                            a->x + (f->row + t) * a->ld_x, a->ld_x, a->h + n++ * a->ld_x);
         }
     if (!n) return 0;
-    lctx__matmul(s, &m->output, m->n_vocab, m->d_model, n, a->h, a->ld_x, NULL, 0, logits,
-                 m->n_vocab);
+    lctx__matmul(a, &m->output, v, d, n, a->h, a->ld_x, NULL, 0, logits, v);
     for (t = 0; m->logit_softcap > 0 && t < n; t++)
-        lctx__use()->tanh(m->n_vocab, m->logit_softcap, logits + t * m->n_vocab);
+        lctx__use()->tanh(v, m->logit_softcap, logits + t * v);
     return n;
 }
 
-static lctx_status lctx__feed_chunk(const lctx__feeding *feeds, int64_t n_feed, const lctx__acts *a,
-                                    int64_t n)
+static lctx_status lctx__feed_chunk(const lctx__acts *a)
 {
-    const lctx_session *s = feeds->s;
+    const lctx_model *m = &a->s->m;
+    const int64_t d = m->d_model;
     int64_t j;
     int32_t i;
-    for (j = 0; j < n_feed; j++)
-        lctx__embed(s, a->x + feeds[j].row * a->ld_x, a->ld_x, feeds[j].tokens + feeds[j].done,
-                    feeds[j].rows);
+    for (j = 0; j < a->n_feed; j++) lctx__embed(a, &a->feeds[j]);
     memset(a->first, 0, (size_t)(a->shifting * a->ld_z) * sizeof *a->first);
-    if (s->m.embd_norm.data)
-        lctx__norm_rows(s, &s->m.embd_norm, s->m.embd_norm_bias, n, s->m.d_model, a->x, a->ld_x,
-                        a->x, a->vec);
-    for (i = 0; i < s->m.n_layer; i++) {
-        LCTX__TRY(lctx__layer_mix(feeds, n_feed, a, i, n));
-        lctx__layer_ffn(feeds, n_feed, a, i, n);
+    if (m->embd_norm.data)
+        lctx__norm_rows(a, &m->embd_norm, m->embd_norm_bias, a->n, d, a->x, a->ld_x, a->x);
+    for (i = 0; i < m->n_layer; i++) {
+        LCTX__TRY(lctx__layer_mix(a, i));
+        lctx__layer_ffn(a, i);
     }
-    return lctx__rows_finite(a->x, n, s->m.d_model, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
+    return lctx__rows_finite(a->x, a->n, d, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
 }
 
 /* Drops what no query at or after pos can see, in all layers. */
@@ -8745,19 +8701,20 @@ static lctx_status lctx__feed(lctx__feeding *feeds, int64_t n_feed, int64_t n, l
 {
     lctx_session *s = feeds->s;
     const int64_t v = s->m.n_vocab;
-    int64_t at, b, j, got;
-    lctx_status st;
+    int64_t at, j, got;
     lctx__acts a;
     lctx__acts_carve(s, s->work, &a);
-    for (at = 0; at < n; at += b) {
-        b = lctx__seat(feeds, n_feed);
-        if ((st = lctx__feed_chunk(feeds, n_feed, &a, b)) != LCTX_OK) return st;
-        got = lctx__logits_of(feeds, n_feed, &a, which, logits);
+    a.s = s, a.feeds = feeds, a.n_feed = n_feed;
+    for (at = 0; at < n; at += a.n) {
+        a.n = lctx__seat(feeds, n_feed);
+        LCTX__TRY(lctx__feed_chunk(&a));
+        got = lctx__logits_of(&a, which, logits);
         if (got && !lctx__rows_finite(logits, got, v, v)) return LCTX_E_NAN;
         if (got) logits += got * v;
         for (j = 0; j < n_feed; j++)
             feeds[j].done += feeds[j].rows, feeds[j].s->n += feeds[j].rows;
-        if (s->d.progress && s->d.progress(s->d.progress_user, at + b, n)) return LCTX_E_CANCELLED;
+        if (s->d.progress && s->d.progress(s->d.progress_user, at + a.n, n))
+            return LCTX_E_CANCELLED;
     }
     return LCTX_OK;
 }
@@ -8812,10 +8769,9 @@ LCTX_API lctx_status lctx_session_feed(lctx_session *session, const int32_t *tok
                                        lctx_logits which, float *logits)
 {
     lctx__feeding feed = { session, tokens, n, 0, 0, 0, 0, 0, NULL };
-    lctx_status st;
     if (!session) return LCTX_E_NULL;
-    st = lctx__feed_check(session, tokens, n, which, logits);
-    return st ? st : lctx__feed_all(&feed, 1, which, logits);
+    LCTX__TRY(lctx__feed_check(session, tokens, n, which, logits));
+    return lctx__feed_all(&feed, 1, which, logits);
 }
 
 /* May these be fed together? Each alone, first; and no session twice. */
@@ -8823,15 +8779,13 @@ static lctx_status lctx__many_check(const lctx__feeding *feeds, int64_t n_feed, 
                                     const float *logits)
 {
     const lctx_session *first = feeds->s;
-    lctx_status st;
     int64_t i, j;
     for (j = 0; j < n_feed; j++) {
         lctx_session *s = feeds[j].s;
         int fits = s && s->m.layers == first->m.layers && !s->d.precise == !first->d.precise &&
                    s->m.tok_embd.data == first->m.tok_embd.data;
         if (!s) return LCTX_E_NULL;
-        st = lctx__feed_check(s, feeds[j].tokens, feeds[j].n, which, logits);
-        if (st) return st;
+        LCTX__TRY(lctx__feed_check(s, feeds[j].tokens, feeds[j].n, which, logits));
         for (i = 0; i < j; i++) fits &= feeds[i].s != s;
         if (!fits) return lctx__tell(&s->refused, LCTX_E_MISMATCH, "sessions");
     }
@@ -8953,14 +8907,13 @@ LCTX_API lctx_status lctx_session_save(const lctx_session *session, lctx_write w
 {
     lctx__stream s = { write, NULL, user, LCTX__FNV };
     int64_t head[LCTX__SESSION_WORDS];
-    lctx_status st;
     int32_t i;
     if (!session || !write) return LCTX_E_NULL;
     lctx__session_head(session, head);
-    st = lctx__carry_head(&s, head, head, LCTX__SESSION_WORDS, 0);
-    for (i = 0; !st && i < session->n_cache; i++)
-        st = lctx_cache_save(session->cache[i], write, user);
-    return st ? st : lctx__carry_states(session, &s);
+    LCTX__TRY(lctx__carry_head(&s, head, head, LCTX__SESSION_WORDS, 0));
+    for (i = 0; i < session->n_cache; i++)
+        LCTX__TRY(lctx_cache_save(session->cache[i], write, user));
+    return lctx__carry_states(session, &s);
 }
 
 /* Names the first word of a head that is not as in one's own. */
@@ -9021,10 +8974,9 @@ LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t
 {
     char *at = (char *)to;
     size_t bytes;
-    lctx_status st;
     int32_t i;
     if (!session || !to) return LCTX_E_NULL;
-    if ((st = lctx_session_page_size(session, &bytes)) != LCTX_OK) return st;
+    LCTX__TRY(lctx_session_page_size(session, &bytes));
     if (page < 0 || page >= session->n / session->cache[0]->d.block) return LCTX_E_POS;
     memset(to, 0, bytes);
     for (i = 0; i < session->n_cache; i++) {
