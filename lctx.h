@@ -43,8 +43,7 @@
        leaf        8 tiles; the unit whose softmax is accumulated in one go (see PROMISES).
        span        a run of keys and values in memory, as attention sees them.
        sink        two things in the field. n_sink: the first tokens, that a window keeps
-                   (StreamingLLM). sink_logit: a learned logit per head in the softmax
-                   denominator (gpt-oss).
+                   (StreamingLLM). sink_logit: a head's learned logit in the denominator (gpt-oss).
        lse         log-sum-exp: log of a row's softmax denominator.
 
    THE FLOORS (each calls only those below; move in on any of them)
@@ -99,7 +98,6 @@
        parts                 lctx_cache_drop takes a range out; lctx_cache_begin and lctx_cache_join
                              put together what was computed apart
    Keys stay at the positions where they were born, so none of these rotates or requantises any.
-   Budgets are in tokens; lctx_cache_tokens tells how many fit into bytes.
 
    STEP BY STEP: A MODEL (floor 4)
        fill lctx_model with pointers to your weights; lctx_session_create; then
@@ -153,8 +151,7 @@
                    and names what it refused to whoever lends a report.
        Memory      Kernels allocate nothing: scratch is yours, its size by a query: O(threads x
                    tile) and the logarithm of the context; with lists a bit a block, to retrieve
-                   the lists too. Caches grow by blocks and never copy to grow. A pool never takes
-                   more than its bound.
+                   the lists too. Caches grow by blocks, uncopied; pools keep within their bounds.
 
    ARITHMETIC
        f32 and f16 keys and values are multiplied in f32. So are bf16, int8 and 4 bits where the
@@ -179,20 +176,18 @@
          bf16                 2e-5    1e-4    1e-3
          int8                 1e-6    1e-3    1e-2
          4 bits               3e-8    1e-6    1e-4
-       (a test checks that on normal noise and prints what it finds; means are a tenth). That is of
-       the size of what storing the keys in that type cost in the first place; ask for precise where
-       you would not pay it twice.
-       Weights in blocks are multiplied as integers where there are vectors (not WebAssembly's):
-       activations are rounded to int8, one scale (amax / 127) for 16 neighbours, whose products are
-       summed exactly, and their sums in f32. The error (NMSE) of products stays below 1e-4 (a test
-       checks that on noise with outliers, and prints what it finds: 4e-5). Scalar code, and a
-       session that is precise, multiply what the blocks stand for, exactly, in f32, as weights of
-       all other types are.
+       (a test checks that on normal noise and prints what it finds; means are a tenth): about what
+       storing keys in that type cost in the first place. Ask for precise where you would not pay it
+       twice. Weights in blocks are multiplied as integers where there are vectors (not
+       WebAssembly's): activations are rounded to int8, one scale (amax / 127) for 16 neighbours,
+       whose products are summed exactly, and their sums in f32. The error (NMSE) of products stays
+       below 1e-4 (a test checks that on noise with outliers, and prints what it finds: 4e-5).
+       Scalar code and precise sessions multiply what the blocks stand for in f32, as weights of all
+       other types are.
 
    MEMORY: THE NATIVE LAYOUT
        Per KV head, tiles of T = 64 tokens; a tile holds its keys, then its values.
-         keys    f32, f16   [d_k][T]                       one vector = one dimension of
-                                                           neighbouring tokens
+         keys    f32, f16   [d_k][T]                       a vector: a dimension of neighbours
                  bf16       [d_k/2][T][2]                  pairs of dimensions
                  int8       [d_k/4][T][4], f32 scale[T]    quads of dimensions
                  int4       [d_k/8][T] words of eight dimensions, word range[d_k], a line
@@ -203,21 +198,18 @@
        d_k is rounded up to a multiple of 4 (int4: 16), d_v to 16, with zeros. An int8 stands for
        int8 * scale, one scale per token and head (amax / 127), keys and values apart. An int4 is a
        code of 0 .. 15 over a range, low + step * code, low and step in bf16: of a token's values
-       together, but of each dimension of a tile's keys by itself, for some dimensions of keys are
-       far greater than others (KIVI, Liu et al. 2402.02750). In heads of 128 a key takes 4.6 bits
-       an element, a value 4.3.
-       So decoding has no horizontal sums and no strided reads, and one loaded key vector serves all
-       query heads of its group.
+       together, but of each dimension of a tile's keys by itself, as some are far greater (KIVI
+       2402.02750). In heads of 128 a key takes 4.6 bits an element, a value 4.3. So decoding has no
+       horizontal sums and no strided reads, and a loaded key vector serves its whole group.
                  tile 0            tile 1
          head 0  [K 64 tok|V 64 tok][K 64 tok|V 64 tok] ...
          head 1  [K 64 tok|V 64 tok] ...
        4-bit keys are made when their tile is full. Until then a cache keeps them open, as f16, and
        for a block longer: a query reads its own tile open and those before in 4 bits, which its
-       position decides alone, so that chunks of a prompt do not matter.
-       Foreign rows, [token][head][dim] or [head][token][dim] with any strides, are taken as they
-       are and packed a tile at a time in scratch.
-       Decoding runs through all of it: in huge pages that took 10 to 25 % less time where it was
-       measured. Lend an allocator that maps them, and make blocks of 2 MiB or more.
+       position decides alone, so that chunks of a prompt do not matter. Foreign rows with any
+       strides are packed a tile at a time in scratch. Decoding runs through all of it: in huge
+       pages that took 10 to 25 % less time where it was measured. Lend an allocator that maps them,
+       and make blocks of 2 MiB or more.
 
    THREADS
        Parallel loops go through one hook, lctx_parallel, a field `par` of whatever computes. Lend
@@ -241,8 +233,7 @@
        LCTX_NO_SIMD          scalar code only
        LCTX_ISAS             the instruction sets to compile, a sum of 1 << lctx_isa; by default all
                              of the target but those below what -march promises. A CPU that has
-                             none of them is asked for the lowest all the same: leave 1 in the sum
-                             where any CPU may come
+                             none of them gets the lowest: leave 1 in the sum where any may come
        LCTX_BF16_DOTS        nonzero: dot products of bf16 are used where there are any; 0: nowhere;
                              by default where they are faster
        LCTX_PTHREADS         lctx_threads are threads of libc (POSIX; mingw-w64 has them too). Wants
@@ -293,8 +284,7 @@ extern "C" {
    Every descriptor is valid when zeroed: 0 means the default that its comment names. Pointers in
    descriptors are borrowed for the call unless said otherwise. Sizes of arrays are in brackets,
    outermost first; strides are in bytes, and 0 means packed. All functions may be called from any
-   thread (see THREADS); callbacks run with no lock held. A null pointer where one is required is
-   LCTX_E_NULL, which lists of errors leave out. */
+   thread (see THREADS); callbacks run with no lock held. Lists of errors leave LCTX_E_NULL out. */
 
 /* ---------------------------------------------------------------------------- >>api-ground */
 #define LCTX_VERSION 0x000100u             /* 0xMMmmpp */
@@ -468,16 +458,14 @@ typedef struct lctx_threads_desc {
 
 typedef struct lctx_threads lctx_threads;
 
-/* Starts n_threads - 1 threads, or as many as the system gives. Compiled without LCTX_PTHREADS it
-   starts none: loops are OpenMP's then, or else their caller's alone.
-   Errors: LCTX_E_THREADS, _COUNT (spin below -1), _MEMORY. */
+/* Starts n_threads - 1 threads, or as many as the system gives; without LCTX_PTHREADS none: loops
+   are OpenMP's then, or their caller's. Errors: LCTX_E_THREADS, _COUNT (spin below -1), _MEMORY. */
 LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_threads **threads);
 
 /* Ends and joins them; null is fine. No loop may be running. */
 LCTX_API void lctx_threads_free(lctx_threads *threads);
 
-/* The hook to hand to calls and sessions, which the threads must outlive; its n_threads tells how
-   many there are, and may be lowered. */
+/* The hook for calls, which the threads must outlive; n_threads, all of them, may be lowered. */
 LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par);
 
 /* Called now and then during a long call and at its end, by thread 0 of the loop; done rises to
@@ -506,8 +494,7 @@ LCTX_API lctx_isa    lctx_isa_get(void);
 LCTX_API lctx_status lctx_isa_set(lctx_isa isa);
 LCTX_API const char *lctx_isa_name(lctx_isa isa);
 
-/* Bytes of one element; 0 for an unknown type, for LCTX_I4, of which two make a byte, and for types
-   of blocks. */
+/* Bytes of one element; 0 for types of blocks, for LCTX_I4 (half a byte) and unknown types. */
 LCTX_API size_t lctx_type_size(lctx_type type);
 /* "f32", "f16", "bf16", "int8", "int4", "q8_0", "q4_0", "q4_k", ...; null for an unknown type. */
 LCTX_API const char *lctx_type_name(lctx_type type);
@@ -556,9 +543,8 @@ LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, con
    yours: halfway through the positions in use, the same for queries and keys.
 
    A schedule is for one length. DYNAMIC and LONGROPE choose by ctx, once, as llama.cpp and vLLM do
-   by the context they are opened with. HF chooses anew as the text grows, which leaves cached keys
-   turned by frequencies that no longer hold: to follow it exactly, keep keys raw and make a
-   schedule per length (lctx_attn.rope). */
+   by the context they are opened with. HF chooses anew as the text grows, and leaves cached keys as
+   they were turned: to do that exactly, keep keys raw, and schedules by length (lctx_attn.rope). */
 #define LCTX_MAX_ROT 512
 #define LCTX_XPOS_REACH 64     /* xPos holds up to this many xpos_base away from the centre */
 typedef enum lctx_rope_scheme {
@@ -591,9 +577,8 @@ typedef struct lctx_rope_desc {
     double  beta_slow;       /* 0 = 1. Where all of YaRN's ramp lies behind the last pair, all are
                                 kept, as in ggml; HF, which clamps low from below and high from
                                 above only, interpolates all of them: LINEAR */
-    double  attn_factor;     /* overrides the computed attention factor, any scheme; 0 = computed.
-                                It stands alone: ggml multiplies its own by 0.1 ln s + 1, so that a
-                                factor from GGUF is to be multiplied by that first */
+    double  attn_factor;     /* any scheme's attention factor; 0 = computed. It stands alone: ggml
+                                takes its own times 0.1 ln s + 1, so multiply GGUF's by that */
     double  mscale;          /* YARN; 0 = not given. Alone it changes nothing, as in HF; DeepSeek's
                                 own code then has attn_factor = 0.1 mscale ln s + 1 */
     double  mscale_all_dim;  /* YARN; 0 = not given. Equal to mscale, the attention factor is 1 and
@@ -604,8 +589,7 @@ typedef struct lctx_rope_desc {
     const double *freq;      /* RAW: [n_rot/2] radians per position, at most 2^512 in size */
     const double *short_factor;      /* LONGROPE: [n_rot/2] divisors up to orig_ctx, from 2^-512 */
     const double *long_factor;       /* LONGROPE: [n_rot/2] divisors beyond it, from 2^-512 */
-    int32_t n_freq, n_short, n_long; /* lengths of these lists where you have them from, checked to
-                                        be n_rot/2; 0 = not checked */
+    int32_t n_freq, n_short, n_long; /* of these lists: n_rot/2; 0 = not checked */
     int32_t reserved;
     double  short_mscale;    /* LONGROPE: attention factor with the short list (Phi-3.5-MoE) */
     double  long_mscale;     /* ... with the long list; 0 = computed */
@@ -616,14 +600,12 @@ typedef struct lctx_rope_desc {
     lctx_refusal *refused;
 } lctx_rope_desc;
 
-/* A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
-   is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing),
-   _TABLE, _MSCALE, _N_HAT and _XPOS. */
+/* A schedule: plain data, of lctx_rope_init or filled by hand, which all that take one check. A
+   schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing), _TABLE, _MSCALE, _N_HAT and _XPOS. */
 typedef struct lctx_rope {
     int32_t n_rot, pairing;
     double  attn_factor;               /* multiplied into cos and sin; above 0 */
-    double  scale_mul;                 /* to be multiplied into the softmax scale (DeepSeek);
-                                          above 0 */
+    double  scale_mul;                 /* yours to multiply into the softmax scale; above 0 */
     double  freq[LCTX_MAX_ROT / 2];    /* [n_rot/2] radians per position */
     double  plain[LCTX_MAX_ROT / 2];   /* [n_rot/2] f_i, in their place at positions below n_hat */
     int64_t n_hat;
@@ -636,10 +618,9 @@ typedef struct lctx_rope {
    _TABLE, _TABLE_SIZE, _N_HAT, _XPOS; *rope is untouched then. Nothing is clamped silently. */
 LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc);
 
-/* cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
-   float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
-   what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
-   0 <= pos < 2^48. Errors: LCTX_E_POS, a schedule's. */
+/* cos[n_rot/2] and sin[n_rot/2] of one position, 0 <= pos < 2^48, attention factor included, xPos
+   not: right to float rounding up to 2^24; beyond, the angle is off by up to its 2^-53 and what the
+   frequency is off, at 2^40 by 0.005 radians at most. Errors: LCTX_E_POS, a schedule's. */
 LCTX_API lctx_status lctx_rope_cos_sin(const lctx_rope *rope, int64_t pos, float *cos, float *sin);
 
 /* xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
@@ -652,12 +633,11 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
                                     float *growth);
 
 /* Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
-   may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
-   positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
-   own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
-   are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-   Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
-   schedule's; nothing is written then. */
+   may not overlap it otherwise. Token t stands at position pos[t], in any order, or pos0 + t where
+   pos is null. Dimensions n_rot .. head_dim-1 are copied. With tables of your own (several axes,
+   learned angles), cos and sin [n_tok][n_rot/2], those turn token t as they are: of the schedule
+   only n_rot and pairing are read, of the job no position. Errors: LCTX_E_COUNT, _ENUM, _N_ROT,
+   _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a schedule's; nothing is written then. */
 typedef struct lctx_rope_job {
     int64_t        n_tok;
     int32_t        n_head, head_dim;
@@ -703,9 +683,8 @@ LCTX_API lctx_status lctx_rope_advise(int32_t n_rot, double theta, double orig_c
    theta[2] = L/2pi a whole one. Errors: LCTX_E_ORIG_CTX. */
 LCTX_API lctx_status lctx_rope_small_thetas(double orig_ctx, double theta[3]);
 
-/* What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
-   2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
-   Errors: LCTX_E_CTX, a schedule's. */
+/* How many pairs are incomplete within ctx positions: those of a wavelength 2pi/|freq| above it.
+   wavelength[n_rot/2] (infinite where freq is 0) may be null. Errors: LCTX_E_CTX, a schedule's. */
 LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int32_t *n_pairs,
                                           double *wavelength);
 
@@ -743,9 +722,8 @@ typedef struct lctx_span {
     int32_t layout;                      /* lctx_layout */
     int32_t skip;                        /* TILES: keys of the first tile before the span */
     int64_t n;                           /* keys; 0 is allowed */
-    int64_t pos;                         /* position of the first key; the next follow by one. 0 is
-                                            position 0 in every span, not "after the span before":
-                                            contexts side by side begin again */
+    int64_t pos;                         /* the first key's position, the next follow by one; 0 is
+                                            0 in every span, not "after the span before" */
     int64_t index;                       /* number of the first key in the sequence, which fixes its
                                             leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
@@ -755,8 +733,7 @@ typedef struct lctx_span {
                                                    and values, and v_head as k_head */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
     int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
-    const int64_t *k_pos;                /* [n_head_kv][n] positions in place of pos + j, which do
-                                            not go back; or null */
+    const int64_t *k_pos;                /* [n_head_kv][n] for pos + j, not going back; or null */
     int64_t k_pos_head;                  /* stride, bytes; 0 = packed, -1 = the same for all */
 } lctx_span;
 
@@ -777,12 +754,10 @@ typedef enum lctx_mask { LCTX_CAUSAL, LCTX_MASK_NONE, LCTX_MASK_COUNT } lctx_mas
                 authors' code gives blocks of neighbouring heads one offset, the paper h % r.)
        BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
                 trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
-                LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
-                no later one.
+                LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, too.
    Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
-   again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-   With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
-   (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it. */
+   again, are of group c, so are its queries; what all share is of 0. With a cache a context, set
+   the group in what lctx_cache_spans gives. So is chunked cross attention (RETRO 2112.04426). */
 typedef enum lctx_pattern_kind {
     LCTX_PATTERN_ALL, LCTX_PATTERN_STRIDED, LCTX_PATTERN_FIXED, LCTX_PATTERN_DILATED,
     LCTX_PATTERN_BLOCKS, LCTX_PATTERN_COUNT
@@ -799,8 +774,8 @@ typedef struct lctx_pattern {
                                       causality and groups allow (Longformer 2004.05150) */
 } lctx_pattern;
 
-/* Lists: which blocks of keys each query reads, as a chooser found them; they narrow whatever else
-   is said. Block b holds the keys of numbers (lctx_span.index) b * list_keys and on. Query t reads
+/* Lists: which blocks of keys each query reads, say of lctx_choose; they narrow whatever else is
+   said. Block b holds the keys of numbers (lctx_span.index) b * list_keys and on. Query t reads
    by row (list_first + t) / list_queries; its head by one column for all (list_heads 1), its KV
    head's or its own (n_head_kv, n_head). Blocks come in any order, twice is once, -1 is none. 0s
    mean list_queries: all queries share a row; list_heads: 1; list_keys: LCTX_TILE. Tiles that no
@@ -810,8 +785,7 @@ typedef struct lctx_pattern {
    as there are blocks between its ends, and there is no bias, mask of bits, ALiBi or raw key (their
    bits are then others than where these keep them from it): at a tenth of 128 K keys decoding then
    took .36 of the time of all with 1 key a block, .23 with 16 or 64. With all blocks named, the
-   bits are those without a list. Scratch has a bit a block for each row of a task. lctx_choose
-   makes some. */
+   bits are those without a list. Scratch has a bit a block for each row of a task. */
 
 /* Raw keys: with rope, queries and keys come without rotation and are rotated by their positions as
    they are read; one schedule holds for all of them, whatever held when the keys were stored. A
@@ -894,11 +868,10 @@ LCTX_API lctx_status lctx_attend_size(const lctx_attn *attn, size_t *bytes);
 
 /* Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
    run at once.
-   Mass is the weight that each key received: a second pass over the keys, for which all rows' lse
-   must be known first, so it costs about what the scores did. Weights are added one by one, in the
-   order of queries and within each of heads: the same bits for any thread count, split and chunking
-   of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
-   nothing; sink logits take their share of it.
+   Mass is the weight that each key received: a second pass over the keys, once all lse are known,
+   that costs what the scores did. Weights are added one by one, in the order of queries and within
+   each of heads: the same bits for any threads, splits and chunks of queries in order. Right to
+   about 2^-23 (1 + |lse|) of each weight. Masked keys get nothing; sink logits their share.
    Errors: LCTX_E_COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
    _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
    _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's. */
@@ -968,16 +941,14 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes);
 typedef struct lctx_tiles {
     int32_t n_head_kv, d_k, d_v;          /* d_v 0 = d_k */
     int32_t k_type, v_type;               /* lctx_type */
-    int32_t latent;                       /* nonzero: values are the first d_v dimensions of the
-                                             keys, which alone are stored; d_v <= d_k, v_type is
-                                             k_type, not of 4 bits */
+    int32_t latent;                       /* nonzero: values are the keys' first d_v dimensions, not
+                                             stored; d_v <= d_k, v_type = k_type, not of 4 bits */
     int64_t cap;                          /* tokens, a multiple of LCTX_TILE */
     void   *mem;                          /* lctx_tiles_size bytes */
     lctx_refusal *refused;
 } lctx_tiles;
 
-/* Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
-   latent ones. */
+/* Rows of f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for latent ones. */
 typedef struct lctx_rows {
     int64_t n;
     const float *k, *v;
@@ -1028,8 +999,7 @@ typedef struct lctx_snapshots {
 
 typedef struct lctx_recurrence {
     int64_t n;                /* tokens, >= 0; of 0 nothing is touched */
-    int32_t n_head, n_head_k; /* states; heads of q, k and b, each of n_head / n_head_k neighbouring
-                                 states, 0 = n_head */
+    int32_t n_head, n_head_k; /* states; heads of q, k, b, of n_head / n_head_k each; 0 = n_head */
     int32_t d_k, d_v;         /* d_v 0 = d_k */
     int32_t decay_kind;       /* lctx_decay */
     int32_t bounded;          /* nonzero: HEAD, DIM refuse decays outside 0 .. 1 */
@@ -1111,8 +1081,7 @@ typedef struct lctx_cache_desc {
     int64_t n_heavy;                  /* HEAVY: >= 1, in tokens; see lctx_cache_tokens */
     int32_t summaries;                /* nonzero: full blocks keep the least and the greatest of
                                          each dimension of their keys, for lctx_cache_retrieve */
-    int32_t latent;                   /* nonzero: as in lctx_tiles, values are a part of the keys
-                                         (MLA: see LATENT KEYS) */
+    int32_t latent;                   /* nonzero: as in lctx_tiles (see LATENT KEYS) */
     int64_t max_tokens;               /* FULL: appending beyond gives LCTX_E_FULL; 0 = no limit */
     const lctx_allocator *alloc;      /* copied; null = malloc */
     lctx_refusal *refused;            /* of create and tokens alone */
@@ -1134,30 +1103,27 @@ typedef struct lctx_cache_info {
 /* Creates an empty cache; free takes null too. Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM,
    _ENUM, _WINDOW, _OVERFLOW, _MEMORY. */
 LCTX_API lctx_status lctx_cache_create(const lctx_cache_desc *desc, lctx_cache **cache);
-/* How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-   (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors:
-   LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
+/* How many tokens, by whole tiles, fit into so many bytes (summaries, accounts of mass and open
+   keys apart). Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW. */
 LCTX_API lctx_status lctx_cache_tokens(const lctx_cache_desc *desc, int64_t bytes, int64_t *tokens);
 LCTX_API void        lctx_cache_free(lctx_cache *cache);
 
 /* Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
    every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
-   info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-   to the next append.) Errors: LCTX_E_COUNT, _STRIDE, _SPAN (values for a latent cache),
-   _FULL, _POS, _MEMORY. */
+   info.n can see are dropped. (Under LCTX_HEAVY that takes memory, or waits for the next append.)
+   Errors: LCTX_E_COUNT, _STRIDE, _SPAN (values for a latent cache), _FULL, _POS, _MEMORY. */
 LCTX_API lctx_status lctx_cache_append(lctx_cache *cache, const lctx_rows *rows);
 
 /* Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
    (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
    must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
-   and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
-   Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-   and positions are those inside the cache without further ado. So are they of what a selection
-   kept, by its number in its head: its last stands right before the tokens that follow (no n_hat
-   then: LCTX_E_N_HAT). Under LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is
-   given; a query is to be attended once. With 4-bit keys queries are attended tile by tile, and
-   progress is told of these; there the size reads q_pos. Errors: those of lctx_attend, and
-   LCTX_E_EVICTED. */
+   and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL). Under
+   LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in, and
+   positions are those inside the cache. So are they of what a selection kept, by its number in its
+   head: its last stands right before the tokens that follow (no n_hat then: LCTX_E_N_HAT). Under
+   LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is given; a query is to be
+   attended once. With 4-bit keys queries are attended tile by tile, and progress is told of these;
+   there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED. */
 LCTX_API lctx_status lctx_cache_attend_size(const lctx_cache *cache, const lctx_attn *attn,
                                             size_t *bytes);
 LCTX_API lctx_status lctx_cache_attend(lctx_cache *cache, const lctx_attn *attn,
@@ -1173,15 +1139,13 @@ LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans,
 
 /* Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
    below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
-   Where there are no more than that, nothing happens. Kept keys and values keep their positions and
-   bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
-   tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
-   end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-   SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
-   _OVERFLOW, _MEMORY. */
+   Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
+   rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
+   rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
+   neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
+   _WINDOW, _STRIDE, _OVERFLOW, _MEMORY. */
 typedef struct lctx_select {
-    const float *mass;        /* [n_head_kv][info.n_held] in the order of the spans, as attention
-                                 gives it; a NaN of either sign counts more than any number.
+    const float *mass;        /* [n_head_kv][info.n_held], as attention gives it; NaN counts most;
                                  null = the cache's own account (HEAVY) */
     int64_t mass_head;        /* stride, bytes; 0 = packed */
     int64_t n_heavy, window;  /* >= 0 */
@@ -1195,8 +1159,7 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
 /* Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
    bits. Those before the range are compacted, so it takes time by their number, and afterwards one
    can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
-   Errors: LCTX_E_POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
-   than others), _MEMORY. */
+   Errors: LCTX_E_POLICY, _POS, _EVICTED (heads hold more and less of it), _MEMORY. */
 LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
 
 /* Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
@@ -1207,9 +1170,8 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 /* Appends what another cache of the same description and allocator holds, which must begin where
    this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
    computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
-   4-bit keys are joined between tiles (else _POS).
-   Errors: LCTX_E_POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
-   the other), _FULL, _MEMORY. */
+   4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a window's), _MISMATCH,
+   _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
 
 /* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
@@ -1220,9 +1182,8 @@ LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other)
    block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
    may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
    queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
-   bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
-   lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
-   _LIST (attn has lists of its own). */
+   bits, do not depend on the others in the call. attn and errors: as lctx_cache_attend's, and
+   LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT, _LIST (attn has one). */
 typedef struct lctx_retrieve {
     int64_t  n_top;           /* >= 0 */
     int64_t  window;          /* >= 1 */
@@ -1278,9 +1239,8 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
    Llama, Mistral; Qwen 2 (bq, bk, bv); Qwen 3 (q_norm, k_norm, head_dim free of d_model); Gemma 2
    and 3 (norms after, GELU, softcaps, windows); Phi 3; Mixtral and Qwen 3 MoE (experts); gpt-oss
    (biases, capped SWIGLU, sink logits); Llama 4 (sigmoid routing, a shared expert, layers without
-   rotation whose queries are scaled by position, chunks as a pattern of BLOCKS); with mixers, whose
-   states a session holds beside its caches, hybrids of both: Qwen3-Next (attn_gate, shared_router),
-   Falcon-H1 (a mixer beside attention). */
+   rotation whose queries are scaled by position, chunks as a pattern of BLOCKS); with mixers
+   Qwen3-Next (attn_gate, shared_router), Falcon-H1 (beside attention). */
 
 /* act(g, u), element by element */
 typedef enum lctx_activation {
@@ -1292,8 +1252,7 @@ typedef enum lctx_activation {
     LCTX_ACTIVATION_COUNT
 } lctx_activation;
 
-/* The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
-   last of equals */
+/* Weights of the n_expert_used experts of greatest r = router h + b_router, of equals the last */
 typedef enum lctx_routing {
     LCTX_ROUTE_TOP_SOFTMAX,   /* softmax over the chosen: as over all, made to sum to 1 */
     LCTX_ROUTE_SOFTMAX,       /* softmax over all */
@@ -1416,8 +1375,7 @@ typedef struct lctx_model {
    LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
    A whole session, too, calls a join that it is given, under LCTX_FULL: memories of other texts may
    so be merged in, by lctx_cache_retrieve over the caches of a session that holds them (Memorizing
-   Transformers 2203.08913, LongMem 2306.07174; examples/remember.c). For that there are attn->q,
-   rotated, or, with attn->rope, raw. */
+   Transformers 2203.08913, LongMem 2306.07174; examples/remember.c): attn->q is rotated, or raw. */
 typedef int (*lctx_join)(void *user, int32_t layer, const lctx_attn *attn);
 
 /* With raw_keys the caches hold keys before rotation, and these two may be given, which imply it:
@@ -1478,9 +1436,8 @@ typedef struct lctx_session_info {
 typedef enum lctx_logits { LCTX_LOGITS_LAST, LCTX_LOGITS_ALL, LCTX_LOGITS_NONE, LCTX_LOGITS_COUNT
 } lctx_logits;
 
-/* Checks dimensions, types and pointers of a model. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM,
-   _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, a schedule's, and a pattern's: _ENUM, _LENGTH,
-   _DILATION, _LOCAL, _GLOBAL. */
+/* Checks a model, but no values. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM, _WEIGHT, _TYPE, _SCALE,
+   _WINDOW, _SOFTCAP, a schedule's, a pattern's (_ENUM, _LENGTH, _DILATION, _LOCAL, _GLOBAL). */
 LCTX_API lctx_status lctx_model_check(const lctx_model *model);
 
 /* Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
@@ -1519,8 +1476,7 @@ LCTX_API lctx_status lctx_session_fork(const lctx_session *session, lctx_session
 
 LCTX_API lctx_status lctx_session_get_info(const lctx_session *session, lctx_session_info *info);
 
-/* What a layer has cached, to be looked at or retrieved from until the session changes; null of a
-   mixer. Errors: LCTX_E_COUNT (no such layer). */
+/* What a layer holds, until the session changes; null of a mixer. Errors: LCTX_E_COUNT (layer). */
 LCTX_API lctx_status lctx_session_cache(const lctx_session *session, int32_t layer,
                                         const lctx_cache **cache);
 
@@ -1656,12 +1612,10 @@ enum {
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
-    LCTX__FEW_ROWS = 64,            /* up to here stored elements are used as they are; for more
-                                       rows it pays to convert a tile first */
+    LCTX__FEW_ROWS = 64,            /* use elements as stored; for more a tile is converted first */
     LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
-    LCTX__AHEAD = 3520,             /* bytes that memory is asked for before it is read: less than
-                                       a page, so that the hardware follows */
+    LCTX__AHEAD = 3520,             /* bytes asked for ahead: below a page, so hardware follows */
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
@@ -1801,8 +1755,7 @@ LCTX_API size_t lctx_sizeof(const char *name)
     return 0;
 }
 
-/* ---- checked sizes: sums and products of non-negative numbers that stick at LCTX__HUGE, so that a
-   chain of them is checked once, at its end */
+/* ---- checked sizes: sums and products of numbers >= 0 that stick at LCTX__HUGE, for one check */
 static int64_t lctx__mul(int64_t a, int64_t b)
 {
     return b && a > LCTX__HUGE / b ? LCTX__HUGE : a * b;
@@ -1892,8 +1845,7 @@ static void    lctx__unlock(int *l) { (void)l; }
 static void    lctx__lock(int *l) { (void)l; }
 #endif
 
-/* ---- pools. Spare pieces are linked through their own memory: those of one size behind the first
-   of them, and the firsts of all sizes in a list. */
+/* ---- pools. Spare pieces are linked in their own memory, by size and, of one size, one by one */
 typedef struct lctx__spare {
     struct lctx__spare *same, *other;    /* the next of this size; in a first, that of another */
     int64_t size;
@@ -1938,8 +1890,7 @@ static lctx__spare *lctx__spare_take(lctx_pool *p, lctx__spare **at)
     return s;
 }
 
-/* Gives one spare piece back; was there any? It counts as held until it is gone, so that the bound
-   holds at every moment. */
+/* Gives a spare piece back, if any. It counts as held until it is gone: no bound is passed. */
 static int lctx__pool_shed(lctx_pool *p)
 {
     lctx__spare *s;
@@ -2408,8 +2359,7 @@ LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 +
 
 /* ---- what the kernel pass provides, per instruction set */
 
-/* Memory that will be read soon, in the order in which it will be; a stage of a tile asks for some
-   bytes of it, evenly over its steps. */
+/* Memory that will be read soon, in order; a tile's stages ask for bytes of it, step by step. */
 enum { LCTX__PACK, LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
 typedef struct lctx__piece {
     const char *at;
@@ -2479,8 +2429,7 @@ typedef struct lctx__tile {
     float *mass;                     /* [LCTX_TILE] what mass adds to */
 } lctx__tile;
 
-/* The bytes to ask for in each of the steps, if any, in which so many rows, from row on, pass a
-   stage. */
+/* Bytes to ask for in each step, if any, in which so many rows, from row on, pass a stage. */
 static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
 {
     const int64_t all = t->soon->ask[stage];
@@ -2535,8 +2484,7 @@ typedef struct lctx__runs {
     float  a[16], b[16];
 } lctx__runs;
 
-/* y[n][ldy] rows row0 .. row1-1 of W x. x is [n][ldx], ldx a multiple of 16, zero beyond cols. Rows
-   of W are packed. */
+/* y[n][ldy] rows row0 .. row1-1 of W x; W packed, x [n][ldx], ldx % 16 = 0, zero beyond cols. */
 typedef struct lctx__product {
     const void *w;
     const float *w_scale, *bias;     /* [rows] or null */
@@ -2912,8 +2860,7 @@ LCTX_API lctx_status lctx_rope_init(lctx_rope *rope, const lctx_rope_desc *desc)
     return LCTX_OK;
 }
 
-/* Is it a schedule as lctx_rope_init makes them, for heads of that size? Beside tables of one's own
-   only the pairs are read. */
+/* Is it a schedule, for heads of that size? Beside tables of one's own only its pairs are read. */
 static lctx_status lctx__rope_fits(lctx__site at, const lctx_rope *rope, int64_t head_dim,
                                    int tables)
 {
@@ -3361,9 +3308,8 @@ static char *lctx__place_at(const lctx__place *p, int64_t i)
     return p->at + i / p->group * p->step + i % p->group * p->size;
 }
 
-/* ---- 4 bits: value = low + step * code. low and step are bf16, in the halves of one word; low is
-   rounded down and step up, so that the range holds what it was made of. The value is rounded once:
-   a product of 8 and 4 bits is exact. */
+/* ---- 4 bits: value = low + step * code, rounded once (8 by 4 bits is exact). low and step are
+   bf16 halves of a word; low is rounded down, step up, so that the range holds all. */
 #define LCTX__NO_RANGE 0x7fc07fc0u      /* of NaN */
 
 /* The bf16 at or below x, as the upper half of a word. */
@@ -3755,8 +3701,7 @@ static int lctx__steps(int64_t stride, int64_t least, int64_t unit)
 {
     return !stride || (stride >= least && stride % unit == 0);
 }
-/* Span i, whose keys have numbers from `next` on. A stride steps over a row or what a tile holds,
-   in either order of token and head. */
+/* Span i, of keys numbered from `next` on. Strides step over rows or tiles, in either order. */
 static lctx_status lctx__span_check(const lctx_attn *a, int64_t i, int64_t next)
 {
     const lctx_span *s = &a->spans[i];
@@ -3921,8 +3866,7 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     return lctx__positions_check(a);
 }
 
-/* Strides of queries, output, bias, mask and mass. Of rows of n_kv -1 is the same for all queries,
-   all heads. */
+/* Strides of all arrays. In rows of n_kv -1 is the same for all queries, or all heads. */
 #define LCTX__SAME_OR(x, other) ((x) == -1 ? 0 : (x) ? (x) : (other))
 #define LCTX__STRIDES_KV(a, what, row, n, heads)                                                   \
     { #what "_query", LCTX__SAME_OR((a)->what##_query, row), &(a)->what##_query, 0, (row), 0 },    \
@@ -3965,8 +3909,7 @@ static int64_t lctx__parts(const lctx__plan *p, int shift, int64_t n, int64_t *n
 /* Tasks that keep so many threads evenly busy. */
 #define LCTX__WANT_TASKS(p) (4 * (int64_t)(p)->threads)
 
-/* Where `base` tasks are too few for the threads, each takes one of several sets of leaves, which
-   are whole subtrees of the merge. */
+/* Where `base` tasks are too few, each takes one of several sets of leaves, whole subtrees. */
 static void lctx__plan_split(lctx__plan *p, int64_t base)
 {
     p->n_part = 1;
@@ -3979,8 +3922,7 @@ static void lctx__plan_split(lctx__plan *p, int64_t base)
     p->n_task = lctx__mul(base, p->n_part);
 }
 
-/* Where keys are gathered, a task's queries share a list, so that what is put together does not
-   depend on other queries. */
+/* Where keys are gathered, a task's queries share a list: what is found depends on no others. */
 static void lctx__plan_gather(lctx__plan *p)
 {
     const lctx_attn *a = &p->a;
@@ -4384,9 +4326,8 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
     w->dots[0].type = w->dots[1].type = -1;
 }
 
-/* ---- visibility: what a query sees is a row of runs of key positions, of which the next one from
-   any position on is found at once. Masks are runs laid over a tile; tiles between runs are
-   skipped. All visibility is decided here. */
+/* ---- visibility, all decided here. A query sees runs of key positions, of which the next from any
+   position on is found at once. Masks are runs laid over a tile; tiles between are skipped. */
 typedef struct lctx__run { int64_t from, to; } lctx__run;    /* from .. to-1; none at LCTX__HUGE */
 
 static lctx__run lctx__run_of(int64_t from, int64_t to)
@@ -4709,8 +4650,7 @@ static int lctx__work_values(lctx__work *w, int type)
     return 0;
 }
 
-/* Keys and values of a foreign span as the kernel wants them: keys packed; values as they stand
-   where whole vectors can be read. */
+/* A foreign span's keys, packed, and its values, as they stand where whole vectors can be read. */
 static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, int64_t first,
                             int64_t n)
 {
@@ -4812,8 +4752,7 @@ static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, c
     if (more) lctx__soon_tile(w, k + more * s->k_token, row_k, kb);
     lctx__soon_begin(w, LCTX__AHEAD);
 }
-/* Many rows take their time: for the next tile, or, where the values are read as they are, for them
-   and the next keys. */
+/* Many rows take their time: for the next tile, or for values read as they are and next keys. */
 static void lctx__soon_blocks(lctx__work *w, const lctx_span *s, const char *k, const char *v,
                               int64_t more, int direct)
 {
@@ -4831,8 +4770,7 @@ static const float *lctx__native_scale(const char *tile, int type, int64_t d)
 {
     return type == LCTX_I8 ? (const float *)(const void *)(tile + LCTX_TILE * d) : NULL;
 }
-/* Values that are a part of the latent tile at t.k, as the kernel wants them; for that keys become
-   f32, unless there are dot products. */
+/* Values out of the latent tile at t.k; for them keys become f32, unless there are dot products. */
 static void lctx__latent_values(lctx__work *w, int type)
 {
     const int64_t d_v = w->p->d_v, d = lctx__min(w->p->d_k, d_v);
@@ -5127,8 +5065,7 @@ static int64_t lctx__next_listed(const lctx__work *w, const lctx_span *s, int64_
     for (; rest && !(rest & 1); rest >>= 1) b++;
     return (b + p->list_base) * keys - apart;
 }
-/* The first tile at or after i that any row of the task sees but for lists, or n. Later queries see
-   the most. */
+/* The first tile from i on that any row of the task sees, lists apart, or n. Later see the most. */
 static int64_t lctx__next_run_tile(const lctx__work *w, const lctx_span *s, int64_t i, int64_t n)
 {
     const lctx_attn *a = &w->p->a;
@@ -5790,8 +5727,7 @@ static void lctx__recur_token(lctx__recur *c, int64_t t)
     if (r->beta) c->beta = LCTX__BROUGHT(r, beta, t, h, 1);
 }
 
-/* A tile through all tokens: the first reads a state of the caller's, the last writes one, and
-   between them it stays in scratch. */
+/* A tile through all tokens: the first reads the caller's state, the last writes it, by scratch. */
 static void lctx__recur_tokens(lctx__recur *c)
 {
     const lctx_recurrence *r = &c->r;
@@ -6022,8 +5958,7 @@ static float *lctx__summary(const lctx_cache *c, const lctx__block *b, int64_t g
 {
     return (float *)(void *)(lctx__contents(b) + lctx__tiles_bytes(&c->tiles)) + 2 * g * c->d.d_k;
 }
-/* Sums up a block that has just been filled. Nothing is written into it any more but after a
-   rewind, and then it will be filled again. */
+/* Sums up a block just filled. It is written again only after a rewind, and then filled anew. */
 static void lctx__summarise(const lctx_cache *c, lctx__block *b)
 {
     const lctx_tiles t = lctx__block_tiles(c, b);
@@ -6248,8 +6183,7 @@ static int lctx__can_rewind(const lctx_cache *c, int64_t n)
     return i > 0 && c->slot[i - 1].open && c->slot[i - 1].open_from <= tile;
 }
 
-/* ---- selection: what was held before a cut gives way to some of it. All heads hold equally many
-   tokens, numbered in the order of the spans. */
+/* ---- selection of what was held before a cut; equally many tokens a head, in the spans' order */
 typedef struct lctx__token { lctx__place key, value; int k_type; int64_t pos; } lctx__token;
 
 static int64_t lctx__held(const lctx_cache *c)      /* if not windowed */
@@ -6446,8 +6380,7 @@ static void lctx__evict(lctx_cache *c, int64_t pos)
     if (hi > lo) lctx__slots_drop(c, lo, hi);
 }
 
-/* The block, or a copy for oneself where it is shared, or a new one where there is none; null if
-   there is no memory. */
+/* The block, or a copy of a shared one, or a new one where there is none; null without memory. */
 static lctx__block *lctx__block_own(const lctx_cache *c, lctx__block *b, int64_t bytes)
 {
     return b && lctx__count(&b->refs) == 1 ? b : lctx__block_new(c, bytes, b);
@@ -6910,8 +6843,7 @@ static lctx_span lctx__run_span(const lctx_cache *c, int64_t from, int64_t to)
     return s;
 }
 
-/* Few spans that need as much scratch as the cache's own: the size asks only which leaves there
-   are, and whether sinks are among them. */
+/* Few spans that need as much scratch as the cache's: the same leaves, and sinks if it has any. */
 enum { LCTX__RUNS = 4 };
 static void lctx__cache_runs(const lctx_cache *c, lctx_span runs[LCTX__RUNS], lctx_attn *a)
 {
@@ -7004,8 +6936,7 @@ LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *sp
     return LCTX_OK;
 }
 
-/* What is to be chosen: lists are as long as the longest may be. Blocks of what a selection kept
-   are always read, as sinks are. */
+/* What is to be chosen; lists are as long as any may be. What was kept is read as sinks are. */
 static void lctx__retrieve_shape(lctx__retrieving *x)
 {
     const lctx_retrieve *r = x->r;
@@ -7441,8 +7372,7 @@ struct lctx_session {
     int64_t        scratch_bytes;
 };
 
-/* A session that is fed, and which rows of the activations are its own now: for one feed of many
-   sessions weights are read once. */
+/* A session that is fed, maybe one of many over the same weights, and which rows are its own. */
 typedef struct lctx__feeding {
     lctx_session *s;
     const int32_t *tokens;
@@ -7746,9 +7676,8 @@ static lctx_cache **lctx__caches_fork(const lctx_session *s)
     return forks;
 }
 
-/* Of a mixer's states, the convolution's (RWKV-7's: the last token's h, its own and its FFN's) and
-   the recurrence's: so many floats each, of which there are two buffers, what holds now and what
-   the next feed makes, and the snapshots behind them. */
+/* A mixer's states, the convolution's (RWKV-7's: the last token's h, its own and its FFN's) and the
+   recurrence's: two buffers of n floats, as they are and as fed next, then snapshots. */
 typedef struct lctx__states { int64_t n[2], n_each; float *at[2]; } lctx__states;
 static lctx__states lctx__states_of(const lctx_session *s, int32_t layer)
 {
@@ -7964,9 +7893,8 @@ static void lctx__round_task(void *arg, int64_t i, int32_t thread)
     lctx__use()->round((const lctx__product *)arg, i);
 }
 
-/* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Rows of W
-   are cut into tasks; with many tokens a task takes more of them, since each goes through all of
-   x. */
+/* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Tasks are of
+   rows of W, fewer with many tokens. */
 static void lctx__matmul_groups(const lctx__acts *a, const lctx_tensor *w, int64_t rows,
                                 int64_t cols, const lctx__group *groups, int64_t n_group, int64_t n,
                                 const float *x, int64_t ldx, const float *bias, int add, float *y,
@@ -8104,8 +8032,7 @@ static lctx_status lctx__attend_live(const lctx__acts *a, int32_t layer)
     return LCTX_OK;
 }
 
-/* Where the results of a part of a layer are added up: in x, or apart where they are normed first;
-   from there they join x. */
+/* Where a part of a layer adds up its results: in x, or, to be normed before they join x, apart. */
 static float *lctx__sum_begin(const lctx__acts *a, const lctx_tensor *norm)
 {
     if (!norm->data) return a->x;
@@ -8288,8 +8215,7 @@ static lctx_status lctx__convolve_session(const lctx__acts *a, int32_t i)
     c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
     return lctx_convolve(&c);
 }
-/* What a layer does in one session, once its projections are there: convolution and recurrence, out
-   of one buffer of states into the other. */
+/* Convolution and recurrence in one session, out of one buffer of states into the other. */
 static lctx_status lctx__mix_session(const lctx__acts *a, int32_t i)
 {
     lctx_session *s = a->s;
@@ -8352,8 +8278,7 @@ static void lctx__low_rank(const lctx__acts *a, const float *shift, const lctx_l
     lctx__matmul(a, &w->up, rows, w->rank, n, a->y, a->ld_z, w->bias, 0, out, ld);
     memset(a->y, 0, bytes);
 }
-/* Out of q, k, nothing, v (a->mixed) and w, rate, v (a->raw) what the recurrence takes: q, k, a, v
-   and decay, b. */
+/* Out of q, k, -, v (a->mixed) and w, rate, v (a->raw) the recurrence's q, k, a, v and decay, b. */
 static void lctx__rwkv_gates(const lctx__acts *a, const lctx_mixer *x, int64_t t)
 {
     const int64_t keys = lctx__keys(x), values = lctx__values(x);
@@ -8522,8 +8447,7 @@ static void lctx__ffn_all(const lctx__acts *a, const lctx__ffn *f, float *sum)
     }
 }
 
-/* Turns a token's logits r [n_expert] into weights, 0 for experts that are not chosen. A NaN among
-   the logits is chosen, and shows. */
+/* Turns a token's logits r [n_expert] into weights, 0 if not chosen. A NaN is chosen, and shows. */
 static void lctx__route(const lctx__acts *a, const lctx_layer *l, float *r)
 {
     const int all = l->routing == LCTX_ROUTE_SOFTMAX, sigmoid = l->routing == LCTX_ROUTE_SIGMOID;
@@ -8634,8 +8558,7 @@ static int lctx__rows_finite(const float *x, int64_t n_row, int64_t n, int64_t l
     return t == n_row;
 }
 
-/* Logits of the rows now computed that are asked for: all, or those that end a feed. In the order
-   of feeds they stand together. Returns how many. */
+/* Logits of those rows in hand that are asked for, all or those that end a feed. How many? */
 static int64_t lctx__logits_of(const lctx__acts *a, lctx_logits which, float *logits)
 {
     const lctx_model *m = &a->s->m;
@@ -8737,8 +8660,7 @@ static lctx_status lctx__feed_check(lctx_session *s, const int32_t *tokens, int6
 }
 
 /* A feed that fails leaves the sessions as they were. One chunk is undone by a rewind; before
-   several, the caches are forked, which shares their blocks and copies none but the last of each
-   layer. */
+   several, the caches are forked, which copies only the last block of each layer. */
 static lctx_status lctx__feed_all(lctx__feeding *feeds, int64_t n_feed, lctx_logits which,
                                   float *logits)
 {
@@ -8879,8 +8801,7 @@ static void lctx__session_head(const lctx_session *s, int64_t head[LCTX__SESSION
     memcpy(head, h, sizeof h);
 }
 
-/* Behind the caches the mixers' shapes and states, those that hold or, read, those that the next
-   feed makes */
+/* Behind the caches the mixers' shapes and states: those that hold or, read, that a feed makes */
 static lctx_status lctx__carry_states(const lctx_session *x, lctx__stream *s)
 {
     const int64_t buffer = s->write ? x->now : !x->now;

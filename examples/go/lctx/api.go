@@ -351,12 +351,10 @@ func (x Mask) String() string { return namesMask[x] }
 //              authors' code gives blocks of neighbouring heads one offset, the paper h % r.)
 //     BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
 //              trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
-//              LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
-//              no later one.
+//              LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, too.
 // Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
-// again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-// With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
-// (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it.
+// again, are of group c, so are its queries; what all share is of 0. With a cache a context, set
+// the group in what lctx_cache_spans gives. So is chunked cross attention (RETRO 2112.04426).
 type PatternKind int32
 
 const (
@@ -510,8 +508,7 @@ var namesActivation = map[Activation]string{
 
 func (x Activation) String() string { return namesActivation[x] }
 
-// The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
-// last of equals
+// Weights of the n_expert_used experts of greatest r = router h + b_router, of equals the last
 type Routing int32
 
 const (
@@ -685,9 +682,8 @@ type RopeDesc struct {
 	// 0 = 1. Where all of YaRN's ramp lies behind the last pair, all are kept, as in ggml; HF, which
 	// clamps low from below and high from above only, interpolates all of them: LINEAR
 	BetaSlow float64
-	// overrides the computed attention factor, any scheme; 0 = computed. It stands alone: ggml
-	// multiplies its own by 0.1 ln s + 1, so that a factor from GGUF is to be multiplied by that
-	// first
+	// any scheme's attention factor; 0 = computed. It stands alone: ggml takes its own times 0.1 ln s
+	// + 1, so multiply GGUF's by that
 	AttnFactor float64
 	// YARN; 0 = not given. Alone it changes nothing, as in HF; DeepSeek's own code then has
 	// attn_factor = 0.1 mscale ln s + 1
@@ -705,11 +701,11 @@ type RopeDesc struct {
 	shortFactor unsafe.Pointer
 	// LONGROPE: [n_rot/2] divisors beyond it, from 2^-512
 	longFactor unsafe.Pointer
-	// lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+	// of these lists: n_rot/2; 0 = not checked
 	NFreq int32
-	// lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+	// of these lists: n_rot/2; 0 = not checked
 	NShort int32
-	// lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+	// of these lists: n_rot/2; 0 = not checked
 	NLong int32
 	Reserved int32
 	// LONGROPE: attention factor with the short list (Phi-3.5-MoE)
@@ -726,15 +722,14 @@ type RopeDesc struct {
 	refused unsafe.Pointer
 }
 
-// A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
-// is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing),
-// _TABLE, _MSCALE, _N_HAT and _XPOS.
+// A schedule: plain data, of lctx_rope_init or filled by hand, which all that take one check. A
+// schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing), _TABLE, _MSCALE, _N_HAT and _XPOS.
 type Rope struct {
 	NRot int32
 	Pairing int32
 	// multiplied into cos and sin; above 0
 	AttnFactor float64
-	// to be multiplied into the softmax scale (DeepSeek); above 0
+	// yours to multiply into the softmax scale; above 0
 	ScaleMul float64
 	// [n_rot/2] radians per position
 	Freq [256]float64
@@ -747,12 +742,11 @@ type Rope struct {
 }
 
 // Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
-// may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
-// positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
-// own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
-// are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-// Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
-// schedule's; nothing is written then.
+// may not overlap it otherwise. Token t stands at position pos[t], in any order, or pos0 + t where
+// pos is null. Dimensions n_rot .. head_dim-1 are copied. With tables of your own (several axes,
+// learned angles), cos and sin [n_tok][n_rot/2], those turn token t as they are: of the schedule
+// only n_rot and pairing are read, of the job no position. Errors: LCTX_E_COUNT, _ENUM, _N_ROT,
+// _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a schedule's; nothing is written then.
 type RopeJob struct {
 	NTok int64
 	NHead int32
@@ -796,8 +790,8 @@ type Span struct {
 	skip int32
 	// keys; 0 is allowed
 	N int64
-	// position of the first key; the next follow by one. 0 is position 0 in every span, not "after
-	// the span before": contexts side by side begin again
+	// the first key's position, the next follow by one; 0 is 0 in every span, not "after the span
+	// before"
 	Pos int64
 	// number of the first key in the sequence, which fixes its leaf and so the bits. 0 = right after
 	// the span before
@@ -826,7 +820,7 @@ type Span struct {
 	kScaleHead int64
 	vScaleToken int64
 	vScaleHead int64
-	// [n_head_kv][n] positions in place of pos + j, which do not go back; or null
+	// [n_head_kv][n] for pos + j, not going back; or null
 	kPos unsafe.Pointer
 	// stride, bytes; 0 = packed, -1 = the same for all
 	kPosHead int64
@@ -999,8 +993,8 @@ type Tiles struct {
 	KType int32
 	// lctx_type
 	VType int32
-	// nonzero: values are the first d_v dimensions of the keys, which alone are stored; d_v <= d_k,
-	// v_type is k_type, not of 4 bits
+	// nonzero: values are the keys' first d_v dimensions, not stored; d_v <= d_k, v_type = k_type,
+	// not of 4 bits
 	Latent int32
 	// tokens, a multiple of LCTX_TILE
 	Cap int64
@@ -1009,8 +1003,7 @@ type Tiles struct {
 	refused unsafe.Pointer
 }
 
-// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
-// latent ones.
+// Rows of f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for latent ones.
 type Rows struct {
 	N int64
 	k unsafe.Pointer
@@ -1040,9 +1033,9 @@ type Snapshots struct {
 type Recurrence struct {
 	// tokens, >= 0; of 0 nothing is touched
 	N int64
-	// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+	// states; heads of q, k, b, of n_head / n_head_k each; 0 = n_head
 	NHead int32
-	// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+	// states; heads of q, k, b, of n_head / n_head_k each; 0 = n_head
 	NHeadK int32
 	// d_v 0 = d_k
 	DK int32
@@ -1172,7 +1165,7 @@ type CacheDesc struct {
 	// nonzero: full blocks keep the least and the greatest of each dimension of their keys, for
 	// lctx_cache_retrieve
 	Summaries int32
-	// nonzero: as in lctx_tiles, values are a part of the keys (MLA: see LATENT KEYS)
+	// nonzero: as in lctx_tiles (see LATENT KEYS)
 	Latent int32
 	// FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
 	MaxTokens int64
@@ -1203,15 +1196,14 @@ type CacheInfo struct {
 
 // Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
 // below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
-// Where there are no more than that, nothing happens. Kept keys and values keep their positions and
-// bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
-// tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
-// end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
-// _OVERFLOW, _MEMORY.
+// Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
+// rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
+// rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
+// neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
+// _WINDOW, _STRIDE, _OVERFLOW, _MEMORY.
 type Select struct {
-	// [n_head_kv][info.n_held] in the order of the spans, as attention gives it; a NaN of either sign
-	// counts more than any number. null = the cache's own account (HEAVY)
+	// [n_head_kv][info.n_held], as attention gives it; NaN counts most; null = the cache's own
+	// account (HEAVY)
 	mass unsafe.Pointer
 	// stride, bytes; 0 = packed
 	massHead int64
@@ -1235,9 +1227,8 @@ type Select struct {
 // block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
 // may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
 // queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
-// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
-// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
-// _LIST (attn has lists of its own).
+// bits, do not depend on the others in the call. attn and errors: as lctx_cache_attend's, and
+// LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT, _LIST (attn has one).
 type Retrieve struct {
 	// >= 0
 	NTop int64

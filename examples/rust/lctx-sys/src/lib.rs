@@ -361,12 +361,10 @@ impl Mask {
 ///              authors' code gives blocks of neighbouring heads one offset, the paper h % r.)
 ///     BLOCKS   m / length - back <= n / length <= m / length. With back = 1 and length half of the
 ///              trained context that is blockwise causal attention, BCA (2212.10554, sec. 3.3; what
-///              LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, and
-///              no later one.
+///              LongNet calls BCA); with LCTX_MASK_NONE a query sees its own block to the end, too.
 /// Parallel context windows (2212.10947) are groups: the spans of context c, at positions that begin
-/// again, are of group c, so are the queries inside it; task tokens and what all share are of 0.
-/// With a cache per context, set the group in what lctx_cache_spans gives. Chunked cross attention
-/// (RETRO 2112.04426) is groups, too: of what was retrieved for a chunk, and the queries shown it.
+/// again, are of group c, so are its queries; what all share is of 0. With a cache a context, set
+/// the group in what lctx_cache_spans gives. So is chunked cross attention (RETRO 2112.04426).
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatternKind(pub i32);
@@ -526,8 +524,7 @@ impl Activation {
     }
 }
 
-/// The weights of the n_expert_used experts whose logits r = router h + b_router are greatest, the
-/// last of equals
+/// Weights of the n_expert_used experts of greatest r = router h + b_router, of equals the last
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Routing(pub i32);
@@ -624,8 +621,7 @@ pub type Read = Option<unsafe extern "C" fn(user: *mut c_void, data: *mut c_void
 /// LCTX_FULL, keys not of 4 bits, no pages; what is saved is that part's.
 /// A whole session, too, calls a join that it is given, under LCTX_FULL: memories of other texts may
 /// so be merged in, by lctx_cache_retrieve over the caches of a session that holds them (Memorizing
-/// Transformers 2203.08913, LongMem 2306.07174; examples/remember.c). For that there are attn->q,
-/// rotated, or, with attn->rope, raw.
+/// Transformers 2203.08913, LongMem 2306.07174; examples/remember.c): attn->q is rotated, or raw.
 pub type Join = Option<unsafe extern "C" fn(user: *mut c_void, layer: i32, attn: *const Attn) ->
     i32>;
 
@@ -852,9 +848,8 @@ pub struct RopeDesc {
     /// 0 = 1. Where all of YaRN's ramp lies behind the last pair, all are kept, as in ggml; HF,
     /// which clamps low from below and high from above only, interpolates all of them: LINEAR
     pub beta_slow: f64,
-    /// overrides the computed attention factor, any scheme; 0 = computed. It stands alone: ggml
-    /// multiplies its own by 0.1 ln s + 1, so that a factor from GGUF is to be multiplied by that
-    /// first
+    /// any scheme's attention factor; 0 = computed. It stands alone: ggml takes its own times 0.1
+    /// ln s + 1, so multiply GGUF's by that
     pub attn_factor: f64,
     /// YARN; 0 = not given. Alone it changes nothing, as in HF; DeepSeek's own code then has
     /// attn_factor = 0.1 mscale ln s + 1
@@ -872,11 +867,11 @@ pub struct RopeDesc {
     pub short_factor: *const f64,
     /// LONGROPE: [n_rot/2] divisors beyond it, from 2^-512
     pub long_factor: *const f64,
-    /// lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+    /// of these lists: n_rot/2; 0 = not checked
     pub n_freq: i32,
-    /// lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+    /// of these lists: n_rot/2; 0 = not checked
     pub n_short: i32,
-    /// lengths of these lists where you have them from, checked to be n_rot/2; 0 = not checked
+    /// of these lists: n_rot/2; 0 = not checked
     pub n_long: i32,
     pub reserved: i32,
     /// LONGROPE: attention factor with the short list (Phi-3.5-MoE)
@@ -916,9 +911,8 @@ impl RopeDesc {
     }
 }
 
-/// A schedule. Plain data: copy it, keep it, compare it. lctx_rope_init fills it; one filled by hand
-/// is checked alike by all that take one: a schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing),
-/// _TABLE, _MSCALE, _N_HAT and _XPOS.
+/// A schedule: plain data, of lctx_rope_init or filled by hand, which all that take one check. A
+/// schedule's errors are LCTX_E_N_ROT, _ENUM (the pairing), _TABLE, _MSCALE, _N_HAT and _XPOS.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Rope {
@@ -926,7 +920,7 @@ pub struct Rope {
     pub pairing: i32,
     /// multiplied into cos and sin; above 0
     pub attn_factor: f64,
-    /// to be multiplied into the softmax scale (DeepSeek); above 0
+    /// yours to multiply into the softmax scale; above 0
     pub scale_mul: f64,
     /// [n_rot/2] radians per position
     pub freq: [f64; 256],
@@ -944,12 +938,11 @@ impl Default for Rope {
 }
 
 /// Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
-/// may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
-/// positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
-/// own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
-/// are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-/// Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
-/// schedule's; nothing is written then.
+/// may not overlap it otherwise. Token t stands at position pos[t], in any order, or pos0 + t where
+/// pos is null. Dimensions n_rot .. head_dim-1 are copied. With tables of your own (several axes,
+/// learned angles), cos and sin [n_tok][n_rot/2], those turn token t as they are: of the schedule
+/// only n_rot and pairing are read, of the job no position. Errors: LCTX_E_COUNT, _ENUM, _N_ROT,
+/// _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a schedule's; nothing is written then.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct RopeJob {
@@ -1047,8 +1040,8 @@ pub struct Span {
     pub skip: i32,
     /// keys; 0 is allowed
     pub n: i64,
-    /// position of the first key; the next follow by one. 0 is position 0 in every span, not
-    /// "after the span before": contexts side by side begin again
+    /// the first key's position, the next follow by one; 0 is 0 in every span, not "after the span
+    /// before"
     pub pos: i64,
     /// number of the first key in the sequence, which fixes its leaf and so the bits. 0 = right
     /// after the span before
@@ -1077,7 +1070,7 @@ pub struct Span {
     pub k_scale_head: i64,
     pub v_scale_token: i64,
     pub v_scale_head: i64,
-    /// [n_head_kv][n] positions in place of pos + j, which do not go back; or null
+    /// [n_head_kv][n] for pos + j, not going back; or null
     pub k_pos: *const i64,
     /// stride, bytes; 0 = packed, -1 = the same for all
     pub k_pos_head: i64,
@@ -1459,8 +1452,8 @@ pub struct Tiles {
     pub k_type: i32,
     /// lctx_type
     pub v_type: i32,
-    /// nonzero: values are the first d_v dimensions of the keys, which alone are stored; d_v <=
-    /// d_k, v_type is k_type, not of 4 bits
+    /// nonzero: values are the keys' first d_v dimensions, not stored; d_v <= d_k, v_type =
+    /// k_type, not of 4 bits
     pub latent: i32,
     /// tokens, a multiple of LCTX_TILE
     pub cap: i64,
@@ -1486,8 +1479,7 @@ impl Tiles {
     }
 }
 
-/// Rows for a store or a cache, f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for
-/// latent ones.
+/// Rows of f32: keys [n][n_head_kv][d_k], values [n][n_head_kv][d_v], null for latent ones.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
@@ -1569,9 +1561,9 @@ impl Snapshots {
 pub struct Recurrence {
     /// tokens, >= 0; of 0 nothing is touched
     pub n: i64,
-    /// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+    /// states; heads of q, k, b, of n_head / n_head_k each; 0 = n_head
     pub n_head: i32,
-    /// states; heads of q, k and b, each of n_head / n_head_k neighbouring states, 0 = n_head
+    /// states; heads of q, k, b, of n_head / n_head_k each; 0 = n_head
     pub n_head_k: i32,
     /// d_v 0 = d_k
     pub d_k: i32,
@@ -1869,7 +1861,7 @@ pub struct CacheDesc {
     /// nonzero: full blocks keep the least and the greatest of each dimension of their keys, for
     /// lctx_cache_retrieve
     pub summaries: i32,
-    /// nonzero: as in lctx_tiles, values are a part of the keys (MLA: see LATENT KEYS)
+    /// nonzero: as in lctx_tiles (see LATENT KEYS)
     pub latent: i32,
     /// FULL: appending beyond gives LCTX_E_FULL; 0 = no limit
     pub max_tokens: i64,
@@ -1929,17 +1921,16 @@ impl Default for CacheInfo {
 
 /// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
 /// below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
-/// Where there are no more than that, nothing happens. Kept keys and values keep their positions and
-/// bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
-/// tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
-/// end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-/// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
-/// _OVERFLOW, _MEMORY.
+/// Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
+/// rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
+/// rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
+/// neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
+/// _WINDOW, _STRIDE, _OVERFLOW, _MEMORY.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Select {
-    /// [n_head_kv][info.n_held] in the order of the spans, as attention gives it; a NaN of either
-    /// sign counts more than any number. null = the cache's own account (HEAVY)
+    /// [n_head_kv][info.n_held], as attention gives it; NaN counts most; null = the cache's own
+    /// account (HEAVY)
     pub mass: *const f32,
     /// stride, bytes; 0 = packed
     pub mass_head: i64,
@@ -1983,9 +1974,8 @@ impl Select {
 /// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
 /// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
 /// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
-/// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
-/// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
-/// _LIST (attn has lists of its own).
+/// bits, do not depend on the others in the call. attn and errors: as lctx_cache_attend's, and
+/// LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT, _LIST (attn has one).
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Retrieve {
@@ -2870,14 +2860,12 @@ extern "C" {
     /// Gives all spare memory back to the allocator that it came from.
     pub fn lctx_pool_trim(pool: *mut Pool) -> Status;
     pub fn lctx_pool_get_info(pool: *mut Pool, info: *mut PoolInfo) -> Status;
-    /// Starts n_threads - 1 threads, or as many as the system gives. Compiled without LCTX_PTHREADS it
-    /// starts none: loops are OpenMP's then, or else their caller's alone.
-    /// Errors: LCTX_E_THREADS, _COUNT (spin below -1), _MEMORY.
+    /// Starts n_threads - 1 threads, or as many as the system gives; without LCTX_PTHREADS none: loops
+    /// are OpenMP's then, or their caller's. Errors: LCTX_E_THREADS, _COUNT (spin below -1), _MEMORY.
     pub fn lctx_threads_create(desc: *const ThreadsDesc, threads: *mut *mut Threads) -> Status;
     /// Ends and joins them; null is fine. No loop may be running.
     pub fn lctx_threads_free(threads: *mut Threads);
-    /// The hook to hand to calls and sessions, which the threads must outlive; its n_threads tells how
-    /// many there are, and may be lowered.
+    /// The hook for calls, which the threads must outlive; n_threads, all of them, may be lowered.
     pub fn lctx_threads_parallel(threads: *mut Threads, par: *mut Parallel) -> Status;
     pub fn lctx_version() -> u32;
     pub fn lctx_status_text(status: Status) -> *const c_char;
@@ -2899,8 +2887,7 @@ extern "C" {
     /// environment's LCTX_ISA. set is for tests and comparisons; not while other calls run.
     /// Errors: LCTX_E_ISA. name gives "scalar", "avx2", ...; null for an unknown value.
     pub fn lctx_isa_name(isa: Isa) -> *const c_char;
-    /// Bytes of one element; 0 for an unknown type, for LCTX_I4, of which two make a byte, and for types
-    /// of blocks.
+    /// Bytes of one element; 0 for types of blocks, for LCTX_I4 (half a byte) and unknown types.
     pub fn lctx_type_size(r#type: Type) -> usize;
     /// "f32", "f16", "bf16", "int8", "int4", "q8_0", "q4_0", "q4_k", ...; null for an unknown
     /// type.
@@ -2923,10 +2910,9 @@ extern "C" {
     /// LCTX_E_ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
     /// _TABLE, _TABLE_SIZE, _N_HAT, _XPOS; *rope is untouched then. Nothing is clamped silently.
     pub fn lctx_rope_init(rope: *mut Rope, desc: *const RopeDesc) -> Status;
-    /// cos[n_rot/2] and sin[n_rot/2] of one position, attention factor included, xPos not. Right to
-    /// float rounding up to position 2^24; beyond, the angle itself is off by up to its 2^-53, and by
-    /// what the frequency is off: 2^40 * 5e-15 = 0.005 radians at position 2^40, mostly far less.
-    /// 0 <= pos < 2^48. Errors: LCTX_E_POS, a schedule's.
+    /// cos[n_rot/2] and sin[n_rot/2] of one position, 0 <= pos < 2^48, attention factor included, xPos
+    /// not: right to float rounding up to 2^24; beyond, the angle is off by up to its 2^-53 and what the
+    /// frequency is off, at 2^40 by 0.005 radians at most. Errors: LCTX_E_POS, a schedule's.
     pub fn lctx_rope_cos_sin(rope: *const Rope, pos: i64, cos: *mut f32, sin: *mut f32) -> Status;
     /// xPos of one position: growth[n_rot/2], zeta_i^((pos - c)/xpos_base) of a query's pairs and its
     /// inverse of a key's; all 1 without xPos. They stay within 2^+-116 up to LCTX_XPOS_REACH *
@@ -2936,12 +2922,11 @@ extern "C" {
     /// grow apart. Errors: LCTX_E_ENUM, _POS, _XPOS_FAR, a schedule's.
     pub fn lctx_rope_xpos(rope: *const Rope, side: RopeSide, pos: i64, growth: *mut f32) -> Status;
     /// Rotates x[n_tok][n_head][head_dim] (f32) to out, of the same shape; out may be x (in place), and
-    /// may not overlap it otherwise. Token t stands at position pos[t], or pos0 + t where pos is null;
-    /// positions may come in any order. Dimensions n_rot .. head_dim-1 are copied. With tables of your
-    /// own (several axes, learned angles), cos and sin [n_tok][n_rot/2], those turn token t just as they
-    /// are: of the schedule only n_rot and pairing are read, of the job no position. Allocates nothing.
-    /// Errors: LCTX_E_COUNT, _ENUM, _N_ROT, _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a
-    /// schedule's; nothing is written then.
+    /// may not overlap it otherwise. Token t stands at position pos[t], in any order, or pos0 + t where
+    /// pos is null. Dimensions n_rot .. head_dim-1 are copied. With tables of your own (several axes,
+    /// learned angles), cos and sin [n_tok][n_rot/2], those turn token t as they are: of the schedule
+    /// only n_rot and pairing are read, of the job no position. Errors: LCTX_E_COUNT, _ENUM, _N_ROT,
+    /// _STRIDE, _OVERFLOW, _POS, _XPOS_FAR, _THREADS, a schedule's; nothing is written then.
     pub fn lctx_rope_apply(rope: *const Rope, job: *const RopeJob) -> Status;
     /// Critical dimension: the first dim of n_rot dimensions have turned once within L,
     ///     dim = 2 ceil(d/2 log_b(L / 2pi)), and n_rot where that is larger: all have.
@@ -2962,9 +2947,8 @@ extern "C" {
     /// makes within the L tokens of tuning: theta[0] = 2L/pi a quarter, theta[1] = L/pi half,
     /// theta[2] = L/2pi a whole one. Errors: LCTX_E_ORIG_CTX.
     pub fn lctx_rope_small_thetas(orig_ctx: f64, theta: *mut f64) -> Status;
-    /// What a schedule leaves incomplete within ctx positions: *n_pairs of its pairs have a wavelength
-    /// 2pi/|freq| above ctx. wavelength[n_rot/2], infinite where freq is 0, may be null.
-    /// Errors: LCTX_E_CTX, a schedule's.
+    /// How many pairs are incomplete within ctx positions: those of a wavelength 2pi/|freq| above it.
+    /// wavelength[n_rot/2] (infinite where freq is 0) may be null. Errors: LCTX_E_CTX, a schedule's.
     pub fn lctx_rope_incomplete(rope: *const Rope, ctx: f64, n_pairs: *mut i32, wavelength: *mut
         f64) -> Status;
     /// Bytes of scratch that lctx_attend needs for this descriptor; q, out, lse and the spans' k and v
@@ -2974,11 +2958,10 @@ extern "C" {
     pub fn lctx_attend_size(attn: *const Attn, bytes: *mut usize) -> Status;
     /// Attention. scratch: at least lctx_attend_size bytes, any alignment; not shared between calls that
     /// run at once.
-    /// Mass is the weight that each key received: a second pass over the keys, for which all rows' lse
-    /// must be known first, so it costs about what the scores did. Weights are added one by one, in the
-    /// order of queries and within each of heads: the same bits for any thread count, split and chunking
-    /// of queries that come in order. Right to about 2^-23 (1 + |lse|) of each weight. Masked keys get
-    /// nothing; sink logits take their share of it.
+    /// Mass is the weight that each key received: a second pass over the keys, once all lse are known,
+    /// that costs what the scores did. Weights are added one by one, in the order of queries and within
+    /// each of heads: the same bits for any threads, splits and chunks of queries in order. Right to
+    /// about 2^-23 (1 + |lse|) of each weight. Masked keys get nothing; sink logits their share.
     /// Errors: LCTX_E_COUNT, _OVERFLOW, _ENUM, _TYPE, _HEADS, _HEAD_DIM, _STRIDE, _SCALE, _SPAN,
     /// _WINDOW, _LENGTH, _DILATION, _LOCAL, _GLOBAL, _GROUP, _LIST, _FAR_RULE, _XPOS_FAR, _SOFTCAP,
     /// _POS, _THREADS, _SCRATCH, _CANCELLED, a schedule's.
@@ -3029,44 +3012,39 @@ extern "C" {
     /// Creates an empty cache; free takes null too. Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM,
     /// _ENUM, _WINDOW, _OVERFLOW, _MEMORY.
     pub fn lctx_cache_create(desc: *const CacheDesc, cache: *mut *mut Cache) -> Status;
-    /// How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-    /// (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors:
-    /// LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    /// How many tokens, by whole tiles, fit into so many bytes (summaries, accounts of mass and open
+    /// keys apart). Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
     pub fn lctx_cache_tokens(desc: *const CacheDesc, bytes: i64, tokens: *mut i64) -> Status;
-    /// How many tokens, by whole tiles, fit into so many bytes under desc's heads, sizes and types
-    /// (summaries, accounts of mass and open keys apart): for budgets in bytes. Errors:
-    /// LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
+    /// How many tokens, by whole tiles, fit into so many bytes (summaries, accounts of mass and open
+    /// keys apart). Errors: LCTX_E_COUNT, _TYPE, _HEAD_DIM, _OVERFLOW.
     pub fn lctx_cache_free(cache: *mut Cache);
     /// Appends rows at positions info.n .. info.n + rows->n - 1, keys already rotated to them, or raw if
     /// every attention over this cache is to be given lctx_attn.rope. Blocks that no query at or after
-    /// info.n can see are dropped. (Under LCTX_HEAVY that takes memory; where there is none, it is left
-    /// to the next append.) Errors: LCTX_E_COUNT, _STRIDE, _SPAN (values for a latent cache),
-    /// _FULL, _POS, _MEMORY.
+    /// info.n can see are dropped. (Under LCTX_HEAVY that takes memory, or waits for the next append.)
+    /// Errors: LCTX_E_COUNT, _STRIDE, _SPAN (values for a latent cache), _FULL, _POS, _MEMORY.
     pub fn lctx_cache_append(cache: *mut Cache, rows: *const Rows) -> Status;
     /// Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
     /// (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
     /// must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
-    /// and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
-    /// Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-    /// and positions are those inside the cache without further ado. So are they of what a selection
-    /// kept, by its number in its head: its last stands right before the tokens that follow (no n_hat
-    /// then: LCTX_E_N_HAT). Under LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is
-    /// given; a query is to be attended once. With 4-bit keys queries are attended tile by tile, and
-    /// progress is told of these; there the size reads q_pos. Errors: those of lctx_attend, and
-    /// LCTX_E_EVICTED.
+    /// and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL). Under
+    /// LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in, and
+    /// positions are those inside the cache. So are they of what a selection kept, by its number in its
+    /// head: its last stands right before the tokens that follow (no n_hat then: LCTX_E_N_HAT). Under
+    /// LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is given; a query is to be
+    /// attended once. With 4-bit keys queries are attended tile by tile, and progress is told of these;
+    /// there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED.
     pub fn lctx_cache_attend_size(cache: *const Cache, attn: *const Attn, bytes: *mut usize) ->
         Status;
     /// Attention of attn's queries over the cache: fills in n_head_kv, d_k, d_v, spans, window, n_sink
     /// (which must be unset or agree) and calls lctx_attend. Under LCTX_WINDOW and LCTX_SINKS, queries
     /// must stand at or after the last append's first token (older windows may be gone: LCTX_E_EVICTED),
-    /// and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL).
-    /// Under LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in,
-    /// and positions are those inside the cache without further ado. So are they of what a selection
-    /// kept, by its number in its head: its last stands right before the tokens that follow (no n_hat
-    /// then: LCTX_E_N_HAT). Under LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is
-    /// given; a query is to be attended once. With 4-bit keys queries are attended tile by tile, and
-    /// progress is told of these; there the size reads q_pos. Errors: those of lctx_attend, and
-    /// LCTX_E_EVICTED.
+    /// and a pattern may have no global positions, which these would evict (LCTX_E_GLOBAL). Under
+    /// LCTX_SINKS q_far is needed; with rope, and raw keys, it is not, for far_pos is filled in, and
+    /// positions are those inside the cache. So are they of what a selection kept, by its number in its
+    /// head: its last stands right before the tokens that follow (no n_hat then: LCTX_E_N_HAT). Under
+    /// LCTX_HEAVY, mass goes to the cache's own account unless attn.mass is given; a query is to be
+    /// attended once. With 4-bit keys queries are attended tile by tile, and progress is told of these;
+    /// there the size reads q_pos. Errors: those of lctx_attend, and LCTX_E_EVICTED.
     pub fn lctx_cache_attend(cache: *mut Cache, attn: *const Attn, scratch: *mut c_void,
         scratch_bytes: usize) -> Status;
     /// Where q_far is rotated to: min(pos, n_sink + window - 1) under LCTX_SINKS, else pos.
@@ -3076,18 +3054,16 @@ extern "C" {
     pub fn lctx_cache_spans(cache: *const Cache, spans: *mut Span, cap: i64, n: *mut i64) -> Status;
     /// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
     /// below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
-    /// Where there are no more than that, nothing happens. Kept keys and values keep their positions and
-    /// bits (4-bit keys leave their tile's ranges, and are rounded to f16 once); they are compacted into
-    /// tiles of their own, whole blocks are freed. Afterwards one can rewind to info.n - window. At the
-    /// end of a prompt, with the mass of its last queries (mass_queries) and neighbours pooled, that is
-    /// SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY, _WINDOW, _STRIDE,
-    /// _OVERFLOW, _MEMORY.
+    /// Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
+    /// rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
+    /// rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
+    /// neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
+    /// _WINDOW, _STRIDE, _OVERFLOW, _MEMORY.
     pub fn lctx_cache_select(cache: *mut Cache, select: *const Select) -> Status;
     /// Drops the tokens at positions from .. to-1 of all heads; the others keep their positions and
     /// bits. Those before the range are compacted, so it takes time by their number, and afterwards one
     /// can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
-    /// Errors: LCTX_E_POLICY, _POS, _EVICTED (by a selection, some heads hold more of the range
-    /// than others), _MEMORY.
+    /// Errors: LCTX_E_POLICY, _POS, _EVICTED (heads hold more and less of it), _MEMORY.
     pub fn lctx_cache_drop(cache: *mut Cache, from: i64, to: i64) -> Status;
     /// Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
     /// begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (out of
@@ -3096,9 +3072,8 @@ extern "C" {
     /// Appends what another cache of the same description and allocator holds, which must begin where
     /// this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
     /// computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
-    /// 4-bit keys are joined between tiles (else _POS).
-    /// Errors: LCTX_E_POLICY (a window's), _MISMATCH, _POS, _EVICTED (a selection was made from
-    /// the other), _FULL, _MEMORY.
+    /// 4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a window's), _MISMATCH,
+    /// _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY.
     pub fn lctx_cache_join(cache: *mut Cache, other: *const Cache) -> Status;
     /// Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     /// Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
@@ -3108,9 +3083,8 @@ extern "C" {
     /// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
     /// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
     /// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
-    /// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
-    /// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
-    /// _LIST (attn has lists of its own).
+    /// bits, do not depend on the others in the call. attn and errors: as lctx_cache_attend's, and
+    /// LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT, _LIST (attn has one).
     pub fn lctx_cache_retrieve_size(cache: *const Cache, attn: *const Attn, retrieve: *const
         Retrieve, bytes: *mut usize) -> Status;
     /// Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
@@ -3121,9 +3095,8 @@ extern "C" {
     /// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
     /// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
     /// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
-    /// bits, do not depend on the others in the call. attn is as for lctx_cache_attend. Errors: those of
-    /// lctx_cache_attend, LCTX_E_POLICY (not LCTX_FULL with summaries, or raw keys), _WINDOW, _COUNT,
-    /// _LIST (attn has lists of its own).
+    /// bits, do not depend on the others in the call. attn and errors: as lctx_cache_attend's, and
+    /// LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT, _LIST (attn has one).
     pub fn lctx_cache_retrieve(cache: *const Cache, attn: *const Attn, retrieve: *const Retrieve,
         scratch: *mut c_void, scratch_bytes: usize) -> Status;
     /// What it goes by, for choices of one's own (lctx_choose by LCTX_SCORE_BOUND): full blocks' least
@@ -3148,9 +3121,8 @@ extern "C" {
     /// is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
     /// restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
     pub fn lctx_cache_restore(cache: *mut Cache, read: Read, user: *mut c_void) -> Status;
-    /// Checks dimensions, types and pointers of a model. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM,
-    /// _WEIGHT, _TYPE, _SCALE, _WINDOW, _SOFTCAP, a schedule's, and a pattern's: _ENUM, _LENGTH,
-    /// _DILATION, _LOCAL, _GLOBAL.
+    /// Checks a model, but no values. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM, _WEIGHT, _TYPE, _SCALE,
+    /// _WINDOW, _SOFTCAP, a schedule's, a pattern's (_ENUM, _LENGTH, _DILATION, _LOCAL, _GLOBAL).
     pub fn lctx_model_check(model: *const Model) -> Status;
     /// Creates a session. The model struct is copied; its layers, ropes and weights are borrowed and
     /// must outlive the session; many sessions may share them. Errors: those of lctx_model_check,
@@ -3186,8 +3158,8 @@ extern "C" {
     /// side writes into them. It may live on another thread. Errors: LCTX_E_MEMORY.
     pub fn lctx_session_fork(session: *const Session, fork: *mut *mut Session) -> Status;
     pub fn lctx_session_get_info(session: *const Session, info: *mut SessionInfo) -> Status;
-    /// What a layer has cached, to be looked at or retrieved from until the session changes; null of a
-    /// mixer. Errors: LCTX_E_COUNT (no such layer).
+    /// What a layer holds, until the session changes; null of a mixer. Errors: LCTX_E_COUNT
+    /// (layer).
     pub fn lctx_session_cache(session: *const Session, layer: i32, cache: *mut *const Cache) ->
         Status;
     /// Writes what the session has cached to a stream (no weights), and reads it back into a session
