@@ -571,8 +571,7 @@ typedef struct lctx_rope_desc {
                                 a config gives the original context, is yours to compute */
     double  orig_ctx;        /* L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3,
                                 LONGROPE (there above 1) */
-    double  ctx;             /* DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx.
-                                l = L is still plain, or short; l = L + 1 is not */
+    double  ctx;             /* DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * L */
     double  beta_fast;       /* BY_PARTS, YARN; 0 = 32 */
     double  beta_slow;       /* 0 = 1. Where all of YaRN's ramp lies behind the last pair, all are
                                 kept, as in ggml; HF, which clamps low from below and high from
@@ -815,12 +814,10 @@ typedef struct lctx_attn {
     const float *q;                /* [n_q][n_head][d_k], rotated already unless rope is given */
     const float *q_far;            /* the same rotated otherwise, for spans with query 1; or null */
     int64_t q_token, q_head;       /* strides of q and q_far, bytes; 0 = packed */
-    const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t. Without rope, causal
-                                      ones may be negative, as in masks aligned at the end of more
-                                      queries than keys: before all keys a query sees nothing */
+    const int64_t *q_pos;          /* [n_q] positions, or null: q_pos0 + t. Causal ones without rope
+                                      may be negative: before all keys a query sees nothing */
     int64_t q_pos0;
-    const int32_t *q_group;        /* [n_q] groups of spans that the queries see; null or 0: all.
-                                      Queries of a group cost least side by side */
+    const int32_t *q_group;        /* [n_q] groups seen, cheapest side by side; null or 0: all */
     const lctx_rope *rope;         /* given: keys and queries are raw; null: rotated already */
     const lctx_far_rule *far_rule; /* with rope, one without n_hat and xPos; null = no rule */
     int64_t far_pos;               /* with rope: for spans of query 1 queries stand at far_pos at
@@ -1387,19 +1384,16 @@ typedef int (*lctx_join)(void *user, int32_t layer, const lctx_attn *attn);
        far_rule  how far pairs count their distance */
 typedef struct lctx_session_desc {
     int32_t k_type, v_type;       /* of the caches, lctx_type */
-    int32_t policy;               /* lctx_policy, of every layer that has no narrower window; under
-                                     HEAVY, of every layer that has no window */
+    int32_t policy;               /* lctx_policy of layers without a narrower (HEAVY: any) window */
     int32_t n_sink;
     int64_t window;
     int64_t n_heavy;              /* HEAVY: tokens of each KV head and layer, kept by their mass */
-    int64_t n_read;               /* FULL: everything is kept, and of it each query reads so many
-                                     tokens, by blocks chosen for each KV head (lctx_retrieve),
-                                     beside the first n_sink and the last `window`; in layers
-                                     without windows of their own. 0 = all */
-    uint8_t *const *read;         /* with n_read: of each layer null, or a byte a block for each KV
-                                     head, as lctx_retrieve has them, with room for all of the next
-                                     feed's tokens: what its last chunk's queries read. Borrowed, by
-                                     forks, too; null = not told */
+    int64_t n_read;               /* FULL, in layers without windows: of all that is kept a query
+                                     reads so many tokens, in blocks a KV head (lctx_retrieve), and
+                                     the first n_sink and the last `window`; 0 = all */
+    uint8_t *const *read;         /* with n_read: of each layer null, or bytes as lctx_retrieve has
+                                     them, with room for the next feed's tokens: what its last
+                                     chunk's queries read. Borrowed, by forks, too; or null */
     int64_t max_tokens;           /* FULL; 0 = no limit */
     int32_t block;                /* tokens a cache block; 0 = 256, or 64 with n_read */
     int32_t chunk;                /* tokens computed at once; bounds memory, not bits; 0 = 256 */
@@ -1692,8 +1686,6 @@ static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
 #define LCTX__IN(s, field, least, most, e) \
     LCTX__NOT((s)->field < (least) || (s)->field > (most), #field, LCTX_E_##e)
 #define LCTX__REAL(s, field, e) LCTX__NOT(!lctx__at_least((s)->field, 0), #field, LCTX_E_##e)
-#define LCTX__FITS(s, field, n) \
-    LCTX__NOT(!lctx__fits(lctx__mul(n, (s)->field)), #field, LCTX_E_OVERFLOW)
 
 /* Appends to a text of so many bytes; returns its length, for which there may be no room. */
 static size_t lctx__append_text(char *text, size_t size, size_t n, const char *words)
@@ -2133,7 +2125,6 @@ static void lctx__ring(lctx_threads *t, lctx__bell *b, int n)
     for (; n > 0 && asleep > 0; n--, asleep--) (void)pthread_cond_signal(&b->ring);
 }
 
-/* Tells up to n workers that there is something new. */
 static void lctx__announce(lctx_threads *t, int n)
 {
     __atomic_add_fetch(&t->loops.value, 1, __ATOMIC_SEQ_CST);
@@ -2986,18 +2977,21 @@ LCTX_API lctx_status lctx_rope_xpos(const lctx_rope *rope, lctx_rope_side side, 
 }
 
 #define LCTX__ALL(table) (table), sizeof(table) / sizeof *(table)
-/* Strides of f32, packed or as given: as long as what they step over, even, n of them in memory. */
+/* Strides, packed or as given: as long as what they step over, even, n of them in memory. */
 typedef struct lctx__stride {
     const char *field;
-    int64_t given, *to, packed, least, n;
+    int64_t given, *to, packed, least, n, unit;
 } lctx__stride;
 #define LCTX__STRIDE(from, to, field, packed, least, n) \
-    { #field, (from)->field, &(to)->field, packed, least, n }
+    { #field, (from)->field, &(to)->field, packed, least, n, 4 }
+#define LCTX__STRIDES(from, to, x, row, heads, n) \
+    LCTX__STRIDE(from, to, x##_head, row, row, heads), \
+    LCTX__STRIDE(from, to, x##_token, (heads) * (row), row, n)
 static lctx_status lctx__strides(lctx__site at, const lctx__stride *s, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++)
-        if (s[i].given && (s[i].given < s[i].least || s[i].given % 4))
+        if (s[i].given && (s[i].given < s[i].least || s[i].given % s[i].unit))
             return lctx__refuse(at, LCTX_E_STRIDE, s[i].field);
     for (i = 0; i < n; i++) {
         *s[i].to = s[i].given ? s[i].given : s[i].packed;
@@ -3454,7 +3448,6 @@ static void lctx__get(int type, int64_t d, lctx__place p, float *out)
     for (i = 0; i < d; i += 64) lctx__get_part(type, &p, i, lctx__min(d - i, 64), out + i);
 }
 
-/* A row from one place to another, as it is stored. */
 static void lctx__move_row(int type, const lctx__place *from, const lctx__place *to)
 {
     int64_t i;
@@ -3483,10 +3476,7 @@ static lctx_status lctx__rows_check(const lctx_rows *r, const lctx_tiles *t, lct
     const lctx__site at = LCTX__SITE(r, lctx_rows);
     const int64_t h = t->n_head_kv, d_k = t->d_k, d_v = lctx__d_v(t);
     const lctx__stride strides[] = {
-        LCTX__STRIDE(r, full, k_head, d_k * 4, d_k * 4, h),
-        LCTX__STRIDE(r, full, v_head, d_v * 4, d_v * 4, h),
-        LCTX__STRIDE(r, full, k_token, h * d_k * 4, d_k * 4, r->n),
-        LCTX__STRIDE(r, full, v_token, h * d_v * 4, d_v * 4, r->n)
+        LCTX__STRIDES(r, full, k, d_k * 4, h, r->n), LCTX__STRIDES(r, full, v, d_v * 4, h, r->n)
     };
     LCTX__IS(k, r->n <= 0 || r->k, NULL); LCTX__FROM(r, n, 0, COUNT);
     LCTX__IS(v, t->latent || !r->n || r->v, NULL); LCTX__IS(v, !t->latent || !r->v, SPAN);
@@ -3513,7 +3503,6 @@ static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows
     }
 }
 
-/* Is first .. first+n-1 a range of the store? */
 static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t n)
 {
     const lctx__site at = LCTX__SITE(t, lctx_tiles);
@@ -3697,21 +3686,14 @@ static lctx_status lctx__k_pos_check(const lctx_attn *a, int64_t i)
     return LCTX_OK;
 }
 
-static int lctx__steps(int64_t stride, int64_t least, int64_t unit)
-{
-    return !stride || (stride >= least && stride % unit == 0);
-}
-/* Span i, of keys numbered from `next` on. Strides step over rows or tiles, in either order. */
+/* Span i, of keys numbered from `next` on. */
 static lctx_status lctx__span_check(const lctx_attn *a, int64_t i, int64_t next)
 {
     const lctx_span *s = &a->spans[i];
     const lctx__site at = lctx__site_of(a->refused, "lctx_span", i);
     const int rows = s->layout == LCTX_ROWS, latent = lctx__latent(s);
     const int types = rows || latent ? LCTX_I8 : LCTX_I4;
-    const int64_t unit = rows ? 1 : 4, top = LCTX__MAX_POS;
-    const int64_t kb = rows ? a->d_k * lctx__esize(s->k_type) : lctx__key_bytes(s->k_type, a->d_k);
-    const int64_t vb = rows ? a->d_v * lctx__esize(s->v_type) : latent ? kb
-                            : lctx__value_bytes(s->v_type, a->d_v);
+    const int64_t top = LCTX__MAX_POS;
     LCTX__FROM(s, n, 0, COUNT); LCTX__IN(s, layout, 0, LCTX_LAYOUT_COUNT - 1, ENUM);
     LCTX__IN(s, k_type, 0, types, TYPE); LCTX__IN(s, v_type, 0, types, TYPE);
     LCTX__IS(v_type, !latent || s->v_type == s->k_type, TYPE);
@@ -3724,19 +3706,8 @@ static lctx_status lctx__span_check(const lctx_attn *a, int64_t i, int64_t next)
     if (a->rope && s->n)
         LCTX__IS(pos, !lctx__pos_check(a->rope, s->pos) &&
                       !lctx__pos_check(a->rope, s->pos + s->n - 1), XPOS_FAR);
-    LCTX__IS(k_token, lctx__steps(s->k_token, kb, unit), STRIDE);
-    LCTX__IS(k_head, lctx__steps(s->k_head, kb, unit), STRIDE);
-    LCTX__IS(v_token, lctx__steps(s->v_token, vb, unit), STRIDE);
-    LCTX__IS(v_head, lctx__steps(s->v_head, vb, unit), STRIDE);
-    LCTX__IS(k_pos_head, !s->k_pos || s->k_pos_head == -1 ||
-                         lctx__steps(s->k_pos_head, s->n * 8, 8), STRIDE);
-    if (!rows) return LCTX_OK;
-    LCTX__IS(k_scale_token, lctx__steps(s->k_scale_token, 0, 4), STRIDE);
-    LCTX__IS(k_scale_head, lctx__steps(s->k_scale_head, 0, 4), STRIDE);
-    LCTX__IS(v_scale_token, lctx__steps(s->v_scale_token, 0, 4), STRIDE);
-    LCTX__IS(v_scale_head, lctx__steps(s->v_scale_head, 0, 4), STRIDE);
-    LCTX__IS(k_scale, !s->n || s->k_type != LCTX_I8 || s->k_scale, SCALE);
-    LCTX__IS(v_scale, !s->n || s->v_type != LCTX_I8 || s->v_scale, SCALE);
+    LCTX__IS(k_scale, !rows || !s->n || s->k_type != LCTX_I8 || s->k_scale, SCALE);
+    LCTX__IS(v_scale, !rows || !s->n || s->v_type != LCTX_I8 || s->v_scale, SCALE);
     return LCTX_OK;
 }
 
@@ -3744,7 +3715,6 @@ static int64_t lctx__q_pos(const lctx_attn *a, int64_t t)
 {
     return a->q_pos ? a->q_pos[t] : a->q_pos0 + t;
 }
-/* Refuses where query t stands. */
 static lctx_status lctx__refuse_query(const lctx_attn *a, lctx_status st, int64_t t)
 {
     const lctx__site at = LCTX__SITE(a, lctx_attn);
@@ -3766,7 +3736,6 @@ static lctx_status lctx__positions_check(const lctx_attn *a)
     if (!st) st = lctx__q_pos_check(a, a->q_pos0 + a->n_q - 1);
     return st ? lctx__refuse_query(a, st, 0) : LCTX_OK;
 }
-/* The row of lists that a query goes by. */
 static int64_t lctx__list_row(const lctx_attn *a, int64_t t)
 {
     return (a->list_first + t) / a->list_queries;
@@ -3869,17 +3838,16 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
 /* Strides of all arrays. In rows of n_kv -1 is the same for all queries, or all heads. */
 #define LCTX__SAME_OR(x, other) ((x) == -1 ? 0 : (x) ? (x) : (other))
 #define LCTX__STRIDES_KV(a, what, row, n, heads)                                                   \
-    { #what "_query", LCTX__SAME_OR((a)->what##_query, row), &(a)->what##_query, 0, (row), 0 },    \
+    { #what "_query", LCTX__SAME_OR((a)->what##_query, row), &(a)->what##_query, 0, (row), 0, 4 }, \
     { #what "_head", LCTX__SAME_OR((a)->what##_head, (a)->what##_query == -1 ? (row) :             \
                                    lctx__mul(lctx__max((a)->what##_query, row), n)),               \
-      &(a)->what##_head, 0, (row), (heads) }
+      &(a)->what##_head, 0, (row), (heads), 4 }
 static lctx_status lctx__attn_strides(lctx_attn *a, int64_t n_kv)
 {
     const int64_t k = (int64_t)a->d_k * 4, v = (int64_t)a->d_v * 4, row = n_kv * 4;
     const int64_t n = a->n_q, h = a->n_head, bits = lctx__round_up(n_kv, 64) / 8;
     const lctx__stride all[] = {
-        LCTX__STRIDE(a, a, q_head, k, k, h), LCTX__STRIDE(a, a, out_head, v, v, h),
-        LCTX__STRIDE(a, a, q_token, h * k, k, n), LCTX__STRIDE(a, a, out_token, h * v, v, n),
+        LCTX__STRIDES(a, a, q, k, h, n), LCTX__STRIDES(a, a, out, v, h, n),
         LCTX__STRIDE(a, a, lse_token, h * 4, h * 4, n),
         LCTX__STRIDES_KV(a, bias, row, n, a->bias ? h : 0),
         LCTX__STRIDES_KV(a, mask, bits, n, a->mask_bits ? h : 0),
@@ -3981,7 +3949,6 @@ static void lctx__plan_cut(lctx__plan *p)
     p->n_all += p->n_task;
 }
 
-/* Carves the tables of raw keys. */
 static void lctx__turns_carve(lctx__plan *p, lctx__carver *r)
 {
     const int64_t n = p->a.rope->n_rot / 2 * LCTX_TILE;
@@ -4035,7 +4002,6 @@ static void lctx__part_place(lctx__part *part, float *f, int64_t rows)
     part->mla[0] = f, part->mla[1] = f + rows, part->mla[2] = f + 2 * rows;
 }
 
-/* Carves what a thread works with. */
 static void lctx__work_carve(lctx__work *w, lctx__carver *r)
 {
     const lctx__plan *p = w->p;
@@ -4104,18 +4070,29 @@ static void lctx__plan_sizes(lctx__plan *p)
     p->turns_at = n, p->total_bytes = lctx__add(n, lctx__add(r.used, LCTX__ALIGN));
 }
 
-/* Counts span i's keys; how far its strides lead. */
+/* Span i's strides step over rows or tiles, in either order; how far they lead. Counts its keys. */
+#define LCTX__STEPS(from, to, field, least, n, unit) \
+    { #field, (from)->field, &(to)->field, (to)->field, least, n, unit }
 static lctx_status lctx__span_sizes(lctx__plan *p, int64_t i, int64_t *next)
 {
-    const lctx_span s = lctx__span(p, i, next);
+    const lctx_attn *a = &p->a;
+    const lctx_span *g = &a->spans[i];
+    const lctx__site at = lctx__site_of(a->refused, "lctx_span", i);
+    lctx_span s = lctx__span(p, i, next);
     const int rows = s.layout == LCTX_ROWS;
-    const int64_t steps = rows ? s.n : lctx__span_tiles(&s), h = p->a.n_head_kv;
-    const lctx__site at = lctx__site_of(p->a.refused, "lctx_span", i);
-    LCTX__FITS(&s, k_token, steps); LCTX__FITS(&s, v_token, steps);
-    LCTX__FITS(&s, k_head, h); LCTX__FITS(&s, v_head, h);
-    LCTX__FITS(&s, k_scale_token, rows ? s.n : 0); LCTX__FITS(&s, v_scale_token, rows ? s.n : 0);
-    LCTX__FITS(&s, k_scale_head, rows ? h : 0); LCTX__FITS(&s, v_scale_head, rows ? h : 0);
-    LCTX__FITS(&s, k_pos_head, s.k_pos ? h : 0);
+    const int64_t unit = rows ? 1 : 4, n = rows ? s.n : lctx__span_tiles(&s), h = a->n_head_kv;
+    const int64_t k = rows ? a->d_k * lctx__esize(s.k_type) : lctx__key_bytes(s.k_type, a->d_k);
+    const int64_t v = rows ? a->d_v * lctx__esize(s.v_type) : lctx__latent(g) ? k
+                           : lctx__value_bytes(s.v_type, a->d_v);
+    const lctx__stride all[] = {
+        { "k_pos_head", s.k_pos && g->k_pos_head != -1 ? g->k_pos_head : 0, &s.k_pos_head,
+          s.k_pos_head, s.n * 8, s.k_pos ? h : 0, 8 },
+        LCTX__STEPS(g, &s, k_token, k, n, unit), LCTX__STEPS(g, &s, k_head, k, h, unit),
+        LCTX__STEPS(g, &s, v_token, v, n, unit), LCTX__STEPS(g, &s, v_head, v, h, unit),
+        LCTX__STEPS(g, &s, k_scale_token, 0, n, 4), LCTX__STEPS(g, &s, k_scale_head, 0, h, 4),
+        LCTX__STEPS(g, &s, v_scale_token, 0, n, 4), LCTX__STEPS(g, &s, v_scale_head, 0, h, 4)
+    };
+    LCTX__TRY(lctx__strides(at, all, rows ? 9 : 5));      /* tiles have no scales apart */
     LCTX__IS(n, (p->n_kv += s.n) <= LCTX__MAX_POS, OVERFLOW);
     return LCTX_OK;
 }
@@ -4253,7 +4230,6 @@ static void lctx__turn_copy(lctx__work *w, int64_t c)
     }
 }
 
-/* The first row in hand. */
 static int64_t lctx__row0(const lctx__work *w)
 {
     return (w->head - w->head0) * w->rows + (w->q0 - w->block0) * w->p->group;
@@ -4384,7 +4360,6 @@ static lctx__run lctx__global_run(const lctx_pattern *p, int64_t from)
     return lo < p->n_global ? lctx__run_of(p->global[lo], p->global[lo] + 1) : lctx__run_of(0, 0);
 }
 
-/* Where a query's window ends. */
 static int64_t lctx__window_end(const lctx_attn *a, int64_t pos)
 {
     const int64_t right = lctx__max(a->window_right, 0);
@@ -4971,7 +4946,6 @@ static void lctx__work_pass(lctx__work *w, const lctx_span *s, int64_t lane0, in
     if (w->mass) memcpy(at, own, bytes);
 }
 
-/* Tile i of a span against the rows. */
 static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const lctx_attn *a = &w->p->a;
@@ -5594,7 +5568,7 @@ static lctx_status lctx__snapshots_check(lctx_refusal *to, const lctx_snapshots 
     LCTX__IN(s, before, 0, LCTX__MAX_POS - n, POS);
     LCTX__IS(slots, s->slots, NULL);
     LCTX__IS(slot, !s->slot || (s->slot >= bytes && s->slot % 4 == 0), STRIDE);
-    LCTX__FITS(s, n, s->slot ? s->slot : bytes);
+    LCTX__IS(n, lctx__fits(lctx__mul(s->n, s->slot ? s->slot : bytes)), OVERFLOW);
     return LCTX_OK;
 }
 /* Where the state after token t of a call is to be copied to, or null. */
@@ -5633,15 +5607,12 @@ static lctx_status lctx__recur_strides(lctx_recurrence *r)
     const int64_t state = lctx__max(lctx__mul(r->d_k, r->state_k ? r->state_k : v),
                                     lctx__mul(r->d_v, r->state_v ? r->state_v : 4));
     const lctx__stride all[] = {
-        LCTX__STRIDE(r, r, q_head, k, k, hk), LCTX__STRIDE(r, r, q_token, hk * k, k, n),
-        LCTX__STRIDE(r, r, k_head, k, k, hk), LCTX__STRIDE(r, r, k_token, hk * k, k, n),
-        LCTX__STRIDE(r, r, b_head, k, k, hk), LCTX__STRIDE(r, r, b_token, hk * k, k, n),
-        LCTX__STRIDE(r, r, v_head, v, v, h), LCTX__STRIDE(r, r, v_token, h * v, v, n),
-        LCTX__STRIDE(r, r, y_head, v, v, h), LCTX__STRIDE(r, r, y_token, h * v, v, n),
-        LCTX__STRIDE(r, r, a_head, k, k, h), LCTX__STRIDE(r, r, a_token, h * k, k, n),
-        LCTX__STRIDE(r, r, beta_head, 4, 4, h), LCTX__STRIDE(r, r, beta_token, h * 4, 4, n),
+        LCTX__STRIDES(r, r, q, k, hk, n), LCTX__STRIDES(r, r, k, k, hk, n),
+        LCTX__STRIDES(r, r, b, k, hk, n), LCTX__STRIDES(r, r, a, k, h, n),
+        LCTX__STRIDES(r, r, v, v, h, n), LCTX__STRIDES(r, r, y, v, h, n),
+        LCTX__STRIDES(r, r, beta, 4, h, n),
         LCTX__STRIDE(r, r, decay_head, w, w, h), LCTX__STRIDE(r, r, bonus_head, k, k, h),
-        { "decay_token", one ? 0 : r->decay_token, &r->decay_token, one ? 0 : h * w, w, n },
+        { "decay_token", one ? 0 : r->decay_token, &r->decay_token, one ? 0 : h * w, w, n, 4 },
         LCTX__STRIDE(r, r, state_k, v, 4, r->d_k), LCTX__STRIDE(r, r, state_v, 4, 4, r->d_v),
         LCTX__STRIDE(r, r, state_head, state, 4, h)
     };
@@ -6070,7 +6041,6 @@ static int64_t lctx__room(const lctx_cache *c)
     return c->d.policy == LCTX_FULL && c->d.max_tokens ? c->d.max_tokens : LCTX__MAX_POS;
 }
 
-/* Drops slots from .. to-1. */
 static void lctx__slots_drop(lctx_cache *c, int64_t from, int64_t to)
 {
     int64_t i;
@@ -6087,7 +6057,6 @@ static int64_t lctx__mass_bytes(const lctx_cache *c, int64_t cap)
     return lctx__mul(3 * (int64_t)c->d.n_head_kv * (int64_t)sizeof *c->mass, cap);
 }
 
-/* Frees all that the cache holds. */
 static void lctx__contents_free(lctx_cache *c)
 {
     if (c->n_slot) lctx__slots_drop(c, 0, c->n_slot);
@@ -6103,7 +6072,6 @@ LCTX_API void lctx_cache_free(lctx_cache *cache)
     lctx__delete(&cache->alloc, cache, (int64_t)sizeof *cache);
 }
 
-/* Room for n slots. */
 static lctx_status lctx__slots_reserve(lctx_cache *c, int64_t n)
 {
     const int64_t size = (int64_t)sizeof(lctx__slot);
@@ -6119,7 +6087,6 @@ static lctx_status lctx__slots_reserve(lctx_cache *c, int64_t n)
     return LCTX_OK;
 }
 
-/* Blocks that n tokens need. */
 static int64_t lctx__n_blocks(const lctx_cache *c, int64_t n)
 {
     return (n + c->d.block - 1) / c->d.block;
@@ -6446,7 +6413,6 @@ static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
     return st;
 }
 
-/* Room for the accounts of mass of n more tokens. */
 static lctx_status lctx__mass_reserve(lctx_cache *c, int64_t n)
 {
     const int64_t held = lctx__held(c);
@@ -6536,7 +6502,6 @@ static lctx__slot lctx__slot_share(const lctx__slot *s)
     return *s;
 }
 
-/* May tokens of the other cache follow this one's as they are? */
 static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
 {
     const lctx_cache_desc *a = &c->d, *b = &o->d;
@@ -7932,7 +7897,6 @@ static void lctx__norm(int64_t n, const float *x, const float *w, const float *b
     lctx__use()->rmsnorm(n, bias ? out : x, w, eps, out);
     if (bias) lctx__use()->blend(n, 1, bias, out);
 }
-/* The same of n_row rows of n floats. */
 static void lctx__norm_rows(const lctx__acts *a, const lctx_tensor *w, const float *bias,
                             int64_t n_row, int64_t n, const float *x, int64_t ldx, float *out)
 {
@@ -8596,7 +8560,6 @@ static lctx_status lctx__feed_chunk(const lctx__acts *a)
     return lctx__rows_finite(a->x, a->n, d, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
 }
 
-/* Drops what no query at or after pos can see, in all layers. */
 static void lctx__evict_all(lctx_session *s, int64_t pos)
 {
     int32_t i;

@@ -478,8 +478,7 @@ class RopeDesc(c.Structure):
         ("factor", c.c_double),
         # L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3, LONGROPE (there above 1)
         ("orig_ctx", c.c_double),
-        # DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx. l = L is still
-        # plain, or short; l = L + 1 is not
+        # DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * L
         ("ctx", c.c_double),
         # BY_PARTS, YARN; 0 = 32
         ("beta_fast", c.c_double),
@@ -693,12 +692,11 @@ class Attn(c.Structure):
         ("q_token", c.c_int64),
         # strides of q and q_far, bytes; 0 = packed
         ("q_head", c.c_int64),
-        # [n_q] positions, or null: q_pos0 + t. Without rope, causal ones may be negative, as in
-        # masks aligned at the end of more queries than keys: before all keys a query sees nothing
+        # [n_q] positions, or null: q_pos0 + t. Causal ones without rope may be negative: before
+        # all keys a query sees nothing
         ("q_pos", c.c_void_p),
         ("q_pos0", c.c_int64),
-        # [n_q] groups of spans that the queries see; null or 0: all. Queries of a group cost least
-        # side by side
+        # [n_q] groups seen, cheapest side by side; null or 0: all
         ("q_group", c.c_void_p),
         # given: keys and queries are raw; null: rotated already
         ("rope", c.POINTER(Rope)),
@@ -1326,20 +1324,17 @@ class SessionDesc(c.Structure):
         ("k_type", c.c_int32),
         # of the caches, lctx_type
         ("v_type", c.c_int32),
-        # lctx_policy, of every layer that has no narrower window; under HEAVY, of every layer that
-        # has no window
+        # lctx_policy of layers without a narrower (HEAVY: any) window
         ("policy", c.c_int32),
         ("n_sink", c.c_int32),
         ("window", c.c_int64),
         # HEAVY: tokens of each KV head and layer, kept by their mass
         ("n_heavy", c.c_int64),
-        # FULL: everything is kept, and of it each query reads so many tokens, by blocks chosen for
-        # each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers
-        # without windows of their own. 0 = all
+        # FULL, in layers without windows: of all that is kept a query reads so many tokens, in
+        # blocks a KV head (lctx_retrieve), and the first n_sink and the last `window`; 0 = all
         ("n_read", c.c_int64),
-        # with n_read: of each layer null, or a byte a block for each KV head, as lctx_retrieve has
-        # them, with room for all of the next feed's tokens: what its last chunk's queries read.
-        # Borrowed, by forks, too; null = not told
+        # with n_read: of each layer null, or bytes as lctx_retrieve has them, with room for the
+        # next feed's tokens: what its last chunk's queries read. Borrowed, by forks, too; or null
         ("read", c.c_void_p),
         # FULL; 0 = no limit
         ("max_tokens", c.c_int64),

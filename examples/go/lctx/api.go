@@ -674,8 +674,7 @@ type RopeDesc struct {
 	Factor float64
 	// L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3, LONGROPE (there above 1)
 	OrigCtx float64
-	// DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx. l = L is still plain, or
-	// short; l = L + 1 is not
+	// DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * L
 	Ctx float64
 	// BY_PARTS, YARN; 0 = 32
 	BetaFast float64
@@ -877,12 +876,11 @@ type Attn struct {
 	qToken int64
 	// strides of q and q_far, bytes; 0 = packed
 	qHead int64
-	// [n_q] positions, or null: q_pos0 + t. Without rope, causal ones may be negative, as in masks
-	// aligned at the end of more queries than keys: before all keys a query sees nothing
+	// [n_q] positions, or null: q_pos0 + t. Causal ones without rope may be negative: before all keys
+	// a query sees nothing
 	qPos unsafe.Pointer
 	QPos0 int64
-	// [n_q] groups of spans that the queries see; null or 0: all. Queries of a group cost least side
-	// by side
+	// [n_q] groups seen, cheapest side by side; null or 0: all
 	qGroup unsafe.Pointer
 	// given: keys and queries are raw; null: rotated already
 	rope unsafe.Pointer
@@ -1652,20 +1650,17 @@ type SessionDesc struct {
 	KType int32
 	// of the caches, lctx_type
 	VType int32
-	// lctx_policy, of every layer that has no narrower window; under HEAVY, of every layer that has
-	// no window
+	// lctx_policy of layers without a narrower (HEAVY: any) window
 	Policy int32
 	NSink int32
 	Window int64
 	// HEAVY: tokens of each KV head and layer, kept by their mass
 	NHeavy int64
-	// FULL: everything is kept, and of it each query reads so many tokens, by blocks chosen for each
-	// KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers without
-	// windows of their own. 0 = all
+	// FULL, in layers without windows: of all that is kept a query reads so many tokens, in blocks a
+	// KV head (lctx_retrieve), and the first n_sink and the last `window`; 0 = all
 	NRead int64
-	// with n_read: of each layer null, or a byte a block for each KV head, as lctx_retrieve has them,
-	// with room for all of the next feed's tokens: what its last chunk's queries read. Borrowed, by
-	// forks, too; null = not told
+	// with n_read: of each layer null, or bytes as lctx_retrieve has them, with room for the next
+	// feed's tokens: what its last chunk's queries read. Borrowed, by forks, too; or null
 	read unsafe.Pointer
 	// FULL; 0 = no limit
 	MaxTokens int64

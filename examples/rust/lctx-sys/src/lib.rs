@@ -840,8 +840,7 @@ pub struct RopeDesc {
     pub factor: f64,
     /// L, trained context; needed by DYNAMIC, BY_PARTS, YARN, LLAMA3, LONGROPE (there above 1)
     pub orig_ctx: f64,
-    /// DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * orig_ctx. l = L is still plain,
-    /// or short; l = L + 1 is not
+    /// DYNAMIC, LONGROPE: the length l to settle on; 0 = factor * L
     pub ctx: f64,
     /// BY_PARTS, YARN; 0 = 32
     pub beta_fast: f64,
@@ -1211,12 +1210,11 @@ pub struct Attn {
     pub q_token: i64,
     /// strides of q and q_far, bytes; 0 = packed
     pub q_head: i64,
-    /// [n_q] positions, or null: q_pos0 + t. Without rope, causal ones may be negative, as in
-    /// masks aligned at the end of more queries than keys: before all keys a query sees nothing
+    /// [n_q] positions, or null: q_pos0 + t. Causal ones without rope may be negative: before all
+    /// keys a query sees nothing
     pub q_pos: *const i64,
     pub q_pos0: i64,
-    /// [n_q] groups of spans that the queries see; null or 0: all. Queries of a group cost least
-    /// side by side
+    /// [n_q] groups seen, cheapest side by side; null or 0: all
     pub q_group: *const i32,
     /// given: keys and queries are raw; null: rotated already
     pub rope: *const Rope,
@@ -2620,20 +2618,17 @@ pub struct SessionDesc {
     pub k_type: i32,
     /// of the caches, lctx_type
     pub v_type: i32,
-    /// lctx_policy, of every layer that has no narrower window; under HEAVY, of every layer that
-    /// has no window
+    /// lctx_policy of layers without a narrower (HEAVY: any) window
     pub policy: i32,
     pub n_sink: i32,
     pub window: i64,
     /// HEAVY: tokens of each KV head and layer, kept by their mass
     pub n_heavy: i64,
-    /// FULL: everything is kept, and of it each query reads so many tokens, by blocks chosen for
-    /// each KV head (lctx_retrieve), beside the first n_sink and the last `window`; in layers
-    /// without windows of their own. 0 = all
+    /// FULL, in layers without windows: of all that is kept a query reads so many tokens, in
+    /// blocks a KV head (lctx_retrieve), and the first n_sink and the last `window`; 0 = all
     pub n_read: i64,
-    /// with n_read: of each layer null, or a byte a block for each KV head, as lctx_retrieve has
-    /// them, with room for all of the next feed's tokens: what its last chunk's queries read.
-    /// Borrowed, by forks, too; null = not told
+    /// with n_read: of each layer null, or bytes as lctx_retrieve has them, with room for the next
+    /// feed's tokens: what its last chunk's queries read. Borrowed, by forks, too; or null
     pub read: *const *mut u8,
     /// FULL; 0 = no limit
     pub max_tokens: i64,
