@@ -12,20 +12,15 @@
    choice of instruction set.
 
    CONTENTS (search for the anchor)
-       >>manual      words and shapes, the floors, step by step, latent and raw keys, promises,
-                     memory, threads, macros, limits
+       >>manual      words, floors, step by step, latent and raw keys, promises, memory, threads ...
        >>api         >>api-ground >>api-rope >>api-attention >>api-recurrence >>api-cache
                      >>api-model
-       >>ground      status, refusals, checked sizes, allocator, pools, parallel loops, threads,
-                     types, weights in blocks, CPU dispatch
+       >>ground      status, refusals, sizes, allocator, pools, threads, types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
-       >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold over leaves, mass,
-                     merge, choices of keys
+       >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold, merge, choices
        >>recurrence  states in place of keys and values, convolutions
-       >>cache       blocks, selection, append, eviction, join, retrieval, rewind, fork, save and
-                     restore
-       >>model       projections, attention, mixers, FFN and experts, feeds of one and of many, save
-                     and restore, pages
+       >>cache       blocks, selection, append, eviction, join, retrieval, fork, save and restore
+       >>model       projections, attention, mixers, FFN and experts, feeds, save and restore, pages
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
        >>licence
 */
@@ -405,7 +400,6 @@ typedef struct lctx_pool_desc {
     const lctx_allocator *alloc;    /* copied: where memory comes from; null = malloc */
     lctx_refusal *refused;          /* null = none, here and below */
 } lctx_pool_desc;
-
 typedef struct lctx_pool lctx_pool;
 
 typedef struct lctx_pool_info {
@@ -455,7 +449,6 @@ typedef struct lctx_threads_desc {
     const lctx_allocator *alloc; /* copied; null = malloc */
     lctx_refusal *refused;
 } lctx_threads_desc;
-
 typedef struct lctx_threads lctx_threads;
 
 /* Starts n_threads - 1 threads, or as many as the system gives; without LCTX_PTHREADS none: loops
@@ -1083,7 +1076,6 @@ typedef struct lctx_cache_desc {
     const lctx_allocator *alloc;      /* copied; null = malloc */
     lctx_refusal *refused;            /* of create and tokens alone */
 } lctx_cache_desc;
-
 typedef struct lctx_cache lctx_cache;
 
 typedef struct lctx_cache_info {
@@ -1413,7 +1405,6 @@ typedef struct lctx_session_desc {
     const lctx_far_rule *far_rule;   /* copied; null = distances as they are */
     lctx_refusal *refused;        /* of create alone; then see lctx_session_info */
 } lctx_session_desc;
-
 typedef struct lctx_session lctx_session;
 
 typedef struct lctx_session_info {
@@ -1635,7 +1626,6 @@ LCTX_API const char *lctx_status_text(lctx_status status)
 }
 
 /* ---- refusals */
-
 /* Where a check stands: whom it tells (or null), the struct that it looks at, its place or -1. */
 typedef struct lctx__site { lctx_refusal *to; const char *type; int64_t index; } lctx__site;
 #define LCTX__SITE(s, type) lctx__site_of((s)->refused, #type, -1)
@@ -1768,6 +1758,7 @@ LCTX__ENTRY void *lctx__carve(lctx__carver *r, int64_t n, int64_t size)
     r->used = lctx__add(r->used, lctx__round_up(lctx__mul(n, size), LCTX__ALIGN));
     return p;
 }
+#define LCTX__FLOATS(r, to, n, ld) (to) = (float *)lctx__carve(r, n, (int64_t)(ld) * 4)
 static lctx__carver lctx__carver_of(void *base)
 {
     lctx__carver r;
@@ -2349,7 +2340,6 @@ LCTX__INLINE float lctx__zero_of(int type, int of_q8)
 LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 + k / 4 % 2 * 16; }
 
 /* ---- what the kernel pass provides, per instruction set */
-
 /* Memory that will be read soon, in order; a tile's stages ask for bytes of it, step by step. */
 enum { LCTX__PACK, LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
 typedef struct lctx__piece {
@@ -3183,7 +3173,6 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
 }
 
 /* ============================================================================ >>attention */
-
 /* ---- native tiles: sizes and places */
 static int64_t lctx__pad_k(int64_t d) { return lctx__round_up(d, 4); }
 static int64_t lctx__pad_v(int64_t d) { return lctx__round_up(d, 16); }
@@ -3572,7 +3561,6 @@ LCTX_API lctx_status lctx_tiles_span(const lctx_tiles *tiles, int64_t first, int
 }
 
 /* ---- the plan: a descriptor checked, its defaults filled in, its scratch laid out */
-
 /* One softmax in progress for all rows of a task: [rows] maxima, [rows] sums, [rows][d_v]. */
 typedef struct lctx__part { float *mla[3]; int64_t leaf; } lctx__part;
 
@@ -4009,22 +3997,18 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     int64_t i;
     for (i = 0; i < 4; i++)
         if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
-            w->q[i] = (float *)lctx__carve(r, lctx__mul(all, d), 4);
-    w->t.s = (float *)lctx__carve(r, p->rows, LCTX_TILE * 4);
+            LCTX__FLOATS(r, w->q[i], all, d);
+    LCTX__FLOATS(r, w->t.s, p->rows, LCTX_TILE);
     w->bias = p->biased ? (float *)lctx__carve(r, p->rows, LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(r, p->rows, 8);
-    w->list = (uint64_t *)lctx__carve(r, lctx__mul(1 + p->list_rows * p->list_each, p->list_words),
-                                      8);
-    w->slope = (float *)lctx__carve(r, all, 4);
-    w->dist = (float *)lctx__carve(r, p->rows, 4);
-    w->k_tile = (float *)lctx__carve(r, lctx__max(d, 16), LCTX_TILE * 4);
-    w->v_tile = (float *)lctx__carve(r, p->d_v, LCTX_TILE * 4);
-    w->k_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
-    w->v_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
+    w->list = (uint64_t *)lctx__carve(r, 1 + p->list_rows * p->list_each, p->list_words * 8);
+    LCTX__FLOATS(r, w->slope, all, 1); LCTX__FLOATS(r, w->dist, p->rows, 1);
+    LCTX__FLOATS(r, w->k_tile, lctx__max(d, 16), LCTX_TILE);
+    LCTX__FLOATS(r, w->v_tile, p->d_v, LCTX_TILE);
+    LCTX__FLOATS(r, w->k_scale, LCTX_TILE, 1); LCTX__FLOATS(r, w->v_scale, LCTX_TILE, 1);
     for (i = 0; p->any_dots && i < 1 + p->has_far; i++) {
         w->dots[i].words = (uint32_t *)lctx__carve(r, lctx__mul(all, lctx__round_up(d, 64)), 2);
-        w->dots[i].scale = (float *)lctx__carve(r, all, 4);
-        w->dots[i].base = (float *)lctx__carve(r, all, 4);
+        LCTX__FLOATS(r, w->dots[i].scale, all, 1); LCTX__FLOATS(r, w->dots[i].base, all, 1);
         w->dots[i].start = (int32_t *)lctx__carve(r, all, 4);
     }
     w->t.w = p->any_dots ? (uint32_t *)lctx__carve(r, p->rows, LCTX__WORDS * 4) : NULL;
@@ -4032,7 +4016,7 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     w->t.w_low = p->any_dots ? (float *)lctx__carve(r, p->rows, 4) : NULL;
     w->t.share = p->any_dots ? (float *)lctx__carve(r, LCTX_TILE, 4) : NULL;
     if (p->a.rope) {
-        w->k_turned = (float *)lctx__carve(r, d, LCTX_TILE * 4);
+        LCTX__FLOATS(r, w->k_turned, d, LCTX_TILE);
         w->angles = (lctx__angles *)lctx__carve(r, LCTX__TURNS, (int64_t)sizeof *w->angles);
         for (i = 0; w->angles && i < LCTX__TURNS; i++) w->angles[i].rope = NULL;
         w->side = (uint64_t *)lctx__carve(r, p->rows, 8);
@@ -4040,8 +4024,8 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     if (p->gathers) {
         w->found_k = (char *)lctx__carve(r, p->a.d_k, LCTX_TILE * 4);
         w->found_v = (char *)lctx__carve(r, p->a.d_v, LCTX_TILE * 4);
-        w->found_k_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
-        w->found_v_scale = (float *)lctx__carve(r, LCTX_TILE, 4);
+        LCTX__FLOATS(r, w->found_k_scale, LCTX_TILE, 1);
+        LCTX__FLOATS(r, w->found_v_scale, LCTX_TILE, 1);
         w->found_pos = (int64_t *)lctx__carve(r, LCTX_TILE, 8);
     }
     w->stack = (lctx__part *)lctx__carve(r, p->depth, (int64_t)sizeof(lctx__part));
@@ -5557,7 +5541,6 @@ LCTX_API lctx_status lctx_choose(const lctx_attn *attn, const lctx_choice *choic
 }
 
 /* ============================================================================ >>recurrence */
-
 /* Of states of so many bytes. */
 static lctx_status lctx__snapshots_check(lctx_refusal *to, const lctx_snapshots *s, int64_t n,
                                          int64_t bytes)
@@ -5622,8 +5605,8 @@ static lctx_status lctx__recur_strides(lctx_recurrence *r)
 static void lctx__recur_carve(lctx__recur *c, lctx__carver *at)
 {
     const int64_t tile = (int64_t)c->r.d_k * LCTX_TILE, d = lctx__pad_v(c->r.d_k);
-    c->tile = (float *)lctx__carve(at, tile, 4), c->rate_own = (float *)lctx__carve(at, tile, 4);
-    c->w_own = (float *)lctx__carve(at, d, 4), c->a_own = (float *)lctx__carve(at, d, 4);
+    LCTX__FLOATS(at, c->tile, tile, 1); LCTX__FLOATS(at, c->rate_own, tile, 1);
+    LCTX__FLOATS(at, c->w_own, d, 1); LCTX__FLOATS(at, c->a_own, d, 1);
 }
 
 static lctx_status lctx__recur_plan(lctx__recur *p, const lctx_recurrence *recurrence)
@@ -5777,7 +5760,6 @@ LCTX_API lctx_status lctx_recur(const lctx_recurrence *r, void *scratch, size_t 
 }
 
 /* ---- convolutions, by blocks of channels */
-
 /* The inputs that came i tokens into the call, before it at i < 0. */
 static const float *lctx__input(const lctx_convolution *c, int64_t i, int64_t channel)
 {
@@ -6681,7 +6663,6 @@ static lctx_status lctx__cache_attn(const lctx_cache *c, const lctx_attn *attn, 
 }
 
 /* ---- open keys: a query's tile decides which they are; its queries are attended together */
-
 /* The tile of a query; beyond the end that of the next token, for no tile after it is full. */
 static int64_t lctx__query_tile(const lctx_cache *c, const lctx_attn *a, int64_t t)
 {
@@ -7554,7 +7535,6 @@ LCTX_API lctx_status lctx_model_check(const lctx_model *model)
 }
 
 /* ---- creation */
-
 /* Where a layer's cache is; null where it does not attend. */
 static lctx_cache **lctx__cache_of(const lctx_session *s, int32_t layer)
 {
@@ -7584,7 +7564,7 @@ static lctx_cache_desc lctx__layer_cache(const lctx_session *s, int32_t layer)
 }
 
 /* Carves the activations out of `at` (null: only measures); returns the bytes. */
-#define LCTX__FLOATS(field, n, ld) a->field = (float *)lctx__carve(&r, n, (int64_t)(ld) * 4)
+#define LCTX__ACTS(field, n, ld) LCTX__FLOATS(&r, a->field, n, ld)
 static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
 {
     const lctx_model *m = &s->m;
@@ -7597,21 +7577,21 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
     runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, lctx__max(a->ld_q, a->ld_z)) + 255) / 256),
                      lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
-    LCTX__FLOATS(x, n, a->ld_x); LCTX__FLOATS(h, n, a->ld_x); LCTX__FLOATS(sum, n, a->ld_x);
-    LCTX__FLOATS(q, n, a->ld_q); LCTX__FLOATS(far, n, a->ld_q); LCTX__FLOATS(att, n, a->ld_q);
-    LCTX__FLOATS(lse, n, m->n_head);
-    LCTX__FLOATS(k, n, a->ld_k); LCTX__FLOATS(v, n, a->ld_k);
-    LCTX__FLOATS(gate, LCTX__FFN_TOKENS, a->ld_f); LCTX__FLOATS(up, LCTX__FFN_TOKENS, a->ld_f);
-    LCTX__FLOATS(route, n, a->ld_e);
-    LCTX__FLOATS(in, pairs, a->ld_x); LCTX__FLOATS(out, pairs, a->ld_x);
-    LCTX__FLOATS(vec, lctx__max(1, n_expert),
-                 lctx__max(lctx__max(d_k, a->ld_f), lctx__max(a->ld_x, a->ld_q)));
-    LCTX__FLOATS(raw, n, a->ld_c); LCTX__FLOATS(mixed, n, a->ld_c);
-    LCTX__FLOATS(z, n, a->ld_z); LCTX__FLOATS(y, n, a->ld_z);
-    LCTX__FLOATS(beta, n, a->ld_g); LCTX__FLOATS(dt, n, a->ld_g);
+    LCTX__ACTS(x, n, a->ld_x); LCTX__ACTS(h, n, a->ld_x); LCTX__ACTS(sum, n, a->ld_x);
+    LCTX__ACTS(q, n, a->ld_q); LCTX__ACTS(far, n, a->ld_q); LCTX__ACTS(att, n, a->ld_q);
+    LCTX__ACTS(lse, n, m->n_head);
+    LCTX__ACTS(k, n, a->ld_k); LCTX__ACTS(v, n, a->ld_k);
+    LCTX__ACTS(gate, LCTX__FFN_TOKENS, a->ld_f); LCTX__ACTS(up, LCTX__FFN_TOKENS, a->ld_f);
+    LCTX__ACTS(route, n, a->ld_e);
+    LCTX__ACTS(in, pairs, a->ld_x); LCTX__ACTS(out, pairs, a->ld_x);
+    LCTX__ACTS(vec, lctx__max(1, n_expert),
+               lctx__max(lctx__max(d_k, a->ld_f), lctx__max(a->ld_x, a->ld_q)));
+    LCTX__ACTS(raw, n, a->ld_c); LCTX__ACTS(mixed, n, a->ld_c);
+    LCTX__ACTS(z, n, a->ld_z); LCTX__ACTS(y, n, a->ld_z);
+    LCTX__ACTS(beta, n, a->ld_g); LCTX__ACTS(dt, n, a->ld_g);
     a->shifting *= n;
-    LCTX__FLOATS(apart, a->shifting, a->ld_x); LCTX__FLOATS(shifted, a->shifting, a->ld_x);
-    LCTX__FLOATS(first, a->shifting, a->ld_z);
+    LCTX__ACTS(apart, a->shifting, a->ld_x); LCTX__ACTS(shifted, a->shifting, a->ld_x);
+    LCTX__ACTS(first, a->shifting, a->ld_z);
     a->rank = (uint32_t *)lctx__carve(&r, a->ld_e, 4);
     a->chosen = (int64_t *)lctx__carve(&r, a->ld_e, 8);
     a->pos = (int64_t *)lctx__carve(&r, n, 8);
@@ -7828,7 +7808,6 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
 }
 
 /* ---- the step */
-
 /* A norm's or bias's values as f32: where they stand, or converted to buf. */
 static const float *lctx__vector(const lctx_tensor *t, int64_t n, float *buf)
 {
