@@ -472,8 +472,7 @@ typedef int (*lctx_read)(void *user, void *data, size_t n);
 LCTX_API uint32_t    lctx_version(void);                    /* LCTX_VERSION of the implementation */
 LCTX_API const char *lctx_status_text(lctx_status status);  /* static text; never null */
 
-/* "lctx_span[3].k_type: an element type is unknown or not allowed here", cut to what size bytes
-   hold with a 0 at the end; returns the length of all of it. */
+/* "lctx_span[3].k_type: an element type ...", cut to size bytes, 0 at the end; its whole length. */
 LCTX_API size_t lctx_refusal_text(const lctx_refusal *refused, char *text, size_t size);
 
 /* sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
@@ -787,9 +786,8 @@ typedef struct lctx_pattern {
                                      and sinks LM-Infinite's cap (2308.16137)
        LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
        GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
-   A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
-   are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
-   sin are products of two floats each, within 2^-22. */
+   A tile with near and far pairs costs two passes, others one. Under CLAMP far keys are used as
+   stored. Angles are in double; a key's cos and sin are products of two floats, within 2^-22. */
 typedef enum lctx_far_kind {
     LCTX_FAR_NONE, LCTX_FAR_CLAMP, LCTX_FAR_LEAKY, LCTX_FAR_GROUP, LCTX_FAR_COUNT
 } lctx_far_kind;
@@ -1151,9 +1149,8 @@ LCTX_API lctx_status lctx_cache_select(lctx_cache *cache, const lctx_select *sel
    Errors: LCTX_E_POLICY, _POS, _EVICTED (heads hold more and less of it), _MEMORY. */
 LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to);
 
-/* Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
-   begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (out of
-   range, or not empty), _FULL (beyond max_tokens), _MEMORY. */
+/* Lets an empty cache begin at pos, as if the tokens before had been dropped; with 4-bit keys pos %
+   LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 
 /* Appends what another cache of the same description and allocator holds, which must begin where
@@ -1199,8 +1196,7 @@ LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *sp
    (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are). */
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n);
 
-/* A second cache with the same contents; full blocks are shared, and a shared block is copied by
-   whichever side first writes into it. Errors: LCTX_E_MEMORY. */
+/* A second cache with the same contents: blocks are shared until written. Errors: LCTX_E_MEMORY. */
 LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork);
 
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
@@ -1723,12 +1719,11 @@ LCTX_API size_t lctx_sizeof(const char *name)
         LCTX__SIZEOF(lctx_rope_desc) LCTX__SIZEOF(lctx_rope) LCTX__SIZEOF(lctx_rope_job)
         LCTX__SIZEOF(lctx_span) LCTX__SIZEOF(lctx_pattern) LCTX__SIZEOF(lctx_far_rule)
         LCTX__SIZEOF(lctx_attn) LCTX__SIZEOF(lctx_choice) LCTX__SIZEOF(lctx_tiles)
-        LCTX__SIZEOF(lctx_rows)
-        LCTX__SIZEOF(lctx_snapshots) LCTX__SIZEOF(lctx_recurrence) LCTX__SIZEOF(lctx_convolution)
-        LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info) LCTX__SIZEOF(lctx_select)
-        LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor) LCTX__SIZEOF(lctx_layer)
-        LCTX__SIZEOF(lctx_low_rank) LCTX__SIZEOF(lctx_mixer) LCTX__SIZEOF(lctx_model)
-        LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
+        LCTX__SIZEOF(lctx_rows) LCTX__SIZEOF(lctx_snapshots) LCTX__SIZEOF(lctx_recurrence)
+        LCTX__SIZEOF(lctx_convolution) LCTX__SIZEOF(lctx_cache_desc) LCTX__SIZEOF(lctx_cache_info)
+        LCTX__SIZEOF(lctx_select) LCTX__SIZEOF(lctx_retrieve) LCTX__SIZEOF(lctx_tensor)
+        LCTX__SIZEOF(lctx_layer) LCTX__SIZEOF(lctx_low_rank) LCTX__SIZEOF(lctx_mixer)
+        LCTX__SIZEOF(lctx_model) LCTX__SIZEOF(lctx_session_desc) LCTX__SIZEOF(lctx_session_info)
 #undef LCTX__SIZEOF
     };
     size_t i;
@@ -4692,8 +4687,7 @@ static void lctx__soon_tile(lctx__work *w, const char *tile, int64_t row_bytes, 
     if (bytes > all) lctx__soon_piece(w, tile + all, 1, bytes - all, 0);
     lctx__soon_piece(w, tile, 1, all, 0);
 }
-/* One block of rows reads keys, values and the next tile's keys in order. A stage that reads none
-   makes up for what one that does leaves unasked. */
+/* A block of rows reads keys, values, next keys in order; one stage asks for what another left. */
 static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, const char *v,
                              int64_t more)
 {
@@ -5010,8 +5004,7 @@ static void lctx__work_listed(lctx__work *w, const lctx_span *s, int64_t i)
     if (w->p->a.q_group) lctx__work_found(w);
 }
 
-/* The first position from `from` on whose key is in a block that is listed for any query in hand;
-   at or beyond the span's end if there is none. */
+/* The first position from `from` on in a block that is listed for a query in hand; or the end. */
 static int64_t lctx__next_listed(const lctx__work *w, const lctx_span *s, int64_t from)
 {
     const lctx__plan *p = w->p;
@@ -6106,8 +6099,7 @@ static int lctx__window_held(const lctx_cache *c, int64_t pos, int64_t end)
         if (i == c->n_slot || c->slot[i].id != need) return 0;
     return 1;
 }
-/* And those of all queries, which see their own keys? What is listed is checked as a whole, since
-   queries may be attended in parts. */
+/* And of all queries, with their own keys? Lists are checked whole, as queries may go in parts. */
 static lctx_status lctx__windows_check(const lctx_cache *c, const lctx_attn *a)
 {
     const lctx_status st = lctx__listed_check(a);
@@ -6499,8 +6491,7 @@ static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
     return o->n > lctx__room(c) ? LCTX_E_FULL : LCTX_OK;
 }
 
-/* Tokens from c->n on of the block that both caches hold part of; of 4-bit keys they are whole
-   tiles, open where they are so in the other. */
+/* Tokens from c->n on of the block in both caches; of 4 bits whole tiles, open as in the other. */
 static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
 {
     lctx__slot *to = &c->slot[c->n_slot - 1];
@@ -7837,8 +7828,7 @@ static void lctx__round_task(void *arg, int64_t i, int32_t thread)
     lctx__use()->round((const lctx__product *)arg, i);
 }
 
-/* y[n][ldy] = W x (+ bias), or y += W x (+ bias), of n_group groups of rows, n in all. Tasks are of
-   rows of W, fewer with many tokens. */
+/* y[n][ldy] (+)= W x (+ bias), n rows in groups. Tasks are of rows of W, fewer with many tokens. */
 static void lctx__matmul_groups(const lctx__acts *a, const lctx_tensor *w, int64_t rows,
                                 int64_t cols, const lctx__group *groups, int64_t n_group, int64_t n,
                                 const float *x, int64_t ldx, const float *bias, int add, float *y,
@@ -8559,8 +8549,7 @@ static int64_t lctx__seat(lctx__feeding *feeds, int64_t n_feed)
     return row;
 }
 
-/* All chunks; on an error the caches stand wherever they got to. Nothing is evicted for the sake of
-   a feed's last chunk yet, nor of its only one. */
+/* All chunks; on an error the caches stand where they got to. The last chunk evicts nothing yet. */
 static lctx_status lctx__feed(lctx__feeding *feeds, int64_t n_feed, int64_t n, lctx_logits which,
                               float *logits)
 {

@@ -227,9 +227,8 @@ class FarKind(IntEnum):
                                       and sinks LM-Infinite's cap (2308.16137)
         LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
         GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
-    A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
-    are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
-    sin are products of two floats each, within 2^-22."""
+    A tile with near and far pairs costs two passes, others one. Under CLAMP far keys are used as
+    stored. Angles are in double; a key's cos and sin are products of two floats, within 2^-22."""
     NONE = 0
     CLAMP = 1
     LEAKY = 2
@@ -1617,8 +1616,8 @@ FUNCTIONS = {
     "lctx_threads_parallel": (c.c_int, [c.POINTER(Threads), c.POINTER(Parallel)]),
     "lctx_version": (c.c_uint32, []),
     "lctx_status_text": (c.c_char_p, [c.c_int]),
-    # "lctx_span[3].k_type: an element type is unknown or not allowed here", cut to what size bytes
-    # hold with a 0 at the end; returns the length of all of it.
+    # "lctx_span[3].k_type: an element type ...", cut to size bytes, 0 at the end; its whole
+    # length.
     "lctx_refusal_text": (c.c_size_t, [c.POINTER(Refusal), c.c_void_p, c.c_size_t]),
     # sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
     # an unknown name. Bindings compare it with their own at load time.
@@ -1805,9 +1804,8 @@ FUNCTIONS = {
     # can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
     # Errors: LCTX_E_POLICY, _POS, _EVICTED (heads hold more and less of it), _MEMORY.
     "lctx_cache_drop": (c.c_int, [c.POINTER(Cache), c.c_int64, c.c_int64]),
-    # Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
-    # begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (out of
-    # range, or not empty), _FULL (beyond max_tokens), _MEMORY.
+    # Lets an empty cache begin at pos, as if the tokens before had been dropped; with 4-bit keys pos %
+    # LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY.
     "lctx_cache_begin": (c.c_int, [c.POINTER(Cache), c.c_int64]),
     # Appends what another cache of the same description and allocator holds, which must begin where
     # this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
@@ -1848,8 +1846,8 @@ FUNCTIONS = {
     # on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_POS (n beyond the end), _EVICTED
     # (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are).
     "lctx_cache_rewind": (c.c_int, [c.POINTER(Cache), c.c_int64]),
-    # A second cache with the same contents; full blocks are shared, and a shared block is copied by
-    # whichever side first writes into it. Errors: LCTX_E_MEMORY.
+    # A second cache with the same contents: blocks are shared until written. Errors:
+    # LCTX_E_MEMORY.
     "lctx_cache_fork": (c.c_int, [c.POINTER(Cache), c.c_void_p]),
     "lctx_cache_get_info": (c.c_int, [c.POINTER(Cache), c.POINTER(CacheInfo)]),
     # Writes the cache to a stream, and reads it back into a cache of the same description. The format

@@ -383,9 +383,8 @@ func (x PatternKind) String() string { return namesPatternKind[x] }
 //                                   and sinks LM-Infinite's cap (2308.16137)
 //     LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
 //     GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
-// A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
-// are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
-// sin are products of two floats each, within 2^-22.
+// A tile with near and far pairs costs two passes, others one. Under CLAMP far keys are used as
+// stored. Angles are in double; a key's cos and sin are products of two floats, within 2^-22.
 type FarKind int32
 
 const (

@@ -394,9 +394,8 @@ impl PatternKind {
 ///                                   and sinks LM-Infinite's cap (2308.16137)
 ///     LEAKY   g(x) = x / leak       leaky ReRoPE: window + (m - n - window) / leak
 ///     GROUP   g(x) = floor(x / group)                               Self-Extend, 2401.01325
-/// A tile whose pairs are all near or all far costs one pass, one between two. Under CLAMP far keys
-/// are used as they are stored. Angles are computed in double as by lctx_rope_apply; a key's cos and
-/// sin are products of two floats each, within 2^-22.
+/// A tile with near and far pairs costs two passes, others one. Under CLAMP far keys are used as
+/// stored. Angles are in double; a key's cos and sin are products of two floats, within 2^-22.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FarKind(pub i32);
@@ -2864,8 +2863,8 @@ extern "C" {
     pub fn lctx_threads_parallel(threads: *mut Threads, par: *mut Parallel) -> Status;
     pub fn lctx_version() -> u32;
     pub fn lctx_status_text(status: Status) -> *const c_char;
-    /// "lctx_span[3].k_type: an element type is unknown or not allowed here", cut to what size bytes
-    /// hold with a 0 at the end; returns the length of all of it.
+    /// "lctx_span[3].k_type: an element type ...", cut to size bytes, 0 at the end; its whole
+    /// length.
     pub fn lctx_refusal_text(refused: *const Refusal, text: *mut c_char, size: usize) -> usize;
     /// sizeof a public struct by its name, e.g. "lctx_attn", as the implementation was compiled; 0 for
     /// an unknown name. Bindings compare it with their own at load time.
@@ -3060,9 +3059,8 @@ extern "C" {
     /// can rewind to `to`. lctx_cache_spans tells what is left. LCTX_FULL and LCTX_HEAVY.
     /// Errors: LCTX_E_POLICY, _POS, _EVICTED (heads hold more and less of it), _MEMORY.
     pub fn lctx_cache_drop(cache: *mut Cache, from: i64, to: i64) -> Status;
-    /// Lets an empty cache begin at position pos, as if the tokens before had been dropped. 4-bit keys
-    /// begin with a tile: pos % LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (out of
-    /// range, or not empty), _FULL (beyond max_tokens), _MEMORY.
+    /// Lets an empty cache begin at pos, as if the tokens before had been dropped; with 4-bit keys pos %
+    /// LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY.
     pub fn lctx_cache_begin(cache: *mut Cache, pos: i64) -> Status;
     /// Appends what another cache of the same description and allocator holds, which must begin where
     /// this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
@@ -3104,8 +3102,8 @@ extern "C" {
     /// on; before, n is a multiple of LCTX_TILE. Errors: LCTX_E_POS (n beyond the end), _EVICTED
     /// (n below info.rewind_min: a window that ends there is gone, or the keys of its tile are).
     pub fn lctx_cache_rewind(cache: *mut Cache, n: i64) -> Status;
-    /// A second cache with the same contents; full blocks are shared, and a shared block is copied by
-    /// whichever side first writes into it. Errors: LCTX_E_MEMORY.
+    /// A second cache with the same contents: blocks are shared until written. Errors:
+    /// LCTX_E_MEMORY.
     pub fn lctx_cache_fork(cache: *const Cache, fork: *mut *mut Cache) -> Status;
     pub fn lctx_cache_get_info(cache: *const Cache, info: *mut CacheInfo) -> Status;
     /// Writes the cache to a stream, and reads it back into a cache of the same description. The format
