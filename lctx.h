@@ -7706,17 +7706,20 @@ static lctx_session *lctx__session_new(const lctx_session *like)
     return NULL;
 }
 
-/* What raw keys are asked for, checked against every layer's schedule. */
+/* What raw keys are asked for; every layer's schedule is checked to go with that and the policy. */
 static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
 {
     const lctx__site at = LCTX__SITE(d, lctx_session_desc);
     const lctx__site live_at = LCTX__SITE(d, lctx_rope_desc);
+    int64_t most = LCTX__MAX_POS;    /* n_hat: keys moved closer would have turned otherwise */
     lctx_rope rope;
     int32_t i, turning = 0;
     s->raw = d->raw_keys || d->rope || d->far_rule, s->live = d->rope != NULL;
     if (d->rope) s->rope = *d->rope, s->rope.ctx = 1, s->rope.refused = d->refused;
     if (d->far_rule) s->far_rule = *d->far_rule;
     s->d.rope = NULL, s->d.far_rule = NULL;
+    if (d->policy == LCTX_SINKS) most = lctx__max(d->n_sink, 0);
+    if (d->policy == LCTX_HEAVY && s->raw) most = 0;
     if (s->live) LCTX__TRY(lctx_rope_init(&rope, &s->rope));
     s->rope.refused = NULL;
     if (s->live && rope.n_rot > s->m.head_dim) return lctx__refuse(live_at, LCTX_E_N_ROT, "n_rot");
@@ -7724,9 +7727,10 @@ static lctx_status lctx__raw_begin(lctx_session *s, const lctx_session_desc *d)
         const lctx_layer *l = &s->m.layers[i];
         const int live = s->live && !l->rope;
         const lctx_rope *turns = live ? &rope : lctx__layer_rope(l, &s->m);
+        const lctx__site rope_at = live ? live_at : lctx__layer_rope_site(d->refused, &s->m, i);
         if (!turns || l->no_rope || !lctx__attends(l)) continue;
-        LCTX__TRY(lctx__far_check(&s->far_rule, turns, live ? live_at :
-                                  lctx__layer_rope_site(d->refused, &s->m, i)));
+        LCTX__TRY(lctx__far_check(&s->far_rule, turns, rope_at));
+        if (turns->n_hat > most) return lctx__refuse(rope_at, LCTX_E_N_HAT, "n_hat");
         turning++;
     }
     LCTX__IS(far_rule, !s->far_rule.kind || turning, NULL);
@@ -7756,11 +7760,11 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     lctx_session like, *s;
     lctx__site at;
     lctx_status st = LCTX_OK;
-    int32_t i, sinks;
+    int32_t i;
     if (model) (void)lctx__begin(model->refused, desc ? NULL : "desc");
     if (!desc || lctx__begin(desc->refused, !model ? "model" : !session ? "session" : NULL))
         return LCTX_E_NULL;
-    at = LCTX__SITE(desc, lctx_session_desc), sinks = desc->policy == LCTX_SINKS;
+    at = LCTX__SITE(desc, lctx_session_desc);
     LCTX__TRY(lctx_model_check(model));
     LCTX__TRY(lctx__session_check(desc));
     memset(&like, 0, sizeof like);
@@ -7775,12 +7779,6 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     }
     like.d.alloc = NULL, like.d.par = NULL, like.d.refused = like.m.refused = NULL;
     LCTX__TRY(lctx__raw_begin(&like, desc));
-    for (i = 0; i < model->n_layer && (sinks || (like.raw && desc->policy == LCTX_HEAVY)); i++) {
-        const lctx_rope *rope = lctx__layer_rope(&model->layers[i], model);
-        /* keys moved closer than n_hat would have turned otherwise */
-        if (rope && rope->n_hat > (sinks ? lctx__max(desc->n_sink, 0) : 0))
-            return lctx__refuse(lctx__layer_rope_site(at.to, model, i), LCTX_E_N_HAT, "n_hat");
-    }
     if (!(s = lctx__session_new(&like))) return lctx__tell(at.to, LCTX_E_MEMORY, NULL);
     for (i = 0; !st && i < s->m.n_layer; i++) {
         const lctx_pattern *p = s->m.layers[i].pattern;

@@ -1001,6 +1001,8 @@ static void test_session_descs(void)
         "lctx_rope_desc", "n_hat", -1, -1);
     BAD((d->policy = LCTX_SINKS, d->window = 5, d->n_sink = 1, w.rope.n_hat = 2), E_N_HAT,
         "lctx_rope", "n_hat", -1, -1);
+    BAD((d->policy = LCTX_SINKS, d->window = 5, d->n_sink = 1, d->rope = &w.rope_desc,
+         w.rope_desc.n_hat = 2), E_N_HAT, "lctx_rope_desc", "n_hat", -1, -1);
     BAD((d->policy = LCTX_HEAVY, d->window = 5, d->n_heavy = 5, d->n_sink = 9, d->raw_keys = 1,
          w.rope.n_hat = 2), E_N_HAT, "lctx_rope", "n_hat", -1, -1);
     BAD((d->policy = LCTX_SINKS, d->window = 5, d->n_sink = 1, w.layer[6].rope = &w.rope,
