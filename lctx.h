@@ -1596,7 +1596,7 @@ enum {
     LCTX__FEW_ROWS = 64,            /* use elements as stored; for more a tile is converted first */
     LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
-    LCTX__AHEAD = 3520,             /* bytes asked for ahead: below a page, so hardware follows */
+    LCTX__AHEAD = 7040,             /* bytes that memory is asked for before it is read */
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
@@ -9536,12 +9536,16 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
    would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 {
-    for (soon->due += bytes; soon->due >= 64; soon->due -= 64) {
-        if (soon->near) LCTX__FETCH(soon->at, 1);
-        else LCTX__FETCH(soon->at, 0);
-        soon->at += 64;
-        if (soon->at >= soon->end) lctx__soon_next(soon);
+    const char *at = soon->at;
+    int64_t due = soon->due + bytes;
+    while (due >= 64) {
+        const char *const stop = at + lctx__min(due / 64 * 64, soon->end - at);
+        due -= stop - at;
+        if (soon->near) for (; at < stop; at += 64) LCTX__FETCH(at, 1);
+        else for (; at < stop; at += 64) LCTX__FETCH(at, 0);
+        if (at >= soon->end) lctx__soon_next(soon), at = soon->at;
     }
+    soon->at = at, soon->due = due;
 }
 
 /* f(type, ...), or f(type, R, ...) of register tiles, with these constant: chosen once per block of
@@ -10014,7 +10018,7 @@ LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t
     const int C = R <= WIDE_R ? 4 : 2;
     const int64_t steps = t->d_v / (C * VL) * LCTX_TILE;
     const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
-    const int64_t step = rate && t->soon->near ? 8 : LCTX_TILE;
+    const int64_t step = rate && t->soon->near ? 16 : LCTX_TILE;
     int64_t c = 0, j;
     for (j = 0; j < LCTX_TILE; j += step)
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
@@ -10714,7 +10718,7 @@ LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t t
     LCTX__EACH(r, R) s[r] = vf_set1(0.0f);
     for (c = 0; c + VL <= p->cols; c += VL) {
         const vf b = vf_load(x + c);
-        const int64_t at = c * size, ahead = at + LCTX__AHEAD / 4;      /* four rows in step */
+        const int64_t at = c * size, ahead = at + LCTX__AHEAD / 8;      /* four rows in step */
         const char *soon = w + ahead + (ahead < stride ? 0 : (R - 1) * stride);
         for (r = 0; type == LCTX_Q8_0 && c % LCTX__COLS == 0 && r < R; r++)
             FN(to_f32)(p->type, lctx__min(p->cols - c, LCTX__COLS),
@@ -10874,7 +10878,7 @@ LCTX__INLINE void FN(ints_one)(const int type, const lctx__product *p)
         vf sum = vf_set1(0.0f);
         for (c = 0; c < p->cols; c += 256, at += bytes, x += p->n_rounded) {
             vf a[16 / VL], b[16 / VL];
-            LCTX__EACH(j, (int)(bytes + 63) / 64) LCTX__FETCH(at + LCTX__AHEAD / 2 + 64 * j, 1);
+            LCTX__EACH(j, (int)(bytes + 63) / 64) LCTX__FETCH(at + LCTX__AHEAD / 4 + 64 * j, 1);
             if (p->cols - c < 256) at = FN(rest_of)(type, at, p->cols - c, rest);
             FN(scales)(type, at, a, b);
             LCTX__EACH(g, 16 / VL) {
@@ -10931,8 +10935,8 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
         rows = lctx__min(p->row1 - row, 4);
         for (i = 0; i < 4 * n; i++) sum[i] = vf_set1(0.0f);
         for (c = 0; c < p->cols; c += 256, w += bytes, x += p->n_rounded) {
-            const int64_t ahead = (c >> 8) * bytes + LCTX__AHEAD / 4;
-            const int64_t soon = LCTX__AHEAD / 4 + (ahead < stride ? 0 : (rows - 1) * stride);
+            const int64_t ahead = (c >> 8) * bytes + LCTX__AHEAD / 8;
+            const int64_t soon = LCTX__AHEAD / 8 + (ahead < stride ? 0 : (rows - 1) * stride);
             for (r = 0; r < rows; r++) {
                 const char *at = w + r * stride;
                 for (i = 0; i < bytes; i += 64) LCTX__FETCH(at + soon + i, 1);
