@@ -2477,14 +2477,22 @@ typedef struct lctx__product {
 /* Rows at .. at+n-1 of x, and of y, go through matrix number `which` of those behind w. */
 typedef struct lctx__group { int64_t which, at, n; } lctx__group;
 
+/* Rows that are to be scored, at positions that do not go back; their strides from head to head.
+   The second of bounds are the greatest of each dimension. */
+enum { LCTX__RATED = 16 };
+typedef struct lctx__rated {
+    int64_t bound, n, d, head[2];
+    const char *at[2][LCTX__RATED];
+    int64_t block[LCTX__RATED], pos[LCTX__RATED];
+} lctx__rated;
+
 typedef struct lctx__ops {
     void (*tile)(const lctx__tile *);
     void (*mass)(const lctx__tile *);                                 /* no values, no softmax */
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
-    float (*bound)(int64_t d, int64_t n, const char *q, int64_t step, const char *lo,
-                   const char *hi);
+    void (*rate)(const lctx__rated *, int64_t g, const char *q, const float *weight, float *to);
     unsigned dots;                   /* bit by bit: key and value types with dot products */
     void (*queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out);
     void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
@@ -5301,19 +5309,23 @@ static uint32_t lctx__order(float x)
 /* The numbers of the k of n that rank highest, rising; of equal ones the later. */
 static void lctx__best(const uint32_t *rank, int64_t n, int64_t k, int64_t *list)
 {
-    uint64_t least = 0;      /* the greatest that at least k of them reach, byte by byte */
-    int64_t i, left = k, count[256];
-    int shift, byte;
-    for (shift = 24; shift >= 0; shift -= 8) {
+    uint32_t low = UINT32_MAX, high = 0;      /* the least of the k lies between */
+    int64_t i, at, left = k, count[256];
+    int shift;
+    for (i = 0; i < n; i++)
+        low = rank[i] < low ? rank[i] : low, high = rank[i] > high ? rank[i] : high;
+    while (low < high) {
+        for (shift = 0; (high - low) >> shift > 255; shift++) {}
         memset(count, 0, sizeof count);
         for (i = 0; i < n; i++)
-            if ((uint64_t)rank[i] >> shift >> 8 == least >> shift >> 8)
-                count[rank[i] >> shift & 255]++;
-        for (byte = 255; byte && count[byte] < left; byte--) left -= count[byte];
-        least |= (uint64_t)byte << shift;
+            if (rank[i] - low <= high - low) count[(rank[i] - low) >> shift]++;
+        for (at = (high - low) >> shift; count[at] < left; at--) left -= count[at];
+        low += (uint32_t)at << shift;
+        if (count[at] == left) break;         /* all of these */
+        high = low + (uint32_t)lctx__min(high - low, ((int64_t)1 << shift) - 1);
     }
-    for (i = n; i-- > 0;)
-        if (rank[i] > least || (rank[i] == least && left-- > 0)) list[--k] = i;
+    for (i = n; k > 0 && i-- > 0;)
+        if (rank[i] > low || (rank[i] == low && left-- > 0)) list[--k] = i;
 }
 
 typedef struct lctx__choosing {
@@ -5356,24 +5368,29 @@ static lctx__always lctx__always_read(const lctx__choosing *x, int64_t i)
     return r;
 }
 
-/* What row j of a span scores for query t and n heads from h on. */
-static float lctx__row_score(const lctx__choosing *x, const lctx_span *s, int64_t j, int64_t t,
-                             int64_t h, int64_t n)
+/* Scores the rows in hand for a list's queries and n heads from h on; then there are none. */
+static void lctx__rows_rate(const lctx__choosing *x, const lctx__always *r, int64_t h, int64_t n,
+                            lctx__rated *rows, float *score)
 {
     const lctx_attn *a = &x->p.a;
-    const int relu = x->c->kind == LCTX_SCORE_RELU, bound = x->c->kind == LCTX_SCORE_BOUND;
-    const int64_t group = a->n_head / a->n_head_kv, step = relu ? 1 : lctx__min(n, group);
-    const int64_t end = h + n;
-    float score = relu ? 0 : -FLT_MAX;
-    for (; h < end; h += step) {
-        const char *q = (const char *)a->q + t * a->q_token + h * a->q_head;
-        const char *k = (const char *)s->k + j * s->k_token + h / group * s->k_head;
-        const char *v = bound ? (const char *)s->v + j * s->v_token + h / group * s->v_head : k;
-        const float f = lctx__use()->bound(a->d_k, step, q, a->q_head, k, v);
-        if (!relu && f > score) score = f;
-        if (relu && f > 0) score += f * (x->c->weight ? x->c->weight[t * a->n_head + h] : 1);
+    const int relu = x->c->kind == LCTX_SCORE_RELU;
+    const float one = 1, *w = x->c->weight;
+    float to[LCTX__RATED];
+    int64_t t, i, j, seen;
+    for (i = rows->n; i && i < LCTX__RATED; i++)      /* the kernel wants all */
+        rows->at[0][i] = rows->at[0][0], rows->at[1][i] = rows->at[1][0];
+    for (t = r->t0; t < r->t1; t++) {
+        const int64_t pos = a->mask == LCTX_CAUSAL ? lctx__q_pos(a, t) : LCTX__HUGE;
+        for (seen = rows->n; seen && rows->pos[seen - 1] > pos; seen--) {}
+        for (i = 0; i < LCTX__RATED; i++) to[i] = relu ? 0 : -FLT_MAX;
+        for (j = h; seen && j < h + n; j++)
+            lctx__use()->rate(rows, j / (a->n_head / a->n_head_kv),
+                              (const char *)a->q + t * a->q_token + j * a->q_head,
+                              !relu ? NULL : w ? &w[t * a->n_head + j] : &one, to);
+        for (i = 0; i < seen; i++)
+            if (to[i] > score[rows->block[i]]) score[rows->block[i]] = to[i];
     }
-    return score;
+    rows->n = 0;
 }
 
 /* Scores of blocks from .. to-1 for a list's queries and n heads from h on: of rows that are seen
@@ -5383,22 +5400,28 @@ static void lctx__blocks_score(const lctx__choosing *x, const lctx__always *r, i
 {
     const lctx_attn *a = &x->p.a;
     const int64_t each = x->each;
-    int64_t i, j, t, next = 0;
-    for (i = from; i < to; i++) score[i] = -FLT_MAX;
-    for (i = 0; i < a->n_spans; i++) {
+    lctx__rated rows;
+    int64_t i, j, b, in, next = 0;
+    memset(&rows, 0, sizeof rows);
+    rows.d = a->d_k, rows.bound = x->c->kind == LCTX_SCORE_BOUND;
+    for (b = from; b < to; b++) score[b] = -FLT_MAX;
+    for (i = 0; i < a->n_spans && next < to * each; i++) {
         const lctx_span s = lctx__span(&x->p, i, &next);
-        for (j = lctx__max(from * each - s.index, 0); j < s.n; j++) {
-            const int64_t b = (s.index + j) / each, in = (s.index + j) % each;
-            if (b >= to) return;
-            for (t = r->t0; t < r->t1; t++) {
-                const int64_t ahead = b * a->list_keys + in * a->list_keys / each;
-                if (a->mask != LCTX_CAUSAL || ahead <= lctx__q_pos(a, t)) {
-                    const float f = lctx__row_score(x, &s, j, t, h, n);
-                    if (f > score[b]) score[b] = f;
-                }
-            }
+        if (s.k_head != rows.head[0] || s.v_head != rows.head[1])
+            lctx__rows_rate(x, r, h, n, &rows, score);
+        rows.head[0] = s.k_head, rows.head[1] = s.v_head;
+        j = lctx__max(from * each - s.index, 0);
+        b = (s.index + j) / each, in = (s.index + j) % each;
+        for (; j < s.n && b < to; j++) {
+            rows.at[0][rows.n] = (const char *)s.k + j * s.k_token;
+            if (rows.bound) rows.at[1][rows.n] = (const char *)s.v + j * s.v_token;
+            rows.pos[rows.n] = b * a->list_keys + (in ? in * a->list_keys / each : 0);
+            rows.block[rows.n++] = b;
+            if (++in == each) in = 0, b++;
+            if (rows.n == LCTX__RATED) lctx__rows_rate(x, r, h, n, &rows, score);
         }
     }
+    lctx__rows_rate(x, r, h, n, &rows, score);
 }
 
 /* How few of the k best have so much of the positive scores. */
@@ -10224,25 +10247,6 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
         out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
 }
 
-/* The greatest q . k of n queries, `step` bytes apart, and of any k between lo[d] and hi[d], each
-   dimension by itself. */
-LCTX__ENTRY float FN(bound)(int64_t d, int64_t n, const char *q, int64_t step, const char *lo,
-                            const char *hi)
-{
-    float most = -FLT_MAX, bound;
-    int64_t c;
-    for (; n > 0; n--, q += step) {
-        vf sum = vf_set1(0.0f);
-        for (c = 0; c < d; c += VL) {
-            vf x = FN(row_from)(LCTX_F32, q, c, d - c);
-            sum = vf_add(sum, vf_max(vf_mul(x, FN(row_from)(LCTX_F32, lo, c, d - c)),
-                                     vf_mul(x, FN(row_from)(LCTX_F32, hi, c, d - c))));
-        }
-        if ((bound = vf_hsum(sum)) > most) most = bound;
-    }
-    return most;
-}
-
 LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, float *out)
 {
     int64_t d, c;
@@ -10363,6 +10367,41 @@ LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void 
             FN(transpose)(x);
             LCTX__EACH(j, VL) vf_store((float *)(void *)((char *)out + (i + j) * stride) + c, x[j]);
         }
+}
+
+/* To s[i] goes the product of q with row i of head g in n dimensions from c on; of bounds the
+   greater one in each. */
+LCTX__INLINE void FN(rate_part)(const lctx__rated *t, int64_t g, const char *q, int64_t c,
+                                int64_t n, vf s[LCTX__RATED])
+{
+    const int64_t lo = g * t->head[0], hi = g * t->head[1];
+    const vf x = FN(row_from)(LCTX_F32, q, c, n);
+    int i;
+    LCTX__EACH(i, LCTX__RATED) {
+        const vf k = FN(row_from)(LCTX_F32, t->at[0][i] + lo, c, n);
+        if (!t->bound) s[i] = vf_fma(x, k, s[i]);
+        else s[i] = vf_add(s[i], vf_max(vf_mul(x, k), vf_mul(x, FN(row_from)(
+            LCTX_F32, t->at[1][i] + hi, c, n))));
+    }
+}
+/* to[i] becomes the greater of it and what q scores row i of head g; or, with weight, gets that
+   many times what is above 0. */
+LCTX__ENTRY void FN(rate)(const lctx__rated *t, int64_t g, const char *q, const float *weight,
+                          float *to)
+{
+    float sum[LCTX__RATED];
+    vf s[LCTX__RATED];
+    int64_t c = 0;
+    int i;
+    LCTX__EACH(i, LCTX__RATED) s[i] = vf_set1(0.0f);
+    for (; c + VL <= t->d; c += VL) FN(rate_part)(t, g, q, c, VL, s);
+    if (c < t->d) FN(rate_part)(t, g, q, c, t->d - c, s);
+    LCTX__EACH(i, LCTX__RATED) sum[i] = vf_hsum(s[i]);
+    for (i = 0; i < LCTX__RATED; i += VL) {
+        const vf f = vf_load(sum + i), had = vf_load(to + i);
+        if (weight) vf_store(to + i, vf_fma(vf_max(f, vf_set1(0.0f)), vf_set1(*weight), had));
+        else vf_store(to + i, vf_max(f, had));
+    }
 }
 
 LCTX__INLINE void FN(to_f32_of)(const int type, int64_t n, const void *src, float *out)
@@ -10959,7 +10998,7 @@ LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 #endif
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(mass), PLAIN(fold), PLAIN(finish), PLAIN(blend), PLAIN(bound),
+    FN(tile), FN(mass), PLAIN(fold), PLAIN(finish), PLAIN(blend), PLAIN(rate),
 #ifdef DOTS
     DOTS, FN(queries), FN(weave),
 #else

@@ -59,7 +59,7 @@ static world some_world(int kind)
     int64_t row, t;
     memset(&w, 0, sizeof w);
     w.a.n_head_kv = 1 + (int32_t)pick(3), w.a.n_head = w.a.n_head_kv * (1 + (int32_t)pick(4));
-    w.a.d_k = 1 + (int32_t)pick(70), w.a.n_q = 1 + pick(9);
+    w.a.d_k = 1 + (int32_t)pick(140), w.a.n_q = 1 + pick(9);
     w.by.kind = kind, w.by.block_rows = (int32_t)pick(9);
     w.spans[0].n = pick(40), w.spans[1].n = 1 + pick(40);
     w.spans[1].index = w.spans[0].n + pick(30) + 1;
@@ -82,6 +82,11 @@ static world some_world(int kind)
     w.v = noise((w.spans[0].n + w.spans[1].n) * row);
     w.spans[0].k = w.k, w.spans[0].v = w.v;
     w.spans[1].k = w.k + w.spans[0].n * row, w.spans[1].v = w.v + w.spans[0].n * row;
+    for (t = 0; t < 2; t++)
+        if (pick(2)) {                 /* [head][token] */
+            w.spans[t].k_token = w.spans[t].v_token = w.a.d_k * 4;
+            w.spans[t].k_head = w.spans[t].v_head = w.spans[t].n * w.a.d_k * 4;
+        }
     w.a.q = w.q;
     if (pick(2)) w.by.weight = w.weight;
     w.score = noise(w.lists * w.heads * w.n), w.by.score = w.score;
@@ -103,8 +108,8 @@ static double product(const world *w, const lctx_span *s, int64_t j, int64_t t, 
 {
     const int64_t d = w->a.d_k, g = h / (w->a.n_head / w->a.n_head_kv);
     const float *q = w->q + (t * w->a.n_head + h) * d;
-    const float *k = (const float *)s->k + (j * w->a.n_head_kv + g) * d;
-    const float *v = (const float *)s->v + (j * w->a.n_head_kv + g) * d;
+    const int64_t row = s->k_head ? g * s->n + j : j * w->a.n_head_kv + g;
+    const float *k = (const float *)s->k + row * d, *v = (const float *)s->v + row * d;
     double sum = 0;
     int64_t i;
     for (i = 0; i < d; i++) {
@@ -230,6 +235,35 @@ static void test_choices(void)
     check(narrow > 0 && narrow < shapes / 2, "lists too short for sinks and window are refused");
 }
 
+/* One list of many blocks, whose scores are all over a few ranges of floats. */
+static void test_best(void)
+{
+    static const float spread[] = { 1e-40f, 1e-3f, 1, 1e4f, 1e38f };
+    int i, shapes = test_fastest() ? 60 : 20, wrong = 0;
+    for (i = 0; i < shapes; i++) {
+        world w = some_world(LCTX_SCORE_GIVEN);
+        const int64_t n = 100 + pick(3000);
+        const float by = spread[pick(5)], from = pick(2) ? by * 3 : 0;
+        int32_t *want = malloc((size_t)(2 * n) * sizeof *want);
+        int64_t x;
+        free(w.score), free(w.list);
+        w.a.n_q = 1, w.a.list_heads = 1, w.a.list_queries = 0, w.a.mask = LCTX_MASK_NONE;
+        w.a.n_spans = 1, w.spans[0].n = n, w.by.block_rows = 1, w.n = n, w.a.list_len = n;
+        w.by.n_top = pick(n), w.by.window = 1, w.by.n_sink = 0;
+        w.score = noise(n), w.list = malloc((size_t)n * sizeof *w.list), w.by.score = w.score;
+        for (x = 0; x < n; x++) w.score[x] = from + by * w.score[pick(x + 1)];
+        for (x = pick(9); x > 0; x--) w.score[pick(n)] = pick(2) ? (float)HUGE_VAL : (float)-HUGE_VAL;
+        w.listed = 1, w.q_pos[0] = n * w.a.list_keys - 1;
+        wrong += choose(&w) != LCTX_OK;
+        plain_list(&w, 0, w.score, want);
+        wrong += memcmp(want, w.list, (size_t)n * sizeof *want) != 0;
+        free(want);
+        world_free(&w);
+    }
+    check(!wrong, "the best of many blocks, at %d spreads of scores with equal and infinite ones, are "
+          "those of a plain search (%d are not)", shapes, wrong);
+}
+
 /* Large enough that threads are asked. */
 static world large_world(int kind)
 {
@@ -280,21 +314,30 @@ static void test_bits(int kind, const char *name)
 }
 
 /* A NaN in a row or a query hides neither others' scores nor the list; one given is read. */
-static void test_nan(void)
+static void test_nan(int kind, const char *name)
 {
-    world w = large_world(LCTX_SCORE_PRODUCT);
-    float *before = malloc((size_t)(w.lists * 2 * w.n) * sizeof *before);
+    const float none = kind == LCTX_SCORE_RELU ? 0 : -FLT_MAX;
+    world w = large_world(kind);
+    const int64_t all = w.lists * 2 * w.n;
+    float *before = malloc((size_t)all * sizeof *before);
     int64_t i, off = 0;
-    w.spans[0].n = w.n, w.spans[0].k = w.k;
+    w.spans[0].n = w.n, w.spans[0].k = w.k, w.spans[0].v = w.v;
     w.a.n_spans = 1, w.by.score = w.score;
+    for (i = 7; i < w.a.n_q * 4 * 32; i += 32) w.q[i] = fabsf(w.q[i]);
     choose(&w);
-    memcpy(before, w.score, (size_t)(w.lists * 2 * w.n) * sizeof *before);
-    for (i = 0; i < 64; i++) w.k[100 * 64 + i] = (float)NAN;
-    check(choose(&w) == LCTX_OK, "a row of NaN is scored");
-    for (i = 0; i < w.lists * 2 * w.n; i++)
-        off += i % w.n == 100 ? w.score[i] > -FLT_MAX
-                              : memcmp(&w.score[i], &before[i], sizeof *before) != 0;
-    check(!off, "and passed over");
+    memcpy(before, w.score, (size_t)all * sizeof *before);
+    for (i = 0; i < 64; i++) w.k[100 * 64 + i] = w.v[100 * 64 + i] = (float)NAN;
+    w.k[101 * 64 + 7] = w.v[101 * 64 + 7] = (float)HUGE_VAL;      /* of the first KV head */
+    check(choose(&w) == LCTX_OK, "%s: a row of NaN is scored", name);
+    for (i = 0; i < all; i++)
+        if (i % w.n == 100) off += !(w.score[i] <= none);
+        else if (i % w.n == 101 && i / w.n % 2 == 0) off += !(w.score[i] > FLT_MAX);
+        else off += memcmp(&w.score[i], &before[i], sizeof *before) != 0;
+    check(!off, "%s: and passed over, an infinite one is not (%d are off)", name, (int)off);
+    for (i = 0; i < 3 * 4 * 32; i++) w.q[i] = (float)NAN;
+    check(choose(&w) == LCTX_OK, "%s: queries of NaN score", name);
+    for (i = off = 0; i < 2 * w.n; i++) off += !(w.score[i] <= none);
+    check(!off, "%s: nothing", name);
     w.by.kind = LCTX_SCORE_GIVEN, w.by.n_top = 1, w.score[77] = (float)NAN;
     check(choose(&w) == LCTX_OK && w.list[1] == 77, "a NaN that is given counts most");
     free(before);
@@ -465,9 +508,10 @@ int main(void)
     for (kind = LCTX_SCORE_BOUND; kind < LCTX_SCORE_COUNT; kind++) {
         test_scores(kind, names[kind]);
         test_bits(kind, names[kind]);
+        test_nan(kind, names[kind]);
     }
     test_choices();
-    test_nan();
+    test_best();
     test_read();
     for (kind = LCTX_F32; kind <= LCTX_I8; kind++)
         for (keys = 1; keys < LCTX_TILE; keys *= 4) {
