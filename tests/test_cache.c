@@ -2753,6 +2753,35 @@ static void test_retrieve_changed(void)
     seq_free(&s);
 }
 
+/* The last tokens that there are, of a query however far behind them. */
+static void test_retrieve_behind(void)
+{
+    lctx_cache_desc d = desc_of(LCTX_FULL, 0, 0, LCTX_F16, LCTX_F16);
+    float q[QROW], out[OROW], lse[H];
+    unsigned char read[G * 64];
+    int64_t behind, window, b, blocks;
+    int wrong = 0;
+    lctx_retrieve r;
+    lctx_attn a;
+    seq s;
+    d.block = 64; d.summaries = 1;
+    s = seq_new(&d, 231, 2000);
+    topic_append(&s, 500);             /* the last block is being filled */
+    blocks = info_of(&s).n_block;
+    memset(&r, 0, sizeof r);
+    r.read = read;
+    for (behind = 0; behind < (int64_t)1 << 40; behind = 7 * behind + 1)
+        for (window = 1; window <= 53 + 64; window += 52) {      /* 500 = 7 * 64 + 52 */
+            a = topic_queries(&s, 1, 5, q, out, lse);
+            a.q_pos0 = s.n - 1 + behind, r.window = window;
+            wrong += retrieve(s.c, &a, &r) != LCTX_OK;
+            for (b = 0; b < G * blocks; b++)
+                wrong += read[b] != (b % blocks >= blocks - 1 - (window + 11) / 64);
+        }
+    check(!wrong, "a query behind all keys, however far, reads the last of them (%d do not)", wrong);
+    seq_free(&s);
+}
+
 /* With a choice for each query, what it reads and its bits depend neither on the queries beside it
    nor on the tokens after it; with one for some of neighbouring positions, on these alone. */
 static void test_retrieve_alone(lctx_type type, int32_t queries)
@@ -3881,6 +3910,7 @@ int main(void)
     test_retrieve_alone(LCTX_I4, 64);
     test_retrieve_alone(LCTX_F16, 7);
     test_retrieve_changed();
+    test_retrieve_behind();
     test_retrieve_arguments();
     for (type = 0; type < 4; type++) {
         lctx_policy p = type % 2 ? LCTX_HEAVY : LCTX_FULL;

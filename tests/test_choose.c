@@ -166,6 +166,8 @@ static void test_scores(int kind, const char *name)
           "by %.1e)", name, shapes, wrong, worst);
 }
 
+static int reaches(float x, float y) { return isnan(x) || (!isnan(y) && x >= y); }
+
 /* The list that there should be, chosen one by one: -1 where none is left. */
 static void plain_list(const world *w, int64_t list, const float *score, int32_t *want)
 {
@@ -194,7 +196,7 @@ static void plain_list(const world *w, int64_t list, const float *score, int32_t
     if (w->by.n_top && w->by.n_top < room) room = w->by.n_top < 0 ? 0 : w->by.n_top;
     for (; room > 0; room--) {
         for (b = first, best = -1; b < to; b++)
-            if (!in[b] && (best < 0 || score[b] >= score[best])) best = b;
+            if (!in[b] && (best < 0 || reaches(score[b], score[best]))) best = b;
         if (best < 0 || (w->by.share > 0 && have >= (double)w->by.share * all)) break;
         in[best] = 1;
         if (score[best] > 0) have += (double)score[best];
@@ -235,33 +237,60 @@ static void test_choices(void)
     check(narrow > 0 && narrow < shapes / 2, "lists too short for sinks and window are refused");
 }
 
+/* A window is of the tokens that there are: a query behind all keys has the last of them. */
+static void test_behind(void)
+{
+    static const int64_t behind[] = { 0, 1, 63, 64, 1000, (int64_t)1 << 40 };
+    float q[4] = { 1, 2, 3, 4 }, k[10 * 4] = { 0 };
+    int32_t list[10];
+    unsigned i, wrong = 0;
+    int64_t b, window;
+    world w;
+    memset(&w, 0, sizeof w);
+    w.a.n_head = w.a.n_head_kv = 1, w.a.d_k = 4, w.a.n_q = 1, w.a.q = q, w.a.list_keys = 64;
+    w.spans[0].n = 10, w.spans[0].k = k, w.a.n_spans = 1, w.a.list_len = 10, w.list = list;
+    w.by.kind = LCTX_SCORE_PRODUCT, w.by.n_top = -1;
+    for (i = 0; i < sizeof behind / sizeof *behind; i++)
+        for (window = 1; window <= 129; window += 64) {
+            w.a.q_pos0 = 640 + behind[i], w.by.window = window;
+            wrong += choose(&w) != LCTX_OK;
+            for (b = 0; b < 10; b++)
+                wrong += list[b] != (b <= window / 64 ? 9 - window / 64 + b : -1);
+        }
+    check(!wrong, "a query behind all keys, however far, reads the last of them (%d do not)",
+          (int)wrong);
+}
+
 /* One list of many blocks, whose scores are all over a few ranges of floats. */
 static void test_best(void)
 {
-    static const float spread[] = { 1e-40f, 1e-3f, 1, 1e4f, 1e38f };
+    static const float spread[] = { 1e-38f, 1e-3f, 1, 1e4f, 1e37f };
+    const float edge[] = { FLT_MAX, (float)HUGE_VAL, (float)-HUGE_VAL, (float)NAN };
     int i, shapes = test_fastest() ? 60 : 20, wrong = 0;
     for (i = 0; i < shapes; i++) {
         world w = some_world(LCTX_SCORE_GIVEN);
         const int64_t n = 100 + pick(3000);
         const float by = spread[pick(5)], from = pick(2) ? by * 3 : 0;
         int32_t *want = malloc((size_t)(2 * n) * sizeof *want);
+        float *of = noise(n);
         int64_t x;
         free(w.score), free(w.list);
         w.a.n_q = 1, w.a.list_heads = 1, w.a.list_queries = 0, w.a.mask = LCTX_MASK_NONE;
         w.a.n_spans = 1, w.spans[0].n = n, w.by.block_rows = 1, w.n = n, w.a.list_len = n;
         w.by.n_top = pick(n), w.by.window = 1, w.by.n_sink = 0;
         w.score = noise(n), w.list = malloc((size_t)n * sizeof *w.list), w.by.score = w.score;
-        for (x = 0; x < n; x++) w.score[x] = from + by * w.score[pick(x + 1)];
-        for (x = pick(9); x > 0; x--) w.score[pick(n)] = pick(2) ? (float)HUGE_VAL : (float)-HUGE_VAL;
+        for (x = 0; x < n; x++) w.score[x] = from + by * of[pick(n)];
+        if (i % 3) w.by.n_top = pick(12);
+        for (x = pick(30); x > 0; x--) w.score[pick(n)] = edge[pick(4)];
         w.listed = 1, w.q_pos[0] = n * w.a.list_keys - 1;
         wrong += choose(&w) != LCTX_OK;
         plain_list(&w, 0, w.score, want);
         wrong += memcmp(want, w.list, (size_t)n * sizeof *want) != 0;
-        free(want);
+        free(want), free(of);
         world_free(&w);
     }
-    check(!wrong, "the best of many blocks, at %d spreads of scores with equal and infinite ones, are "
-          "those of a plain search (%d are not)", shapes, wrong);
+    check(!wrong, "the best of many blocks, at %d spreads of scores with equal ones, infinities and "
+          "NaN, are those of a plain search (%d are not)", shapes, wrong);
 }
 
 /* Large enough that threads are asked. */
@@ -512,6 +541,7 @@ int main(void)
     }
     test_choices();
     test_best();
+    test_behind();
     test_read();
     for (kind = LCTX_F32; kind <= LCTX_I8; kind++)
         for (keys = 1; keys < LCTX_TILE; keys *= 4) {

@@ -417,11 +417,11 @@ func (x FarKind) String() string { return namesFarKind[x] }
 // and a block's that of its greatest row, -FLT_MAX where there is none; GIVEN are scores of one's
 // own, as sums of mass (lctx_attn.mass; XAttention 2503.16428: of a call on every so many queries
 // and keys put together as one, last with first). A list names, in order, the blocks of the first
-// n_sink and of the last `window` tokens up to any of its queries (without causality all after,
-// too); of the others the n_top best, of equals the later, if list_len has room; with share the
-// fewest of these that, with what is always read, have so much of all positive scores; then -1. NaN
-// in queries and rows is passed over, given it counts most. Bits do not depend on threads, nor on
-// chunks that end between lists.
+// n_sink tokens and of the last `window` that there are up to any of its queries (of one behind all
+// keys, however far, the last; without causality all after, too); of the others the n_top best, of
+// equals the later, if list_len has room; with share the fewest of these that, with what is always
+// read, have so much of all positive scores; then -1. NaN in queries and rows is passed over, given
+// it counts most. Bits do not depend on threads, nor on chunks that end between lists.
 type Score int32
 
 const (
@@ -1219,13 +1219,14 @@ type Select struct {
 // Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
 // Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
 // a selection or drop kept, with a block that it cut into as far as they share numbers; the blocks
-// of the first n_sink and of the last `window` tokens up to the query; of those between, in each KV
-// head the n_top blocks with the greatest bound. Over what is read attention is exact: with every
-// block, the bits of lctx_cache_attend. Of what is not read the summary alone is touched: blocks
-// may lie in a mapped file, by the cache's allocator. Queries at positions that agree in position /
-// queries (with q_pos, so many in order) share their blocks; by `queries` 1 what one reads, and its
-// bits, do not depend on the others in the call. attn and errors: as lctx_cache_attend's, and
-// LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT, _LIST (attn has one).
+// of the first n_sink tokens and of the last `window` that there are up to the query; of those
+// between, in each KV head the n_top with the greatest bound. Over what is read attention is exact:
+// with every block, the bits of lctx_cache_attend. Of what is not read the summary alone is
+// touched: blocks may lie in a mapped file, by the cache's allocator. Queries at positions that
+// agree in position / queries (with q_pos, so many in order) share their blocks; by `queries` 1
+// what one reads, and its bits, do not depend on the others in the call. attn and errors: as
+// lctx_cache_attend's, and LCTX_E_POLICY (not LCTX_FULL with summaries; raw keys), _WINDOW, _COUNT,
+// _LIST (attn has one).
 type Retrieve struct {
 	// >= 0
 	NTop int64
