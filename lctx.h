@@ -719,9 +719,8 @@ typedef struct lctx_span {
                                             leaf and so the bits. 0 = right after the span before */
     int32_t query;                       /* 0: scored with q, 1: with q_far */
     int32_t group;                       /* seen by queries of this group and of 0; 0: by all */
-    int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: k_token and v_token from
-                                                   tile to tile; 0 = packed, of tiles that hold keys
-                                                   and values, and v_head as k_head */
+    int64_t k_token, k_head, v_token, v_head;   /* strides, bytes; TILES: tokens' from tile to tile;
+                                                   0 = packed, keys with values; v_head as k_head */
     const float *k_scale, *v_scale;                      /* ROWS of int8 */
     int64_t k_scale_token, k_scale_head, v_scale_token, v_scale_head;
     const int64_t *k_pos;                /* [n_head_kv][n] for pos + j, not going back; or null */
@@ -1477,9 +1476,9 @@ LCTX_API lctx_status lctx_session_restore(lctx_session *session, lctx_read read,
    of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
    rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
    a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-   hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-   LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64). */
+   a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+   mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+   _FORMAT (`from` is no multiple of 64). */
 LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t *bytes);
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to);
 LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t page, void *from);

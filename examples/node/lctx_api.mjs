@@ -575,17 +575,17 @@ export const structs = {
         query: 'int32_t',
         // seen by queries of this group and of 0; 0: by all
         group: 'int32_t',
-        // strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        // hold keys and values, and v_head as k_head
+        // strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head
+        // as k_head
         k_token: 'int64_t',
-        // strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        // hold keys and values, and v_head as k_head
+        // strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head
+        // as k_head
         k_head: 'int64_t',
-        // strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        // hold keys and values, and v_head as k_head
+        // strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head
+        // as k_head
         v_token: 'int64_t',
-        // strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        // hold keys and values, and v_head as k_head
+        // strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head
+        // as k_head
         v_head: 'int64_t',
         // ROWS of int8
         k_scale: 'void *',
@@ -1775,9 +1775,9 @@ export const functions = {
     // of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    // LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    // mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    // _FORMAT (`from` is no multiple of 64).
     lctx_session_page_size: ['int', 'void *', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     // after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1788,9 +1788,9 @@ export const functions = {
     // of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    // LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    // mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    // _FORMAT (`from` is no multiple of 64).
     lctx_session_page_save: ['int', 'void *', 'int64_t', 'void *'],
     // Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     // after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1801,8 +1801,8 @@ export const functions = {
     // of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     // rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     // a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    // hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    // LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    // a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    // mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    // _FORMAT (`from` is no multiple of 64).
     lctx_session_page_restore: ['int', 'void *', 'int64_t', 'void *'],
 };

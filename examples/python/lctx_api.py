@@ -608,17 +608,17 @@ class Span(c.Structure):
         ("query", c.c_int32),
         # seen by queries of this group and of 0; 0: by all
         ("group", c.c_int32),
-        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        # hold keys and values, and v_head as k_head
+        # strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+        # k_head
         ("k_token", c.c_int64),
-        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        # hold keys and values, and v_head as k_head
+        # strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+        # k_head
         ("k_head", c.c_int64),
-        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        # hold keys and values, and v_head as k_head
+        # strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+        # k_head
         ("v_token", c.c_int64),
-        # strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-        # hold keys and values, and v_head as k_head
+        # strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+        # k_head
         ("v_head", c.c_int64),
         # ROWS of int8
         ("k_scale", c.c_void_p),
@@ -1916,9 +1916,9 @@ FUNCTIONS = {
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    # LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    # mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    # _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_size": (c.c_int, [c.POINTER(Session), c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1929,9 +1929,9 @@ FUNCTIONS = {
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    # LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    # mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    # _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_save": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
     # Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     # after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -1942,8 +1942,8 @@ FUNCTIONS = {
     # of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     # rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     # a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    # hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    # LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    # a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    # mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    # _FORMAT (`from` is no multiple of 64).
     "lctx_session_page_restore": (c.c_int, [c.POINTER(Session), c.c_int64, c.c_void_p]),
 }

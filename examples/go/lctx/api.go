@@ -798,17 +798,17 @@ type Span struct {
 	Query int32
 	// seen by queries of this group and of 0; 0: by all
 	Group int32
-	// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that hold
-	// keys and values, and v_head as k_head
+	// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+	// k_head
 	kToken int64
-	// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that hold
-	// keys and values, and v_head as k_head
+	// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+	// k_head
 	kHead int64
-	// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that hold
-	// keys and values, and v_head as k_head
+	// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+	// k_head
 	vToken int64
-	// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that hold
-	// keys and values, and v_head as k_head
+	// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+	// k_head
 	vHead int64
 	// ROWS of int8
 	kScale unsafe.Pointer

@@ -1048,17 +1048,17 @@ pub struct Span {
     pub query: i32,
     /// seen by queries of this group and of 0; 0: by all
     pub group: i32,
-    /// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-    /// hold keys and values, and v_head as k_head
+    /// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+    /// k_head
     pub k_token: i64,
-    /// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-    /// hold keys and values, and v_head as k_head
+    /// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+    /// k_head
     pub k_head: i64,
-    /// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-    /// hold keys and values, and v_head as k_head
+    /// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+    /// k_head
     pub v_token: i64,
-    /// strides, bytes; TILES: k_token and v_token from tile to tile; 0 = packed, of tiles that
-    /// hold keys and values, and v_head as k_head
+    /// strides, bytes; TILES: tokens' from tile to tile; 0 = packed, keys with values; v_head as
+    /// k_head
     pub v_head: i64,
     /// ROWS of int8
     pub k_scale: *const f32,
@@ -3175,9 +3175,9 @@ extern "C" {
     /// of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    /// mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    /// _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_size(session: *const Session, bytes: *mut usize) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     /// after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -3188,9 +3188,9 @@ extern "C" {
     /// of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    /// mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    /// _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_save(session: *const Session, page: i64, to: *mut c_void) -> Status;
     /// Saving by pages: page p holds what all layers have cached of the tokens p * block and the `block`
     /// after them, which lctx_session_desc has; it does not change any more once the session has passed
@@ -3201,9 +3201,9 @@ extern "C" {
     /// of 64, say in a file that is mapped private and writable (64 bytes a layer are written; what is
     /// rewound goes elsewhere). It is borrowed until the session and its forks are freed. One thread at
     /// a time may restore from a page, and nobody who uses it meanwhile. Its bytes are not checked: from
-    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY: heavy
-    /// hitters, a mixer, or a part; LCTX_E_POS: tokens that are not all there, or not the next;
-    /// LCTX_E_EVICTED, _FULL, _MEMORY, _FORMAT (`from` is no multiple of 64).
+    /// a stranger's file they may be any numbers, and no more. Errors: LCTX_E_POLICY (heavy hitters, a
+    /// mixer, a part), _POS (tokens that are not all there, or not the next), _EVICTED, _FULL, _MEMORY,
+    /// _FORMAT (`from` is no multiple of 64).
     pub fn lctx_session_page_restore(session: *mut Session, page: i64, from: *mut c_void) -> Status;
     pub fn lctx_offsetof(field: *const c_char) -> usize;
 }
