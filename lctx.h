@@ -7429,9 +7429,9 @@ static void lctx__widest(const lctx_model *m, lctx__acts *a, int64_t *n_expert, 
         a->shifting = 1;
     }
 }
-#define LCTX__LOW_RANK(s, w, needed, cols) \
-    LCTX__FROM(s, w.rank, needed, SHAPE); \
-    LCTX__WEIGHT(s, w.down, (s)->w.rank, cols); LCTX__WEIGHT(s, w.up, (s)->w.rank, (s)->w.rank)
+#define LCTX__LOW_RANK(s, rank, down, up, needed, cols) \
+    LCTX__FROM(s, rank, needed, SHAPE); \
+    LCTX__WEIGHT(s, down, (s)->rank, cols); LCTX__WEIGHT(s, up, (s)->rank, (s)->rank)
 static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
 {
     const lctx_mixer *x = m->layers[i].mixer;
@@ -7447,8 +7447,10 @@ static lctx_status lctx__mixer_check(const lctx_model *m, int32_t i)
     if (x->kind == LCTX_MIXER_RWKV7) {
         LCTX__IS(n_head_k, x->n_head_k == x->n_head, HEADS);
         LCTX__WEIGHT(x, w_r, 1, d); LCTX__WEIGHT(x, w_k, 1, d); LCTX__WEIGHT(x, w_v, 1, d);
-        LCTX__LOW_RANK(x, w, 1, d); LCTX__LOW_RANK(x, v, 0, d);
-        LCTX__LOW_RANK(x, rate, 1, d); LCTX__LOW_RANK(x, g, 1, d);
+        LCTX__LOW_RANK(x, w.rank, w.down, w.up, 1, d);
+        LCTX__LOW_RANK(x, v.rank, v.down, v.up, 0, d);
+        LCTX__LOW_RANK(x, rate.rank, rate.down, rate.up, 1, d);
+        LCTX__LOW_RANK(x, g.rank, g.down, g.up, 1, d);
         LCTX__IS(shift, x->shift, WEIGHT); LCTX__IS(norm_bias, x->norm_bias, WEIGHT);
         LCTX__IS(k_k, x->k_k, WEIGHT); LCTX__IS(k_a, x->k_a, WEIGHT); LCTX__IS(r_k, x->r_k, WEIGHT);
         return LCTX_OK;
