@@ -1593,7 +1593,6 @@ enum {
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
-    LCTX__FEW_ROWS = 64,            /* use elements as stored; for more a tile is converted first */
     LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
     LCTX__AHEAD = 7040,             /* bytes that memory is asked for before it is read */
@@ -2487,6 +2486,8 @@ typedef struct lctx__rated {
 } lctx__rated;
 
 typedef struct lctx__ops {
+    int few;                         /* rows that take elements as stored; for more a tile is
+                                        converted first */
     void (*tile)(const lctx__tile *);
     void (*mass)(const lctx__tile *);                                 /* no values, no softmax */
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
@@ -4592,7 +4593,7 @@ static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v,
    rows; else unpacked to f32 once for all rows. Returns whether it is as it was. */
 static int lctx__stays(const lctx__work *w, int type, int dots)
 {
-    return dots || type == LCTX_F32 || (w->t.rows <= LCTX__FEW_ROWS && type != LCTX_I4);
+    return dots || type == LCTX_F32 || (w->t.rows <= w->ops->few && type != LCTX_I4);
 }
 static int lctx__work_keys(lctx__work *w, int type)
 {
@@ -8933,7 +8934,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
 #if LCTX__ISA == 0
 #  define FN(f)            lctx__##f##_scalar
 #  define VL               1
-#  define MAX_R            2
+#  define MAX_R            1
 #  define WIDE_R           1
 #  define W_R              4
 #  define W_N              2
@@ -9454,6 +9455,7 @@ LCTX__INLINE vf FN(exp_seen)(vf x, uint64_t see)
 {
     const vf lo = vf_set1(-87.33f);
     vf y = vf_max(lo, x), n, r, p;
+    if (VL == 1 && !(see & 1)) return vf_set1(0.0f);
     n = vf_round(vf_mul(y, vf_set1(1.44269504f)));
     r = vf_fma(n, vf_set1(-0.693359375f), y);
     r = vf_fma(n, vf_set1(2.12194440e-4f), r);
@@ -9534,7 +9536,7 @@ LCTX__INLINE vf FN(value)(const int type, const void *v, int64_t stride, int64_t
     }
 }
 /* The last n < VL elements of a row, zeros after them. */
-LCTX__INLINE vf FN(row_end)(const int type, const void *p, int64_t i, int64_t n)
+LCTX__COLD vf FN(row_end)(int type, const void *p, int64_t i, int64_t n)
 {
     char buf[64] = { 0 };
     memcpy(buf, (const char *)p + lctx__row_bytes(type, i), (size_t)lctx__row_bytes(type, n & 15));
@@ -10568,11 +10570,16 @@ LCTX__ENTRY void FN(turn)(const lctx__turn *t)
 }
 
 /* The first n of x. */
-LCTX__INLINE void FN(put)(float *p, vf x, int64_t n)
+LCTX__COLD void FN(put_end)(float *p, vf x, int64_t n)
 {
     float end[16];
+    vf_store(end, x);
+    memcpy(p, end, (size_t)n * sizeof *p);
+}
+LCTX__INLINE void FN(put)(float *p, vf x, int64_t n)
+{
     if (n >= VL) vf_store(p, x);
-    else vf_store(end, x), memcpy(p, end, (size_t)n * sizeof *p);
+    else FN(put_end)(p, x, n);
 }
 /* e = S a of R vectors of rows from i on, by two chains over the dimensions. */
 LCTX__INLINE void FN(erase)(const lctx__recur *t, int64_t i, const int R, vf *e)
@@ -11000,7 +11007,7 @@ LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
 #endif
 
 static const lctx__ops FN(ops) = {
-    FN(tile), FN(mass), PLAIN(fold), PLAIN(finish), PLAIN(blend), PLAIN(rate),
+    VL > 1 ? 64 : 1, FN(tile), FN(mass), PLAIN(fold), PLAIN(finish), PLAIN(blend), PLAIN(rate),
 #ifdef DOTS
     DOTS, FN(queries), FN(weave),
 #else
