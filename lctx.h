@@ -10373,20 +10373,16 @@ LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void 
         }
 }
 
-/* To s[i] goes the product of q with row i of head g in n dimensions from c on; of bounds the
-   greater one in each. */
-LCTX__INLINE void FN(rate_part)(const lctx__rated *t, int64_t g, const char *q, int64_t c,
-                                int64_t n, vf s[LCTX__RATED])
+/* s and the product of q with row i of head g in n dimensions from c on; of bounds the greater one
+   in each. */
+LCTX__INLINE vf FN(rate_row)(const lctx__rated *t, int64_t g, const char *q, int64_t c, int64_t n,
+                             int i, vf s)
 {
-    const int64_t lo = g * t->head[0], hi = g * t->head[1];
     const vf x = FN(row_from)(LCTX_F32, q, c, n);
-    int i;
-    LCTX__EACH(i, LCTX__RATED) {
-        const vf k = FN(row_from)(LCTX_F32, t->at[0][i] + lo, c, n);
-        if (!t->bound) s[i] = vf_fma(x, k, s[i]);
-        else s[i] = vf_add(s[i], vf_max(vf_mul(x, k), vf_mul(x, FN(row_from)(
-            LCTX_F32, t->at[1][i] + hi, c, n))));
-    }
+    const vf k = FN(row_from)(LCTX_F32, t->at[0][i] + g * t->head[0], c, n);
+    if (!t->bound) return vf_fma(x, k, s);
+    return vf_add(s, vf_max(vf_mul(x, k), vf_mul(x, FN(row_from)(
+        LCTX_F32, t->at[1][i] + g * t->head[1], c, n))));
 }
 /* to[i] becomes the greater of it and what q scores row i of head g; or, with weight, gets that
    many times what is above 0. */
@@ -10398,9 +10394,11 @@ LCTX__ENTRY void FN(rate)(const lctx__rated *t, int64_t g, const char *q, const 
     int64_t c = 0;
     int i;
     LCTX__EACH(i, LCTX__RATED) s[i] = vf_set1(0.0f);
-    for (; c + VL <= t->d; c += VL) FN(rate_part)(t, g, q, c, VL, s);
-    if (c < t->d) FN(rate_part)(t, g, q, c, t->d - c, s);
+    for (; c + VL <= t->d; c += VL)
+        LCTX__EACH(i, LCTX__RATED) s[i] = FN(rate_row)(t, g, q, c, VL, i, s[i]);
     LCTX__EACH(i, LCTX__RATED) sum[i] = vf_hsum(s[i]);
+    for (i = 0; c < t->d && i < LCTX__RATED; i++)
+        sum[i] += vf_hsum(FN(rate_row)(t, g, q, c, t->d - c, i, vf_set1(0.0f)));
     for (i = 0; i < LCTX__RATED; i += VL) {
         const vf f = vf_load(sum + i), had = vf_load(to + i);
         if (weight) vf_store(to + i, vf_fma(vf_max(f, vf_set1(0.0f)), vf_set1(*weight), had));
