@@ -128,7 +128,7 @@ static lctx_status append(world *w, lctx_cache *c, int64_t n)
     for (i = 0; i < n * w->d.n_head_kv * w->d.d_v; i++)
         v[i] = fuzz_uniform(w->appends, 2, (uint64_t)i);
     memset(&rows, 0, sizeof rows);
-    rows.n = n, rows.k = k, rows.v = v;
+    rows.n = n, rows.k = k, rows.v = w->d.latent ? NULL : v;
     return lctx_cache_append(c, &rows);
 }
 
@@ -247,6 +247,7 @@ static void begin_desc(world *w)
 {
     static const int32_t blocks[] = { 64, 128, 192, 0 };
     lctx_cache_desc *d = &w->d;
+    int extras;
     d->n_head_kv = (int32_t)bytes_in(&w->b, 1, HEADS);
     d->d_k = (int32_t)bytes_in(&w->b, 1, DIM), d->d_v = (int32_t)bytes_in(&w->b, 1, DIM);
     d->k_type = (int32_t)bytes_in(&w->b, 0, LCTX_I4);
@@ -257,7 +258,12 @@ static void begin_desc(world *w)
     if (d->policy == LCTX_SINKS || d->policy == LCTX_HEAVY)
         d->n_sink = (int32_t)bytes_in(&w->b, 1, 100);
     if (d->policy == LCTX_HEAVY) d->n_heavy = bytes_in(&w->b, 1, 100);
-    d->summaries = bytes_flag(&w->b);
+    extras = (int)bytes_in(&w->b, 0, 3);
+    d->summaries = extras & 1, d->latent = extras >> 1;
+    if (d->latent) {                          /* values are a part of keys, not of 4 bits */
+        d->k_type = d->v_type = d->k_type % LCTX_I4;
+        if (d->d_v > d->d_k) d->d_v = d->d_k;
+    }
     d->alloc = &w->alloc;
 }
 
