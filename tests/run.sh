@@ -27,6 +27,7 @@ most=$isas
 for suite in "$@"; do
     case $suite in
     *.sh | tokens | lookup) echo "any $suite" ;;      # have no kernels
+    families) echo "${isas##*[!a-z0-9]} $suite" ;;     # goes through the sets itself
     examples | prefix) for isa in $most; do echo "$isa $suite"; done ;;
     *)    for isa in $isas; do echo "$isa $suite"; done ;;
     esac
@@ -34,6 +35,8 @@ done > "$log/jobs"
 
 # Memory that suites free they take again: asking the kernel for it costs glibc a sixth of their time.
 export MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TOP_PAD_=16777216
+# Suites share some work between sets: see test_next_set in tests/test.h.
+export TEST_SETS=1
 export build here log
 xargs -P 2 -n 2 sh -c '
     case $1 in

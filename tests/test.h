@@ -70,6 +70,31 @@ TEST_UNUSED static int test_sampled(void)
     }
     return (mine == LCTX_ISA_SCALAR || shared || getenv("TEST_SLOW")) && !getenv("TEST_FULL");
 }
+
+/* Where most of a case is its oracle, which knows no sets, it is asked once for all of them:
+       for (set = -1; test_next_set(&set);) ...
+   With TEST_SETS=1, as tests/run.sh has it, the best set's process goes through all sets, and that of
+   another through none; without, each goes through its own. */
+TEST_UNUSED static int test_next_set(int *set)
+{
+    static int own = -1, best, all;
+    if (own < 0) own = (int)lctx_isa_get(), best = test_fastest(), all = getenv("TEST_SETS") != NULL;
+    if (all && !best) return 0;
+    if (!all) return *set < 0 ? *set = own, 1 : 0;
+    while (++*set < LCTX_ISA_COUNT)
+        if (lctx_isa_set((lctx_isa)*set) == LCTX_OK) return 1;
+    lctx_isa_set((lctx_isa)own);
+    return 0;
+}
+
+/* Is it for another set's process to try all of what does not depend on sets: files, memory that is
+   not there, arguments? Then a sample is tried here. */
+TEST_UNUSED static int test_elsewhere(void)
+{
+    static int other = -1;
+    if (other < 0) other = getenv("TEST_SETS") && !getenv("TEST_FULL") && !test_fastest();
+    return other;
+}
 #endif
 
 /* A small deterministic generator, so that a failing case can be run again. */

@@ -596,35 +596,52 @@ static void round_queries(scene *s, float *q)
     free(row);
 }
 
-/* A row that sees nothing must be exact; any other joins the error. */
-static double compare_row(const scene *s, const oracle_attn *o, int64_t t, int32_t h, double *want,
-                          oracle_error *e)
+/* The oracle's rows: out[n_q][n_head][d_v], lse[n_q][n_head]. */
+typedef struct answer { double *out, *lse; } answer;
+
+static answer answer_of(const scene *s)
 {
-    int64_t row = t * s->p.n_head + h;
-    double lse = oracle_attn_row(o, t, h, want);
-    double off = fabs((double)s->lse[row] - lse) / (1 + fabs(lse));
+    const oracle_attn o = oracle_of(s);
+    const int64_t rows = s->p.n_q * s->p.n_head;
+    answer a;
+    int64_t r;
+    a.out = (double *)zeroed(rows * s->p.d_v, sizeof *a.out);
+    a.lse = (double *)zeroed(rows, sizeof *a.lse);
+    for (r = 0; r < rows; r++)
+        a.lse[r] = oracle_attn_row(&o, r / s->p.n_head, (int)(r % s->p.n_head),
+                                   a.out + r * s->p.d_v);
+    return a;
+}
+static void answer_free(answer *a) { free(a->out); free(a->lse); }
+
+/* A row that sees nothing must be exact; any other joins the error. */
+static double compare_row(const scene *s, const answer *a, int64_t row, oracle_error *e)
+{
+    const double lse = a->lse[row], off = fabs((double)s->lse[row] - lse) / (1 + fabs(lse));
     const float *got = s->out + row * s->p.d_v;
     int32_t i;
-    oracle_error_add(e, s->p.d_v, want, got);
+    oracle_error_add(e, s->p.d_v, a->out + row * s->p.d_v, got);
     if (!isinf(lse)) return isnan(off) ? (double)INFINITY : off;
     for (i = 0; i < s->p.d_v; i++) if (got[i] != 0) return (double)INFINITY;
     return s->lse[row] == (float)lse ? 0 : (double)INFINITY;
 }
 
-static void compare(const scene *s, oracle_error *e, double *lse_off)
+static void compare_to(const scene *s, const answer *a, oracle_error *e, double *lse_off)
 {
-    oracle_attn o = oracle_of(s);
-    double *want = (double *)zeroed(s->p.d_v, sizeof *want);
-    int64_t t;
-    int32_t h;
+    int64_t row;
     memset(e, 0, sizeof *e);
     *lse_off = 0;
-    for (t = 0; t < s->p.n_q; t++)
-        for (h = 0; h < s->p.n_head; h++) {
-            double off = compare_row(s, &o, t, h, want, e);
-            if (off > *lse_off) *lse_off = off;
-        }
-    free(want);
+    for (row = 0; row < s->p.n_q * s->p.n_head; row++) {
+        double off = compare_row(s, a, row, e);
+        if (off > *lse_off) *lse_off = off;
+    }
+}
+
+static void compare(const scene *s, oracle_error *e, double *lse_off)
+{
+    answer a = answer_of(s);
+    compare_to(s, &a, e, lse_off);
+    answer_free(&a);
 }
 
 /* How far a case may be off: f32's accuracy; what rounding weights to bf16, or to 14 bits, costs,
@@ -650,24 +667,26 @@ static double rounding_of(const scene *s)
     return most * FLT_EPSILON;
 }
 
-static void agrees_as_asked(const problem *p, const char *what)
+static void agrees_with(scene *s, const answer *a, const char *what)
 {
-    scene *s = scene_new(p);
+    const problem *p = &s->p;
     const limit most = limit_of(p);
-    lctx_status st = attend(&s->attn);
     oracle_error e;
     double lse_off;
-    if (!p->precise && !p->n_rot && p->k_type != LCTX_I4 && dots(p->k_type))
-        round_queries(s, s->q), round_queries(s, s->q_far);
-    compare(s, &e, &lse_off);
+    lctx_status st;
+    memset(s->out, 0x5a, (size_t)(p->n_q * p->n_head * p->d_v) * sizeof *s->out);
+    memset(s->lse, 0x5a, (size_t)(p->n_q * p->n_head) * sizeof *s->lse);
+    s->attn.precise = p->precise;
+    st = attend(&s->attn);
+    compare_to(s, a, &e, &lse_off);
     check(st == LCTX_OK && oracle_error_nmse(&e) < most.nmse && lse_off < most.lse
           && e.worst < most.worst + rounding_of(s),
-          "%s agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
+          "%s [%s] agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
           " cut %d gap %d%s%s, listed %d raw %d%s rule %d (%d, %d, %g) hat %d xpos %g, back %d, mask %d"
           " window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g sharp %g groups %d"
           " pattern %d/%d (%d, %d, %d, %d, %d globals)%s, lists %d of %d keys for %d queries, %d %%,"
           " bits %d, right %d [%s, NMSE %.1e, worst %.1e, lse %.1e]",
-          what, p->n_head, p->n_head_kv, p->d_k, p->d_v,
+          what, lctx_isa_name(lctx_isa_get()), p->n_head, p->n_head_kv, p->d_k, p->d_v,
           (int)p->n_q, (int)p->n_kv, type_names[p->k_type], type_names[p->v_type],
           store_names[p->store], (int)p->cut, (int)p->gap, p->falling ? " falling" : "",
           p->far ? " far" : "", p->listed, p->n_rot, p->yarn ? " yarn" : "", p->rule.kind,
@@ -679,17 +698,55 @@ static void agrees_as_asked(const problem *p, const char *what)
           (int)p->pattern.n_global, p->precise ? " precise" : "", p->lists, p->list_keys,
           (int)p->list_queries, p->list_share, p->bits, (int)p->right, lctx_status_text(st),
           oracle_error_nmse(&e), e.worst, lse_off);
-    scene_free(s);
+}
+
+/* The same with the oracle's queries rounded as dot products round them. */
+static void agrees_rounded(scene *s, const char *what)
+{
+    const size_t size = (size_t)(s->p.n_q * s->p.n_head * s->p.d_k) * sizeof(float);
+    float *q = s->q, *q_far = s->q_far, *both = (float *)zeroed((int64_t)(2 * size), 1);
+    answer a;
+    s->q = (float *)memcpy(both, q, size);
+    s->q_far = (float *)memcpy((char *)both + size, q_far, size);
+    round_queries(s, s->q);
+    if (s->p.far) round_queries(s, s->q_far);
+    a = answer_of(s);
+    agrees_with(s, &a, what);
+    answer_free(&a);
+    s->q = q, s->q_far = q_far;
+    free(both);
+}
+
+/* With several sets in one process, sampled ones take every third case. */
+static int passes_by(int set, int number)
+{
+    static int first = -1;
+    if (first < 0) first = test_sampled();
+    return !first && test_sampled() && (number + set) % 3;
 }
 
 /* The promise of every case: the oracle's output and log-sum-exp, to the accuracy of the arithmetic;
    where the instruction set has dot products for the types, with these and without. */
 static void agrees(const problem *p, const char *what)
 {
-    problem precise = *p;
-    precise.precise = 1;
-    agrees_as_asked(p, what);
-    if (dots(p->k_type) || dots(p->v_type)) agrees_as_asked(&precise, what);
+    static int number;
+    scene *s = NULL;
+    answer a = { NULL, NULL };
+    int set;
+    number++;
+    for (set = -1; test_next_set(&set);) {
+        const int with_dots = !p->precise && (dots(p->k_type) || dots(p->v_type));
+        if (passes_by(set, number)) continue;
+        if (!s) s = scene_new(p), a = answer_of(s);
+        s->p.precise = p->precise || with_dots;
+        agrees_with(s, &a, what);
+        s->p.precise = p->precise;
+        if (!with_dots) continue;
+        if (!p->n_rot && p->k_type != LCTX_I4 && dots(p->k_type)) agrees_rounded(s, what);
+        else agrees_with(s, &a, what);
+    }
+    answer_free(&a);
+    if (s) scene_free(s);
 }
 
 static problem plain(int32_t n_head, int32_t n_head_kv, int32_t d, int64_t n_q, int64_t n_kv,
@@ -2539,19 +2596,28 @@ static void test_row(scene *s, const double *want, double want_lse, long_error *
     if (!(nmse <= most->worst)) most->worst = nmse, most->n_kv = s->p.n_kv;
 }
 
+/* The worst that a set gives, as it is asked for and precise. */
+typedef struct long_errors { long_error of[LCTX_ISA_COUNT][2][DEVIATIONS]; } long_errors;
+
+/* Is the type tried on this set? Where there are no dot products all types but two are the same. */
+static int long_type(int32_t type) { return full() || type < 2 || dots(type); }
+
 /* One scene's row at each deviation, as it is asked for and, where that differs, precise. */
-static void test_rows(const problem *p, long_error (*most)[DEVIATIONS])
+static void test_rows(const problem *p, int64_t seed, long_errors *most)
 {
     double want[64], lse;
     scene *s = scene_new(p);
     int64_t i;
-    int k;
+    int k, set;
     for (k = 0; k < DEVIATIONS; k++) {
         oracle_attn o = oracle_of(s);
         for (i = 0; i < p->d_k; i++) s->q[i] *= deviations[k] / (k ? deviations[k - 1] : 1);
         lse = oracle_attn_row(&o, 0, 0, want);
-        for (s->attn.precise = 0; s->attn.precise <= dots(p->k_type); s->attn.precise++)
-            test_row(s, want, lse, &most[s->attn.precise][k], (double)deviations[k]);
+        for (set = -1; test_next_set(&set);) {
+            if (!long_type(p->k_type) || (seed && slow() && seed >= 2048 / p->n_kv)) continue;
+            for (s->attn.precise = 0; s->attn.precise <= dots(p->k_type); s->attn.precise++)
+                test_row(s, want, lse, &most->of[set][s->attn.precise][k], (double)deviations[k]);
+        }
     }
     scene_free(s);
 }
@@ -2574,28 +2640,28 @@ static void tell_long(int32_t type, int precise, const long_error *most)
 static void test_long(int32_t type)
 {
     static const int64_t keys[] = { 1, 2, 4, 16, 63, 257, 1024, 4096, 1 << 14, 1 << 17, 1 << 20 };
+    static long_errors most;
     problem p = plain(1, 1, 64, 1, 1, (lctx_type)type);
-    long_error most[2][DEVIATIONS];
+    const int64_t seeds = slow() ? 2048 : 1 << 16;
+    const size_t n = COUNT(keys) - !(full() && type < 2);
     int64_t seed;
-    size_t i, n = COUNT(keys) - !(full() && type < 2);
-    int precise;
-    memset(most, 0, sizeof most);
+    size_t i;
+    int precise, set, tried = 0;
+    memset(&most, 0, sizeof most);
     p.store = TILES;
-    for (i = 0; i < n; i++) {
-        p.n_kv = keys[i];
-        for (seed = 0; seed == 0 || seed < (slow() ? 2048 : 1 << 16) / keys[i]; seed++) {
-            if (seed == 40) break;
-            test_rows(&p, most);
-        }
-    }
-    for (precise = 0; precise <= dots(type); precise++) tell_long(type, precise, most[precise]);
+    for (set = -1; test_next_set(&set);) tried |= long_type(type);
+    for (i = 0; tried && i < n; i++)
+        for (p.n_kv = keys[i], seed = 0; seed < 40 && (!seed || seed < seeds / keys[i]); seed++)
+            test_rows(&p, seed, &most);
+    for (set = -1; test_next_set(&set);)
+        for (precise = 0; long_type(type) && precise <= dots(type); precise++)
+            tell_long(type, precise, most.of[set][precise]);
 }
 
 static void test_long_contexts(void)
 {
     int32_t type;
-    for (type = 0; type <= LCTX_I4; type++)
-        if (full() || type < 2 || dots(type)) test_long(type);
+    for (type = 0; type <= LCTX_I4; type++) test_long(type);
 }
 
 /* Keys, values, queries and outputs a gigabyte apart: offsets beyond 2^31 elements. Only the pages

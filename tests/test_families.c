@@ -1,8 +1,8 @@
 /* test_families.c - the families that the examples load: of each a tiny random file gives the
    oracle's logits, in all types of weights on the best instruction set, in a third of them with
-   TEST_SLOW=1 and on others, in one with TEST_QUICK=1, for emulated CPUs. With a folder as argument,
-   the files are written there, each with the tokens that were fed and the logits that came, for
-   other engines to compare. */
+   TEST_SLOW=1 and on others, in one with TEST_QUICK=1, for emulated CPUs; with TEST_SETS=1 on all
+   sets at once. With a folder as argument, the files are written there, each with the tokens that
+   were fed and the logits that came, for other engines to compare. */
 #include "lctx.h"
 #include "families.h"
 #include "model.h"
@@ -41,6 +41,14 @@ static const char *run(const family_file *file, const int32_t *tokens, float *lo
     return st ? lctx_status_text(st) : NULL;
 }
 
+/* Every so manyth type of a family is tried. */
+static int step(void)
+{
+    if (getenv("TEST_FULL")) return 1;
+    if (getenv("TEST_QUICK")) return n_family_types;
+    return getenv("TEST_SLOW") || !test_fastest() ? 3 : 1;
+}
+
 static void test_family(int family, int type)
 {
     const size_t n = (size_t)N * FAMILY_VOCAB;
@@ -48,16 +56,22 @@ static void test_family(int family, int type)
     double *want = (double *)calloc(n, sizeof *want);
     int32_t tokens[N];
     family_file file;
-    oracle_error e;
-    const char *failed;
+    int set, asked = 0;
     make_tokens(tokens);
     family_make(&file, family, type);
-    failed = run(&file, tokens, got);
-    memset(&e, 0, sizeof e);
-    oracle_model_logits(&file.model, N, tokens, want);
-    oracle_error_add(&e, (int64_t)n, want, got);
-    check(!failed && e.worst < 2e-4, "%s, %s weights: the oracle's logits (%s, %.1e)",
-          family_names[family], family_types[type].name, failed ? failed : "ok", e.worst);
+    for (set = -1; test_next_set(&set);) {
+        oracle_error e;
+        const char *failed;
+        if ((family + type) % step()) continue;
+        if (!asked++) oracle_model_logits(&file.model, N, tokens, want);
+        memset(got, 0, n * sizeof *got);
+        failed = run(&file, tokens, got);
+        memset(&e, 0, sizeof e);
+        oracle_error_add(&e, (int64_t)n, want, got);
+        check(!failed && e.worst < 2e-4, "%s, %s weights: the oracle's logits (%s: %s, %.1e)",
+              family_names[family], family_types[type].name, lctx_isa_name(lctx_isa_get()),
+              failed ? failed : "ok", e.worst);
+    }
     family_free(&file);
     free(got);
     free(want);
@@ -191,15 +205,12 @@ static int write_all(const char *folder)
 
 int main(int argc, char **argv)
 {
-    /* every so manyth type of a family */
-    const int step = getenv("TEST_FULL") ? 1 : getenv("TEST_QUICK") ? n_family_types
-                   : getenv("TEST_SLOW") || !test_fastest() ? 3 : 1;
     family_file file;
     int family, type;
     if (argc > 1) return write_all(argv[1]);
     for (family = 0; family < n_families; family++) {
         for (type = 0; type < n_family_types; type++)
-            if ((family + type) % step == 0) test_family(family, type);
+            if ((family + type) % step() == 0) test_family(family, type);
         family_make(&file, family, 0);
         test_cut(&file, family), test_tensors(&file, family), test_counts(&file, family);
         family_free(&file);
