@@ -3,7 +3,8 @@
 # this machine has, and every test_*.sh once, two at a time, and closes with "N passed, N failed".
 # A suite that ends without its closing line, or badly after it, counts as one failure.
 # TEST_FULL=1 takes the long grids; and the examples and their files of pages, whose kernels other
-# suites try in every set, under all of them too rather than under the best.
+# suites try in every set, under all of them too rather than under the best; and the generators of
+# what stands in tests/vectors.
 build=${1:-build}
 [ $# -gt 0 ] && shift
 here=$(dirname "$0")
@@ -14,6 +15,7 @@ trap 'exit 1' INT TERM
 if [ $# -eq 0 ]; then
     for script in "$here"/test_*.sh; do
         suite=$(basename "$script")
+        [ "$suite" = test_vectors.sh ] && [ -z "${TEST_FULL:-}" ] && continue
         [ -f "$script" ] && set -- "$@" "${suite#test_}"
     done
     for source in "$here"/test_*.c; do

@@ -78,7 +78,7 @@ static lctx_status answer(const model *m, const vocab *v, const lctx_session_des
 static void test_prompt(const char *model_path, const char *prompt_path, double factor)
 {
     static prompt p;
-    const int slow = test_sampled() && factor > 0;
+    const int slow = (test_sampled() || test_elsewhere()) && factor > 0;
     lctx_session_desc d;
     model m;
     vocab v;
