@@ -73,12 +73,16 @@ TEST_UNUSED static int test_sampled(void)
 
 /* Where most of a case is its oracle, which knows no sets, it is asked once for all of them:
        for (set = -1; test_next_set(&set);) ...
-   With TEST_SETS=1, as tests/run.sh has it, the best set's process goes through all sets, and that of
-   another through none; without, each goes through its own. */
+   With TEST_SETS=1, as tests/run.sh has it, the best set's process goes through all sets, and that
+   of another through none; without, each goes through its own. */
 TEST_UNUSED static int test_next_set(int *set)
 {
     static int own = -1, best, all;
-    if (own < 0) own = (int)lctx_isa_get(), best = test_fastest(), all = getenv("TEST_SETS") != NULL;
+    if (own < 0) {
+        own = (int)lctx_isa_get();
+        best = test_fastest();
+        all = getenv("TEST_SETS") != NULL;
+    }
     if (all && !best) return 0;
     if (!all) return *set < 0 ? *set = own, 1 : 0;
     while (++*set < LCTX_ISA_COUNT)

@@ -86,6 +86,8 @@ typedef struct scene {
 
 static int full(void)   { return getenv("TEST_FULL") != NULL; }
 static int slow(void)   { return test_sampled() || getenv("TEST_QUICK"); }
+/* Emulated, or watched by a sanitizer? */
+static int watched(void) { return getenv("TEST_QUICK") || getenv("TEST_SLOW"); }
 
 /* Does this instruction set, on this CPU, multiply the type by dot products? */
 #ifndef LCTX_BF16_DOTS
@@ -681,8 +683,8 @@ static void agrees_with(scene *s, const answer *a, const char *what)
     compare_to(s, a, &e, &lse_off);
     check(st == LCTX_OK && oracle_error_nmse(&e) < most.nmse && lse_off < most.lse
           && e.worst < most.worst + rounding_of(s),
-          "%s [%s] agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in %s,"
-          " cut %d gap %d%s%s, listed %d raw %d%s rule %d (%d, %d, %g) hat %d xpos %g, back %d, mask %d"
+          "%s [%s] agrees with the oracle: heads %d/%d, d %d/%d, %d queries on %d keys, %s/%s in"
+          " %s, cut %d gap %d%s%s, listed %d raw %d%s rule %d (%d, %d, %g) hat %d xpos %g, back %d, mask %d"
           " window %d sinks %d softcap %g alibi %d sink %g bias %d scale %g sharp %g groups %d"
           " pattern %d/%d (%d, %d, %d, %d, %d globals)%s, lists %d of %d keys for %d queries, %d %%,"
           " bits %d, right %d [%s, NMSE %.1e, worst %.1e, lse %.1e]",
@@ -904,7 +906,7 @@ static problem random_problem(void)
 /* All options at once, in combinations that the generator fixes. */
 static void test_random_problems(void)
 {
-    int cases = full() ? 1200 : slow() ? 150 : 300;
+    int cases = full() ? 1200 : watched() ? 80 : slow() ? 150 : 300;
     double most = full() ? 5e7 : slow() ? 3e6 : 6e6;
     while (cases > 0) {
         problem p = random_problem();
@@ -1889,7 +1891,7 @@ static void test_patterns(void)
 /* Patterns and groups beside every other option. */
 static void test_random_patterns(void)
 {
-    int cases = full() ? 600 : slow() ? 60 : 150;
+    int cases = full() ? 600 : watched() ? 30 : slow() ? 60 : 150;
     while (cases > 0) {
         problem p = random_problem();
         if (p.n_kv > 3000 || p.n_q * p.n_head * p.n_kv > 600000) continue;
@@ -2496,7 +2498,7 @@ static void test_raw(void)
 /* Beside every other option. */
 static void test_random_raw(void)
 {
-    int cases = full() ? 500 : slow() ? 30 : 60;
+    int cases = full() ? 500 : watched() ? 15 : slow() ? 30 : 60;
     while (cases > 0) {
         problem p = random_problem();
         size_t way = (size_t)(test_random() % 1000);
@@ -2627,8 +2629,9 @@ static void test_rows(const problem *p, int64_t seed, long_errors *most)
 static void tell_long(int32_t type, int precise, const long_error *most)
 {
     int k;
-    printf("  attention [%s]: %s%s, 1 to 2^17 keys: worst NMSE of a row",
-           lctx_isa_name(lctx_isa_get()), type_names[type], precise ? ", precise" : "");
+    printf("  attention [%s]: %s%s, 1 to 2^%d keys: worst NMSE of a row",
+           lctx_isa_name(lctx_isa_get()), type_names[type], precise ? ", precise" : "",
+           watched() ? 14 : 17);
     for (k = 0; k < DEVIATIONS; k++)
         printf("%s %.1e (%lld keys)", k ? "," : "", most[k].worst, (long long)most[k].n_kv);
     printf("\n");
@@ -2645,7 +2648,7 @@ static void test_long(int32_t type)
     static long_errors most;
     problem p = plain(1, 1, 64, 1, 1, (lctx_type)type);
     const int64_t seeds = slow() ? 2048 : 1 << 16;
-    const size_t n = COUNT(keys) - !(full() && type < 2);
+    const size_t n = COUNT(keys) - (watched() ? 2 : !(full() && type < 2));
     int64_t seed;
     size_t i;
     int precise, set, tried = 0;

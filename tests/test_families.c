@@ -10,7 +10,9 @@
 
 #include <math.h>
 
-enum { N = 40 };
+enum { N = 40, FEW = 12 };      /* tokens; with TEST_QUICK=1 */
+
+static int quick(void) { return getenv("TEST_QUICK") != NULL; }
 
 static void make_tokens(int32_t *tokens)
 {
@@ -20,7 +22,7 @@ static void make_tokens(int32_t *tokens)
 }
 
 /* The logits of all tokens; a status's text if there are none. */
-static const char *run(const family_file *file, const int32_t *tokens, float *logits)
+static const char *run(const family_file *file, int64_t n, const int32_t *tokens, float *logits)
 {
     lctx_session_desc d;
     lctx_session *s = NULL;
@@ -35,7 +37,7 @@ static const char *run(const family_file *file, const int32_t *tokens, float *lo
         return text;
     }
     st = lctx_session_create(&m.lctx, &d, &s);
-    if (!st) st = lctx_session_feed(s, tokens, N, LCTX_LOGITS_ALL, logits);
+    if (!st) st = lctx_session_feed(s, tokens, n, LCTX_LOGITS_ALL, logits);
     lctx_session_free(s);
     model_close(&m);
     return st ? lctx_status_text(st) : NULL;
@@ -45,13 +47,14 @@ static const char *run(const family_file *file, const int32_t *tokens, float *lo
 static int step(void)
 {
     if (getenv("TEST_FULL")) return 1;
-    if (getenv("TEST_QUICK")) return n_family_types;
+    if (quick()) return n_family_types;
     return getenv("TEST_SLOW") || !test_fastest() ? 3 : 1;
 }
 
 static void test_family(int family, int type)
 {
-    const size_t n = (size_t)N * FAMILY_VOCAB;
+    const int n_tok = quick() ? FEW : N;
+    const size_t n = (size_t)n_tok * FAMILY_VOCAB;
     float *got = (float *)calloc(n, sizeof *got);
     double *want = (double *)calloc(n, sizeof *want);
     int32_t tokens[N];
@@ -63,9 +66,9 @@ static void test_family(int family, int type)
         oracle_error e;
         const char *failed;
         if ((family + type) % step()) continue;
-        if (!asked++) oracle_model_logits(&file.model, N, tokens, want);
+        if (!asked++) oracle_model_logits(&file.model, n_tok, tokens, want);
         memset(got, 0, n * sizeof *got);
-        failed = run(&file, tokens, got);
+        failed = run(&file, n_tok, tokens, got);
         memset(&e, 0, sizeof e);
         oracle_error_add(&e, (int64_t)n, want, got);
         check(!failed && e.worst < 2e-4, "%s, %s weights: the oracle's logits (%s: %s, %.1e)",
@@ -193,7 +196,7 @@ static int write_all(const char *folder)
             char name[80];
             snprintf(name, sizeof name, "%s-%s", family_names[family], family_types[type].name);
             family_make(&file, family, type);
-            bad |= run(&file, tokens, logits) != NULL;
+            bad |= run(&file, N, tokens, logits) != NULL;
             bad |= write_file(folder, name, ".gguf", file.data, file.n);
             bad |= write_file(folder, name, ".tokens", tokens, sizeof tokens);
             bad |= write_file(folder, name, ".logits", logits, n * sizeof *logits);

@@ -2892,7 +2892,8 @@ int main(void)
     test_bad_many();
     test_many_fails();
     for (type = 0; type < 5; type++)
-        if (!few() || type % 2) test_pages(type, (type + 2) % 5), test_wild_pages(type, (type + 2) % 5);
+        if (!few() || type % 2)
+            test_pages(type, (type + 2) % 5), test_wild_pages(type, (type + 2) % 5);
     test_window_pages(LCTX_F16, LCTX_F16, LCTX_WINDOW, 40, 0);
     test_window_pages(LCTX_I4, LCTX_I8, LCTX_SINKS, 70, 0);
     if (!quick()) test_window_pages(LCTX_I8, LCTX_F32, LCTX_FULL, 64, 0);
@@ -2910,7 +2911,8 @@ int main(void)
 #endif
     if (!quick() && threads) test_shared_model();
     for (type = 0; type < 5; type++)
-        if (!few() || type == LCTX_F16 || (!quick() && type == LCTX_I4)) test_reads(type % 2 ? &shapes[6] : &bits_shape, type);
+        if (!few() || type == LCTX_F16 || (!quick() && type == LCTX_I4))
+            test_reads(type % 2 ? &shapes[6] : &bits_shape, type);
     for (policy = 0; policy <= LCTX_SINKS + 1; policy++) {   /* HEAVY by itself */
         lctx_policy p = policy > LCTX_SINKS ? READS : (lctx_policy)policy;
         for (type = 0; type < 5; type++)

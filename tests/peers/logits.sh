@@ -6,11 +6,11 @@ node=$2
 here=$(dirname "$0")
 files=$node/families
 rm -rf "$files" && mkdir "$files" && cp "$here/logits.mjs" "$node" || exit 1
-if "$build/test_families" "$files" > "$node/words" 2>&1; then
-    node "$node/logits.mjs" "$files" > "$node/lines" 2> "$node/words" ||
-        echo "FAIL llama.cpp: $(tail -n 3 "$node/words")" >> "$node/lines"
+if "$build/test_families" "$files" > "$files.words" 2>&1; then
+    node "$node/logits.mjs" "$files" > "$node/lines" 2> "$files.words" ||
+        echo "FAIL llama.cpp: $(tail -n 3 "$files.words")" >> "$node/lines"
 else
-    echo "FAIL test_families: $(tail -n 3 "$node/words")" > "$node/lines"
+    echo "FAIL test_families: $(tail -n 3 "$files.words")" > "$node/lines"
 fi
 grep -v '^ok' "$node/lines" | sed 's/^/  /'
 passed=$(grep -c '^ok' "$node/lines")

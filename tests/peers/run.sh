@@ -28,9 +28,16 @@ if [ ! -d "$node/node_modules/node-llama-cpp" ]; then
 fi
 
 [ $# -gt 0 ] || set -- "$here"/*.sh
+for judge in "$@"; do                 # side by side
+    name=$(basename "$judge" .sh)
+    [ "$name" = run ] || sh "$judge" "$build" "$node" > "$node/$name.log" &
+done
+wait
+: > "$node/log"
 for judge in "$@"; do
-    [ "$(basename "$judge")" = run.sh ] || sh "$judge" "$build" "$node"
-done > "$node/log"
+    name=$(basename "$judge" .sh)
+    [ "$name" = run ] || cat "$node/$name.log" >> "$node/log"
+done
 cat "$node/log"
 sed -n 's/^[a-z]*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$node/log" |
     awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }'
