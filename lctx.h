@@ -9589,26 +9589,34 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 #define LCTX__BY_TILE(type, f, ...)                         \
     if ((type) == LCTX_I4) f(LCTX_I4, __VA_ARGS__);         \
     else if ((type) != LCTX_F32) LCTX__BY_TYPE(type, f, __VA_ARGS__)
-#ifndef DOTS
+#ifndef DOTS               /* three rows at once: of what caches hold most, else two and one */
 #  define LCTX__BY_KEY     LCTX__BY_TYPE
 #  define LCTX__BY_VALUE   LCTX__BY_TYPE
+#  define LCTX__BY_KEY_3(type, f, ...)              \
+    if ((type) == LCTX_I8) f(LCTX_I8, __VA_ARGS__); \
+    else f(LCTX_F16, __VA_ARGS__);
+#  define LCTX__BY_VALUE_3 LCTX__BY_KEY_3
+#  define THREE(type)      ((type) == LCTX_F16 || (type) == LCTX_I8)
 #else
 #  define LCTX__BY_KEY(type, f, R, ...)                                                     \
     if ((R) <= 4 && (type) == LCTX_I4) f(LCTX_I4, R, __VA_ARGS__);                          \
     else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(LCTX_I8, R, __VA_ARGS__);    \
     else f(LCTX_BF16, R, __VA_ARGS__);
 #  define LCTX__BY_VALUE(type, f, ...) f(LCTX_BF16, __VA_ARGS__);
+#  define LCTX__BY_KEY_3   LCTX__BY_KEY
+#  define LCTX__BY_VALUE_3 LCTX__BY_VALUE
+#  define THREE(type)      1
 #endif
 #define LCTX__BY_ROWS(by, n, type, f, ...)                               \
     if ((n) == MAX_R)               { by(type, f, MAX_R, __VA_ARGS__) }  \
     else if (MAX_R > 4 && (n) == 4) { by(type, f, 4, __VA_ARGS__) }      \
-    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3, __VA_ARGS__) }      \
+    else if (MAX_R > 3 && (n) == 3) { by##_3(type, f, 3, __VA_ARGS__) }  \
     else if (MAX_R > 2 && (n) == 2) { by(type, f, 2, __VA_ARGS__) }      \
     else                            { by(type, f, 1, __VA_ARGS__) }
 /* How many of n rows the next block takes, `most` at most. */
-LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most)
+LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most, int three)
 {
-    return n >= most ? most : n >= 4 ? 4 : n;
+    return n >= most ? most : n >= 4 ? 4 : n == 3 && !three ? 2 : n;
 }
 
 #ifdef DOTS
@@ -10067,7 +10075,7 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
     if (t->k_type == LCTX_I4) most = 4;
 #endif
     for (row = 0; row < t->rows; row += n) {
-        n = FN(block)(t->rows - row, most);
+        n = FN(block)(t->rows - row, most, THREE(t->k_type));
         LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, FN(scores_of), t, row)
     }
 }
@@ -10090,7 +10098,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
 #endif
 #if LCTX__ISA != 5     /* whose dot products are of integers alone */
     for (; row < end; row += n) {
-        n = FN(block)(end - row, MAX_R);
+        n = FN(block)(end - row, MAX_R, THREE(t->v_type));
         LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, FN(values_of), t, row, see)
     }
 #endif
@@ -11098,7 +11106,10 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef WEIGHT_BITS
 #undef DOTS
 #undef LCTX__BY_KEY
+#undef LCTX__BY_KEY_3
 #undef LCTX__BY_VALUE
+#undef LCTX__BY_VALUE_3
+#undef THREE
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_BLOCK
