@@ -69,7 +69,7 @@ endif
 help:
 	@echo 'make             the examples, as make examples'
 	@echo 'make run         a small model answers from 16 times its trained context'
-	@echo 'make test        tests, some two minutes; test-full: the long grids as well'
+	@echo 'make test        tests, under two minutes; test-full: the long grids as well'
 	@echo 'make fuzz        fuzzers, each for SECONDS=$(SECONDS) (wants clang with libFuzzer)'
 	@echo 'make test-peers  beside llama.cpp: tokens, logits (wants node, npm and python3)'
 	@echo 'make mpi         examples of more than one process (wants MPI); test-mpi: their tests'
