@@ -12,15 +12,15 @@
    choice of instruction set.
 
    CONTENTS (search for the anchor)
-       >>manual      words, floors, step by step, latent and raw keys, promises, memory, threads ...
+       >>manual      floors, steps, latent and raw keys, promises, memory, threads, macros, limits
        >>api         >>api-ground >>api-rope >>api-attention >>api-recurrence >>api-cache
                      >>api-model
        >>ground      status, refusals, sizes, allocator, pools, threads, types, CPU dispatch
        >>rope        schedules, angles, rotation, planning
-       >>attention   native tiles, 4 bits, spans, raw keys, visibility, the fold, merge, choices
+       >>attention   native tiles, 4 bits, spans, raw keys, visibility, fold, mass, merge, choices
        >>recurrence  states in place of keys and values, convolutions
        >>cache       blocks, selection, append, eviction, join, retrieval, fork, save and restore
-       >>model       projections, attention, mixers, FFN and experts, feeds, save and restore, pages
+       >>model       projections, attention, mixers, FFN and experts, feeds, save, restore, pages
        >>kernels     the kernel pass: vector operations per instruction set, kernels once
        >>licence
 */
@@ -458,7 +458,7 @@ LCTX_API lctx_status lctx_threads_create(const lctx_threads_desc *desc, lctx_thr
 /* Ends and joins them; null is fine. No loop may be running. */
 LCTX_API void lctx_threads_free(lctx_threads *threads);
 
-/* The hook for calls, which the threads must outlive; n_threads, all of them, may be lowered. */
+/* The hook to lend to calls, which the threads must outlive; its n_threads may be lowered. */
 LCTX_API lctx_status lctx_threads_parallel(lctx_threads *threads, lctx_parallel *par);
 
 /* Called now and then during a long call and at its end, by thread 0 of the loop; done rises to
@@ -1123,16 +1123,16 @@ LCTX_API int64_t lctx_cache_far_pos(const lctx_cache *cache, int64_t pos);
 LCTX_API lctx_status lctx_cache_spans(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                       int64_t *n);
 
-/* Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-   below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+/* Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+   those at positions below n_sink, then those of the greatest mass, of equal ones the later.
    Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
    rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
    rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
    neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
    _WINDOW, _STRIDE, _OVERFLOW, _MEMORY. */
 typedef struct lctx_select {
-    const float *mass;        /* [n_head_kv][info.n_held], as attention gives it; NaN counts most;
-                                 null = the cache's own account (HEAVY) */
+    const float *mass;        /* [n_head_kv][info.n_held], span by span, as of attention;
+                                 a NaN counts most. null = the cache's own account (HEAVY) */
     int64_t mass_head;        /* stride, bytes; 0 = packed */
     int64_t n_heavy, window;  /* >= 0 */
     int32_t n_sink;           /* >= 0 */

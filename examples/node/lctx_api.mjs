@@ -957,16 +957,16 @@ export const structs = {
         // tokens that a selection kept: the first of the spans lists them
         n_kept: 'int64_t',
     },
-    // Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-    // below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    // Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+    // those at positions below n_sink, then those of the greatest mass, of equal ones the later.
     // Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
     // rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
     // rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
     // neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
     // _WINDOW, _STRIDE, _OVERFLOW, _MEMORY.
     lctx_select: {
-        // [n_head_kv][info.n_held], as attention gives it; NaN counts most; null = the cache's own
-        // account (HEAVY)
+        // [n_head_kv][info.n_held], span by span, as of attention; a NaN counts most. null = the
+        // cache's own account (HEAVY)
         mass: 'void *',
         // stride, bytes; 0 = packed
         mass_head: 'int64_t',
@@ -1479,7 +1479,7 @@ export const functions = {
     lctx_threads_create: ['int', 'void *', 'void *'],
     // Ends and joins them; null is fine. No loop may be running.
     lctx_threads_free: ['void', 'void *'],
-    // The hook for calls, which the threads must outlive; n_threads, all of them, may be lowered.
+    // The hook to lend to calls, which the threads must outlive; its n_threads may be lowered.
     lctx_threads_parallel: ['int', 'void *', 'void *'],
     lctx_version: ['uint32_t'],
     lctx_status_text: ['const char *', 'int'],
@@ -1654,8 +1654,8 @@ export const functions = {
     // The spans that attention of the next token sees, in order; *n gets their number (at most that
     // many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_COUNT.
     lctx_cache_spans: ['int', 'void *', 'void *', 'int64_t', 'void *'],
-    // Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-    // below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    // Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+    // those at positions below n_sink, then those of the greatest mass, of equal ones the later.
     // Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
     // rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
     // rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and

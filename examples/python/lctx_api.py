@@ -1030,16 +1030,16 @@ class CacheInfo(c.Structure):
 
 
 class Select(c.Structure):
-    """Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-    below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    """Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+    those at positions below n_sink, then those of the greatest mass, of equal ones the later.
     Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
     rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
     rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
     neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
     _WINDOW, _STRIDE, _OVERFLOW, _MEMORY."""
     _fields_ = [
-        # [n_head_kv][info.n_held], as attention gives it; NaN counts most; null = the cache's own
-        # account (HEAVY)
+        # [n_head_kv][info.n_held], span by span, as of attention; a NaN counts most. null = the
+        # cache's own account (HEAVY)
         ("mass", c.c_void_p),
         # stride, bytes; 0 = packed
         ("mass_head", c.c_int64),
@@ -1613,7 +1613,7 @@ FUNCTIONS = {
     "lctx_threads_create": (c.c_int, [c.POINTER(ThreadsDesc), c.c_void_p]),
     # Ends and joins them; null is fine. No loop may be running.
     "lctx_threads_free": (None, [c.POINTER(Threads)]),
-    # The hook for calls, which the threads must outlive; n_threads, all of them, may be lowered.
+    # The hook to lend to calls, which the threads must outlive; its n_threads may be lowered.
     "lctx_threads_parallel": (c.c_int, [c.POINTER(Threads), c.POINTER(Parallel)]),
     "lctx_version": (c.c_uint32, []),
     "lctx_status_text": (c.c_char_p, [c.c_int]),
@@ -1792,8 +1792,8 @@ FUNCTIONS = {
     # The spans that attention of the next token sees, in order; *n gets their number (at most that
     # many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_COUNT.
     "lctx_cache_spans": (c.c_int, [c.POINTER(Cache), c.POINTER(Span), c.c_int64, c.c_void_p]),
-    # Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-    # below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    # Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+    # those at positions below n_sink, then those of the greatest mass, of equal ones the later.
     # Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
     # rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
     # rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and

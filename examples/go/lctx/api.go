@@ -1191,16 +1191,16 @@ type CacheInfo struct {
 	NKept int64
 }
 
-// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-// below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+// those at positions below n_sink, then those of the greatest mass, of equal ones the later.
 // Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
 // rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
 // rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
 // neighbours pooled, that is SnapKV (2404.14469). LCTX_FULL and LCTX_HEAVY. Errors: LCTX_E_POLICY,
 // _WINDOW, _STRIDE, _OVERFLOW, _MEMORY.
 type Select struct {
-	// [n_head_kv][info.n_held], as attention gives it; NaN counts most; null = the cache's own
-	// account (HEAVY)
+	// [n_head_kv][info.n_held], span by span, as of attention; a NaN counts most. null = the cache's
+	// own account (HEAVY)
 	mass unsafe.Pointer
 	// stride, bytes; 0 = packed
 	massHead int64

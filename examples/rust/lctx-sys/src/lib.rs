@@ -1916,8 +1916,8 @@ impl Default for CacheInfo {
     }
 }
 
-/// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-/// below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+/// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+/// those at positions below n_sink, then those of the greatest mass, of equal ones the later.
 /// Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
 /// rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
 /// rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
@@ -1926,8 +1926,8 @@ impl Default for CacheInfo {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Select {
-    /// [n_head_kv][info.n_held], as attention gives it; NaN counts most; null = the cache's own
-    /// account (HEAVY)
+    /// [n_head_kv][info.n_held], span by span, as of attention; a NaN counts most. null = the
+    /// cache's own account (HEAVY)
     pub mass: *const f32,
     /// stride, bytes; 0 = packed
     pub mass_head: i64,
@@ -2860,7 +2860,7 @@ extern "C" {
     pub fn lctx_threads_create(desc: *const ThreadsDesc, threads: *mut *mut Threads) -> Status;
     /// Ends and joins them; null is fine. No loop may be running.
     pub fn lctx_threads_free(threads: *mut Threads);
-    /// The hook for calls, which the threads must outlive; n_threads, all of them, may be lowered.
+    /// The hook to lend to calls, which the threads must outlive; its n_threads may be lowered.
     pub fn lctx_threads_parallel(threads: *mut Threads, par: *mut Parallel) -> Status;
     pub fn lctx_version() -> u32;
     pub fn lctx_status_text(status: Status) -> *const c_char;
@@ -3047,8 +3047,8 @@ extern "C" {
     /// The spans that attention of the next token sees, in order; *n gets their number (at most that
     /// many are written, cap allows). Valid until the cache changes. Errors: LCTX_E_COUNT.
     pub fn lctx_cache_spans(cache: *const Cache, spans: *mut Span, cap: i64, n: *mut i64) -> Status;
-    /// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy: those at positions
-    /// below n_sink, then those of the greatest mass, of equal ones the later; the others are dropped.
+    /// Of the tokens before info.n - window, each KV head keeps n_sink + n_heavy, or all if fewer:
+    /// those at positions below n_sink, then those of the greatest mass, of equal ones the later.
     /// Kept keys and values keep their positions and bits (4-bit keys leave their tile's ranges, and are
     /// rounded to f16 once); they are compacted into tiles of their own, whole blocks are freed. One can
     /// rewind to info.n - window then. At a prompt's end, with its last queries' mass (mass_queries) and
