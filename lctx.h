@@ -1152,9 +1152,9 @@ LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to
    LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 
-/* Appends what another cache of the same description and allocator holds, which must begin where
-   this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
-   computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
+/* Appends what another cache of the same description, but for max_tokens, and allocator holds, which
+   must begin where this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): so parts of a
+   sequence may be computed apart. Blocks are shared, but for one that both hold part of; mass, too.
    4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a window's), _MISMATCH,
    _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
@@ -1201,9 +1201,10 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
 
-/* Writes the cache to a stream, and reads it back into a cache of the same description. The format
-   is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-   restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY. */
+/* Writes the cache to a stream, and reads it back into one of the same description, but for
+   max_tokens and summaries. The format is versioned and checksummed, native layout, in the machine's
+   order of bytes (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO, _FORMAT,
+   _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
 
@@ -6500,13 +6501,27 @@ static lctx__slot lctx__slot_share(const lctx__slot *s)
     return *s;
 }
 
+/* What is saved of a cache first: its format; of its description what two that go together have the
+   same; its state. */
+#define LCTX__MAGIC 0x3148434158544cll        /* "LTXACH1" */
+enum { LCTX__HEAD_SAME = 12, LCTX__HEAD_WORDS = 17 };
+static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
+{
+    const lctx_cache_desc *d = &c->d;
+    const int64_t v_type = c->tiles.latent ? -1 : d->v_type;
+    const int64_t h[LCTX__HEAD_WORDS] = {
+        LCTX__MAGIC, 4, d->n_head_kv, d->d_k, d->d_v, d->k_type, v_type, d->policy, d->n_sink,
+        d->window, d->n_heavy, d->block, c->n, c->n_slot, c->cut, c->n_kept, c->n_before
+    };
+    memcpy(head, h, sizeof h);
+}
+
 static lctx_status lctx__join_check(const lctx_cache *c, const lctx_cache *o)
 {
-    const lctx_cache_desc *a = &c->d, *b = &o->d;
+    int64_t a[LCTX__HEAD_WORDS], b[LCTX__HEAD_WORDS];
     if (lctx__windowed(c)) return LCTX_E_POLICY;
-    if (a->n_head_kv != b->n_head_kv || a->d_k != b->d_k || a->d_v != b->d_v ||
-        a->k_type != b->k_type || a->v_type != b->v_type || a->policy != b->policy ||
-        a->block != b->block || !a->summaries != !b->summaries || !a->latent != !b->latent ||
+    lctx__cache_head(c, a), lctx__cache_head(o, b);
+    if (memcmp(a, b, LCTX__HEAD_SAME * 8) || !c->d.summaries != !o->d.summaries ||
         c->alloc.alloc != o->alloc.alloc || c->alloc.free != o->alloc.free ||
         c->alloc.user != o->alloc.user)
         return LCTX_E_MISMATCH;
@@ -7079,7 +7094,6 @@ LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_inf
 
 /* ---- save and restore: 64-bit words, raw blocks, and their checksum (FNV-1a over words) */
 #define LCTX__FNV   0xcbf29ce484222325u       /* what sums begin with */
-#define LCTX__MAGIC 0x3148434158544cll        /* "LTXACH1" */
 
 typedef struct lctx__stream {
     lctx_write write;
@@ -7119,17 +7133,7 @@ static lctx_status lctx__carry_head(lctx__stream *s, int64_t *head, const int64_
     return memcmp(head, own, (size_t)fixed * 8) ? LCTX_E_MISMATCH : LCTX_OK;
 }
 
-enum { LCTX__HEAD_WORDS = 17, LCTX__PIECE = 65536 };
-static void lctx__cache_head(const lctx_cache *c, int64_t head[LCTX__HEAD_WORDS])
-{
-    const lctx_cache_desc *d = &c->d;
-    const int64_t v_type = c->tiles.latent ? -1 : d->v_type;
-    const int64_t h[LCTX__HEAD_WORDS] = {
-        LCTX__MAGIC, 4, d->n_head_kv, d->d_k, d->d_v, d->k_type, v_type, d->policy, d->n_sink,
-        d->window, d->n_heavy, d->block, c->n, c->n_slot, c->cut, c->n_kept, c->n_before
-    };
-    memcpy(head, h, sizeof h);
-}
+enum { LCTX__PIECE = 65536 };
 
 /* Is that the head of a cache that can be, of this description? */
 static lctx_status lctx__head_check(const lctx_cache *c, const int64_t head[LCTX__HEAD_WORDS])
@@ -7260,7 +7264,7 @@ LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void 
     lctx_status st;
     if (!cache || !read) return LCTX_E_NULL;
     lctx__cache_head(cache, mine);
-    LCTX__TRY(lctx__carry_head(&s, head, mine, LCTX__HEAD_WORDS, 12));
+    LCTX__TRY(lctx__carry_head(&s, head, mine, LCTX__HEAD_WORDS, LCTX__HEAD_SAME));
     LCTX__TRY(lctx__head_check(cache, head));
     memset(&fresh, 0, sizeof fresh);
     fresh.d = cache->d, fresh.alloc = cache->alloc, fresh.tiles = cache->tiles;

@@ -2744,8 +2744,8 @@ static void test_retrieve_changed(void)
     lctx_retrieve r;
     lctx_select sel;
     lctx_attn a;
-    stream file;
-    seq s, f, b;
+    stream file, plain;
+    seq s, f, b, without;
     d.block = 64; d.summaries = 1;
     s = seq_new(&d, 211, 2000);
     topic_append(&s, 500);
@@ -2762,6 +2762,14 @@ static void test_retrieve_changed(void)
     check(lctx_cache_restore(b.c, stream_read, &file) == LCTX_OK,
           "a cache with summaries is restored");
     check_bounds(&b, &a);
+    d.summaries = 0, without = seq_new(&d, 1, 2000), file.at = 0;
+    check(lctx_cache_restore(without.c, stream_read, &file) == LCTX_OK, "and one without");
+    plain = saved(&without);
+    check(plain.n == file.n && lctx_cache_restore(b.c, stream_read, &plain) == LCTX_OK,
+          "and from that one with them");
+    check_bounds(&b, &a);
+    free(plain.data);
+    seq_free(&without);
     memset(&sel, 0, sizeof sel);
     memset(&r, 0, sizeof r);
     mass = observed(&f, 8, 0);
@@ -3639,9 +3647,7 @@ static void test_join_arguments(void)
     REFUSED(LCTX_E_MISMATCH, "summaries to none", e.summaries = 1);
     REFUSED(LCTX_E_MISMATCH, "another policy",
             e.policy = LCTX_HEAVY; e.n_heavy = 9; e.window = 9);
-#undef REFUSED
-    e = d;
-    e.max_tokens = 0;
+    e = d, e.max_tokens = 0;
     half = half_of(&e, 7, 301, 50);
     check(lctx_cache_join(s.c, half.c) == LCTX_E_POS && unchanged(&s, &before),
           "a gap is not joined over");
@@ -3668,6 +3674,14 @@ static void test_join_arguments(void)
           && lctx_cache_begin(half.c, 0) == LCTX_OK && info_of(&half).n == 0,
           "a cache begins at a position");
     seq_free(&half);
+    seq_free(&s);
+    d = desc_of(LCTX_HEAVY, 1000, 4, LCTX_F16, LCTX_I8);
+    s = built(&d, 7, 300);
+    before = snapshot_of(&s);
+    REFUSED(LCTX_E_MISMATCH, "other numbers of heavy hitters", e.n_heavy++);
+    REFUSED(LCTX_E_MISMATCH, "other windows", e.window++);
+    REFUSED(LCTX_E_MISMATCH, "other numbers of sinks", e.n_sink++);
+#undef REFUSED
     seq_free(&s);
 }
 

@@ -1670,9 +1670,9 @@ export const functions = {
     // Lets an empty cache begin at pos, as if the tokens before had been dropped; with 4-bit keys pos %
     // LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY.
     lctx_cache_begin: ['int', 'void *', 'int64_t'],
-    // Appends what another cache of the same description and allocator holds, which must begin where
-    // this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): parts of a sequence may so be
-    // computed apart. Blocks are shared, but for one that both hold part of. LCTX_HEAVY: so is mass.
+    // Appends what another cache of the same description, but for max_tokens, and allocator holds, which
+    // must begin where this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): so parts of a
+    // sequence may be computed apart. Blocks are shared, but for one that both hold part of; mass, too.
     // 4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a window's), _MISMATCH,
     // _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY.
     lctx_cache_join: ['int', 'void *', 'void *'],
@@ -1713,13 +1713,15 @@ export const functions = {
     // LCTX_E_MEMORY.
     lctx_cache_fork: ['int', 'void *', 'void *'],
     lctx_cache_get_info: ['int', 'void *', 'void *'],
-    // Writes the cache to a stream, and reads it back into a cache of the same description. The format
-    // is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-    // restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    // Writes the cache to a stream, and reads it back into one of the same description, but for
+    // max_tokens and summaries. The format is versioned and checksummed, native layout, in the machine's
+    // order of bytes (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO, _FORMAT,
+    // _MISMATCH, _FULL, _MEMORY.
     lctx_cache_save: ['int', 'void *', 'void *', 'void *'],
-    // Writes the cache to a stream, and reads it back into a cache of the same description. The format
-    // is versioned and checksummed, native layout, in the machine's order of bytes (_FORMAT elsewhere).
-    // restore replaces the contents. Errors: LCTX_E_IO, _FORMAT, _MISMATCH, _FULL, _MEMORY.
+    // Writes the cache to a stream, and reads it back into one of the same description, but for
+    // max_tokens and summaries. The format is versioned and checksummed, native layout, in the machine's
+    // order of bytes (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO, _FORMAT,
+    // _MISMATCH, _FULL, _MEMORY.
     lctx_cache_restore: ['int', 'void *', 'void *', 'void *'],
     // Checks a model, but no values. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM, _WEIGHT, _TYPE, _SCALE,
     // _WINDOW, _SOFTCAP, a schedule's, a pattern's (_ENUM, _LENGTH, _DILATION, _LOCAL, _GLOBAL).
