@@ -5300,12 +5300,13 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
 }
 
 /* ---- choices: rows are scored by the query, scores go to lists */
-/* An integer below UINT32_MAX that orders as floats do; a NaN of either sign counts most. */
+/* An integer below UINT32_MAX that orders as floats do, zeros of either sign as one; a NaN counts
+   most. */
 static uint32_t lctx__order(float x)
 {
     uint32_t u = lctx__bits(x);
     if ((u & 0x7fffffffu) > 0x7f800000u) return UINT32_MAX - 1;
-    return u >> 31 ? ~u : u | 0x80000000u;
+    return u > 0x80000000u ? ~u : u | 0x80000000u;
 }
 
 /* The numbers of the k of n that rank highest, rising; of equal ones the later. */

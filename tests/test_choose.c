@@ -218,6 +218,7 @@ static void test_choices(void)
         int64_t x;
         lctx_status st;
         for (x = 0; x < n * w.n; x++) w.score[x] = (float)(pick(8) - 2);
+        for (x = 0; x < n * w.n; x++) if (w.score[x] == 0 && pick(2)) w.score[x] = -0.0f;
         w.by.n_top = pick(3) ? pick(12) - 1 : 0;
         w.by.share = pick(2) ? 0 : 0.125f * (float)(1 + pick(8));
         if (pick(2)) w.a.list_len = 1 + pick(w.n);
@@ -232,8 +233,8 @@ static void test_choices(void)
         free(want);
         world_free(&w);
     }
-    check(!wrong, "%d choices by count, by share, of equals the later, beside sinks and windows, "
-          "are those of a plain search (%d are not)", shapes, wrong);
+    check(!wrong, "%d choices by count, by share, of equals, zeros of either sign among them, the "
+          "later, beside sinks and windows, are those of a plain search (%d are not)", shapes, wrong);
     check(narrow > 0 && narrow < shapes / 2, "lists too short for sinks and window are refused");
 }
 
