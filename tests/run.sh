@@ -4,7 +4,7 @@
 # A suite that ends without its closing line, or badly after it, counts as one failure.
 # TEST_FULL=1 takes the long grids; and the examples and their files of pages, whose kernels other
 # suites try in every set, under all of them too rather than under the best; and the generators of
-# what stands in tests/vectors.
+# what stands in tests/vectors. What is left to it is named as skipped.
 build=${1:-build}
 [ $# -gt 0 ] && shift
 here=$(dirname "$0")
@@ -13,6 +13,8 @@ trap 'rm -rf "$log"' EXIT
 trap 'exit 1' INT TERM
 
 if [ $# -eq 0 ]; then
+    [ -n "${TEST_FULL:-}" ] || echo "  SKIPPED: long grids, examples and their files of pages under" \
+        "all sets but the best, the generators of tests/vectors (make test-full)"
     for script in "$here"/test_*.sh; do
         suite=$(basename "$script")
         [ "$suite" = test_vectors.sh ] && [ -z "${TEST_FULL:-}" ] && continue

@@ -2,8 +2,8 @@
 # test_build.sh [build-directory] - what compilers and linkers must find true of lctx.h: several
 # translation units, static copies, C++, what the libraries export and what the code calls. Wants
 # `make lib` done. CC and CXX name the compilers; without a C++ compiler, python3 and clang, or node
-# and a clang for WebAssembly, their cases are named as skipped. TEST_FULL=1 tries more macros and
-# flags, and the module for WebAssembly.
+# and a clang for WebAssembly, their cases are named as skipped, and so is what TEST_FULL=1 tries as
+# well: more macros and flags, and the module for WebAssembly.
 build=${1:-build}
 cc=${CC:-cc}
 cxx=${CXX:-c++}
@@ -133,6 +133,8 @@ if [ -n "${TEST_FULL:-}" ]; then      # make's own libraries have LCTX_PTHREADS
     prove "LCTX_NO_OPENMP compiles and runs" variant -DLCTX_NO_OPENMP
     prove "-ffast-math compiles and runs" variant -ffast-math
     prove "LCTX_ASSERT may be the user's" variant '-DLCTX_ASSERT(x)=((x)?(void)0:__builtin_trap())'
+else
+    echo "  SKIPPED: other macros and flags, two static copies, all sets as C++ (make test-full)"
 fi
 prove "the API alone compiles without warnings as C11" \
     "$cc" -std=c11 -Wall -Wextra -pedantic -Werror -I"$here" -c "$dir/a.c" -o "$dir/a11.o"
@@ -188,8 +190,8 @@ if command -v python3 > /dev/null && command -v "${CLANG:-clang}" > /dev/null; t
 else
     echo "  SKIPPED: declarations for other languages (python3 or clang is not here)"
 fi
-if [ -z "${TEST_FULL:-}" ]; then
-    :       # a module takes as long to build as all else here
+if [ -z "${TEST_FULL:-}" ]; then      # a module takes as long to build as all else here
+    echo "  SKIPPED: the module for WebAssembly (make test-full)"
 elif command -v node > /dev/null &&
     clang --target=wasm32-wasi "$dir/wasm.c" -o "$dir/wasm" 2> /dev/null
 then
