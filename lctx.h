@@ -3079,8 +3079,8 @@ static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
     const lctx__stride strides[] = {
         LCTX__STRIDE(j, &k->turn, x_head, dim, dim, h),
         LCTX__STRIDE(j, &k->turn, out_head, dim, dim, h),
-        LCTX__STRIDE(j, k, x_token, h * dim, dim, n),
-        LCTX__STRIDE(j, k, out_token, h * dim, dim, n),
+        LCTX__STRIDE(j, k, x_token, lctx__mul(h, dim), dim, n),
+        LCTX__STRIDE(j, k, out_token, lctx__mul(h, dim), dim, n),
         LCTX__STRIDE(j, k, cos_token, row, row, n), LCTX__STRIDE(j, k, sin_token, row, row, n)
     };
     return lctx__strides(at, LCTX__ALL(strides));

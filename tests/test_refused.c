@@ -271,6 +271,7 @@ static void test_rope_jobs(void)
     BAD(j->out_token = -4, E_STRIDE, "out_token");
     BAD(j->cos_token = 4, E_STRIDE, "cos_token");
     BAD(j->sin_token = 4, E_STRIDE, "sin_token");
+    BAD(j->n_head = j->head_dim = INT32_MAX, E_OVERFLOW, "x_head");
     BAD(j->x_head = FAR, E_OVERFLOW, "x_head");
     BAD(j->out_head = FAR, E_OVERFLOW, "out_head");
     BAD(j->x_token = FAR, E_OVERFLOW, "x_token");
