@@ -1152,11 +1152,11 @@ LCTX_API lctx_status lctx_cache_drop(lctx_cache *cache, int64_t from, int64_t to
    LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos);
 
-/* Appends what another cache of the same description, but for max_tokens, and allocator holds, which
-   must begin where this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): so parts of a
-   sequence may be computed apart. Blocks are shared, but for one that both hold part of; mass, too.
-   4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a window's), _MISMATCH,
-   _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY. */
+/* Appends what another cache of the same allocator and description, but for max_tokens, holds,
+   which must begin where this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): so parts
+   of a sequence may be computed apart. Blocks are shared, but for one that both hold part of, and
+   mass is taken over. 4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a
+   window's), _MISMATCH, _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_join(lctx_cache *cache, const lctx_cache *other);
 
 /* Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
@@ -1202,9 +1202,9 @@ LCTX_API lctx_status lctx_cache_fork(const lctx_cache *cache, lctx_cache **fork)
 LCTX_API lctx_status lctx_cache_get_info(const lctx_cache *cache, lctx_cache_info *info);
 
 /* Writes the cache to a stream, and reads it back into one of the same description, but for
-   max_tokens and summaries. The format is versioned and checksummed, native layout, in the machine's
-   order of bytes (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO, _FORMAT,
-   _MISMATCH, _FULL, _MEMORY. */
+   max_tokens and summaries. The format is versioned and checksummed, native layout, in the order of
+   bytes that the machine has (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO,
+   _FORMAT, _MISMATCH, _FULL, _MEMORY. */
 LCTX_API lctx_status lctx_cache_save(const lctx_cache *cache, lctx_write write, void *user);
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user);
 
@@ -1628,8 +1628,7 @@ typedef struct lctx__site { lctx_refusal *to; const char *type; int64_t index; }
 
 static lctx__site lctx__site_of(lctx_refusal *to, const char *type, int64_t index)
 {
-    lctx__site at;
-    at.to = to, at.type = type, at.index = index;
+    const lctx__site at = { to, type, index };
     return at;
 }
 /* Refuses a field, or an element of one that is an array; returns st. */
@@ -1679,15 +1678,20 @@ static size_t lctx__append_text(char *text, size_t size, size_t n, const char *w
     for (; *words; words++, n++) if (n + 1 < size) text[n] = *words, text[n + 1] = 0;
     return n;
 }
-/* And "[12]", but nothing for -1. */
-static size_t lctx__append_place(char *text, size_t size, size_t n, int64_t i)
+/* A name if there is one, "[12]" but for -1, and what follows. */
+static size_t lctx__append_name(char *text, size_t size, size_t n, const char *name, int64_t i,
+                                const char *after)
 {
     char digits[24] = "", *d = digits + sizeof digits - 2;
-    if (i < 0) return n;
-    *d = ']';
-    do *--d = (char)('0' + i % 10); while (i /= 10);
-    *--d = '[';
-    return lctx__append_text(text, size, n, d);
+    if (!name) return n;
+    if (i >= 0) {
+        *d = ']';
+        do *--d = (char)('0' + i % 10); while (i /= 10);
+        *--d = '[';
+    }
+    n = lctx__append_text(text, size, n, name);
+    n = lctx__append_text(text, size, n, d);
+    return lctx__append_text(text, size, n, after);
 }
 
 LCTX_API size_t lctx_refusal_text(const lctx_refusal *refused, char *text, size_t size)
@@ -1697,16 +1701,8 @@ LCTX_API size_t lctx_refusal_text(const lctx_refusal *refused, char *text, size_
     if (!text) size = 0;
     if (size) *text = 0;
     if (!r) return 0;
-    if (r->type) {
-        n = lctx__append_text(text, size, n, r->type);
-        n = lctx__append_place(text, size, n, r->index);
-        n = lctx__append_text(text, size, n, ".");
-    }
-    if (r->field) {
-        n = lctx__append_text(text, size, n, r->field);
-        n = lctx__append_place(text, size, n, r->element);
-        n = lctx__append_text(text, size, n, ": ");
-    }
+    n = lctx__append_name(text, size, n, r->type, r->index, ".");
+    n = lctx__append_name(text, size, n, r->field, r->element, ": ");
     return lctx__append_text(text, size, n, lctx_status_text((lctx_status)r->status));
 }
 
@@ -1756,8 +1752,7 @@ LCTX__ENTRY void *lctx__carve(lctx__carver *r, int64_t n, int64_t size)
 #define LCTX__FLOATS(r, to, n, ld) (to) = (float *)lctx__carve(r, n, (int64_t)(ld) * 4)
 static lctx__carver lctx__carver_of(void *base)
 {
-    lctx__carver r;
-    r.base = (char *)base, r.used = 0;
+    const lctx__carver r = { (char *)base, 0 };
     return r;
 }
 static char *lctx__aligned(void *p)
@@ -1784,8 +1779,7 @@ static void lctx__mfree(void *user, void *p, size_t size)
 }
 static lctx_allocator lctx__allocator(const lctx_allocator *a)
 {
-    lctx_allocator def;
-    def.alloc = lctx__malloc, def.free = lctx__mfree, def.user = NULL;
+    const lctx_allocator def = { lctx__malloc, lctx__mfree, NULL };
     return a && a->alloc && a->free ? *a : def;
 }
 /* Zeroed memory, or null; n_bytes may be LCTX__HUGE. */
@@ -2558,18 +2552,6 @@ static const char *const lctx__isa_names[LCTX_ISA_COUNT] = {
 };
 static const lctx__ops *lctx__current;     /* the only global state */
 
-#ifdef LCTX__ARM
-static int lctx__arm_dot(void)
-{
-#  if defined(__ARM_FEATURE_DOTPROD)
-    return 1;
-#  elif defined(__linux__)
-    return (getauxval(AT_HWCAP) >> 20 & 1) != 0;      /* HWCAP_ASIMDDP */
-#  else
-    return 0;
-#  endif
-}
-#endif
 /* Compiled, and the CPU and the system allow it. */
 static int lctx__has(int isa)
 {
@@ -2585,8 +2567,12 @@ static int lctx__has(int isa)
     return isa == LCTX_ISA_AVX2 ||                                  /* AVX F16C FMA AVX2 */
            (isa == LCTX_ISA_AVX512 && wide) ||
            (isa == LCTX_ISA_AVX512_DOT && wide && c & 1u << 11 && e & 1u << 5);  /* VNNI BF16 */
-#elif defined(LCTX__ARM)
-    return lctx__set(isa) && (isa != LCTX_ISA_NEON_DOT || lctx__arm_dot());
+#elif defined(LCTX__ARM) && !defined(__ARM_FEATURE_DOTPROD)
+    int dot = 0;
+#  ifdef __linux__
+    dot = (getauxval(AT_HWCAP) >> 20 & 1) != 0;      /* HWCAP_ASIMDDP */
+#  endif
+    return lctx__set(isa) && (isa != LCTX_ISA_NEON_DOT || dot);
 #else
     return lctx__set(isa) != NULL;
 #endif
@@ -3062,16 +3048,7 @@ static lctx_status lctx__job_positions(lctx__site at, const lctx_rope *rope, con
     return st ? lctx__refuse(at, st, "pos0") : LCTX_OK;
 }
 
-static lctx_status lctx__job_check(lctx__site at, const lctx_rope *rope, const lctx_rope_job *j)
-{
-    LCTX__IS(x, j->n_tok <= 0 || j->x, NULL); LCTX__IS(out, j->n_tok <= 0 || j->out, NULL);
-    LCTX__IS(cos, j->cos || !j->sin, NULL); LCTX__IS(sin, j->sin || !j->cos, NULL);
-    LCTX__FROM(j, n_tok, 0, COUNT); LCTX__FROM(j, n_head, 1, COUNT);
-    LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM);
-    LCTX__TRY(lctx__rope_fits(LCTX__SITE(j, lctx_rope), rope, j->head_dim, j->cos != NULL));
-    return lctx__parallel_check(at.to, j->par);
-}
-static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
+static lctx_status lctx__job_check(lctx__site at, lctx__rope_task *k)
 {
     const lctx_rope_job *j = k->job;
     const int64_t dim = (int64_t)j->head_dim * 4, h = j->n_head, n = j->n_tok;
@@ -3083,6 +3060,12 @@ static lctx_status lctx__job_strides(lctx__site at, lctx__rope_task *k)
         LCTX__STRIDE(j, k, out_token, lctx__mul(h, dim), dim, n),
         LCTX__STRIDE(j, k, cos_token, row, row, n), LCTX__STRIDE(j, k, sin_token, row, row, n)
     };
+    LCTX__IS(x, n <= 0 || j->x, NULL); LCTX__IS(out, n <= 0 || j->out, NULL);
+    LCTX__IS(cos, j->cos || !j->sin, NULL); LCTX__IS(sin, j->sin || !j->cos, NULL);
+    LCTX__FROM(j, n_tok, 0, COUNT); LCTX__FROM(j, n_head, 1, COUNT);
+    LCTX__IN(j, side, 0, LCTX_ROPE_SIDE_COUNT - 1, ENUM);
+    LCTX__TRY(lctx__rope_fits(LCTX__SITE(j, lctx_rope), k->rope, j->head_dim, j->cos != NULL));
+    LCTX__TRY(lctx__parallel_check(at.to, j->par));
     return lctx__strides(at, LCTX__ALL(strides));
 }
 
@@ -3092,12 +3075,11 @@ LCTX_API lctx_status lctx_rope_apply(const lctx_rope *rope, const lctx_rope_job 
     lctx__site at;
     if (!job || lctx__begin(job->refused, rope ? NULL : "rope")) return LCTX_E_NULL;
     at = LCTX__SITE(job, lctx_rope_job);
-    LCTX__TRY(lctx__job_check(at, rope, job));
     memset(&k, 0, sizeof k);
     k.rope = rope, k.job = job;
     k.turn.n_head = job->n_head, k.turn.head_dim = job->head_dim;
     k.turn.n_rot = rope->n_rot, k.turn.pairing = rope->pairing;
-    LCTX__TRY(lctx__job_strides(at, &k));
+    LCTX__TRY(lctx__job_check(at, &k));
     LCTX__TRY(lctx__job_positions(at, rope, job));
     k.offset = job->pos || job->cos ? 0 : job->pos0 % LCTX__ANCHOR;
     lctx__for(job->par, lctx__mul(job->n_tok, (int64_t)job->n_head * job->head_dim),
@@ -3794,19 +3776,9 @@ static lctx_status lctx__far_check(const lctx_far_rule *r, const lctx_rope *rope
     return LCTX_OK;
 }
 
-static lctx_status lctx__raw_check(const lctx_attn *a)
-{
-    const lctx__site at = LCTX__SITE(a, lctx_attn), rope_at = LCTX__SITE(a, lctx_rope);
-    LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL);
-    if (!a->rope) return LCTX_OK;
-    LCTX__TRY(lctx__rope_fits(rope_at, a->rope, a->d_k, 0));
-    LCTX__FROM(a, far_pos, 0, POS);
-    return a->far_rule ? lctx__far_check(a->far_rule, a->rope, rope_at) : LCTX_OK;
-}
-
 static lctx_status lctx__attn_check(const lctx_attn *a)
 {
-    const lctx__site at = LCTX__SITE(a, lctx_attn);
+    const lctx__site at = LCTX__SITE(a, lctx_attn), rope_at = LCTX__SITE(a, lctx_rope);
     LCTX__FROM(a, n_q, 0, COUNT); LCTX__FROM(a, n_head, 1, COUNT);
     LCTX__FROM(a, n_head_kv, 1, COUNT); LCTX__FROM(a, n_spans, 0, COUNT);
     LCTX__IN(a, n_q, 0, LCTX__MAX_POS, OVERFLOW); LCTX__IN(a, mass_queries, 0, a->n_q, COUNT);
@@ -3824,7 +3796,10 @@ static lctx_status lctx__attn_check(const lctx_attn *a)
     LCTX__REAL(a, softcap, SOFTCAP); LCTX__REAL(a, scale, SOFTCAP);
     LCTX__IS(spans, !a->n_spans || a->spans, NULL);
     LCTX__TRY(lctx__parallel_check(a->refused, a->par));
-    LCTX__TRY(lctx__raw_check(a));
+    LCTX__IS(rope, a->rope || (!a->far_rule && !a->far_pos), NULL);
+    if (a->rope) LCTX__TRY(lctx__rope_fits(rope_at, a->rope, a->d_k, 0));
+    LCTX__FROM(a, far_pos, 0, POS);
+    if (a->far_rule) LCTX__TRY(lctx__far_check(a->far_rule, a->rope, rope_at));
     return lctx__positions_check(a);
 }
 
@@ -3893,15 +3868,6 @@ static void lctx__plan_gather(lctx__plan *p)
     while (a->list_queries % p->q_block || a->list_first % p->q_block) p->q_block--;
 }
 
-/* Bits for blocks of keys from number `first` on. */
-static void lctx__plan_list(lctx__plan *p, int64_t first)
-{
-    const lctx_attn *a = &p->a;
-    p->list_each = a->list_heads == a->n_head ? p->group : 1;
-    p->list_rows = lctx__min(p->q_block, (p->q_block - 1) / a->list_queries + 2);
-    p->list_base = first, p->list_words = (p->end / a->list_keys - first) / 64 + 1;
-}
-
 /* How the work is cut: query blocks of about LCTX__ROWS rows, and sets of leaves where these and
    the heads are too few. A task has one KV head; but a few queries (of each group) on rows
    [token][head][dim] take all heads, so that memory is read in order. */
@@ -3930,7 +3896,12 @@ static void lctx__plan_cut(lctx__plan *p)
     lctx__plan_gather(p);
     p->n_block = (p->a.n_q + p->q_block - 1) / p->q_block;
     p->rows = p->q_block * p->group;
-    if (p->a.list) lctx__plan_list(p, lctx__max(first, 0));
+    if (p->a.list) {
+        p->list_each = p->a.list_heads == p->a.n_head ? p->group : 1;
+        p->list_rows = lctx__min(p->q_block, (p->q_block - 1) / p->a.list_queries + 2);
+        p->list_base = lctx__max(first, 0);
+        p->list_words = (p->end / p->a.list_keys - p->list_base) / 64 + 1;
+    }
     for (p->depth = 1; top >> (p->depth - 1); p->depth++) {}      /* its bits and one more */
     p->depth = lctx__min(p->depth, lctx__max(lctx__parts(p, 0, 0, NULL), 1));
     p->head_tasks = p->a.n_head_kv / p->heads;
@@ -3976,7 +3947,8 @@ typedef struct lctx__work {
     lctx__angles *angles;          /* [LCTX__TURNS] of the turns' coarse schedules */
     uint64_t *side;                /* [rows] of see, near or far pairs */
     uint64_t *see;
-    uint64_t *list;                /* [1 + list_rows * list_each][list_words] */
+    uint64_t *list;                /* [1 + list_rows * list_each][list_words]: bits of the blocks
+                                      that are listed for any row; then for each */
     int64_t next;                  /* the span's next tile that is seen */
     int gathers;                   /* are keys put together? so far these, of one leaf: */
     lctx_span found;
@@ -4231,13 +4203,6 @@ static void lctx__row_is(const lctx__work *w, int64_t row, int64_t *t, int64_t *
     *t = w->block0 + row % w->rows / group;
 }
 
-/* The bits of the blocks that are listed for query t and head h; before them those for any. */
-static uint64_t *lctx__list_bits(const lctx__work *w, int64_t t, int64_t h)
-{
-    const lctx__plan *p = w->p;
-    const int64_t row = lctx__list_row(&p->a, t) - lctx__list_row(&p->a, w->block0);
-    return w->list + (1 + row * p->list_each + h % p->list_each) * p->list_words;
-}
 /* Has a list at most half as many entries as there are blocks between its ends? */
 static int lctx__sparse(const int32_t *list, int64_t len)
 {
@@ -4456,8 +4421,9 @@ static uint64_t lctx__listed(const lctx__work *w, const lctx_span *s, int64_t la
                              int64_t h)
 {
     const int64_t keys = w->p->a.list_keys, base = w->p->list_base, words = w->p->list_words;
-    const int64_t last = lctx__min(lane0 + LCTX_TILE, s->n);
-    const uint64_t *bits = lctx__list_bits(w, t, h);
+    const int64_t last = lctx__min(lane0 + LCTX_TILE, s->n), each = w->p->list_each;
+    const int64_t row = lctx__list_row(&w->p->a, t) - lctx__list_row(&w->p->a, w->block0);
+    const uint64_t *bits = w->list + (1 + row * each + h % each) * words;
     int64_t j = lctx__max(lane0, 0), end;
     uint64_t see = 0;
     if (keys == 1) return lctx__bits_from(bits, s->index + lane0 - base, words * 64);
@@ -4557,19 +4523,8 @@ static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
     return dots;
 }
 
-/* Foreign rows to a native tile of their own type, at the end of k_tile: from there it can be
-   unpacked in place, for reading stays ahead of writing. */
-static void lctx__pack_keys(lctx__work *w, int type, int64_t n, const char *k, int64_t stride)
-{
-    const int64_t size = lctx__esize(type), padded = w->p->d_k * size;
-    lctx__pack r;
-    r.src = k, r.n = n, r.bytes = w->p->a.d_k * size, r.words = padded / 4, r.stride = stride;
-    r.halves = type == LCTX_F16, r.soon = &w->soon;
-    r.out = (char *)w->k_tile + LCTX_TILE * (w->p->d_k * 4 - padded);
-    w->ops->pack(&r);
-    w->t.k = r.out;
-}
-/* To one of values for dot products. Rows that are not whole are copied behind it first. */
+/* Foreign rows to a native tile of values for dot products. Rows that are not whole are copied
+   behind it first. */
 static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
     const int64_t bytes = w->p->a.d_v * lctx__esize(type), whole = w->p->d_v * lctx__esize(type);
@@ -4614,16 +4569,24 @@ static int lctx__work_values(lctx__work *w, int type)
     return 0;
 }
 
-/* A foreign span's keys, packed, and its values, as they stand where whole vectors can be read. */
+/* A foreign span's keys to a native tile of their own type, at the end of k_tile: from there it can
+   be unpacked in place, for reading stays ahead of writing. */
 static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, int64_t first,
                             int64_t n)
 {
-    lctx__pack_keys(w, s->k_type, n, k, s->k_token);
+    const int64_t size = lctx__esize(s->k_type), padded = w->p->d_k * size;
+    lctx__pack r;
+    r.src = k, r.n = n, r.bytes = w->p->a.d_k * size, r.words = padded / 4, r.stride = s->k_token;
+    r.halves = s->k_type == LCTX_F16, r.soon = &w->soon;
+    r.out = (char *)w->k_tile + LCTX_TILE * (w->p->d_k * 4 - padded);
+    w->ops->pack(&r);
+    w->t.k = r.out;
     lctx__work_keys(w, s->k_type);
     w->t.k_scale = lctx__gather_scales(s->k_type, s->k_scale, s->k_scale_token,
                                        w->head * s->k_scale_head + first * s->k_scale_token, n,
                                        w->k_scale);
 }
+/* Its values, as they stand where whole vectors can be read. */
 static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, int64_t first,
                               int64_t n)
 {
@@ -6887,17 +6850,6 @@ typedef struct lctx__retrieving {
     lctx__choosing by;
 } lctx__retrieving;
 
-/* What is known of a block: nothing while it is being filled. */
-static lctx_span lctx__summary_span(const lctx_cache *c, const lctx__slot *slot)
-{
-    lctx_span s;
-    memset(&s, 0, sizeof s);
-    s.n = (slot->id + 1) * c->d.block <= c->n, s.index = slot->id;
-    s.k = lctx__summary(c, slot->block, 0), s.v = (const float *)s.k + c->d.d_k;
-    s.k_head = s.v_head = (int64_t)c->d.d_k * 8;
-    return s;
-}
-
 LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *spans, int64_t cap,
                                           int64_t *n)
 {
@@ -6906,9 +6858,14 @@ LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *sp
     if (cap < 0) return LCTX_E_COUNT;
     if (!cache->d.summaries) return LCTX_E_POLICY;
     for (i = *n = 0; i < cache->n_slot; i++) {
-        const lctx_span s = lctx__summary_span(cache, &cache->slot[i]);
-        if (s.n && *n < cap) spans[*n] = s;
-        *n += s.n;
+        const lctx__slot *slot = &cache->slot[i];
+        lctx_span s;
+        if ((slot->id + 1) * cache->d.block > cache->n) break;    /* it is being filled */
+        memset(&s, 0, sizeof s);
+        s.k = lctx__summary(cache, slot->block, 0), s.v = (const float *)s.k + cache->d.d_k;
+        s.k_head = s.v_head = (int64_t)cache->d.d_k * 8, s.n = 1, s.index = slot->id;
+        if (*n < cap) spans[*n] = s;
+        ++*n;
     }
     return LCTX_OK;
 }
@@ -8165,30 +8122,23 @@ static lctx__relay lctx__relay_of(const lctx__feeding *f, int32_t i, int half)
     relay.kept.slots = x.at[half] + 2 * n, relay.kept.slot = n * 4;
     return relay;
 }
-static lctx_status lctx__convolve_session(const lctx__acts *a, int32_t i)
-{
-    const lctx_mixer *x = a->s->m.layers[i].mixer;
-    const lctx__relay relay = lctx__relay_of(a->feeds, i, 0);
-    lctx_convolution c;
-    memset(&c, 0, sizeof c);
-    c.n = a->n, c.par = &a->s->par, c.silu = 1, c.from = relay.from, c.state = relay.to;
-    if (relay.kept.every) c.snapshots = &relay.kept;
-    c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv;
-    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
-    return lctx_convolve(&c);
-}
 /* Convolution and recurrence in one session, out of one buffer of states into the other. */
 static lctx_status lctx__mix_session(const lctx__acts *a, int32_t i)
 {
     lctx_session *s = a->s;
     const lctx_mixer *x = s->m.layers[i].mixer;
+    const lctx__relay before = lctx__relay_of(a->feeds, i, 0);
     const lctx__relay relay = lctx__relay_of(a->feeds, i, 1);
+    lctx_convolution c;
     lctx_recurrence r;
     size_t bytes;
-    if (x->kind != LCTX_MIXER_RWKV7) LCTX__TRY(lctx__convolve_session(a, i));
-    memset(&r, 0, sizeof r);
-    r.n = a->n, r.par = &s->par, r.from = relay.from, r.state = relay.to;
-    if (relay.kept.every) r.snapshots = &relay.kept;
+    memset(&c, 0, sizeof c), memset(&r, 0, sizeof r);
+    c.n = r.n = a->n, c.par = r.par = &s->par;
+    c.from = before.from, c.state = before.to, r.from = relay.from, r.state = relay.to;
+    if (relay.kept.every) c.snapshots = &before.kept, r.snapshots = &relay.kept;
+    c.n_channel = (int32_t)lctx__channels(x), c.taps = x->taps, c.weight = x->conv, c.silu = 1;
+    c.x = a->raw, c.y = a->mixed, c.x_token = c.y_token = a->ld_c * 4, c.bias = x->conv_bias;
+    if (x->kind != LCTX_MIXER_RWKV7) LCTX__TRY(lctx_convolve(&c));
     lctx__mixer_operands(a, x, &r);
     LCTX__TRY(lctx_recur_size(&r, &bytes));
     LCTX__TRY(lctx__scratch_for(s, (int64_t)bytes));

@@ -1808,11 +1808,11 @@ FUNCTIONS = {
     # Lets an empty cache begin at pos, as if the tokens before had been dropped; with 4-bit keys pos %
     # LCTX_TILE = 0. Errors: LCTX_E_POLICY (a window's), _POS (also: not empty), _FULL, _MEMORY.
     "lctx_cache_begin": (c.c_int, [c.POINTER(Cache), c.c_int64]),
-    # Appends what another cache of the same description, but for max_tokens, and allocator holds, which
-    # must begin where this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): so parts of a
-    # sequence may be computed apart. Blocks are shared, but for one that both hold part of; mass, too.
-    # 4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a window's), _MISMATCH,
-    # _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY.
+    # Appends what another cache of the same allocator and description, but for max_tokens, holds,
+    # which must begin where this one ends (lctx_cache_begin, or lctx_cache_drop in a fork): so parts
+    # of a sequence may be computed apart. Blocks are shared, but for one that both hold part of, and
+    # mass is taken over. 4-bit keys are joined between tiles (else _POS). Errors: LCTX_E_POLICY (a
+    # window's), _MISMATCH, _POS, _EVICTED (a selection was made from the other), _FULL, _MEMORY.
     "lctx_cache_join": (c.c_int, [c.POINTER(Cache), c.POINTER(Cache)]),
     # Attention that reads only those blocks whose keys may score highest (Quest 2406.10774; kNN of
     # Memorizing Transformers 2203.08913, by blocks), out of a cache LCTX_FULL with summaries: all that
@@ -1854,14 +1854,14 @@ FUNCTIONS = {
     "lctx_cache_fork": (c.c_int, [c.POINTER(Cache), c.c_void_p]),
     "lctx_cache_get_info": (c.c_int, [c.POINTER(Cache), c.POINTER(CacheInfo)]),
     # Writes the cache to a stream, and reads it back into one of the same description, but for
-    # max_tokens and summaries. The format is versioned and checksummed, native layout, in the machine's
-    # order of bytes (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO, _FORMAT,
-    # _MISMATCH, _FULL, _MEMORY.
+    # max_tokens and summaries. The format is versioned and checksummed, native layout, in the order of
+    # bytes that the machine has (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO,
+    # _FORMAT, _MISMATCH, _FULL, _MEMORY.
     "lctx_cache_save": (c.c_int, [c.POINTER(Cache), Write, c.c_void_p]),
     # Writes the cache to a stream, and reads it back into one of the same description, but for
-    # max_tokens and summaries. The format is versioned and checksummed, native layout, in the machine's
-    # order of bytes (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO, _FORMAT,
-    # _MISMATCH, _FULL, _MEMORY.
+    # max_tokens and summaries. The format is versioned and checksummed, native layout, in the order of
+    # bytes that the machine has (_FORMAT elsewhere). restore replaces the contents. Errors: LCTX_E_IO,
+    # _FORMAT, _MISMATCH, _FULL, _MEMORY.
     "lctx_cache_restore": (c.c_int, [c.POINTER(Cache), Read, c.c_void_p]),
     # Checks a model, but no values. Errors: LCTX_E_SHAPE, _HEADS, _HEAD_DIM, _WEIGHT, _TYPE, _SCALE,
     # _WINDOW, _SOFTCAP, a schedule's, a pattern's (_ENUM, _LENGTH, _DILATION, _LOCAL, _GLOBAL).
