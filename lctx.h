@@ -1664,6 +1664,7 @@ static lctx_status lctx__begin(lctx_refusal *to, const char *missing)
 /* Ends the function with what a call refuses. */
 #define LCTX__TRY(call) \
     do { const lctx_status failed = (call); if (failed) return failed; } while (0)
+#define LCTX__DEFAULT(field, value) do { if (!(field)) (field) = (value); } while (0)
 /* What a check wants of a field of the struct at `at`; where it is not so, the check ends. */
 #define LCTX__NOT(bad, field, st) do { if (bad) return lctx__refuse_in(&at, st, field); } while (0)
 #define LCTX__IS(field, ok, e)          LCTX__NOT(!(ok), #field, LCTX_E_##e)
@@ -3461,22 +3462,37 @@ static lctx_status lctx__rows_check(const lctx_rows *r, const lctx_tiles *t, lct
     return lctx__strides(at, LCTX__ALL(strides));
 }
 
-/* Rows at .. at+n-1 of `r`, checked, become tokens first .. of the store, but for 4-bit keys. */
-static void lctx__write_rows(const lctx_tiles *t, int64_t first, const lctx_rows *r, int64_t at,
-                             int64_t n)
+/* Open keys of a store (see MEMORY) are f16 tiles without values: that of token `at` of head g. */
+static char *lctx__open_at(const lctx_tiles *t, char *open, int64_t g, int64_t at)
+{
+    const int64_t tile = g * (t->cap / LCTX_TILE) + at / LCTX_TILE;
+    return open + tile * lctx__key_bytes(LCTX_F16, t->d_k);
+}
+static lctx__place lctx__open_key(const lctx_tiles *t, char *open, int64_t g, int64_t at)
+{
+    return lctx__key_place(LCTX_F16, t->d_k, lctx__open_at(t, open, g, at), at % LCTX_TILE);
+}
+/* Rows at .. at+n-1 of `r`, checked, become tokens first .. of the store: keys of 4 bits open ones,
+   if there is room for such, which are made a tile when that is full. */
+static void lctx__write_rows(const lctx_tiles *t, char *open, int64_t first, const lctx_rows *r,
+                             int64_t at, int64_t n)
 {
     int64_t i, g;
-    for (g = 0; g < t->n_head_kv; g++) {
-        const char *k = (const char *)r->k + g * r->k_head, *v = (const char *)r->v + g * r->v_head;
-        for (i = 0; i < n; i++) {
-            const void *key = k + (at + i) * r->k_token, *value = v + (at + i) * r->v_token;
+    for (g = 0; g < t->n_head_kv; g++)
+        for (i = first; i < first + n; i++) {
+            const int64_t j = at + i - first;
+            const void *k = (const char *)r->k + g * r->k_head + j * r->k_token;
+            const void *v = (const char *)r->v + g * r->v_head + j * r->v_token;
             if (t->k_type != LCTX_I4)
-                lctx__put(t->k_type, t->d_k, (const float *)key, lctx__key_at(t, g, first + i));
+                lctx__put(t->k_type, t->d_k, (const float *)k, lctx__key_at(t, g, i));
+            else if (open)
+                lctx__put(LCTX_F16, t->d_k, (const float *)k, lctx__open_key(t, open, g, i));
+            if (open && i % LCTX_TILE == LCTX_TILE - 1)
+                lctx__put_tile(t->d_k, LCTX_TILE, lctx__open_at(t, open, g, i), 0,
+                               lctx__tile_at(t, g, i));
             if (t->latent) continue;
-            lctx__put(t->v_type, lctx__d_v(t), (const float *)value,
-                      lctx__value_at(t, g, first + i));
+            lctx__put(t->v_type, lctx__d_v(t), (const float *)v, lctx__value_at(t, g, i));
         }
-    }
 }
 
 static lctx_status lctx__tiles_range(const lctx_tiles *t, int64_t first, int64_t n)
@@ -3500,7 +3516,7 @@ LCTX_API lctx_status lctx_tiles_write(const lctx_tiles *tiles, int64_t first, co
     LCTX__TRY(lctx__tiles_range(tiles, first, rows->n));
     if (tiles->k_type == LCTX_I4 && first % LCTX_TILE)
         return lctx__tell(tiles->refused, LCTX_E_SPAN, "first");
-    lctx__write_rows(tiles, first, &full, 0, rows->n);
+    lctx__write_rows(tiles, NULL, first, &full, 0, rows->n);
     for (g = 0; tiles->k_type == LCTX_I4 && g < tiles->n_head_kv; g++)
         for (i = 0; i < rows->n; i += LCTX_TILE)
             lctx__put_tile(tiles->d_k, lctx__min(rows->n - i, LCTX_TILE),
@@ -3628,20 +3644,15 @@ static lctx_span lctx__span(const lctx__plan *p, int64_t i, int64_t *next)
     if (s.layout == LCTX_TILES) {
         const int64_t tile = lctx__key_bytes(s.k_type, a->d_k) +
                              (lctx__latent(&s) ? 0 : lctx__value_bytes(s.v_type, a->d_v));
-        if (!s.k_token) s.k_token = tile;
-        if (!s.v_token) s.v_token = tile;
-        if (!s.k_head) s.k_head = lctx__mul(lctx__span_tiles(&s), s.k_token);
-        if (!s.v_head) s.v_head = s.k_head;
+        LCTX__DEFAULT(s.k_token, tile); LCTX__DEFAULT(s.v_token, tile);
+        LCTX__DEFAULT(s.k_head, lctx__mul(lctx__span_tiles(&s), s.k_token));
+        LCTX__DEFAULT(s.v_head, s.k_head);
         return s;
     }
-    if (!s.k_head) s.k_head = a->d_k * ke;
-    if (!s.v_head) s.v_head = a->d_v * ve;
-    if (!s.k_token) s.k_token = hk * a->d_k * ke;
-    if (!s.v_token) s.v_token = hk * a->d_v * ve;
-    if (!s.k_scale_token) s.k_scale_token = hk * 4;
-    if (!s.k_scale_head) s.k_scale_head = 4;
-    if (!s.v_scale_token) s.v_scale_token = hk * 4;
-    if (!s.v_scale_head) s.v_scale_head = 4;
+    LCTX__DEFAULT(s.k_head, a->d_k * ke); LCTX__DEFAULT(s.v_head, a->d_v * ve);
+    LCTX__DEFAULT(s.k_token, hk * a->d_k * ke); LCTX__DEFAULT(s.v_token, hk * a->d_v * ve);
+    LCTX__DEFAULT(s.k_scale_token, hk * 4); LCTX__DEFAULT(s.k_scale_head, 4);
+    LCTX__DEFAULT(s.v_scale_token, hk * 4); LCTX__DEFAULT(s.v_scale_head, 4);
     return s;
 }
 
@@ -4063,16 +4074,14 @@ static lctx_status lctx__plan_make(lctx__plan *p, const lctx_attn *attn)
     int64_t i, next = 0, work;
     memset(p, 0, sizeof *p);
     p->a = *attn;
-    if (!p->a.d_v) p->a.d_v = p->a.d_k;
+    LCTX__DEFAULT(p->a.d_v, p->a.d_k);
     LCTX__TRY(lctx__attn_check(&p->a));
     if (p->a.scale == 0)
         p->a.scale = (float)((p->a.rope ? p->a.rope->scale_mul : 1) / sqrt((double)p->a.d_k));
     p->has_rule = p->a.far_rule && p->a.far_rule->kind != LCTX_FAR_NONE;
-    if (p->a.window == 0) p->a.window = LCTX__HUGE;
-    if (p->a.mass_queries == 0) p->a.mass_queries = p->a.n_q;
-    if (p->a.list_queries == 0) p->a.list_queries = LCTX__HUGE;
-    if (p->a.list_heads == 0) p->a.list_heads = 1;
-    if (p->a.list_keys == 0) p->a.list_keys = LCTX_TILE;
+    LCTX__DEFAULT(p->a.window, LCTX__HUGE); LCTX__DEFAULT(p->a.mass_queries, p->a.n_q);
+    LCTX__DEFAULT(p->a.list_queries, LCTX__HUGE); LCTX__DEFAULT(p->a.list_heads, 1);
+    LCTX__DEFAULT(p->a.list_keys, LCTX_TILE);
     for (i = 0; i < p->a.n_spans; i++) {
         LCTX__TRY(lctx__span_check(&p->a, i, next));
         LCTX__TRY(lctx__span_sizes(p, i, &next));
@@ -4434,13 +4443,6 @@ static uint64_t lctx__listed(const lctx__work *w, const lctx_span *s, int64_t la
     }
     return see;
 }
-/* Those that mask_bits allow. Lane 0 may stand before the first key. */
-static uint64_t lctx__allowed(const lctx__work *w, int64_t lane0, int64_t t, int64_t h)
-{
-    const lctx_attn *a = &w->p->a;
-    const char *row = (const char *)a->mask_bits + h * a->mask_head + t * a->mask_query;
-    return lctx__bits_from(row, w->key0 + lane0, w->p->n_kv);
-}
 /* The lanes whose bias is not -inf. */
 static uint64_t lctx__unhidden(const uint32_t *x)
 {
@@ -4467,7 +4469,9 @@ static int lctx__work_masks(lctx__work *w, const lctx_span *s, int64_t lane0, ui
             see = lctx__sees_span(a, t, s)
                 ? lctx__visible_keys(a, s, w->head, h, lctx__q_pos(a, t), lane0, live) : 0;
             if (see && a->list && s != &w->found) see &= lctx__listed(w, s, lane0, t, h);
-            if (see && a->mask_bits) see &= lctx__allowed(w, lane0, t, h);
+            if (see && a->mask_bits)
+                see &= lctx__bits_from((const char *)a->mask_bits + h * a->mask_head +
+                                       t * a->mask_query, w->key0 + lane0, w->p->n_kv);
             if (see && a->bias) lctx__bias_words(w, s, lane0, t, h, bias);
             if (see && a->bias) see &= lctx__unhidden(bias);
         }
@@ -4523,8 +4527,7 @@ static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
     return dots;
 }
 
-/* Foreign rows to a native tile of values for dot products. Rows that are not whole are copied
-   behind it first. */
+/* Foreign rows to a tile of values for dot products; such as are not whole are copied behind it. */
 static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
     const int64_t bytes = w->p->a.d_v * lctx__esize(type), whole = w->p->d_v * lctx__esize(type);
@@ -5263,8 +5266,7 @@ LCTX_API lctx_status lctx_alibi_slopes(int32_t n_head, float *slopes)
 }
 
 /* ---- choices: rows are scored by the query, scores go to lists */
-/* An integer below UINT32_MAX that orders as floats do, zeros of either sign as one; a NaN counts
-   most. */
+/* An integer below UINT32_MAX that orders as floats do, zeros as one; any NaN counts most. */
 static uint32_t lctx__order(float x)
 {
     uint32_t u = lctx__bits(x);
@@ -5315,8 +5317,7 @@ static int64_t lctx__choosing_carve(lctx__choosing *x, void *at)
     return lctx__add(r.used, LCTX__ALIGN);
 }
 
-/* Of row i of lists the queries t0 .. t1-1; blocks below `first` and from `to` to end-1 are always
-   read. */
+/* Of list row i the queries t0 .. t1-1; blocks below `first` and to .. end-1 are always read. */
 typedef struct lctx__always { int64_t t0, t1, first, to, end; } lctx__always;
 static lctx__always lctx__always_read(const lctx__choosing *x, int64_t i)
 {
@@ -5359,8 +5360,7 @@ static void lctx__rows_rate(const lctx__choosing *x, const lctx__always *r, int6
     rows->n = 0;
 }
 
-/* Scores of blocks from .. to-1 for a list's queries and n heads from h on: of rows that are seen
-   the greatest. */
+/* Of blocks from .. to-1 the best score of a row, for a list's queries and n heads from h on. */
 static void lctx__blocks_score(const lctx__choosing *x, const lctx__always *r, int64_t h, int64_t n,
                                int64_t from, int64_t to, float *score)
 {
@@ -5548,8 +5548,7 @@ static lctx_status lctx__recur_check(lctx_recurrence *r)
 {
     const lctx__site at = LCTX__SITE(r, lctx_recurrence);
     const int element = r->decay_kind == LCTX_DECAY_ELEMENT;
-    if (!r->n_head_k) r->n_head_k = r->n_head;
-    if (!r->d_v) r->d_v = r->d_k;
+    LCTX__DEFAULT(r->n_head_k, r->n_head); LCTX__DEFAULT(r->d_v, r->d_k);
     if (r->scale == 0) r->scale = 1;
     LCTX__FROM(r, n, 0, COUNT); LCTX__IN(r, n, 0, LCTX__MAX_POS, OVERFLOW);
     LCTX__FROM(r, n_head, 1, COUNT); LCTX__FROM(r, n_head_k, 1, COUNT);
@@ -5870,17 +5869,6 @@ static int64_t lctx__open_bytes(const lctx_cache *c)
     const int64_t tiles = lctx__mul(c->tiles.cap / LCTX_TILE, c->tiles.n_head_kv);
     return lctx__add(LCTX__ALIGN, lctx__mul(tiles, lctx__key_bytes(LCTX_F16, c->tiles.d_k)));
 }
-/* The open tile that holds token `at` of the block, of head g. */
-static char *lctx__open_at(const lctx_cache *c, const lctx__block *open, int64_t g, int64_t at)
-{
-    const int64_t tile = g * (c->tiles.cap / LCTX_TILE) + at / LCTX_TILE;
-    return lctx__contents(open) + tile * lctx__key_bytes(LCTX_F16, c->tiles.d_k);
-}
-static lctx__place lctx__open_key(const lctx_cache *c, const lctx__block *open, int64_t g,
-                                  int64_t at)
-{
-    return lctx__key_place(LCTX_F16, c->tiles.d_k, lctx__open_at(c, open, g, at), at % LCTX_TILE);
-}
 static void lctx__close(const lctx_cache *c, lctx__slot *s)
 {
     lctx__block_drop(c, s->open);
@@ -6139,7 +6127,7 @@ static lctx__token lctx__token_at(const lctx_cache *c, int64_t g, int64_t i)
     token.key = lctx__key_at(&t, g, at), token.value = lctx__value_at(&t, g, at);
     token.k_type = t.k_type;
     if (t.k_type == LCTX_I4 && token.pos >= lctx__tile_of(c->n))
-        token.key = lctx__open_key(c, slot->open, g, at), token.k_type = LCTX_F16;
+        token.key = lctx__open_key(&t, lctx__contents(slot->open), g, at), token.k_type = LCTX_F16;
     return token;
 }
 
@@ -6224,7 +6212,7 @@ static lctx_status lctx__select_check(const lctx_cache *cache, lctx_select *s)
     const lctx__stride strides[] = { LCTX__STRIDE(s, s, mass_head, n * 4, n * 4, heads) };
     LCTX__FROM(s, n_heavy, 0, WINDOW); LCTX__FROM(s, window, 0, WINDOW);
     LCTX__FROM(s, n_sink, 0, WINDOW); LCTX__FROM(s, pool, 0, WINDOW);
-    if (!s->pool) s->pool = 1;
+    LCTX__DEFAULT(s->pool, 1);
     LCTX__IS(pool, s->pool % 2, WINDOW);
     LCTX__IS(mass, s->mass || !n, NULL);
     return lctx__strides(at, LCTX__ALL(strides));
@@ -6342,26 +6330,6 @@ static lctx_status lctx__slot_new(lctx_cache *c, int64_t id)
     if ((st = lctx__own(c, s, id * c->d.block)) == LCTX_OK) c->n_slot++;
     return st;
 }
-#ifndef LCTX_NO_MODEL
-/* The slot of a block, or null if it is not held. */
-static const lctx__slot *lctx__slot_of(const lctx_cache *c, int64_t id)
-{
-    int64_t i = c->n_slot;
-    while (i && c->slot[i - 1].id > id) i--;
-    return i && c->slot[i - 1].id == id ? &c->slot[i - 1] : NULL;
-}
-/* Takes a whole block in place behind a cache's whole blocks, for which there is a slot: it counts
-   as shared by so many that it is neither written nor freed. */
-#define LCTX__LENT ((int64_t)1 << 40)
-static void lctx__slot_lent(lctx_cache *c, void *block)
-{
-    lctx__slot s;
-    s.id = c->n / c->d.block, s.open = NULL, s.open_from = c->n;
-    s.block = (lctx__block *)block;
-    s.block->refs = LCTX__LENT, s.block->bytes = lctx__block_bytes(c);
-    c->slot[c->n_slot++] = s, c->n += c->d.block;
-}
-#endif
 
 /* Blocks for tokens c->n .. end-1, the one in hand made one's own. On failure all is as before. */
 static lctx_status lctx__blocks_reserve(lctx_cache *c, int64_t end)
@@ -6404,23 +6372,6 @@ static void lctx__mass_begin(lctx_cache *c, int64_t n)
     c->n_older = c->n_before, c->n_before = c->n;
 }
 
-/* Rows at .. at+n-1 become open keys `first` .. of a slot; full tiles are closed. */
-static void lctx__open_rows(const lctx_cache *c, const lctx__slot *s, int64_t first,
-                            const lctx_rows *r, int64_t at, int64_t n)
-{
-    const lctx_tiles t = lctx__block_tiles(c, s->block);
-    int64_t g, i;
-    for (g = 0; g < t.n_head_kv; g++)
-        for (i = 0; i < n; i++) {
-            const char *key = (const char *)r->k + g * r->k_head + (at + i) * r->k_token;
-            lctx__put(LCTX_F16, t.d_k, (const float *)(const void *)key,
-                      lctx__open_key(c, s->open, g, first + i));
-            if ((first + i) % LCTX_TILE == LCTX_TILE - 1)
-                lctx__put_tile(t.d_k, LCTX_TILE, lctx__open_at(c, s->open, g, first + i), 0,
-                               lctx__tile_at(&t, g, first + i));
-        }
-}
-
 /* Appends without evicting: what the model step does before it knows that all went well. */
 static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
 {
@@ -6441,8 +6392,8 @@ static lctx_status lctx__append(lctx_cache *c, const lctx_rows *rows)
         lctx_tiles t = lctx__block_tiles(c, c->slot[i].block);
         first = c->n + row - c->slot[i].id * c->d.block;
         n = lctx__min(c->d.block - first, rows->n - row);
-        lctx__write_rows(&t, first, &full, row, n);
-        if (lctx__opens(c)) lctx__open_rows(c, &c->slot[i], first, &full, row, n);
+        lctx__write_rows(&t, lctx__opens(c) ? lctx__contents(c->slot[i].open) : NULL, first, &full,
+                         row, n);
         if (first + n == c->d.block) lctx__summarise(c, c->slot[i].block);
     }
     c->n += rows->n;
@@ -6513,7 +6464,8 @@ static void lctx__join_block(lctx_cache *c, const lctx_cache *o)
             in = lctx__value_at(&b, g, i), out = lctx__value_at(&a, g, i);
             if (!a.latent) lctx__move_row(a.v_type, &in, &out);
             if (!from->open) continue;
-            in = lctx__open_key(o, from->open, g, i), out = lctx__open_key(c, to->open, g, i);
+            in = lctx__open_key(&b, lctx__contents(from->open), g, i);
+            out = lctx__open_key(&a, lctx__contents(to->open), g, i);
             lctx__move_row(LCTX_F16, &in, &out);
         }
     if (!from->open) lctx__close(c, to);
@@ -6569,7 +6521,7 @@ static lctx_span lctx__slot_span(const lctx_cache *c, const lctx__slot *slot, in
     s.index = from;
     if (!open) return s;
     s.v_head = s.k_head, s.v_token = lctx__tile_bytes(&t);
-    s.k = lctx__open_at(c, slot->open, 0, first), s.k_type = LCTX_F16;
+    s.k = lctx__open_at(&t, lctx__contents(slot->open), 0, first), s.k_type = LCTX_F16;
     s.k_token = lctx__key_bytes(LCTX_F16, t.d_k), s.k_head = t.cap / LCTX_TILE * s.k_token;
     return s;
 }
@@ -7482,10 +7434,10 @@ static lctx_model lctx__model(const lctx_model *model)
     return m;
 }
 
-/* All but the layers. */
-static lctx_status lctx__shape_check(const lctx_model *m)
+static lctx_status lctx__model_check(const lctx_model *m)
 {
     const lctx__site at = LCTX__SITE(m, lctx_model);
+    int32_t i;
     LCTX__IS(layers, m->layers, NULL);
     LCTX__FROM(m, n_layer, 1, SHAPE); LCTX__FROM(m, n_head, 1, SHAPE);
     LCTX__FROM(m, n_head_kv, 1, SHAPE); LCTX__FROM(m, d_model, 1, SHAPE);
@@ -7499,18 +7451,16 @@ static lctx_status lctx__shape_check(const lctx_model *m)
     LCTX__REAL(m, attn_scale, SOFTCAP);
     LCTX__WEIGHT(m, tok_embd, 1, m->d_model); LCTX__WEIGHT(m, output, 1, m->d_model);
     LCTX__WEIGHT(m, output_norm, 1, 0); LCTX__WEIGHT(m, embd_norm, 0, 0);
+    for (i = 0; i < m->n_layer; i++) LCTX__TRY(lctx__layer_check(m, i));
     return LCTX_OK;
 }
 
 LCTX_API lctx_status lctx_model_check(const lctx_model *model)
 {
     lctx_model m;
-    int32_t i;
     if (!model || lctx__begin(model->refused, NULL)) return LCTX_E_NULL;
     m = lctx__model(model);
-    LCTX__TRY(lctx__shape_check(&m));
-    for (i = 0; i < m.n_layer; i++) LCTX__TRY(lctx__layer_check(&m, i));
-    return LCTX_OK;
+    return lctx__model_check(&m);
 }
 
 /* ---- creation */
@@ -7620,17 +7570,6 @@ static lctx__states lctx__states_of(const lctx_session *s, int32_t layer)
     x.at[1] = x.at[0] ? x.at[0] + x.n_each * x.n[0] : NULL;
     return x;
 }
-/* Copies all mixers' states from buffer number `from` to `to`. */
-static void lctx__states_copy(lctx_session *s, int64_t from, int64_t to)
-{
-    int32_t i, half;
-    for (i = 0; s->state && i < s->m.n_layer; i++) {
-        const lctx__states x = lctx__states_of(s, i);
-        for (half = 0; half < 2; half++)
-            memcpy(x.at[half] + to * x.n[half], x.at[half] + from * x.n[half],
-                   (size_t)x.n[half] * sizeof(float));
-    }
-}
 /* The oldest snapshot that is there, if it is not beyond n. */
 static int64_t lctx__oldest_state(const lctx_session *s)
 {
@@ -7653,9 +7592,16 @@ static int lctx__states_can(const lctx_session *s, int64_t n)
 }
 static void lctx__states_rewind(lctx_session *s, int64_t n)
 {
+    int32_t i, half;
     if (!s->state || n == s->n) return;
     if (n == 0) memset(s->state, 0, (size_t)s->state_floats * sizeof *s->state);
-    else lctx__states_copy(s, 2 + (n / s->d.state_every - 1) % s->d.state_slots, s->now);
+    for (i = 0; n && i < s->m.n_layer; i++) {
+        const int64_t from = 2 + (n / s->d.state_every - 1) % s->d.state_slots;
+        const lctx__states x = lctx__states_of(s, i);
+        for (half = 0; half < 2; half++)
+            memcpy(x.at[half] + s->now * x.n[half], x.at[half] + from * x.n[half],
+                   (size_t)x.n[half] * sizeof(float));
+    }
     lctx__states_back(s, n, s->n);
 }
 
@@ -7758,8 +7704,7 @@ LCTX_API lctx_status lctx_session_create(const lctx_model *model, const lctx_ses
     memset(&like, 0, sizeof like);
     like.m = lctx__model(model), like.d = *desc, like.alloc = lctx__allocator(desc->alloc);
     if (desc->par) like.par = *desc->par;
-    if (!like.d.chunk) like.d.chunk = 256;
-    if (!like.d.state_slots) like.d.state_slots = 4;
+    LCTX__DEFAULT(like.d.chunk, 256); LCTX__DEFAULT(like.d.state_slots, 4);
     for (i = 0; i < model->n_layer; i++) {
         const lctx__states x = lctx__states_of(&like, i);
         like.n_cache += lctx__attends(&model->layers[i]);
@@ -8801,6 +8746,14 @@ LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t 
     return LCTX_OK;
 }
 
+/* The slot of a block, or null if it is not held. */
+static const lctx__slot *lctx__slot_of(const lctx_cache *c, int64_t id)
+{
+    int64_t i = c->n_slot;
+    while (i && c->slot[i - 1].id > id) i--;
+    return i && c->slot[i - 1].id == id ? &c->slot[i - 1] : NULL;
+}
+
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to)
 {
     char *at = (char *)to;
@@ -8819,6 +8772,7 @@ LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t
     return LCTX_OK;
 }
 
+#define LCTX__LENT ((int64_t)1 << 40)    /* shared by so many that none writes to it or frees it */
 LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t page, void *from)
 {
     char *at = (char *)from;
@@ -8837,9 +8791,12 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
         st = session->n + block > lctx__room(session->cache[i]) ? LCTX_E_FULL
              : lctx__slots_reserve(session->cache[i], session->cache[i]->n_slot + 1);
     for (i = 0; !st && i < session->n_cache; i++) {
-        lctx__slot_lent(session->cache[i], at);
-        lctx__evict(session->cache[i], session->n + block);
-        at += lctx__round_up(lctx__block_bytes(session->cache[i]), LCTX__ALIGN);
+        lctx_cache *c = session->cache[i];
+        lctx__slot s = { page, (lctx__block *)(void *)at, NULL, session->n };
+        s.block->refs = LCTX__LENT, s.block->bytes = lctx__block_bytes(c);
+        c->slot[c->n_slot++] = s, c->n += block;
+        lctx__evict(c, c->n);
+        at += lctx__round_up(lctx__block_bytes(c), LCTX__ALIGN);
     }
     if (!st) session->n += block;
     return lctx__tell(&session->refused, st, st == LCTX_E_FULL ? "page" : NULL);
