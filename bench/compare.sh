@@ -37,7 +37,8 @@ look() {
     self-extend) echo 8 '#2a6f4f' ;;    window) echo 5 '#aaaaaa' ;;
     sinks) echo 5 '#0072b2' ;;          lm-infinite) echo 4 '#56b4e9' ;;
     heavy) echo 4 '#a6761d' ;;          yarn-heavy) echo 5 '#e7298a' ;;
-    heavy-inside) echo 4 '#e7298a' ;;
+    heavy-inside) echo 4 '#e7298a' ;;   quest) echo 11 '#999933' ;;
+    yarn-quest) echo 13 '#117733' ;;
     *) echo 3 '#000000' ;;
     esac
 }
@@ -92,7 +93,7 @@ if [ -s "$tmp/hybrid.model.f32.key" ]; then
 fi
 
 methods="plain abf pi ntk dynamic dynamic-exact by-parts yarn llama3 rerope leaky self-extend window
-         sinks lm-infinite heavy heavy-inside yarn-heavy"
+         sinks lm-infinite heavy heavy-inside yarn-heavy quest yarn-quest"
 
 for file in toy toy-yarn; do
     case $file in
@@ -112,7 +113,8 @@ for file in toy toy-yarn; do
     curves $file depth 1:2 $more $methods |
         draw depth$suffix "Pass keys by depth in 1024 tokens, $name (100 trials each)" \
             "set xlabel 'depth of the key'; set ylabel 'share found'; set yrange [0:1.02]"
-    curves $file decode 1:2 plain yarn dynamic-exact rerope leaky window sinks lm-infinite heavy |
+    curves $file decode 1:2 plain yarn dynamic-exact rerope leaky window sinks lm-infinite heavy \
+        heavy-inside yarn-quest |
         draw time$suffix "Decoding, $name (CPU time of one thread, f32 cache)" \
             "$lengths; set ylabel 'us a token'; set yrange [0:*]"
 done
