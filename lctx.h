@@ -8746,14 +8746,6 @@ LCTX_API lctx_status lctx_session_page_size(const lctx_session *session, size_t 
     return LCTX_OK;
 }
 
-/* The slot of a block, or null if it is not held. */
-static const lctx__slot *lctx__slot_of(const lctx_cache *c, int64_t id)
-{
-    int64_t i = c->n_slot;
-    while (i && c->slot[i - 1].id > id) i--;
-    return i && c->slot[i - 1].id == id ? &c->slot[i - 1] : NULL;
-}
-
 LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t page, void *to)
 {
     char *at = (char *)to;
@@ -8764,8 +8756,10 @@ LCTX_API lctx_status lctx_session_page_save(const lctx_session *session, int64_t
     if (page < 0 || page >= session->n / session->cache[0]->d.block) return LCTX_E_POS;
     memset(to, 0, bytes);
     for (i = 0; i < session->n_cache; i++) {
-        const lctx__slot *s = lctx__slot_of(session->cache[i], page);
-        if (!s) return LCTX_E_EVICTED;
+        const lctx_cache *c = session->cache[i];
+        const lctx__slot *s = c->slot, *end = s + c->n_slot;
+        while (s < end && s->id < page) s++;
+        if (s == end || s->id != page) return LCTX_E_EVICTED;
         memcpy(at + LCTX__ALIGN, lctx__contents(s->block), (size_t)(s->block->bytes - LCTX__ALIGN));
         at += lctx__round_up(s->block->bytes, LCTX__ALIGN);
     }
