@@ -3229,50 +3229,32 @@ typedef struct lctx__place {
     int     shift;
 } lctx__place;
 
-/* `word`: what a group of elements takes, so that dot products take groups. */
-static lctx__place lctx__place_of(int type, int64_t padded, char *tile, int64_t lane, int64_t *word)
+/* Of keys groups of dimensions of one token stand together, tokens side by side; of values one
+   dimension of a group of tokens, dimensions side by side. Dot products take groups, by words. */
+static lctx__place lctx__place_of(int type, int64_t d, char *tile, int64_t lane, int values)
 {
+    const int64_t word = type == LCTX_F16 ? 2 : 4, size = lctx__esize(type);
+    const int64_t group = LCTX__GROUP(type), four = type == LCTX_I4;
     lctx__place p;
-    p.size = lctx__esize(type), p.padded = padded, p.lane = lane;
-    p.group = LCTX__GROUP(type);
-    p.at = tile, p.step = p.scale_step = p.shift = 0;
-    p.scale = tile + LCTX_TILE * lctx__row_bytes(type, padded), p.bad = NULL;
-    *word = type == LCTX_F16 ? 2 : 4;
-    return p;
-}
-/* Groups of dimensions of one token, tokens side by side. */
-static lctx__place lctx__key_place(int type, int64_t d, char *tile, int64_t lane)
-{
-    const int64_t padded = type == LCTX_I4 ? lctx__round_up(d, 16) : lctx__pad_k(d);
-    int64_t word;
-    lctx__place p = lctx__place_of(type, padded, tile, lane, &word);
-    p.at += lane * word;
-    p.step = LCTX_TILE * word;
-    if (type == LCTX_I4) p.bad = p.scale + 4 * padded, p.scale_step = 4;
-    else p.scale += 4 * lane;
-    return p;
-}
-/* One dimension of a group of tokens, dimensions side by side. */
-static lctx__place lctx__value_place(int type, int64_t d, char *tile, int64_t lane)
-{
-    int64_t word;
-    lctx__place p = lctx__place_of(type, lctx__pad_v(d), tile, lane, &word);
-    p.at += lane / p.group * p.padded * word + lane % p.group * p.size;
-    p.scale += 4 * lane;
-    if (type == LCTX_I4) p.shift = (int)(lane % 8) * 4;
-    p.step = word, p.group = 1;
+    p.padded = values ? lctx__pad_v(d) : four ? lctx__round_up(d, 16) : lctx__pad_k(d);
+    p.size = size, p.group = values ? 1 : group, p.step = values ? word : LCTX_TILE * word;
+    p.at = tile + (values ? lane / group * p.padded * word + lane % group * size : lane * word);
+    p.scale = tile + LCTX_TILE * lctx__row_bytes(type, p.padded), p.bad = NULL;
+    p.scale_step = 0, p.lane = lane, p.shift = values && four ? (int)(lane % 8) * 4 : 0;
+    if (values || !four) p.scale += 4 * lane;
+    else p.bad = p.scale + 4 * p.padded, p.scale_step = 4;
     return p;
 }
 /* The places of a store's token, in head g. */
 static lctx__place lctx__key_at(const lctx_tiles *t, int64_t g, int64_t i)
 {
-    return lctx__key_place(t->k_type, t->d_k, lctx__tile_at(t, g, i), i % LCTX_TILE);
+    return lctx__place_of(t->k_type, t->d_k, lctx__tile_at(t, g, i), i % LCTX_TILE, 0);
 }
 static lctx__place lctx__value_at(const lctx_tiles *t, int64_t g, int64_t i)
 {
     char *values = lctx__tile_at(t, g, i) + lctx__key_bytes(t->k_type, t->d_k);
     if (t->latent) return lctx__key_at(t, g, i);
-    return lctx__value_place(t->v_type, lctx__d_v(t), values, i % LCTX_TILE);
+    return lctx__place_of(t->v_type, lctx__d_v(t), values, i % LCTX_TILE, 1);
 }
 static char *lctx__place_at(const lctx__place *p, int64_t i)
 {
@@ -3370,7 +3352,7 @@ static void lctx__put_channel(const lctx__place *tile, int64_t i, int64_t n, con
    then what stands beyond the last dimension, and the bad lanes. */
 static void lctx__put_tile(int64_t d, int64_t n, const char *keys, int64_t stride, char *tile)
 {
-    const lctx__place p = lctx__key_place(LCTX_I4, d, tile, 0);
+    const lctx__place p = lctx__place_of(LCTX_I4, d, tile, 0, 0);
     float x[LCTX_TILE];
     uint32_t words[2];
     uint64_t bad = 0;
@@ -3470,7 +3452,7 @@ static char *lctx__open_at(const lctx_tiles *t, char *open, int64_t g, int64_t a
 }
 static lctx__place lctx__open_key(const lctx_tiles *t, char *open, int64_t g, int64_t at)
 {
-    return lctx__key_place(LCTX_F16, t->d_k, lctx__open_at(t, open, g, at), at % LCTX_TILE);
+    return lctx__place_of(LCTX_F16, t->d_k, lctx__open_at(t, open, g, at), at % LCTX_TILE, 0);
 }
 /* Rows at .. at+n-1 of `r`, checked, become tokens first .. of the store: keys of 4 bits open ones,
    if there is room for such, which are made a tile when that is full. */
@@ -6271,25 +6253,19 @@ LCTX_API lctx_status lctx_cache_begin(lctx_cache *cache, int64_t pos)
     return LCTX_OK;
 }
 
-/* HEAVY: a block of tokens that leaves the window of a query at pos competes with what was kept.
-   Without the memory for that it stays, to compete at the next time. */
-static void lctx__evict_light(lctx_cache *c, int64_t pos)
-{
-    const int64_t from = pos - c->d.window + 1, cut = from - from % c->d.block;
-    lctx_select s;
-    if (cut <= c->cut) return;
-    memset(&s, 0, sizeof s);
-    s.mass = c->mass, s.mass_head = c->cap_mass * 4;
-    s.n_heavy = c->d.n_heavy, s.n_sink = c->d.n_sink, s.pool = 1;
-    (void)lctx__select(c, &s, cut);
-}
-
-/* Drops what no query at or after pos can see, and closes blocks a tile behind it. */
+/* Drops what no query at or after pos can see, and closes blocks a tile behind it. HEAVY: a block
+   of tokens that leaves its window competes with what was kept; without the memory for that it
+   stays, to compete at the next time. */
 static void lctx__evict(lctx_cache *c, int64_t pos)
 {
     const int64_t b = c->d.block, from = pos - c->d.window + 1;   /* the window's first token */
     int64_t lo = 0, hi;
-    if (c->d.policy == LCTX_HEAVY) lctx__evict_light(c, pos);
+    lctx_select s;
+    memset(&s, 0, sizeof s);
+    s.mass = c->mass, s.mass_head = c->cap_mass * 4;
+    s.n_heavy = c->d.n_heavy, s.n_sink = c->d.n_sink, s.pool = 1;
+    if (c->d.policy == LCTX_HEAVY && from - from % b > c->cut)
+        (void)lctx__select(c, &s, from - from % b);
     for (hi = 0; hi < c->n_slot && (c->slot[hi].id + 1) * b <= pos - LCTX_TILE; hi++)
         lctx__close(c, &c->slot[hi]);
     if (!lctx__windowed(c)) return;
@@ -8252,17 +8228,11 @@ static lctx_status lctx__layer_mix(const lctx__acts *a, int32_t i)
 
 /* The weights of a layer's FFN, or of the one that all tokens share beside the experts. */
 typedef struct lctx__ffn {
-    const lctx_tensor *gate, *up, *down, *b_gate, *b_up, *b_down;    /* biases or null */
+    const lctx_tensor *gate, *up, *down, *b_gate, *b_up, *b_down;    /* biases: data null = none */
     const lctx_tensor *router;           /* of the shared one; data null = none */
     int64_t d_ff, n_matrix;
     int activation;
 } lctx__ffn;
-
-static const float *lctx__ffn_bias(const lctx__ffn *f, const lctx_tensor *bias, int64_t rows,
-                                   float *buf)
-{
-    return bias ? lctx__vector(bias, f->n_matrix * rows, buf) : NULL;
-}
 
 /* What a token's sigmoid lets through of an FFN that is gated. */
 static void lctx__let_through(const lctx__acts *a, const lctx__ffn *f, int64_t n, const float *x)
@@ -8280,17 +8250,17 @@ static void lctx__let_through(const lctx__acts *a, const lctx__ffn *f, int64_t n
 static void lctx__ffn_rows(const lctx__acts *a, const lctx__ffn *f, const lctx__group *groups,
                            int64_t n_group, int64_t n, const float *x, int add, float *y)
 {
-    const int64_t d = a->s->m.d_model;
-    lctx__matmul_groups(a, f->gate, f->d_ff, d, groups, n_group, n, x, a->ld_x,
-                        lctx__ffn_bias(f, f->b_gate, f->d_ff, a->vec), 0, a->gate, a->ld_f);
+    const int64_t d = a->s->m.d_model, ff = f->d_ff, all_ff = f->n_matrix * ff;
+    lctx__matmul_groups(a, f->gate, ff, d, groups, n_group, n, x, a->ld_x,
+                        lctx__vector(f->b_gate, all_ff, a->vec), 0, a->gate, a->ld_f);
     if (f->up->data)
-        lctx__matmul_groups(a, f->up, f->d_ff, d, groups, n_group, n, x, a->ld_x,
-                            lctx__ffn_bias(f, f->b_up, f->d_ff, a->vec), 0, a->up, a->ld_f);
+        lctx__matmul_groups(a, f->up, ff, d, groups, n_group, n, x, a->ld_x,
+                            lctx__vector(f->b_up, all_ff, a->vec), 0, a->up, a->ld_f);
     lctx__use()->activate(f->activation, n * a->ld_f, a->gate, f->up->data ? a->up : a->gate,
                           a->gate);
-    if (f->router && f->router->data) lctx__let_through(a, f, n, x);
-    lctx__matmul_groups(a, f->down, d, f->d_ff, groups, n_group, n, a->gate, a->ld_f,
-                        lctx__ffn_bias(f, f->b_down, d, a->vec), add, y, a->ld_x);
+    if (f->router->data) lctx__let_through(a, f, n, x);
+    lctx__matmul_groups(a, f->down, d, ff, groups, n_group, n, a->gate, a->ld_f,
+                        lctx__vector(f->b_down, f->n_matrix * d, a->vec), add, y, a->ld_x);
 }
 
 /* sum += ffn(h), a block of tokens at a time */
@@ -8373,9 +8343,10 @@ static void lctx__layer_ffn(const lctx__acts *a, int32_t i)
 {
     const lctx_model *m = &a->s->m;
     const lctx_layer *l = &m->layers[i];
+    const lctx_tensor none = { NULL, NULL, 0, 0 };
     const lctx__ffn own = { &l->w_gate, &l->w_up, &l->w_down, &l->b_gate, &l->b_up, &l->b_down,
-                            NULL, lctx__layer_ff(l, m), lctx__max(1, l->n_expert), l->activation };
-    const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, NULL, NULL, NULL,
+                            &none, lctx__layer_ff(l, m), lctx__max(1, l->n_expert), l->activation };
+    const lctx__ffn shared = { &l->shared_gate, &l->shared_up, &l->shared_down, &none, &none, &none,
                                &l->shared_router, l->d_ff_shared, 1, l->activation };
     int64_t j;
     float *sum;
