@@ -3708,17 +3708,6 @@ static int64_t lctx__list_row(const lctx_attn *a, int64_t t)
 {
     return (a->list_first + t) / a->list_queries;
 }
-/* Lists of blocks of keys, all that queries go by. */
-static lctx_status lctx__blocks_check(const lctx__plan *p)
-{
-    const lctx_attn *a = &p->a;
-    const int64_t rows = a->list && a->n_q ? lctx__list_row(a, a->n_q - 1) + 1 : 0;
-    int64_t i;
-    for (i = 0; i < rows * a->list_heads * a->list_len; i++)
-        if (a->list[i] < -1 || a->list[i] * (int64_t)a->list_keys >= p->end)
-            return lctx__refuse_element(LCTX__SITE(a, lctx_attn), LCTX_E_LIST, "list", i);
-    return LCTX_OK;
-}
 /* What is listed for each query and each key. */
 static lctx_status lctx__listed_check(const lctx_attn *a)
 {
@@ -4496,19 +4485,6 @@ static const float *lctx__gather_scales(int type, const float *base, int64_t tok
     return out;
 }
 
-/* The queries in hand, rounded for keys of a type; once for all tiles of a span. */
-static const lctx__dots *lctx__work_dots(lctx__work *w, int type)
-{
-    lctx__dots *dots = &w->dots[w->far];
-    if (!(w->p->k_dots >> type & 1)) return NULL;
-    if (dots->type != type) {
-        dots->type = type;
-        if (type != LCTX_I4)       /* whose steps are a tile's own */
-            w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
-    }
-    return dots;
-}
-
 /* Foreign rows to a tile of values for dot products; such as are not whole are copied behind it. */
 static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
 {
@@ -4531,15 +4507,21 @@ static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v,
 }
 
 /* The native tile at t.k, or t.v, as the kernel wants it: as it is for dot products and for a few
-   rows; else unpacked to f32 once for all rows. Returns whether it is as it was. */
+   rows; else unpacked to f32 once for all rows. Returns whether it is as it was. (Queries are
+   rounded once for all tiles of a span.) */
 static int lctx__stays(const lctx__work *w, int type, int dots)
 {
     return dots || type == LCTX_F32 || (w->t.rows <= w->ops->few && type != LCTX_I4);
 }
 static int lctx__work_keys(lctx__work *w, int type)
 {
-    w->t.k_type = type, w->t.q_dot = lctx__work_dots(w, type);
-    if (lctx__stays(w, type, w->t.q_dot != NULL)) return 1;
+    lctx__dots *dots = w->p->k_dots >> type & 1 ? &w->dots[w->far] : NULL;
+    const int fresh = dots && dots->type != type;
+    if (fresh) dots->type = type;
+    if (fresh && type != LCTX_I4)      /* whose steps are a tile's own */
+        w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
+    w->t.k_type = type, w->t.q_dot = dots;
+    if (lctx__stays(w, type, dots != NULL)) return 1;
     w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
     w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
     return 0;
@@ -5162,11 +5144,16 @@ static void lctx__mass_task(void *arg, int64_t i, int32_t thread)
     }
 }
 
-/* What may be null when only the size is asked for. */
-static lctx_status lctx__memory_check(const lctx__plan *p)
+/* Of queries that there are, what is not looked at when only the size is asked for. */
+static lctx_status lctx__arrays_check(const lctx__plan *p)
 {
     const lctx_attn *a = &p->a;
+    const int64_t rows = a->list ? lctx__list_row(a, a->n_q - 1) + 1 : 0;
     lctx__site at = LCTX__SITE(a, lctx_attn);
+    int64_t i;
+    for (i = 0; i < rows * a->list_heads * a->list_len; i++)
+        if (a->list[i] < -1 || a->list[i] * (int64_t)a->list_keys >= p->end)
+            return lctx__refuse_element(at, LCTX_E_LIST, "list", i);
     LCTX__IS(q, a->q, NULL); LCTX__IS(out, a->out, NULL);
     LCTX__IS(q_far, !p->has_far || a->q_far || a->rope, NULL);
     LCTX__IS(lse, !a->mass || a->lse, NULL);
@@ -5184,9 +5171,8 @@ LCTX_API lctx_status lctx_attend(const lctx_attn *attn, void *scratch, size_t sc
     if (!attn) return LCTX_E_NULL;
     LCTX__TRY(lctx__plan_make(&p, attn));
     LCTX__TRY(lctx__listed_check(&p.a));
-    LCTX__TRY(lctx__blocks_check(&p));
     if (p.a.n_q == 0) return LCTX_OK;
-    LCTX__TRY(lctx__memory_check(&p));
+    LCTX__TRY(lctx__arrays_check(&p));
     if (!scratch || scratch_bytes < (size_t)p.total_bytes)
         return lctx__tell(attn->refused, LCTX_E_SCRATCH, scratch ? "scratch_bytes" : "scratch");
     p.scratch = lctx__aligned(scratch);
@@ -7561,24 +7547,23 @@ static void lctx__states_back(lctx_session *s, int64_t n, int64_t reached)
     s->oldest = n ? lctx__oldest_state(s) : 0;
     s->newest = n;
 }
-static int lctx__states_can(const lctx_session *s, int64_t n)
+/* Takes states back to n tokens, if there is a snapshot of that; else returns 0. */
+static int lctx__states_rewind(lctx_session *s, int64_t n)
 {
-    return !s->state || n == 0 || n == s->n ||
-           (s->d.state_every && n % s->d.state_every == 0 && n >= lctx__oldest_state(s));
-}
-static void lctx__states_rewind(lctx_session *s, int64_t n)
-{
+    const int64_t every = s->d.state_every;
     int32_t i, half;
-    if (!s->state || n == s->n) return;
+    if (!s->state || n == s->n) return 1;
+    if (n && (!every || n % every || n < lctx__oldest_state(s))) return 0;
     if (n == 0) memset(s->state, 0, (size_t)s->state_floats * sizeof *s->state);
     for (i = 0; n && i < s->m.n_layer; i++) {
-        const int64_t from = 2 + (n / s->d.state_every - 1) % s->d.state_slots;
+        const int64_t from = 2 + (n / every - 1) % s->d.state_slots;
         const lctx__states x = lctx__states_of(s, i);
         for (half = 0; half < 2; half++)
             memcpy(x.at[half] + s->now * x.n[half], x.at[half] + from * x.n[half],
                    (size_t)x.n[half] * sizeof(float));
     }
     lctx__states_back(s, n, s->n);
+    return 1;
 }
 
 LCTX_API void lctx_session_free(lctx_session *session)
@@ -8570,8 +8555,7 @@ LCTX_API lctx_status lctx_session_rewind(lctx_session *session, int64_t n)
     for (i = 0; i < session->n_cache; i++)
         if (!lctx__can_rewind(session->cache[i], lctx__share(session->cache[i], n)))
             return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
-    if (!lctx__states_can(session, n)) return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
-    lctx__states_rewind(session, n);
+    if (!lctx__states_rewind(session, n)) return lctx__tell(&session->refused, LCTX_E_EVICTED, "n");
     for (i = 0; i < session->n_cache; i++)
         (void)lctx_cache_rewind(session->cache[i], lctx__share(session->cache[i], n));
     session->n = n;
