@@ -74,6 +74,7 @@ typedef struct scene {
     oracle_rope oracle_rope;
     unsigned char *far;
     float *k, *v, *k_factor, *v_factor;             /* the oracle's */
+    int64_t taken;                                  /* of these elements, out of tiles */
     unsigned char *k_base, *v_base, *k_mem, *v_mem; /* the library's rows, and their allocations */
     float *k_scale, *v_scale;
     int64_t k_token, k_head, v_token, v_head, s_token, s_head;      /* their strides, bytes */
@@ -155,14 +156,35 @@ static void take_value(scene *s, int64_t row)
     s->v_factor[row] = s->k_factor[row];
 }
 
+/* Compiled with -ffast-math, an int8 that lies between two whole numbers, to the rounding of a few
+   steps, may be either: the oracle has the one that the tile got. */
+static void take_rounded(scene *s, int is_v, int64_t j, const float *rows)
+{
+    const int32_t d = is_v ? s->p.d_v : s->p.d_k, n = s->p.n_head_kv * d;
+    const float *factor = (is_v ? s->v_factor : s->k_factor) + j * s->p.n_head_kv;
+    const double rounding = 4 * 127 * (double)FLT_EPSILON / 2;
+    float *back = (is_v ? s->v : s->k) + j * n, *got;
+    int32_t i;
+    if ((is_v ? s->p.v_type : s->p.k_type) != LCTX_I8) return;
+    got = (float *)zeroed(n, sizeof *got);
+    if (lctx_tiles_read(&s->tiles, SKIP + j, 1, is_v ? NULL : got, is_v ? got : NULL) != LCTX_OK)
+        check(0, "a token is read from tiles");
+    for (i = 0; i < n; i++) {
+        const double unit = (double)factor[i / d], own = (double)back[i];
+        const double stored = rint((double)got[i] / unit), x = (double)rows[i] / unit;
+        if (fabs(stored - own) == 1 && fabs(x - (stored + own) / 2) < rounding)
+            back[i] = (float)stored, s->taken++;
+    }
+    free(got);
+}
+
 /* Key j of all heads: k[n_head_kv][d_k], v[n_head_kv][d_v]. */
 static void put(scene *s, int64_t j, const float *k, const float *v)
 {
     int32_t g;
     for (g = 0; g < s->p.n_head_kv; g++) {
         store_row(s, 0, j, g, k + g * s->p.d_k);
-        if (latent(&s->p)) take_value(s, j * s->p.n_head_kv + g);
-        else store_row(s, 1, j, g, v + g * s->p.d_v);
+        if (!latent(&s->p)) store_row(s, 1, j, g, v + g * s->p.d_v);
     }
     if (in_tiles(&s->p) && !four(&s->p)) {
         lctx_rows rows;
@@ -170,7 +192,10 @@ static void put(scene *s, int64_t j, const float *k, const float *v)
         rows.n = 1; rows.k = k; rows.v = latent(&s->p) ? NULL : v;
         if (lctx_tiles_write(&s->tiles, SKIP + j, &rows) != LCTX_OK) check(0,
                 "a token is written into tiles");
+        take_rounded(s, 0, j, k);
+        if (!latent(&s->p)) take_rounded(s, 1, j, v);
     }
+    for (g = 0; latent(&s->p) && g < s->p.n_head_kv; g++) take_value(s, j * s->p.n_head_kv + g);
 }
 
 /* Writes all rows into tiles of 4 bits, of which the oracle then gets what is read back; the other
@@ -3267,7 +3292,8 @@ static void test_tiles(lctx_type type)
     for (j = 0; j < N * G; j++)
         wrong += !row_is(back_k + j * DK, s->k + j * DK, s->k_factor[j], DK)
                + !row_is(back_v + j * DV, s->v + j * DV, s->v_factor[j], DV);
-    check(wrong == 0, "tiles of %s hold each row rounded, also where one token was written again",
+    check(wrong == 0 && !s->taken,
+          "tiles of %s hold each row rounded, also where one token was written again",
           type_names[type]);
     free(back_k);
     free(back_v);
