@@ -4497,14 +4497,6 @@ static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, 
     if (bytes != whole) v = rows, stride = whole;
     w->ops->weave(type, n, w->p->d_v, v, stride, w->v_tile);
 }
-static void lctx__pack_values(lctx__work *w, int type, int64_t n, const char *v, int64_t stride)
-{
-    int64_t i;
-    if (w->p->a.d_v < w->p->d_v)
-        memset(w->v_tile, 0, (size_t)(LCTX_TILE * w->p->d_v) * sizeof(float));
-    for (i = 0; i < n; i++)
-        w->ops->to_f32(type, w->p->a.d_v, v + i * stride, w->v_tile + i * w->p->d_v);
-}
 
 /* The native tile at t.k, or t.v, as the kernel wants it: as it is for dot products and for a few
    rows; else unpacked to f32 once for all rows. Returns whether it is as it was. (Queries are
@@ -4558,13 +4550,19 @@ static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, 
                               int64_t n)
 {
     const int plain = s->v_type == LCTX_F32 || s->v_type == LCTX_F16;      /* as in a tile */
+    const int64_t d = w->p->a.d_v, padded = w->p->d_v;
+    int64_t i;
     w->t.v = w->v_tile, w->t.v_dot = w->p->v_dots >> s->v_type & 1;
     w->t.v_type = w->t.v_dot ? s->v_type : LCTX_F32;
-    w->t.v_stride = w->p->d_v * lctx__esize(w->t.v_type);
-    if (plain && w->p->a.d_v == w->p->d_v && lctx__stays(w, s->v_type, 0))
+    w->t.v_stride = padded * lctx__esize(w->t.v_type);
+    if (plain && d == padded && lctx__stays(w, s->v_type, 0))
         w->t.v = v, w->t.v_type = s->v_type, w->t.v_stride = s->v_token;
     else if (w->t.v_dot) lctx__weave_dots(w, s->v_type, n, v, s->v_token);
-    else lctx__pack_values(w, s->v_type, n, v, s->v_token);
+    else {
+        if (d < padded) memset(w->v_tile, 0, (size_t)(LCTX_TILE * padded) * sizeof(float));
+        for (i = 0; i < n; i++)
+            w->ops->to_f32(s->v_type, d, v + i * s->v_token, w->v_tile + i * padded);
+    }
     w->t.v_scale = lctx__gather_scales(s->v_type, s->v_scale, s->v_scale_token,
                                        w->head * s->v_scale_head + first * s->v_scale_token, n,
                                        w->v_scale);
@@ -7007,17 +7005,6 @@ static lctx_status lctx__carry_head(lctx__stream *s, int64_t *head, const int64_
 
 enum { LCTX__PIECE = 65536 };
 
-/* Is that the head of a cache that can be, of this description? */
-static lctx_status lctx__head_check(const lctx_cache *c, const int64_t head[LCTX__HEAD_WORDS])
-{
-    const int64_t n = head[12], cut = head[14], n_kept = head[15], n_before = head[16];
-    if (n < 0 || n > LCTX__MAX_POS || cut < 0 || cut > n || n_kept < 0 || n_kept > cut ||
-        n_before < 0 || n_before > n || (cut && lctx__windowed(c)) ||
-        (n_before && c->d.policy != LCTX_HEAVY))
-        return LCTX_E_FORMAT;
-    return n > lctx__room(c) ? LCTX_E_FULL : LCTX_OK;
-}
-
 /* The accounts of mass, now and before the last append; rows are even in floats, what is too much
    is zero. They come last, when what they belong to has come. */
 static lctx_status lctx__carry_mass(const lctx_cache *c, lctx__stream *s)
@@ -7131,18 +7118,23 @@ static lctx_status lctx__load_blocks(lctx_cache *c, lctx__stream *s, int64_t n, 
 LCTX_API lctx_status lctx_cache_restore(lctx_cache *cache, lctx_read read, void *user)
 {
     lctx__stream s = { NULL, read, user, LCTX__FNV };
-    int64_t head[LCTX__HEAD_WORDS], mine[LCTX__HEAD_WORDS];
+    int64_t head[LCTX__HEAD_WORDS], mine[LCTX__HEAD_WORDS], n, cut, n_kept, n_before;
     lctx_cache fresh, old;
     lctx_status st;
     if (!cache || !read) return LCTX_E_NULL;
     lctx__cache_head(cache, mine);
     LCTX__TRY(lctx__carry_head(&s, head, mine, LCTX__HEAD_WORDS, LCTX__HEAD_SAME));
-    LCTX__TRY(lctx__head_check(cache, head));
+    n = head[12], cut = head[14], n_kept = head[15], n_before = head[16];
+    if (n < 0 || n > LCTX__MAX_POS || cut < 0 || cut > n || n_kept < 0 || n_kept > cut ||
+        n_before < 0 || n_before > n || (cut && lctx__windowed(cache)) ||
+        (n_before && cache->d.policy != LCTX_HEAVY))
+        return LCTX_E_FORMAT;
+    if (n > lctx__room(cache)) return LCTX_E_FULL;
     memset(&fresh, 0, sizeof fresh);
     fresh.d = cache->d, fresh.alloc = cache->alloc, fresh.tiles = cache->tiles;
-    fresh.part = cache->part, fresh.others = cache->others, fresh.n_before = head[16];
-    st = lctx__load_kept(&fresh, &s, head[14], head[15]);
-    if (!st) st = lctx__load_blocks(&fresh, &s, head[12], head[13]);
+    fresh.part = cache->part, fresh.others = cache->others, fresh.n_before = n_before;
+    st = lctx__load_kept(&fresh, &s, cut, n_kept);
+    if (!st) st = lctx__load_blocks(&fresh, &s, n, head[13]);
     if (!st) st = lctx__mass_reserve(&fresh, 0);
     if (!st) st = lctx__carry_mass(&fresh, &s);
     if (!st) st = lctx__carry_sum(&s);
