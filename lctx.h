@@ -6758,8 +6758,10 @@ typedef struct lctx__retrieving {
     const lctx_cache *c;
     const lctx_retrieve *r;
     lctx_attn a;             /* with what the cache knows, and its strides */
+    lctx_span runs[LCTX__RUNS];
     lctx_choice choice;
     lctx__choosing by;
+    int64_t own;             /* bytes before attention's scratch */
 } lctx__retrieving;
 
 LCTX_API lctx_status lctx_cache_summaries(const lctx_cache *cache, lctx_span *spans, int64_t cap,
@@ -6815,10 +6817,9 @@ static int64_t lctx__retrieve_carve(lctx__retrieving *x, void *at)
     return lctx__add(r.used, lctx__choosing_carve(&x->by, spans ? r.base + r.used : NULL));
 }
 
-/* Makes a job of a call, all that it says checked; its own scratch, and all of it. */
+/* Makes a job of a call, all that it says checked, with so many bytes of scratch. */
 static lctx_status lctx__retrieve_make(lctx__retrieving *x, const lctx_cache *c,
-                                       const lctx_attn *attn, const lctx_retrieve *r,
-                                       lctx_span runs[LCTX__RUNS], int64_t *own, size_t *bytes)
+                                       const lctx_attn *attn, const lctx_retrieve *r, size_t *bytes)
 {
     static const int32_t some = 0;
     lctx__site at;
@@ -6834,7 +6835,7 @@ static lctx_status lctx__retrieve_make(lctx__retrieving *x, const lctx_cache *c,
     at = LCTX__SITE(attn, lctx_attn);
     LCTX__IS(rope, !attn->rope, POLICY); LCTX__IS(list, !attn->list, LIST);
     LCTX__TRY(lctx__cache_attn(c, attn, &x->a));
-    lctx__cache_runs(c, runs, &x->a);
+    lctx__cache_runs(c, x->runs, &x->a);
     LCTX__TRY(lctx_attend_size(&x->a, bytes));
     strides = x->a;
     LCTX__TRY(lctx__attn_strides(&strides, 0));
@@ -6844,19 +6845,17 @@ static lctx_status lctx__retrieve_make(lctx__retrieving *x, const lctx_cache *c,
     LCTX__FROM(r, n_sink, 0, WINDOW); LCTX__FROM(r, queries, 0, COUNT);
     x->c = c, x->r = r;
     lctx__retrieve_shape(x);
-    *own = lctx__retrieve_carve(x, NULL);
+    x->own = lctx__retrieve_carve(x, NULL);
     x->a.list = &some;       /* there will be lists, whose scratch attention counts */
     held = lctx__reading_carve(c, &x->a, NULL, &reading);
-    return lctx__parts_size(c, &x->a, lctx__add(*own, held), bytes);
+    return lctx__parts_size(c, &x->a, lctx__add(x->own, held), bytes);
 }
 
 LCTX_API lctx_status lctx_cache_retrieve_size(const lctx_cache *cache, const lctx_attn *attn,
                                               const lctx_retrieve *retrieve, size_t *bytes)
 {
-    lctx_span runs[LCTX__RUNS];
     lctx__retrieving x;
-    int64_t own;
-    return lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own, bytes);
+    return lctx__retrieve_make(&x, cache, attn, retrieve, bytes);
 }
 
 /* Says which blocks are in any list; these are in order. */
@@ -6879,11 +6878,9 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
                                          const lctx_retrieve *retrieve, void *scratch,
                                          size_t scratch_bytes)
 {
-    lctx_span runs[LCTX__RUNS];
     lctx__retrieving x;
-    int64_t own;
     size_t bytes;
-    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, runs, &own, &bytes));
+    LCTX__TRY(lctx__retrieve_make(&x, cache, attn, retrieve, &bytes));
     if (x.a.n_q && (!x.a.q || !x.a.out))
         return lctx__refuse(LCTX__SITE(&x.a, lctx_attn), LCTX_E_NULL, x.a.q ? "out" : "q");
     if (!scratch || scratch_bytes < bytes)
@@ -6893,7 +6890,7 @@ LCTX_API lctx_status lctx_cache_retrieve(const lctx_cache *cache, const lctx_att
     lctx__choose(&x.by);
     if (x.r->read) lctx__retrieve_read(&x, x.r->read);
     x.a.list = x.by.list;
-    return lctx__attend_held(cache, &x.a, (char *)scratch + own, scratch_bytes - (size_t)own);
+    return lctx__attend_held(cache, &x.a, (char *)scratch + x.own, scratch_bytes - (size_t)x.own);
 }
 
 LCTX_API lctx_status lctx_cache_rewind(lctx_cache *cache, int64_t n)
@@ -8161,45 +8158,28 @@ static void lctx__mixer_out(const lctx__acts *a, const lctx_mixer *x, int64_t t)
     if (delta) lctx__use()->activate(LCTX_SILU, a->ld_z, z, y, y);
 }
 
-static void lctx__project_mixer(const lctx__acts *a, const lctx_mixer *x)
-{
-    const int64_t n = a->n, d = a->s->m.d_model, d_z = lctx__values(x);
-    lctx__matmul(a, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
-    lctx__matmul(a, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
-    if (x->kind == LCTX_MIXER_DELTA)
-        lctx__matmul(a, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
-    lctx__matmul(a, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
-    lctx__gates(a, x);
-}
-
 static lctx_status lctx__layer_mixer(const lctx__acts *a, int32_t i, float *sum)
 {
     const lctx_mixer *x = a->s->m.layers[i].mixer;
     const int64_t n = a->n, d = a->s->m.d_model, d_z = lctx__values(x);
-    const int rwkv = x->kind == LCTX_MIXER_RWKV7;
     int64_t j;
-    for (j = 0; rwkv && j < a->n_feed; j++) lctx__shift(a, &a->feeds[j], i, 0);
-    if (rwkv) lctx__project_rwkv(a, x);
-    else lctx__project_mixer(a, x);
+    if (x->kind == LCTX_MIXER_RWKV7) {
+        for (j = 0; j < a->n_feed; j++) lctx__shift(a, &a->feeds[j], i, 0);
+        lctx__project_rwkv(a, x);
+    } else {
+        lctx__matmul(a, &x->w_in, lctx__channels(x), d, n, a->h, a->ld_x, NULL, 0, a->raw, a->ld_c);
+        lctx__matmul(a, &x->w_z, d_z, d, n, a->h, a->ld_x, NULL, 0, a->z, a->ld_z);
+        if (x->kind == LCTX_MIXER_DELTA)
+            lctx__matmul(a, &x->w_beta, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->beta, a->ld_g);
+        lctx__matmul(a, &x->w_dt, x->n_head, d, n, a->h, a->ld_x, NULL, 0, a->dt, a->ld_g);
+        lctx__gates(a, x);
+    }
     for (j = 0; j < a->n_feed; j++) {
         const lctx__acts own = lctx__acts_of(a, &a->feeds[j]);
         if (own.n) LCTX__TRY(lctx__mix_session(&own, i));
     }
     for (j = 0; j < n; j++) lctx__mixer_out(a, x, j);
     lctx__matmul(a, &x->w_out, d, d_z, n, a->y, a->ld_z, NULL, 1, sum, a->ld_x);
-    return LCTX_OK;
-}
-
-/* x += what attention, a mixer or both make of h = norm(x), rows of all feeds */
-static lctx_status lctx__layer_mix(const lctx__acts *a, int32_t i)
-{
-    const lctx_model *m = &a->s->m;
-    const lctx_layer *l = &m->layers[i];
-    float *sum = lctx__sum_begin(a, &l->attn_post_norm);
-    lctx__norm_rows(a, &l->attn_norm, l->attn_norm_bias, a->n, m->d_model, a->x, a->ld_x, a->h);
-    if (lctx__attends(l)) LCTX__TRY(lctx__layer_attention(a, i, sum));
-    if (l->mixer) LCTX__TRY(lctx__layer_mixer(a, i, sum));
-    lctx__sum_end(a, &l->attn_post_norm);
     return LCTX_OK;
 }
 
@@ -8395,7 +8375,12 @@ static lctx_status lctx__feed_chunk(const lctx__acts *a)
     if (m->embd_norm.data)
         lctx__norm_rows(a, &m->embd_norm, m->embd_norm_bias, a->n, d, a->x, a->ld_x, a->x);
     for (i = 0; i < m->n_layer; i++) {
-        LCTX__TRY(lctx__layer_mix(a, i));
+        const lctx_layer *l = &m->layers[i];
+        float *sum = lctx__sum_begin(a, &l->attn_post_norm);
+        lctx__norm_rows(a, &l->attn_norm, l->attn_norm_bias, a->n, d, a->x, a->ld_x, a->h);
+        if (lctx__attends(l)) LCTX__TRY(lctx__layer_attention(a, i, sum));
+        if (l->mixer) LCTX__TRY(lctx__layer_mixer(a, i, sum));
+        lctx__sum_end(a, &l->attn_post_norm);
         lctx__layer_ffn(a, i);
     }
     return lctx__rows_finite(a->x, a->n, d, a->ld_x) ? LCTX_OK : LCTX_E_NAN;
