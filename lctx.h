@@ -5033,9 +5033,8 @@ static void lctx__emit(const lctx__work *w, const lctx__part *part)
         if (a->sink_logit) {
             float sink = a->sink_logit[h], d = empty ? 0 : sink - m;
             if (empty) lse = sink;
-            /* l e^m + e^sink, kept in terms of e^m: m stays what acc is scaled by */
-            else if (d < 80) l += expf(d), lse = m + logf(l);
-            else lse = sink + logf(1 + l * expf(-d)), l = FLT_MAX;
+            else lse = d < 80 ? m + logf(l + expf(d)) : sink + logf(1 + l * expf(-d));
+            l += expf(d);          /* acc is in terms of e^m; from d = 89 on nothing is left of it */
         }
         if (empty) memset(out, 0, (size_t)a->d_v * sizeof *out);
         else w->ops->finish(a->d_v, l, part->mla[2] + row * w->p->d_v, out);

@@ -1,6 +1,7 @@
 /* oracle.c - see oracle.h. Plain loops, double or long double, no cleverness. */
 #include "oracle.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,6 +438,7 @@ void oracle_error_add(oracle_error *e, int64_t n, const double *want, const floa
     int64_t i;
     for (i = 0; i < n; i++) {
         double off = fabs((double)got[i] - want[i]), rel = off / (1 + fabs(want[i]));
+        if (off < FLT_MIN) off = 0;                  /* below what f32 tells apart */
         e->error2 += off * off;
         e->want2 += want[i] * want[i];
         if (!(rel <= e->worst)) e->worst = rel;      /* NaN is the worst, and stays */

@@ -1091,6 +1091,47 @@ static void test_low_logits(void)
         }
 }
 
+/* Logits that rise or fall from tile to tile: by less than a row's maximum may lag behind, by about
+   as much, by more. */
+static void test_rising_logits(void)
+{
+    static const float steps[] = { 3, 7.9f, 8.1f, 20, -20 };
+    int k, l, m;
+    for (k = 0; k < 5; k++)
+        for (l = 0; l < 4; l++)
+            for (m = 0; m < 4; m++) {
+                problem p = plain(4, 1, 32, m % 2 ? 9 : 1, 600, every_type[l]);
+                float row[64] = { 0 };
+                scene *s;
+                answer a;
+                int64_t i, c;
+                p.store = m / 2 ? TILES : TOKENS; p.scale = 1;
+                s = scene_new(&p);
+                for (i = 0; i < 600; i++) {
+                    row[0] = steps[k] * (float)(i / LCTX_TILE) + noise();
+                    for (c = 32; c < 64; c++) row[c] = noise();
+                    put(s, i, row, row + 32);
+                }
+                for (i = 0; i < p.n_q * 4 * 32; i++) s->q[i] = i % 32 == 0;
+                a = answer_of(s);
+                agrees_with(s, &a, "logits that rise by tiles");
+                answer_free(&a);
+                scene_free(s);
+            }
+}
+
+/* A sink logit far above those of all keys leaves of them what f32 holds, down to nothing. */
+static void test_great_sinks(void)
+{
+    static const float sinks[] = { 60, 79, 84, 88, 90, 200 };
+    size_t k;
+    for (k = 0; k < 6; k++) {
+        problem p = plain(1, 1, 32, 3, 300, LCTX_F32);
+        p.sink = sinks[k];
+        agrees(&p, "a sink far above the keys");
+    }
+}
+
 /* ---------------------------------------------------------------------------- NaN and infinity */
 
 typedef struct outcome { float *out, *lse; int64_t n_out, n_lse; } outcome;
@@ -4433,6 +4474,8 @@ int main(void)
     test_more_queries_than_keys();
     test_blind_rows();
     test_low_logits();
+    test_rising_logits();
+    test_great_sinks();
     test_poison();
     test_walls();
     test_bits();
