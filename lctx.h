@@ -1597,6 +1597,7 @@ enum {
     LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
     LCTX__AHEAD = 7040,             /* bytes that memory is asked for before it is read */
+    LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 48,              /* of a matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
@@ -4752,13 +4753,14 @@ static void lctx__work_kernel(const lctx__work *w)
 {
     void (*const run)(const lctx__tile *) = w->mass ? w->ops->mass : w->ops->tile;
     const uint64_t *see = w->t.see;
-    lctx__tile t = w->t;
+    lctx__tile t;
     int64_t row, i, end;
-    for (row = 0; row < w->t.rows; row = i) {
+    if (!see) run(&w->t);
+    for (row = 0; see && row < w->t.rows; row = i) {
         for (i = end = row; i < w->t.rows && i - end <= (end > row ? LCTX__ROW_GAP : 0); i++)
-            if (!see || see[i]) end = i + 1;
+            if (see[i]) end = i + 1;
         if (end == row) continue;
-        t.rows = end - row, t.see = see ? see + row : NULL, t.row0 = w->t.row0 + row;
+        t = w->t, t.rows = end - row, t.see = see + row, t.row0 = w->t.row0 + row;
         if (t.w) t.w = w->t.w + row * LCTX__WORDS, t.w_scale = w->t.w_scale + row;
         if (t.w) t.w_low = w->t.w_low + row;
         t.q = w->t.q + row * t.d_k, t.s = w->t.s + row * LCTX_TILE;
@@ -4768,6 +4770,7 @@ static void lctx__work_kernel(const lctx__work *w)
         run(&t);
         memset(t.soon->ask, 0, sizeof t.soon->ask);
     }
+    memset(w->t.soon->ask, 0, sizeof t.soon->ask);
 }
 
 /* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0
@@ -4853,10 +4856,12 @@ static void lctx__work_pass(lctx__work *w, const lctx_span *s, int64_t lane0, in
                             int64_t last)
 {
     const size_t bytes = (size_t)(last - first) * sizeof(float);
-    float mass[LCTX_TILE] = { 0 }, *own = mass + (first - lane0);
+    float mass[LCTX_TILE], *own = mass + (first - lane0);
     char *at = (char *)w->p->a.mass;
-    if (w->mass) at += w->head * w->p->a.mass_head + (w->key0 + first) * 4, memcpy(own, at, bytes);
-    if (w->mass) w->t.mass = mass;
+    if (w->mass) {
+        at += w->head * w->p->a.mass_head + (w->key0 + first) * 4;
+        memset(mass, 0, sizeof mass), memcpy(own, at, bytes), w->t.mass = mass;
+    }
     if (w->p->a.rope) lctx__work_raw(w, s, s->pos + lane0);
     else lctx__work_kernel(w);
     if (w->mass) memcpy(at, own, bytes);
@@ -8756,8 +8761,9 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
    Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
        vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
        vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
-       FN(split)(x, p, q, four)  of x[4], words of 16 bits, the high bytes to p, the low ones to q;
-                           each eight in the order of a word's nibbles if four
+       FN(split)(x, p, q, bits, four)  of x[4], whole numbers of 2 bits bits, signed below 8, the
+                           parts above and below `bits` bits to p and q, as bytes; each eight in
+                           the order of a word's nibbles if four
        vw_dot_bf16(s, a, b)   s + a0 b0 + a1 b1 in each word, s in f32
        vw_dot_key(s, a, b)    s + four products of int8 keys a, queries b; sums begin at KEY_START
                               times the sum of the row's b
@@ -9001,14 +9007,16 @@ LCTX__INLINE vw FN(pieces)(const char *p, const int64_t a, const int64_t b)
                                            _mm_loadu_si128(y));
 }
 /* Packing works within each 128 bits: words c0 c1 c2 c3 of all four come out in every fourth. */
-LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int four)
+LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int bits, const int four)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i nibbles = _mm512_set4_epi32(0x0f0d0b09, 0x0e0c0a08, 0x07050301, 0x06040200);
-    const __m512i low = _mm512_set1_epi16(255);
-    const __m512i a = _mm512_packus_epi32((__m512i)x[0], (__m512i)x[1]);
-    const __m512i b = _mm512_packus_epi32((__m512i)x[2], (__m512i)x[3]);
-    __m512i h = _mm512_packus_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
+    const __m512i low = _mm512_set1_epi16((short)((1 << bits) - 1));
+    const __m512i a = bits < 8 ? _mm512_packs_epi32((__m512i)x[0], (__m512i)x[1])
+                               : _mm512_packus_epi32((__m512i)x[0], (__m512i)x[1]);
+    const __m512i b = bits < 8 ? _mm512_packs_epi32((__m512i)x[2], (__m512i)x[3])
+                               : _mm512_packus_epi32((__m512i)x[2], (__m512i)x[3]);
+    __m512i h = _mm512_packs_epi16(_mm512_srai_epi16(a, bits), _mm512_srai_epi16(b, bits));
     __m512i l = _mm512_packus_epi16(_mm512_and_si512(a, low), _mm512_and_si512(b, low));
     h = _mm512_permutexvar_epi32(order, h), l = _mm512_permutexvar_epi32(order, l);
     if (four) h = _mm512_shuffle_epi8(h, nibbles), l = _mm512_shuffle_epi8(l, nibbles);
@@ -9127,14 +9135,16 @@ LCTX__INLINE int32x4_t FN(bytes)(const void *p)
     return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(
         vreinterpret_u8_u32(vdup_n_u32(word))))));
 }
-LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, int four)
+LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, const int bits, const int four)
 {
     static const uint8_t nibbles[16] = { 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15 };
-    uint8x16_t a = vreinterpretq_u8_u16(vuzp1q_u16(vreinterpretq_u16_s32(x[0]),
-                                                   vreinterpretq_u16_s32(x[1])));
-    uint8x16_t b = vreinterpretq_u8_u16(vuzp1q_u16(vreinterpretq_u16_s32(x[2]),
-                                                   vreinterpretq_u16_s32(x[3])));
-    uint8x16_t h = vuzp2q_u8(a, b), l = vuzp1q_u8(a, b);
+    const uint8x16_t low = vdupq_n_u8((uint8_t)((1 << bits) - 1));
+    const int16x8_t a = vuzp1q_s16(vreinterpretq_s16_s32(x[0]), vreinterpretq_s16_s32(x[1]));
+    const int16x8_t b = vuzp1q_s16(vreinterpretq_s16_s32(x[2]), vreinterpretq_s16_s32(x[3]));
+    const int16x8_t down = vdupq_n_s16((int16_t)-bits);
+    uint8x16_t h = vuzp1q_u8(vreinterpretq_u8_s16(vshlq_s16(a, down)),
+                             vreinterpretq_u8_s16(vshlq_s16(b, down)));
+    uint8x16_t l = vandq_u8(vuzp1q_u8(vreinterpretq_u8_s16(a), vreinterpretq_u8_s16(b)), low);
     if (four) h = vqtbl1q_u8(h, vld1q_u8(nibbles)), l = vqtbl1q_u8(l, vld1q_u8(nibbles));
     vst1q_u8((uint8_t *)p, h), vst1q_u8((uint8_t *)q, l);
 }
@@ -9397,7 +9407,7 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
 }
 #endif
 /* Asks for the next lines of what is read soon; at its end for the last one again. Inline: a call
-   would cost the registers. */
+   would cost the registers. Kernels ask by 8 dimensions or keys, for it takes a while to begin. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 {
     const char *at = soon->at;
@@ -9426,34 +9436,33 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
 #define LCTX__BY_TILE(type, f, ...)                         \
     if ((type) == LCTX_I4) f(LCTX_I4, __VA_ARGS__);         \
     else if ((type) != LCTX_F32) LCTX__BY_TYPE(type, f, __VA_ARGS__)
-#ifndef DOTS               /* three rows at once: of what caches hold most, else two and one */
+#ifndef DOTS
 #  define LCTX__BY_KEY     LCTX__BY_TYPE
 #  define LCTX__BY_VALUE   LCTX__BY_TYPE
-#  define LCTX__BY_KEY_3(type, f, ...)              \
-    if ((type) == LCTX_I8) f(LCTX_I8, __VA_ARGS__); \
-    else f(LCTX_F16, __VA_ARGS__);
-#  define LCTX__BY_VALUE_3 LCTX__BY_KEY_3
-#  define THREE(type)      ((type) == LCTX_F16 || (type) == LCTX_I8)
 #else
 #  define LCTX__BY_KEY(type, f, R, ...)                                                     \
     if ((R) <= 4 && (type) == LCTX_I4) f(LCTX_I4, R, __VA_ARGS__);                          \
     else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(LCTX_I8, R, __VA_ARGS__);    \
     else f(LCTX_BF16, R, __VA_ARGS__);
 #  define LCTX__BY_VALUE(type, f, ...) f(LCTX_BF16, __VA_ARGS__);
-#  define LCTX__BY_KEY_3   LCTX__BY_KEY
-#  define LCTX__BY_VALUE_3 LCTX__BY_VALUE
-#  define THREE(type)      1
 #endif
 #define LCTX__BY_ROWS(by, n, type, f, ...)                               \
     if ((n) == MAX_R)               { by(type, f, MAX_R, __VA_ARGS__) }  \
     else if (MAX_R > 4 && (n) == 4) { by(type, f, 4, __VA_ARGS__) }      \
-    else if (MAX_R > 3 && (n) == 3) { by##_3(type, f, 3, __VA_ARGS__) }  \
+    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3, __VA_ARGS__) }      \
     else if (MAX_R > 2 && (n) == 2) { by(type, f, 2, __VA_ARGS__) }      \
     else                            { by(type, f, 1, __VA_ARGS__) }
-/* How many of n rows the next block takes, `most` at most. */
-LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most, int three)
+/* Are R rows of a type taken at once? Three of what caches hold most, two not of what waits for
+   memory anyway. */
+LCTX__INLINE int FN(taken)(const int R, const int type)
 {
-    return n >= most ? most : n >= 4 ? 4 : n == 3 && !three ? 2 : n;
+    return R == 3 ? type == LCTX_F16 || type == LCTX_I8 : R != 2 || type != LCTX_F32;
+}
+/* How many of n rows the next block takes, `most` at most. */
+LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most, int type)
+{
+    if (n >= 4 || n >= most) return n >= most ? most : 4;
+    return n == 3 && FN(taken)(3, type) ? 3 : n >= 2 && FN(taken)(2, type) ? 2 : 1;
 }
 
 #ifdef DOTS
@@ -9467,13 +9476,6 @@ LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
     vw x = vw_load(p);
     if (type == LCTX_I4) x = (e ? x >> 4 : x) & vw_set1(0x0f0f0f0f);
     return x;
-}
-/* A whole number's parts above and below `bits` bits as the bytes of 16. The least int, which is
-   what no number becomes, has none below 2^16. */
-LCTX__INLINE vw FN(parts)(vw x, const int bits)
-{
-    const vw all = vw_set1(0xffff);
-    return bits < 8 ? ((x & all) + (x & all & vw_set1(-(1 << bits)))) & all : x;
 }
 /* Queries for the tile's 4-bit keys: a dimension's step times them, rounded to whole numbers of 14
    bits in two parts; its low times them into the base. */
@@ -9508,9 +9510,8 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
                 if (at < d)
                     x[i] = vw_int(vf_mul(vf_mul(FN(row_from)(LCTX_F32, q + r * d, at, d - at),
                                                 vf_odd(range + 4 * at)), inv[r]));
-                x[i] = FN(parts)(x[i], 7);
             }
-            FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 1);
+            FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 7, 1);
         }
 }
 /* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even nibbles and
@@ -9522,9 +9523,11 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
     const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
     const uint32_t *q = t->q_dot->words + r0 * n * P;
     lctx__soon *soon = t->soon;
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, words * (LCTX_TILE / (C * VL)));
+    const int64_t steps = (words + 1) / 2 * (LCTX_TILE / (C * VL));
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
     int64_t c, w;
     int r, e, p, i;
+    if (!FN(taken)(R, type)) return;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
@@ -9536,7 +9539,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
                 f[r][i] = vf_set1(0.0f);
             }
         for (w = 0; w < words; w++) {
-            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
+            if (LCTX__RARELY(rate) && LCTX__RARELY(w % 2 == 0)) FN(fetch)(soon, rate);
             LCTX__EACH(e, E) {
                 LCTX__EACH(i, C)
                     k[i] = FN(word_of)(type, from + 4 * (w * LCTX_TILE + i * VL), e);
@@ -9571,17 +9574,17 @@ LCTX__INLINE void FN(weigh)(const lctx__tile *t, int64_t row, int64_t c, vf p[4]
     char *to = (char *)(t->w + row * LCTX__WORDS) + c;
     vw x[4];
     int i;
-    LCTX__EACH(i, 4) {
-        char *pairs = to + c + 2 * i * VL;
-        if (t->v_type == LCTX_BF16) {
+    if (t->v_type == LCTX_BF16) {
+        LCTX__EACH(i, 4) {
+            char *pairs = to + c + 2 * i * VL;
             vw_put_bf16(pairs, p[i]);
             p[i] = vf_bf16(pairs);
-            continue;
         }
-        x[i] = FN(parts)(vw_int(vf_mul(p[i], vf_load(t->share + c + i * VL))), WEIGHT_BITS);
+        return;
     }
-    if (t->v_type == LCTX_I4) FN(split)(x, to, to + LCTX_TILE, 1);
-    else if (t->v_type == LCTX_I8) FN(split)(x, to, to + LCTX_TILE, 0);
+    LCTX__EACH(i, 4) x[i] = vw_int(vf_mul(p[i], vf_load(t->share + c + i * VL)));
+    if (t->v_type == LCTX_I4) FN(split)(x, to, to + LCTX_TILE, WEIGHT_BITS, 1);
+    else FN(split)(x, to, to + LCTX_TILE, WEIGHT_BITS, 0);
 }
 
 /* What a weight of 1 is as a whole number, for each token in see: its value's scale or step over
@@ -9608,6 +9611,11 @@ LCTX__INLINE float FN(shares)(const lctx__tile *t, uint64_t see)
         vf_store(t->share + c, vf_mul(vf_load(t->share + c), inv));
     return max / most + vf_hsum(bad);
 }
+/* Are a row's values multiplied by dot products? Int8 whose scales do not suit them are not. */
+LCTX__INLINE int FN(by_dots)(const lctx__tile *t, int64_t row)
+{
+    return t->v_dot && (t->v_type == LCTX_BF16 || !(t->w_scale[row] < 0));
+}
 
 /* The tile's integers in one go; masked ones have weight 0, and no integer is NaN. */
 LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, const int R,
@@ -9621,7 +9629,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) hi[r][i] = lo[r][i] = vw_set1(0);
     for (j = 0; j < LCTX_TILE / 4; j += 2) {
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, 8 * rate);
+        if (LCTX__RARELY(rate) && LCTX__RARELY(j % 2 == 0)) FN(fetch)(soon, rate);
         LCTX__EACH(e, 2) {
             LCTX__EACH(i, C) {
                 const int64_t at = (type == LCTX_I4 ? j : j + e) * 4 * t->v_stride + 4 * i * VL;
@@ -9654,10 +9662,12 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R,
 {
     const int C = 8 / R;
     lctx__soon *soon = t->soon;
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, t->d_v / VL * LCTX_TILE);
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, t->d_v / VL * (LCTX_TILE / 8));
     int64_t c;
     for (c = 0; c + C * VL <= t->d_v; c += C * VL)
         FN(values_int)(t, row, c, R, C, type, soon, C * rate);
+    for (; R == 1 && c + 4 * VL <= t->d_v; c += 4 * VL)
+        FN(values_int)(t, row, c, 1, 4, type, soon, 4 * rate);
     for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, soon, rate);
 }
 
@@ -9708,10 +9718,12 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
     const float *q = t->q + row * t->d_k;
     lctx__soon *soon = t->soon;
     const int64_t ld = t->d_k;
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, ld / 4 * (LCTX_TILE / (C * VL)));
+    const int64_t steps = (ld + 7) / 8 * (LCTX_TILE / (C * VL));
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
     const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
     int64_t c, d, d0, end;
     int r, e, i;
+    if (!FN(taken)(R, type)) return;
     for (d0 = 0; d0 < ld; d0 = end)
     for (end = lctx__min(d0 + step, ld), c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
@@ -9720,7 +9732,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
             LCTX__EACH(i, C)
                 s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
         for (d = d0; d < end; d += 4) {
-            if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
+            if (LCTX__RARELY(rate) && LCTX__RARELY(d % 8 == 0)) FN(fetch)(soon, rate);
             LCTX__EACH(e, 4) {
                 LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__EACH(r, R) {
@@ -9735,15 +9747,13 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
 }
 #endif /* DOTS */
 
-/* One row's scores to logits: int8's scales, cap, biases. Returns the greatest in see, by lane. */
-LCTX__INLINE vf FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
+/* One row's scores capped, and biased. */
+LCTX__ENTRY void FN(bend)(const lctx__tile *t, int64_t row)
 {
     float *s = t->s + row * LCTX_TILE;
-    vf top = vf_set1(-FLT_MAX);
     int64_t c;
     for (c = 0; c < LCTX_TILE; c += VL) {
         vf x = vf_load(s + c);
-        if (t->k_scale) x = vf_mul(x, vf_load(t->k_scale + c));
         if (t->softcap > 0)
             x = vf_mul(FN(tanh1)(vf_div(x, vf_set1(t->softcap))), vf_set1(t->softcap));
         if (t->slope) {
@@ -9752,55 +9762,75 @@ LCTX__INLINE vf FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
         }
         if (t->bias) x = vf_add(x, vf_load(t->bias + row * LCTX_TILE + c));
         vf_store(s + c, x);
-        top = vf_max(vf_keep(see >> c, x, vf_set1(-FLT_MAX)), top);    /* a NaN does not enter */
     }
-    return top;
+}
+/* One row's scores to logits: int8's scales, cap, biases. Returns the greatest in see. */
+LCTX__INLINE float FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
+{
+    float *s = t->s + row * LCTX_TILE;
+    vf top = vf_set1(-FLT_MAX);
+    int64_t c;
+    if (t->k_scale)
+        for (c = 0; c < LCTX_TILE; c += VL)
+            vf_store(s + c, vf_mul(vf_load(s + c), vf_load(t->k_scale + c)));
+    if (t->softcap > 0 || t->slope || t->bias) FN(bend)(t, row);
+    for (c = 0; c < LCTX_TILE; c += VL)                                /* a NaN does not enter */
+        top = vf_max(vf_keep(see >> c, vf_load(s + c), vf_set1(-FLT_MAX)), top);
+    return vf_hmax(top);
 }
 
-/* One row's scores to weights: logits, mask, running maximum m and sum l. */
-LCTX__ENTRY void FN(softmax)(const lctx__tile *t, int64_t row)
+/* One row's scores to weights: logits, mask, m and sum l. A greater logit becomes m, and what there
+   is is rescaled, only if it is greater by LCTX__SLACK. Weights that become whole numbers are taken
+   from the tile's own greatest, so that they are 1 at most, and rescaled as they join. */
+LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row)
 {
     const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
-    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, m = t->m[row];
-    vf sum = vf_set1(0.0f), vm;
+    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, slack = LCTX__SLACK, top;
+    float scale = 1;
+    vf sum = vf_set1(0.0f), m;
 #ifdef DOTS
-    const int four = t->v_dot && t->v_type == LCTX_I4;
+    const int dots = FN(by_dots)(t, row), four = dots && t->v_type == LCTX_I4;
+    const int whole = dots && t->v_type != LCTX_BF16;
     const char *ranges = (const char *)t->v + LCTX_TILE * t->v_stride;
-    const vf zero = sum;
     vf low = sum;
+#else
+    const int dots = 0, whole = 0;
 #endif
     int64_t c;
     int i;
     if (!see) return;
-    vm = vf_set1(vf_hmax(FN(logits)(t, row, see)));
-    if (vf_first(vm) > m && t->l[row] != 0) {     /* a new maximum: rescale what there is */
-        vf w = FN(exp_down)(vf_sub(vf_set1(m), vm));
-        t->l[row] *= vf_first(w);
-        for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
-    }
     if (t->l[row] == 0) memset(acc, 0, (size_t)t->d_v * sizeof *acc);
-    if (vf_first(vm) > m) t->m[row] = vf_first(vm);
-    vm = vf_set1(t->m[row]);
+    if (t->l[row] == 0) slack = 0;
+    top = FN(logits)(t, row, see);
+    if (LCTX__RARELY(top > t->m[row] + slack)) {
+        const vf w = FN(exp_down)(vf_set1(t->m[row] - top));
+        for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
+        t->l[row] *= vf_first(w), t->m[row] = top;
+    }
+    if (whole) scale = vf_first(FN(exp_down)(vf_set1(top - t->m[row])));
+    m = vf_set1(whole ? top : t->m[row]);
     for (c = 0; c < LCTX_TILE; c += 4 * VL) {
         vf p[4];
         LCTX__EACH(i, 4)
-            p[i] = FN(exp_seen)(vf_sub(vf_load(s + c + i * VL), vm), see >> (c + i * VL));
+            p[i] = FN(exp_seen)(vf_sub(vf_load(s + c + i * VL), m), see >> (c + i * VL));
 #ifdef DOTS
-        for (i = 0; four && i < 4; i++)
-            low = vf_fma(p[i], vf_keep(see >> (c + i * VL), vf_even(ranges + 4 * (c + i * VL)),
-                                       zero), low);
-        if (t->v_dot) FN(weigh)(t, row, c, p);
+        if (four)
+            LCTX__EACH(i, 4)
+                low = vf_fma(p[i], vf_keep(see >> (c + i * VL), vf_even(ranges + 4 * (c + i * VL)),
+                                           vf_set1(0.0f)), low);
+        if (dots) FN(weigh)(t, row, c, p);
 #endif
         LCTX__EACH(i, 4) {
             sum = vf_add(sum, p[i]);
-            if (t->v_dot) continue;
+            if (dots) continue;
             if (t->v_scale) p[i] = vf_mul(p[i], vf_load(t->v_scale + c + i * VL));
             vf_store(s + c + i * VL, p[i]);
         }
     }
-    t->l[row] += vf_hsum(sum);
+    t->l[row] += scale * vf_hsum(sum);
 #ifdef DOTS
-    if (four) t->w_low[row] = vf_hsum(low);
+    if (four) t->w_low[row] = scale * vf_hsum(low);
+    if (whole) t->w_scale[row] *= scale;
 #endif
 }
 
@@ -9863,7 +9893,7 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
     for (; j < end; j += N) {
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate * N);
+        if (LCTX__RARELY(rate) && LCTX__RARELY(j % 8 == 0)) FN(fetch)(soon, rate);
         LCTX__EACH(n, N) FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
     }
     LCTX__EACH(r, R)
@@ -9873,7 +9903,7 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
 LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
                                  uint64_t see)
 {
-    const int64_t n = end - row, steps = n * t->d_v / 16 * LCTX_TILE;
+    const int64_t n = end - row, steps = n * t->d_v / 16 * (LCTX_TILE / 8);
     const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
     int64_t i;
 #define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, 0, LCTX_TILE, rate)
@@ -9888,10 +9918,11 @@ LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t steps = t->d_v / (C * VL) * LCTX_TILE;
+    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / 8);
     const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
-    const int64_t step = rate && t->soon->near ? 16 : LCTX_TILE;
+    const int64_t step = rate && t->soon->near && t->d_v > C * VL ? 16 : LCTX_TILE;
     int64_t c = 0, j;
+    if (!FN(taken)(R, type)) return;
     for (j = 0; j < LCTX_TILE; j += step)
         for (c = 0; c + C * VL <= t->d_v; c += C * VL)
             FN(values_at)(type, R, C, t, row, c, see, j, j + step, rate);
@@ -9912,7 +9943,7 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
     if (t->k_type == LCTX_I4) most = 4;
 #endif
     for (row = 0; row < t->rows; row += n) {
-        n = FN(block)(t->rows - row, most, THREE(t->k_type));
+        n = FN(block)(t->rows - row, most, t->k_type);
         LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, FN(scores_of), t, row)
     }
 }
@@ -9920,7 +9951,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
 {
     int64_t n;
 #ifdef DOTS
-    if (!t->v_dot) {
+    if (!FN(by_dots)(t, row)) {
         PLAIN(values)(t, row, end, see);
         return;
     }
@@ -9935,7 +9966,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
 #endif
 #if LCTX__ISA != 5     /* whose dot products are of integers alone */
     for (; row < end; row += n) {
-        n = FN(block)(end - row, MAX_R, THREE(t->v_type));
+        n = FN(block)(end - row, MAX_R, t->v_type);
         LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, FN(values_of), t, row, see)
     }
 #endif
@@ -9943,34 +9974,31 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
 }
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
-   that a masked value is never multiplied by a zero weight (0 * NaN is NaN). Int8 values whose
-   scales do not suit dot products, of those that a row sees, are multiplied in f32. */
+   that a masked value is never multiplied by a zero weight (0 * NaN is NaN). */
 LCTX__ENTRY void FN(tile)(const lctx__tile *t)
 {
-    lctx__tile plain = *t;
-    int64_t row, end;
-    const int shared = t->v_dot && t->v_type != LCTX_BF16;
     const int64_t each = (t->soon->ask[LCTX__SOFTMAX] + t->rows - 1) / t->rows;
-    plain.v_dot = 0;
-#define LCTX__SUITED(row) (shared && t->w_scale[row] < 0 ? &plain : t)
+    int64_t row, end;
+#ifdef DOTS
+    float worth = 0;
+#endif
     FN(scores)(t);
     for (row = 0; row < t->rows; row++) {
 #ifdef DOTS
-        if (shared) {
-            const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
-            const int same = row && (!t->see || see == t->see[row - 1]);
-            t->w_scale[row] = same ? t->w_scale[row - 1] : FN(shares)(t, see);
+        if (t->v_dot && t->v_type != LCTX_BF16) {
+            if (!row || (t->see && t->see[row] != t->see[row - 1]))
+                worth = FN(shares)(t, t->see ? t->see[row] : ~(uint64_t)0);
+            t->w_scale[row] = worth;
         }
 #endif
         if (each) FN(fetch)(t->soon, each);
-        FN(softmax)(LCTX__SUITED(row), row);
+        FN(softmax)(t, row);
     }
-    if (!t->see) FN(values)(LCTX__SUITED(0), 0, t->rows, ~(uint64_t)0);
+    if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
     for (row = 0; t->see && row < t->rows; row = end) {
         for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
-        if (t->see[row]) FN(values)(LCTX__SUITED(row), row, end, t->see[row]);
+        if (t->see[row]) FN(values)(t, row, end, t->see[row]);
     }
-#undef LCTX__SUITED
 }
 
 /* mass[key] += exp(logit - lse), row by row: the weights of a tile whose rows' sums are known. */
@@ -10943,10 +10971,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef WEIGHT_BITS
 #undef DOTS
 #undef LCTX__BY_KEY
-#undef LCTX__BY_KEY_3
 #undef LCTX__BY_VALUE
-#undef LCTX__BY_VALUE_3
-#undef THREE
 #undef LCTX__BY_TYPE
 #undef LCTX__BY_TILE
 #undef LCTX__BY_BLOCK
