@@ -2342,8 +2342,8 @@ typedef struct lctx__soon {
     lctx__piece *piece, pieces[6];   /* the last one has no rows */
     int64_t ask[LCTX__STAGES];       /* AGAIN: while rows pass values that the first one has read */
     int64_t due;                     /* asked for less than a line */
-    int near;                        /* a little ahead, into the first cache, while the first rows
-                                        pass; else far ahead, while all do */
+    int near;                        /* a little ahead, while the first rows pass; else far ahead,
+                                        while all do */
 } lctx__soon;
 
 static void lctx__soon_next(lctx__soon *soon)
@@ -9415,8 +9415,7 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
     while (due >= 64) {
         const char *const stop = at + lctx__min(due / 64 * 64, soon->end - at);
         due -= stop - at;
-        if (soon->near) for (; at < stop; at += 64) LCTX__FETCH(at, 1);
-        else for (; at < stop; at += 64) LCTX__FETCH(at, 0);
+        for (; at < stop; at += 64) LCTX__FETCH(at, 1);
         if (at >= soon->end) lctx__soon_next(soon), at = soon->at;
     }
     soon->at = at, soon->due = due;
