@@ -2365,6 +2365,16 @@ typedef struct lctx__pack {
     lctx__soon *soon;
 } lctx__pack;
 
+/* `line` bytes from `at` on of each of sixteen from row i on. */
+LCTX__COLD void lctx__pack_edge(const lctx__pack *t, int64_t i, int64_t at, int64_t line, char *to)
+{
+    const int64_t n = lctx__max(lctx__min(t->bytes - at, line), 0);
+    int64_t j;
+    memset(to, 0, (size_t)(16 * line));
+    for (j = i; j < i + 16; j++, to += line)
+        memcpy(to, t->src + lctx__min(j, t->n - 1) * t->stride + at, (size_t)n);
+}
+
 /* Queries rounded for dot products with keys of one type: words of two bf16 or four int8; for 4-bit
    keys four high parts and, after all of these, four low ones. */
 typedef struct lctx__dots {
@@ -8756,6 +8766,7 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
                            words
        vf_lows/highs(a, b) the low, the high halves of a's words, each with that of b's behind it
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
+       vf_put_columns(p, s, a, b)  128 bits number i of a, and behind them of b, to p + i * s
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
        W_R, W_N            rows (by fours) and tokens (a divisor of 12) of a product's register tile
    Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
@@ -8904,6 +8915,11 @@ LCTX__INLINE float FN(hmax)(vf v)
     x = _mm_max_ps(x, _mm_movehl_ps(x, x));
     return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
+LCTX__INLINE void FN(put_columns)(char *p, int64_t step, vf a, vf b)
+{
+    _mm256_storeu_ps((float *)(void *)p, _mm256_permute2f128_ps(a, b, 0x20));
+    _mm256_storeu_ps((float *)(void *)(p + step), _mm256_permute2f128_ps(a, b, 0x31));
+}
 LCTX__INLINE void FN(lanes)(vf x[8])
 {
     int i;
@@ -9021,6 +9037,17 @@ LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int bits, con
     h = _mm512_permutexvar_epi32(order, h), l = _mm512_permutexvar_epi32(order, l);
     if (four) h = _mm512_shuffle_epi8(h, nibbles), l = _mm512_shuffle_epi8(l, nibbles);
     _mm512_storeu_si512(p, h), _mm512_storeu_si512(q, l);
+}
+LCTX__INLINE void FN(put_columns)(char *p, int64_t step, vf a, vf b)
+{
+    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+    const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    const __m512i x = _mm512_permutex2var_epi64((__m512i)a, even, (__m512i)b);
+    const __m512i y = _mm512_permutex2var_epi64((__m512i)a, odd, (__m512i)b);
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_castsi512_si256(x));
+    _mm256_storeu_si256((__m256i *)(void *)(p + step), _mm512_castsi512_si256(y));
+    _mm256_storeu_si256((__m256i *)(void *)(p + 2 * step), _mm512_extracti64x4_epi64(x, 1));
+    _mm256_storeu_si256((__m256i *)(void *)(p + 3 * step), _mm512_extracti64x4_epi64(y, 1));
 }
 LCTX__INLINE void FN(lanes)(vf x[16])
 {
@@ -9183,7 +9210,6 @@ LCTX__INLINE void FN(split)(const int32x4_t x[4], char *p, char *q, const int bi
 #  define vf_zip2d(a, b)   wasm_i64x2_shuffle(a, b, 1, 3)
 #  define vf_lows(a, b)    wasm_i16x8_shuffle(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
 #  define vf_highs(a, b)   wasm_i16x8_shuffle(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
-#  define vf_lanes(x)      ((void)(x))
 #  define vf_f16(p)        FN(from_half)(wasm_i32x4_load16x4(p))
 #  define vf_bf16(p)       wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16)
 #  define vf_i8(p)         FN(from_bytes)(wasm_v128_load32_splat(p))
@@ -9266,6 +9292,7 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
 #  define vf_zip1d(a, b)   MM(shuffle_ps)(a, b, 0x44)
 #  define vf_zip2d(a, b)   MM(shuffle_ps)(a, b, 0xee)
 #  define vf_lanes(x)      FN(lanes)(x)
+#  define vf_put_columns(p, s, a, b) FN(put_columns)(p, s, a, b)
 #  define vw_set1(s)       ((vw)MM(set1_epi32)((int)(s)))
 #  define vw_float(x)      MM(cvtepi32_ps)((vi)(x))
 #  define vw_int(x)        ((vw)MM(cvtps_epi32)(x))
@@ -9288,6 +9315,10 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
 #  define vf_four(p, n, s, b) vf_fma(vw_float(vw_load(p) >> 4 * (n) & vw_set1(15)), s, b)
 #endif
 
+#ifndef vf_put_columns     /* of one 128 bits a vector */
+#  define vf_put_columns(p, s, a, b) (vf_store((float *)(void *)(p), a), \
+                               vf_store((float *)(void *)(p) + 4, b))
+#endif
 #ifndef vf_pin             /* x is in a register: loaded once, not by each that uses it */
 #  define vf_pin(x)        ((void)(x))
 #endif
@@ -10153,95 +10184,80 @@ LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
 }
 
 #if VL == 1
-LCTX__INLINE void FN(transpose)(vf x[1]) { (void)x; }
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
-    const int64_t size = t->halves ? 2 : 4;
-    int64_t i, c;
-    for (i = 0; i < LCTX_TILE; i++)
-        for (c = 0; c < t->words * 4 / size; c++) {
-            const char *row = t->src + lctx__min(i, t->n - 1) * t->stride;
-            const int64_t left = t->bytes - c * size;
-            char x[4] = { 0 };
-            if (left > 0) memcpy(x, row + c * size, (size_t)lctx__min(left, size));
-            memcpy(t->out + (c * LCTX_TILE + i) * size, x, (size_t)size);
+    char words[64];
+    int64_t i, c, j;
+    for (i = 0; i < LCTX_TILE; i += 16)
+        for (c = 0; c < t->words; c++) {
+            char *out = t->out + c * (4 * LCTX_TILE);
+            lctx__pack_edge(t, i, 4 * c, 4, words);
+            if (!t->halves) memcpy(out + 4 * i, words, 64);
+            for (j = 0; t->halves && j < 32; j++)
+                memcpy(out + j % 2 * (2 * LCTX_TILE) + 2 * i + j / 2 * 2, words + 2 * j, 2);
         }
 }
+LCTX__INLINE void FN(columns)(vf x[8], char *out, int64_t step) { memcpy(out, x, 32); (void)step; }
 #else
-/* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
-LCTX__INLINE void FN(transpose)(vf x[VL])
+/* Words of x[8], number e of each side by side at out + e * step. */
+LCTX__INLINE void FN(columns)(vf x[8], char *out, int64_t step)
 {
-    int i;
-    LCTX__UNROLL
-    for (i = 0; i + 4 <= VL; i += 4) FN(transpose4)(x + i);
-    vf_lanes(x);
+    int e;
+    FN(transpose4)(x);
+    FN(transpose4)(x + 4);
+    LCTX__EACH(e, 4) vf_put_columns(out + e * step, 4 * step, x[e], x[4 + e]);
 }
-/* VL words at `at` of VL rows: x[e] becomes number e of each. Asks for `rate` bytes meanwhile. */
-LCTX__INLINE void FN(columns)(lctx__soon *soon, int64_t rate, const char *const *row, int64_t at,
-                              vf x[VL])
+/* Eight rows, or of halves eight even and eight odd ones, VL words at a time, the last VL whatever
+   was before them. What is not there in full is taken from a copy. */
+LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, char *out, const int halves)
 {
-    int i;
-    FN(fetch)(soon, rate);
-    LCTX__EACH(i, VL) x[i] = vf_load(row[i] + at);
-    FN(transpose)(x);
-}
-/* Rows from i on, VL words at a time: VL of them, or, of halves, VL even and VL odd ones. What
-   fills no vector is taken with words before it or, where there are none, from a copy. */
-LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, int64_t i, const int halves)
-{
-    const int M = halves ? 2 * VL : VL;
-    const int64_t whole = t->bytes / (4 * VL) * VL;
-    const int64_t last = t->bytes == 4 * t->words && whole ? t->words - VL : t->words;
-    const int64_t rate = t->soon->ask[LCTX__PACK] * VL * VL / (t->words * LCTX_TILE);
-    const char *row[2 * VL];
-    char end[2 * VL][64];
-    float *to;
-    int64_t c, at, n;
+    const int64_t M = halves ? 16 : 8, line = 4 * VL;
+    const int64_t rate = t->soon->ask[LCTX__PACK] * M * VL / (t->words * LCTX_TILE);
+    char edge[16 * 4 * VL];
+    int64_t i, c;
     int j;
-    for (j = 0; j < M; j++) {
-        const int64_t token = i + (halves ? 2 * (j % VL) + j / VL : j);
-        row[j] = t->src + lctx__min(token, t->n - 1) * t->stride;
-    }
-    for (c = 0; c < t->words; c += VL) {
-        vf x[VL], y[VL];
-        c = lctx__min(c, last);
-        for (j = 0; c == whole && j < M; j++) {
-            memset(end[j], 0, sizeof end[j]);
-            memcpy(end[j], row[j] + 4 * c, (size_t)(t->bytes - 4 * c));
-            row[j] = end[j];
+    for (i = 0; i < LCTX_TILE; i += M)
+        for (c = 0; c < t->words; c += VL) {
+            const int64_t at = 4 * lctx__max(lctx__min(c, t->words - VL), 0);
+            const char *p = t->src + lctx__min(i, t->n - 1) * t->stride + at;
+            char *to = out + at * LCTX_TILE + i * (32 / M);
+            int64_t step = i < t->n ? t->stride : 0;
+            vf x[8], y[8];
+            FN(fetch)(t->soon, rate);
+            if ((step && t->n < i + M) || t->bytes < at + line) {
+                lctx__pack_edge(t, i, at, line, edge);
+                p = edge, step = line;
+            }
+            LCTX__EACH(j, 8) {
+                const vf a = vf_load(p + j * (M / 8) * step);
+                const vf b = halves ? vf_load(p + (2 * j + 1) * step) : a;
+                x[j] = halves ? vf_lows(a, b) : a, y[j] = vf_highs(a, b);
+            }
+            FN(columns)(x, to, 4 * LCTX_TILE);
+            if (halves) FN(columns)(y, to + 2 * LCTX_TILE, 4 * LCTX_TILE);
         }
-        at = c == whole ? 0 : 4 * c;
-        FN(columns)(t->soon, rate, row, at, x);
-        if (halves) FN(columns)(t->soon, rate, row + VL, at, y);
-        to = (float *)(void *)t->out + c * LCTX_TILE + i / (M / VL);
-        n = t->words - c;
-        LCTX__EACH(j, VL) {
-            if (j < n) vf_store(to + j * LCTX_TILE, halves ? vf_lows(x[j], y[j]) : x[j]);
-            if (halves && j < n) vf_store(to + j * LCTX_TILE + LCTX_TILE / 2, vf_highs(x[j], y[j]));
-        }
-    }
 }
 LCTX__ENTRY void FN(pack)(const lctx__pack *t)
 {
-    int64_t i;
-    for (i = 0; i < LCTX_TILE; i += t->halves ? 2 * VL : VL)
-        if (t->halves) FN(pack_rows)(t, i, 1);
-        else FN(pack_rows)(t, i, 0);
+    float part[VL * LCTX_TILE];
+    char *out = t->words < VL ? (char *)part : t->out;
+    if (t->halves) FN(pack_rows)(t, out, 1);
+    else FN(pack_rows)(t, out, 0);
+    if (t->words < VL) memcpy(t->out, part, (size_t)t->words * 4 * LCTX_TILE);
 }
 #endif
 
-/* Words of a native key tile to rows, whose stride has room for a multiple of VL words. */
+/* Words of a native key tile to rows, whose stride has room for a multiple of eight. */
 LCTX__ENTRY void FN(rows)(int64_t words, const void *tile, int64_t stride, void *out)
 {
     int64_t c, i;
     int j;
     for (i = 0; i < LCTX_TILE; i += VL)
-        for (c = 0; c < words; c += VL) {
-            vf x[VL];
-            LCTX__EACH(j, VL)
+        for (c = 0; c < words; c += 8) {
+            vf x[8];
+            LCTX__EACH(j, 8)
                 x[j] = vf_load((const float *)tile + lctx__min(c + j, words - 1) * LCTX_TILE + i);
-            FN(transpose)(x);
-            LCTX__EACH(j, VL) vf_store((float *)(void *)((char *)out + (i + j) * stride) + c, x[j]);
+            FN(columns)(x, (char *)out + i * stride + 4 * c, stride);
         }
 }
 
@@ -10724,6 +10740,13 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
 #if defined(INTS) && !defined(LCTX_NO_MODEL)
 /* ---- weights in blocks, by products of integers */
 #ifndef DOTS
+/* x[VL] as a square matrix, transposed: first within 4x4 blocks, then the blocks. */
+LCTX__INLINE void FN(transpose)(vf x[VL])
+{
+    int i;
+    LCTX__EACH(i, VL / 4) FN(transpose4)(x + 4 * i);
+    vf_lanes(x);
+}
 /* A token's activations to bytes, VL runs side by side; what has a NaN or infinity stays one. */
 LCTX__ENTRY void FN(round_row)(const lctx__product *p, int64_t tok)
 {
@@ -10942,6 +10965,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_lows
 #undef vf_highs
 #undef vf_lanes
+#undef vf_put_columns
 #undef vf_f16
 #undef vf_bf16
 #undef vf_even
