@@ -2332,7 +2332,7 @@ LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 +
 
 /* ---- what the kernel pass provides, per instruction set */
 /* Memory that will be read soon, in order; a tile's stages ask for bytes of it, step by step. */
-enum { LCTX__PACK, LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
+enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
 typedef struct lctx__piece {
     const char *at;
     int64_t rows, bytes, stride;     /* of a row */
@@ -2362,7 +2362,6 @@ typedef struct lctx__pack {
     int64_t n, bytes, words, stride;
     int halves;                      /* is an element half a word by itself? */
     char *out;
-    lctx__soon *soon;
 } lctx__pack;
 
 /* `line` bytes from `at` on of each of sixteen from row i on. */
@@ -4547,7 +4546,7 @@ static void lctx__rows_keys(lctx__work *w, const lctx_span *s, const char *k, in
     const int64_t size = lctx__esize(s->k_type), padded = w->p->d_k * size;
     lctx__pack r;
     r.src = k, r.n = n, r.bytes = w->p->a.d_k * size, r.words = padded / 4, r.stride = s->k_token;
-    r.halves = s->k_type == LCTX_F16, r.soon = &w->soon;
+    r.halves = s->k_type == LCTX_F16;
     r.out = (char *)w->k_tile + LCTX_TILE * (w->p->d_k * 4 - padded);
     w->ops->pack(&r);
     w->t.k = r.out;
@@ -4583,6 +4582,7 @@ static void lctx__soon_piece(lctx__work *w, const char *at, int64_t rows, int64_
 {
     lctx__piece *p = w->soon.piece++;
     p->at = at, p->rows = rows, p->bytes = bytes, p->stride = stride;
+    if (bytes == stride) p->rows = 1, p->bytes = rows * bytes;
 }
 /* Begins with the first piece, `ahead` bytes from its beginning on; if there is any. */
 static void lctx__soon_begin(lctx__work *w, int64_t ahead)
@@ -4610,7 +4610,7 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
         next = (const char *)s->k + w->head0 * s->k_head + w->next * LCTX_TILE * s->k_token;
     if (!w->mass) lctx__soon_piece(w, v, n, vb, s->v_token), all += n * vb;
     if (next) lctx__soon_piece(w, next, LCTX_TILE, kb, s->k_token), all += LCTX_TILE * kb;
-    ask[LCTX__PACK] = ask[LCTX__SCORES] = ask[LCTX__VALUES] = all / (w->mass ? 2 : 3);
+    ask[LCTX__SCORES] = ask[LCTX__VALUES] = w->mass ? all : all / 2;
     lctx__soon_begin(w, 0);
     lctx__rows_keys(w, s, k, first, n);
     if (!w->mass) lctx__rows_values(w, s, v, first, n);
@@ -10212,7 +10212,6 @@ LCTX__INLINE void FN(columns)(vf x[8], char *out, int64_t step)
 LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, char *out, const int halves)
 {
     const int64_t M = halves ? 16 : 8, line = 4 * VL;
-    const int64_t rate = t->soon->ask[LCTX__PACK] * M * VL / (t->words * LCTX_TILE);
     char edge[16 * 4 * VL];
     int64_t i, c;
     int j;
@@ -10223,7 +10222,6 @@ LCTX__INLINE void FN(pack_rows)(const lctx__pack *t, char *out, const int halves
             char *to = out + at * LCTX_TILE + i * (32 / M);
             int64_t step = i < t->n ? t->stride : 0;
             vf x[8], y[8];
-            FN(fetch)(t->soon, rate);
             if ((step && t->n < i + M) || t->bytes < at + line) {
                 lctx__pack_edge(t, i, at, line, edge);
                 p = edge, step = line;
