@@ -4597,23 +4597,26 @@ static void lctx__soon_begin(lctx__work *w, int64_t ahead)
     soon->at = soon->piece->at + lctx__min(ahead, soon->piece->bytes - 1);
 }
 
+/* Values that are read as they stand are asked for meanwhile, others with the next keys. */
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
-    const char *k = (const char *)s->k + w->head * s->k_head + first * s->k_token;
-    const char *v = (const char *)s->v + w->head * s->v_head + first * s->v_token;
+    const char *k = (const char *)s->k, *v = (const char *)s->v;
+    const char *mine = v + w->head * s->v_head + first * s->v_token;
     const int64_t kb = w->p->a.d_k * lctx__esize(s->k_type);
     const int64_t vb = w->p->a.d_v * lctx__esize(s->v_type);
-    const char *next = NULL;
-    int64_t *ask = w->soon.ask, all = 0;
-    if (w->head + 1 < w->head0 + w->p->heads) next = k + s->k_head;
-    else if ((w->next + 1) * LCTX_TILE <= s->n)
-        next = (const char *)s->k + w->head0 * s->k_head + w->next * LCTX_TILE * s->k_token;
-    if (!w->mass) lctx__soon_piece(w, v, n, vb, s->v_token), all += n * vb;
-    if (next) lctx__soon_piece(w, next, LCTX_TILE, kb, s->k_token), all += LCTX_TILE * kb;
-    ask[LCTX__SCORES] = ask[LCTX__VALUES] = w->mass ? all : all / 2;
+    const int more = w->head + 1 < w->head0 + w->p->heads;      /* heads */
+    const int64_t head = more ? w->head + 1 : w->head0, at = more ? first : w->next * LCTX_TILE;
+    const int64_t rows = lctx__min(s->n - at, LCTX_TILE);
+    int64_t *ask = w->soon.ask;
+    lctx__rows_keys(w, s, k + w->head * s->k_head + first * s->k_token, first, n);
+    if (!w->mass) lctx__rows_values(w, s, mine, first, n);
+    k += head * s->k_head + at * s->k_token, v += head * s->v_head + at * s->v_token;
+    if (!w->mass && w->t.v == mine) lctx__soon_piece(w, mine, n, vb, s->v_token);
+    if (rows > 0) lctx__soon_piece(w, k, rows, kb, s->k_token);
+    if (rows > 0 && !w->mass && w->t.v != mine) lctx__soon_piece(w, v, rows, vb, s->v_token);
+    ask[LCTX__SCORES] = LCTX_TILE * (w->mass ? kb : (kb + vb) / 2);
+    ask[LCTX__VALUES] = LCTX_TILE * (kb + vb) / 2;
     lctx__soon_begin(w, 0);
-    lctx__rows_keys(w, s, k, first, n);
-    if (!w->mass) lctx__rows_values(w, s, v, first, n);
 }
 
 /* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
