@@ -1597,10 +1597,11 @@ enum {
     LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
     LCTX__AHEAD = 7040,             /* bytes that memory is asked for before it is read */
+    LCTX__W_AHEAD = 896,            /* the same of weights, in each of four rows */
     LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
-    LCTX__TOKENS = 48,              /* of a matrix product at a time */
-    LCTX__COLS = 512,               /* of its matrix, as far as they are converted */
+    LCTX__TOKENS = 128,             /* of an FFN, or of any matrix product at a time */
+    LCTX__COLS = 512,               /* of its matrix, as far as they are converted and summed */
     LCTX__INT_TOKENS = 64,          /* the same of integers */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
@@ -7238,11 +7239,11 @@ typedef struct lctx__acts {
     float *lse;                  /* [chunk][n_head] to be joined; packed rows are in far */
     float *k, *v;                /* [chunk][ld_k] */
     float *sum;                  /* [chunk][ld_x] what is normed before it is added to x */
-    float *gate, *up;            /* [LCTX__FFN_TOKENS][ld_f]: the FFN goes in smaller blocks */
+    float *gate, *up;            /* [LCTX__TOKENS][ld_f]: the FFN goes in smaller blocks */
     float *route;                /* [chunk][ld_e] the experts' logits, then weights */
     uint32_t *rank;              /* [ld_e] */
     int64_t *chosen;             /* [ld_e] */
-    float *in, *out;             /* [LCTX__FFN_TOKENS][ld_x] of experts */
+    float *in, *out;             /* [LCTX__TOKENS][ld_x] of experts */
     float *vec;                  /* [widest] a norm or bias that is not stored as f32 */
     int64_t *pos;                /* [chunk] far positions */
     int64_t ld_c, ld_z, ld_g;    /* mixers' channels, values, heads */
@@ -7254,7 +7255,6 @@ typedef struct lctx__acts {
     float *first;                /* [shifting][ld_z] */
     lctx__runs *rounded;         /* of chunk rows of x, or of as many as the FFN takes of d_ff */
 } lctx__acts;
-enum { LCTX__FFN_TOKENS = 64 };
 
 /* ---- checks */
 /* Of a matrix of so many columns, or, 0, of a norm or bias. */
@@ -7292,7 +7292,10 @@ static int64_t lctx__channels(const lctx_mixer *x)
 {
     return (x->kind == LCTX_MIXER_RWKV7 ? 3 : 2) * lctx__keys(x) + lctx__values(x);
 }
-static void lctx__widen(int64_t *ld, int64_t n) { *ld = lctx__max(*ld, lctx__round_up(n, 16)); }
+/* Floats a row of n activations: an odd number of lines, so that columns do not meet in one set of
+   a cache. */
+static int64_t lctx__wide(int64_t n) { return lctx__round_up(n, 16) | 16; }
+static void lctx__widen(int64_t *ld, int64_t n) { *ld = lctx__max(*ld, lctx__wide(n)); }
 /* Of what all layers have the most. */
 static void lctx__widest(const lctx_model *m, lctx__acts *a, int64_t *n_expert, int64_t *d_k)
 {
@@ -7468,17 +7471,17 @@ static int64_t lctx__acts_carve(const lctx_session *s, void *at, lctx__acts *a)
     const int64_t n = s->d.chunk;
     int64_t n_expert, pairs, runs, d_k;
     lctx__carver r = lctx__carver_of(at);
-    lctx__widest(m, a, &n_expert, &d_k), pairs = n_expert ? LCTX__FFN_TOKENS : 0;
-    a->ld_x = lctx__round_up(m->d_model, 16), a->ld_e = lctx__round_up(n_expert, 16);
-    a->ld_q = lctx__round_up((int64_t)m->n_head * m->head_dim, 16);
-    a->ld_k = lctx__round_up((int64_t)m->n_head_kv * m->head_dim, 16);
+    lctx__widest(m, a, &n_expert, &d_k), pairs = n_expert ? LCTX__TOKENS : 0;
+    a->ld_x = lctx__wide(m->d_model), a->ld_e = lctx__wide(n_expert);
+    a->ld_q = lctx__wide((int64_t)m->n_head * m->head_dim);
+    a->ld_k = lctx__wide((int64_t)m->n_head_kv * m->head_dim);
     runs = lctx__max(lctx__mul(n, (lctx__max(a->ld_x, lctx__max(a->ld_q, a->ld_z)) + 255) / 256),
-                     lctx__mul(LCTX__FFN_TOKENS, (a->ld_f + 255) / 256));
+                     lctx__mul(LCTX__TOKENS, (a->ld_f + 255) / 256));
     LCTX__ACTS(x, n, a->ld_x); LCTX__ACTS(h, n, a->ld_x); LCTX__ACTS(sum, n, a->ld_x);
     LCTX__ACTS(q, n, a->ld_q); LCTX__ACTS(far, n, a->ld_q); LCTX__ACTS(att, n, a->ld_q);
     LCTX__ACTS(lse, n, m->n_head);
     LCTX__ACTS(k, n, a->ld_k); LCTX__ACTS(v, n, a->ld_k);
-    LCTX__ACTS(gate, LCTX__FFN_TOKENS, a->ld_f); LCTX__ACTS(up, LCTX__FFN_TOKENS, a->ld_f);
+    LCTX__ACTS(gate, LCTX__TOKENS, a->ld_f); LCTX__ACTS(up, LCTX__TOKENS, a->ld_f);
     LCTX__ACTS(route, n, a->ld_e);
     LCTX__ACTS(in, pairs, a->ld_x); LCTX__ACTS(out, pairs, a->ld_x);
     LCTX__ACTS(vec, lctx__max(1, n_expert),
@@ -7739,7 +7742,7 @@ static void lctx__matmul_groups(const lctx__acts *a, const lctx_tensor *w, int64
     p.row0 = 0, p.row1 = rows, p.add = add, p.groups = groups, p.alone = n == n_group;
     p.rounded = lctx__in_blocks(p.type) && lctx__use()->round ? s->rounded : NULL, p.n_rounded = n;
     if (p.rounded) lctx__for(&s->par, lctx__mul(cols, n), n, lctx__round_task, &p);
-    p.step = lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, n < LCTX__TOKENS ? 512 : 128);
+    p.step = lctx__clip(rows / (4 * lctx__threads(&s->par)) / 8 * 8, n < 48 ? 512 : 128);
     p.step = lctx__max(p.step, 32);
     lctx__for(&s->par, lctx__mul(rows, lctx__mul(cols, n)),
               n_group * ((rows + p.step - 1) / p.step), lctx__product_task, &p);
@@ -8211,7 +8214,7 @@ typedef struct lctx__ffn {
 /* What a token's sigmoid lets through of an FFN that is gated. */
 static void lctx__let_through(const lctx__acts *a, const lctx__ffn *f, int64_t n, const float *x)
 {
-    float by[LCTX__FFN_TOKENS];
+    float by[LCTX__TOKENS];
     int64_t t, i;
     lctx__matmul(a, f->router, 1, a->s->m.d_model, n, x, a->ld_x, NULL, 0, by, 1);
     for (t = 0; t < n; t++) {
@@ -8220,7 +8223,7 @@ static void lctx__let_through(const lctx__acts *a, const lctx__ffn *f, int64_t n
     }
 }
 
-/* y = ffn(x), or y += ffn(x), of n rows in groups; at most LCTX__FFN_TOKENS. */
+/* y = ffn(x), or y += ffn(x), of n rows in groups; at most LCTX__TOKENS. */
 static void lctx__ffn_rows(const lctx__acts *a, const lctx__ffn *f, const lctx__group *groups,
                            int64_t n_group, int64_t n, const float *x, int add, float *y)
 {
@@ -8243,7 +8246,7 @@ static void lctx__ffn_all(const lctx__acts *a, const lctx__ffn *f, float *sum)
     lctx__group all;
     int64_t t;
     for (t = 0; t < a->n; t += all.n) {
-        all.which = all.at = 0, all.n = lctx__min(a->n - t, LCTX__FFN_TOKENS);
+        all.which = all.at = 0, all.n = lctx__min(a->n - t, LCTX__TOKENS);
         lctx__ffn_rows(a, f, &all, 1, all.n, a->h + t * a->ld_x, 1, sum + t * a->ld_x);
     }
 }
@@ -8280,7 +8283,7 @@ static int64_t lctx__gather(const lctx__acts *a, const lctx_layer *l, int32_t *e
             const float *h = a->h + *token * a->ld_x;
             float *in = a->in + got * a->ld_x;
             if (w == 0) continue;
-            if (got == LCTX__FFN_TOKENS) return got;
+            if (got == LCTX__TOKENS) return got;
             for (i = 0; i < a->s->m.d_model; i++) in[i] = inside ? h[i] * w : h[i];
             if (!*n_group || groups[*n_group - 1].which != *expert) {
                 lctx__group *g = &groups[(*n_group)++];
@@ -8297,8 +8300,8 @@ static void lctx__experts(const lctx__acts *a, const lctx_layer *l, const lctx__
 {
     const int inside = l->routing == LCTX_ROUTE_SIGMOID;
     const int64_t d = a->s->m.d_model;
-    lctx__group groups[LCTX__FFN_TOKENS];
-    int64_t of[LCTX__FFN_TOKENS], token = 0, got, n_group, i, g;
+    lctx__group groups[LCTX__TOKENS];
+    int64_t of[LCTX__TOKENS], token = 0, got, n_group, i, g;
     int32_t expert = 0;
     lctx__matmul(a, &l->router, l->n_expert, d, a->n, a->h, a->ld_x,
                  lctx__vector(&l->b_router, l->n_expert, a->vec), 0, a->route, a->ld_e);
@@ -8771,7 +8774,8 @@ LCTX_API lctx_status lctx_session_page_restore(lctx_session *session, int64_t pa
        vf_lanes(x)         x[VL] seen as a matrix of 4x4 blocks, transposed block by block
        vf_put_columns(p, s, a, b)  128 bits number i of a, and behind them of b, to p + i * s
        MAX_R, WIDE_R       rows of a register tile of two vectors, of four
-       W_R, W_N            rows (by fours) and tokens (a divisor of 12) of a product's register tile
+       vf_add4(y, k, x)    y[4] += the sums of x's lanes four apart times k[4]
+       W_R, W_N            rows (4 or 8) and tokens of a product's register tile
    Where there are dot products (DOTS says of which types), vw is a vector of VL 32-bit words:
        vw_bytes/halves(p)  VL bytes, VL halves at p, zero-extended to words
        vw_put_bf16(p, x)   VL floats to bf16, to nearest even, subnormals to zero
@@ -8878,6 +8882,7 @@ LCTX__INLINE float FN(round)(float x)
 #  define vf_scale(x, n)   _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32( \
                                _mm256_cvtps_epi32(_mm256_add_ps(n, _mm256_set1_ps(127))), 23)))
 #  define vf_hsum(x)       FN(hsum)(x)
+#  define vf_add4(y, k, x) FN(add4)(y, k, x)
 #  define vf_hmax(x)       FN(hmax)(x)
 #  define vf_lows(a, b)    _mm256_castsi256_ps(_mm256_blend_epi16(_mm256_castps_si256(a), \
                                _mm256_slli_epi32(_mm256_castps_si256(b), 16), 0xaa))
@@ -8973,6 +8978,8 @@ LCTX__INLINE void FN(lanes)(vf x[8])
 #  define vf_scale_in(m, x, lo, p, n) _mm512_maskz_scalef_ps( \
                                _mm512_mask_cmp_ps_mask((__mmask16)(m), x, lo, _CMP_NLT_UQ), p, n)
 #  define vf_hsum(x)       _mm512_reduce_add_ps(x)
+#  define vf_add4(y, k, x) FN(add4)(y, k, _mm256_add_ps(_mm512_castps512_ps256(x), \
+                               _mm512_extractf32x8_ps(x, 1)))
 #  define vf_hmax(x)       _mm512_reduce_max_ps(x)
 #  define vf_pin(x)        __asm__("" : "+v"(x))
 #  define vf_lows(a, b)    _mm512_castsi512_ps(_mm512_mask_blend_epi16((__mmask32)0xaaaaaaaau, \
@@ -9305,6 +9312,14 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
                                MM(maddubs_epi16)((vi)(a), (vi)(b)), MM(set1_epi16)(1))))
 #    define KEY_START      0
 #  endif
+LCTX__INLINE void FN(add4)(float *y, const float *k, __m256 x)
+{
+    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    _mm_storeu_ps(y, _mm_fmadd_ps(s, _mm_loadu_ps(k), _mm_loadu_ps(y)));
+}
+#endif
+#ifndef vf_add4            /* vectors of four */
+#  define vf_add4(y, k, x) vf_store(y, vf_fma(x, vf_load(k), vf_load(y)))
 #endif
 #ifndef PLAIN
 #  define PLAIN(f)         FN(f)
@@ -10625,114 +10640,139 @@ LCTX__ENTRY void FN(tanh)(int64_t n, float cap, float *x)
         x[i] = vf_first(FN(tanh1)(vf_set1(x[i] / cap))) * cap;
 }
 
-/* n rows' products with a token, whose vectors are summed at the end. */
-LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int64_t tok,
+/* to[4] += four rows' sums, which are spread over vectors s[4], times their scales. */
+LCTX__INLINE void FN(add)(float *to, const float *scale, const vf *s)
+{
+#if VL > 1
+    const vf a = vf_add(vf_zip1(s[0], s[1]), vf_zip2(s[0], s[1]));
+    const vf b = vf_add(vf_zip1(s[2], s[3]), vf_zip2(s[2], s[3]));
+    vf_add4(to, scale, vf_add(vf_zip1d(a, b), vf_zip2d(a, b)));
+#else
+    int i;
+    LCTX__EACH(i, 4) to[i] = vf_fma(s[i], scale[i], to[i]);
+#endif
+}
+/* What n <= 4 rows' sums with a token are added to, if `first` the bias; and their scales. */
+LCTX__ENTRY void FN(begin)(const lctx__product *p, int64_t row, int64_t n, int64_t tok, int first,
+                           float *to, float *scale)
+{
+    const float *y = p->y + tok * p->ldy + row;
+    int64_t i;
+    for (i = 0; i < 4; i++) {
+        to[i] = i < n && (!first || p->add) ? y[i] : 0.0f;
+        if (i < n && first && p->bias) to[i] += p->bias[row + i];
+        scale[i] = i < n && p->w_scale ? p->w_scale[row + i] : 1.0f;
+    }
+}
+LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int64_t tok, int first,
                             const vf *s)
 {
-    float *y = p->y + tok * p->ldy;
-    for (n += row; row < n; row++) {
-        float sum = vf_hsum(*s++);
-        if (p->w_scale) sum *= p->w_scale[row];
-        if (p->bias) sum += p->bias[row];
-        y[row] = p->add ? y[row] + sum : sum;
-    }
+    float to[4], scale[4];
+    FN(begin)(p, row, n, tok, first, to, scale);
+    FN(add)(to, scale, s);
+    memcpy(p->y + tok * p->ldy + row, to, (size_t)n * sizeof *to);
 }
-/* R rows of W with one token: R chains along the columns. It waits for memory: what comes a little
-   later is asked for, at the rows' ends that of the next rows. */
-LCTX__INLINE void FN(product_one)(const lctx__product *p, int64_t row, int64_t tok, const int R,
-                                  const int type)
+/* A token with four rows of W, the last one again where there are fewer: a chain a row and lane
+   along the columns that are converted and summed at a time. It waits for memory: what comes a
+   little later is asked for, at the rows' ends that of the next rows. */
+LCTX__INLINE void FN(product_one)(const int type, const lctx__product *p, int64_t row, int64_t tok)
 {
     const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2;
-    const int64_t stride = lctx__row_bytes(p->type, p->cols);
-    const char *w = (const char *)p->w + row * stride;
+    const int64_t stride = lctx__row_bytes(p->type, p->cols), rows = lctx__min(p->row1 - row, 4);
     const float *x = p->x + tok * p->ldx;
-    float buf[4][LCTX__COLS];
-    vf s[4], end[4];
-    int64_t c;
+    const char *w[4];
+    float buf[4][LCTX__COLS], sum[4], scale[4];
+    vf s[4];
+    int64_t c0, c, c1;
     int r;
-    LCTX__EACH(r, R) s[r] = vf_set1(0.0f);
-    for (c = 0; c + VL <= p->cols; c += VL) {
-        const vf b = vf_load(x + c);
-        const int64_t at = c * size, ahead = at + LCTX__AHEAD / 8;      /* four rows in step */
-        const char *soon = w + ahead + (ahead < stride ? 0 : (R - 1) * stride);
-        for (r = 0; type == LCTX_Q8_0 && c % LCTX__COLS == 0 && r < R; r++)
-            FN(to_f32)(p->type, lctx__min(p->cols - c, LCTX__COLS),
-                       w + r * stride + lctx__row_bytes(p->type, c), buf[r]);
-        LCTX__EACH(r, R) {
-            s[r] = vf_fma(type == LCTX_Q8_0 ? vf_load(buf[r] + c % LCTX__COLS)
-                                            : FN(row)(type, w + r * stride, c), b, s[r]);
-            if (at % 64 == 0 && type != LCTX_Q8_0) LCTX__FETCH(soon + r * stride, 1);
+    FN(begin)(p, row, rows, tok, 1, sum, scale);
+    LCTX__EACH(r, 4) w[r] = (const char *)p->w + (row + lctx__min(r, rows - 1)) * stride;
+    for (c0 = 0; c0 < p->cols; c0 = c1) {
+        c1 = lctx__min(p->cols, c0 + LCTX__COLS);
+        for (r = 0; type == LCTX_Q8_0 && r < 4; r++)
+            FN(to_f32)(p->type, c1 - c0, w[r] + lctx__row_bytes(p->type, c0), buf[r]);
+        LCTX__EACH(r, 4) s[r] = vf_set1(0.0f);
+        for (c = c0; c + VL <= c1; c += VL) {
+            const vf b = vf_load(x + c);
+            const int64_t at = c * size, ahead = at + LCTX__W_AHEAD;
+            const int64_t soon = ahead + (ahead < stride ? 0 : 3 * stride);
+            LCTX__EACH(r, 4) {
+                s[r] = vf_fma(type == LCTX_Q8_0 ? vf_load(buf[r] + c - c0)
+                                                : FN(row)(type, w[r], c), b, s[r]);
+                if (at % 64 == 0 && type != LCTX_Q8_0) LCTX__FETCH(w[r] + soon, 1);
+            }
         }
+        for (r = 0; c < c1 && r < 4; r++)
+            s[r] = vf_fma(FN(row_end)(type, w[r], c, c1 - c), vf_load(x + c), s[r]);
+        FN(add)(sum, scale, s);
     }
-    for (r = 0; c < p->cols && r < R; r++)
-        s[r] = vf_fma(FN(row_end)(type, w + r * stride, c, p->cols - c), vf_load(x + c), s[r]);
-    LCTX__EACH(r, R) end[r] = s[r];
-    FN(summed)(p, row, R, tok, end);
+    memcpy(p->y + tok * p->ldy + row, sum, (size_t)rows * sizeof *sum);
 }
-/* W_R rows with tokens t0 .. t0+n-1, n a multiple of W_N, by register tiles of W_R * W_N chains:
-   some columns at a time, which are converted once and stay in the first cache. */
-LCTX__ENTRY void FN(product_many)(const lctx__product *p, int64_t row, int64_t t0, int64_t n)
+/* W_R rows from column c0 on with tokens t0 .. t0+n-1, by register tiles of W_R * W_N chains.
+   Weights are converted once and stay in the first cache; the next ones, at `next`, are asked for.
+   Where rows or tokens lack, the last one is taken again, and left out of the sums. */
+LCTX__ENTRY void FN(product_tiles)(const lctx__product *p, int64_t row, int64_t c0, int64_t t0,
+                                   int64_t n, const char *next)
 {
-    const int64_t stride = lctx__row_bytes(p->type, p->cols);
-    const char *w = (const char *)p->w + row * stride;
-    vf sum[LCTX__TOKENS * W_R], s[W_R][W_N], a[W_R][LCTX__COLS / VL], *k;
-    int64_t c0, c, m, tok;
+    static const float ones[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    const int64_t stride = lctx__row_bytes(p->type, p->cols), rows = lctx__min(p->row1 - row, W_R);
+    const int64_t m = lctx__min(p->cols - c0, LCTX__COLS), bytes = lctx__row_bytes(p->type, m);
+    const char *w = (const char *)p->w + row * stride + lctx__row_bytes(p->type, c0);
+    const float *scale = p->w_scale ? p->w_scale + row : ones, *x[W_N];
+    vf s[W_N][W_R], end[W_N][W_R], a[W_R][LCTX__COLS / VL], b[W_N];
+    int64_t soon = 0, tok, c;
     int r, t;
-    for (c0 = 0; c0 < p->cols; c0 += LCTX__COLS) {
-        const int64_t end = c0 + LCTX__COLS, bytes = lctx__row_bytes(p->type, LCTX__COLS);
-        const char *next = w + (end < p->cols ? lctx__row_bytes(p->type, end) : W_R * stride);
-        m = lctx__min(p->cols - c0, LCTX__COLS);
-        for (r = 0; r < W_R; r++) {
-            a[r][(m - 1) / VL] = vf_set1(0.0f);
-            FN(to_f32)(p->type, m, w + r * stride + lctx__row_bytes(p->type, c0), (float *)a[r]);
-        }
-        for (tok = 0; tok < n; tok += W_N) {
-            const float *x = p->x + (t0 + tok) * p->ldx + c0;
-            const char *soon = next + tok * bytes / LCTX__TOKENS;
+    for (r = 0; r < W_R; r++) {
+        a[r][(m - 1) / VL] = vf_set1(0.0f);
+        FN(to_f32)(p->type, m, w + lctx__min(r, rows - 1) * stride, (float *)a[r]);
+    }
+    for (tok = 0; tok < n; tok += W_N) {
+        for (; soon * n < bytes * (tok + W_N); soon += 64)
+            LCTX__EACH(r, W_R) LCTX__FETCH(next + r * stride + soon, 0);
+        LCTX__EACH(t, W_N) x[t] = p->x + (t0 + lctx__min(tok + t, n - 1)) * p->ldx + c0;
+        LCTX__EACH(t, W_N) LCTX__EACH(r, W_R) s[t][r] = vf_set1(0.0f);
+        for (c = 0; c < m; c += VL) {
+            LCTX__EACH(t, W_N) b[t] = vf_load(x[t] + c);
             LCTX__EACH(r, W_R) {
-                for (c = 0; c < W_N * bytes / LCTX__TOKENS; c += 64)
-                    LCTX__FETCH(soon + r * stride + c, 0);
-                LCTX__EACH(t, W_N) s[r][t] = c0 ? sum[(tok + t) * W_R + r] : vf_set1(0.0f);
+                vf w0 = vf_load((const float *)a[r] + c);
+                vf_pin(w0);
+                LCTX__EACH(t, W_N) s[t][r] = vf_fma(w0, b[t], s[t][r]);
             }
-            for (k = a[0]; k < a[0] + (m + VL - 1) / VL; k++, x += VL) {
-                vf b[W_N];
-                LCTX__EACH(t, W_N) {
-                    b[t] = vf_load(x + t * p->ldx);
-                    LCTX__FETCH(x + (t + W_N) * p->ldx, 1);      /* the next tokens' */
-                }
-                LCTX__EACH(r, W_R) {
-                    vf w0 = k[r * (LCTX__COLS / VL)];
-                    vf_pin(w0);
-                    LCTX__EACH(t, W_N) s[r][t] = vf_fma(w0, b[t], s[r][t]);
-                }
-            }
-            LCTX__EACH(r, W_R) LCTX__EACH(t, W_N) sum[(tok + t) * W_R + r] = s[r][t];
         }
-    }
-    for (tok = 0; tok < n; tok++) FN(summed)(p, row, W_R, t0 + tok, sum + tok * W_R);
-}
-/* A block of tokens at a time, so that it stays in the cache while all rows pass it. Q8_0 stands
-   for all types of blocks. */
-LCTX__INLINE void FN(product_of)(const int type, const lctx__product *p)
-{
-    int64_t t0, tok, end, row, rows, n, m;
-    for (t0 = 0; t0 < p->n; t0 = end) {
-        end = p->n - t0 < LCTX__TOKENS ? p->n : t0 + LCTX__TOKENS;
-        for (row = p->row0; row < p->row1; row += rows) {
-            n = p->row1 - row >= W_R ? (end - t0) / W_N * W_N : 0;
-            rows = n ? W_R : p->row1 - row >= 4 ? 4 : 1;
-            if (n) FN(product_many)(p, row, t0, n);
-            for (tok = t0 + n; tok < end; tok++)
-                if (rows == 1) FN(product_one)(p, row, tok, 1, type);
-                else
-                    for (m = 0; m < rows; m += 4) FN(product_one)(p, row + m, tok, 4, type);
+        if (tok + W_N <= n && rows == W_R) {
+            float *y = p->y + (t0 + tok) * p->ldy + row;
+            LCTX__EACH(t, W_N) LCTX__EACH(r, W_R / 4)
+                FN(add)(y + t * p->ldy + 4 * r, scale + 4 * r, s[t] + 4 * r);
+            continue;
         }
+        LCTX__EACH(t, W_N) LCTX__EACH(r, W_R) end[t][r] = s[t][r];
+        for (t = 0; t < W_N && tok + t < n; t++)
+            for (r = 0; r < rows; r += 4)
+                FN(summed)(p, row + r, lctx__min(rows - r, 4), t0 + tok + t, 0, end[t] + r);
     }
 }
+/* Of many tokens some columns at a time, which stay in the cache while rows pass. Q8_0 stands for
+   all types of blocks. */
 LCTX__ENTRY void FN(product)(const lctx__product *p)
 {
-    if (lctx__in_blocks(p->type)) FN(product_of)(LCTX_Q8_0, p);
-    else LCTX__BY_TYPE(p->type, FN(product_of), p)
+    const int64_t stride = lctx__row_bytes(p->type, p->cols), rows = p->row1 - p->row0;
+    int64_t t, n, c, row;
+    for (t = 0; p->n >= W_N && t < p->n; t++) {
+        float *y = p->y + t * p->ldy + p->row0;
+        if (!p->add) memset(y, 0, (size_t)rows * sizeof *y);
+        if (p->bias) FN(blend)(rows, 1, p->bias + p->row0, y);
+    }
+    for (t = 0; p->n >= W_N && t < p->n; t += n)
+        for (n = lctx__min(p->n - t, LCTX__TOKENS), c = 0; c < p->cols; c += LCTX__COLS)
+            for (row = p->row0; row < p->row1; row += W_R) {
+                const int last = row + W_R >= p->row1;
+                FN(product_tiles)(p, row, c, t, n, (const char *)p->w + lctx__row_bytes(p->type,
+                    c + last * LCTX__COLS) + (last ? p->row0 : row + W_R) * stride);
+            }
+    for (row = p->row0; p->n < W_N && row < p->row1; row += 4)
+        for (t = 0; t < p->n; t++)
+            if (lctx__in_blocks(p->type)) FN(product_one)(LCTX_Q8_0, p, row, t);
+            else LCTX__BY_TYPE(p->type, FN(product_one), p, row, t)
 }
 #endif /* LCTX_NO_MODEL */
 
@@ -10812,15 +10852,17 @@ LCTX__INLINE void FN(ints_one)(const int type, const lctx__product *p)
     const float zero = lctx__zero_of(type, -KEY_START);
     const char *w = (const char *)p->w + p->row0 * stride;
     char rest[8 * 34];
-    int64_t row, c;
+    vf all[4];
+    int64_t row, c, n = 0;
     int g, j;
+    LCTX__EACH(j, 4) all[j] = vf_set1(0.0f);
     for (row = p->row0; row < p->row1; row++, w += stride) {
         const lctx__runs *x = p->rounded;
         const char *at = w;
         vf sum = vf_set1(0.0f);
         for (c = 0; c < p->cols; c += 256, at += bytes, x += p->n_rounded) {
             vf a[16 / VL], b[16 / VL];
-            LCTX__EACH(j, (int)(bytes + 63) / 64) LCTX__FETCH(at + LCTX__AHEAD / 4 + 64 * j, 1);
+            LCTX__EACH(j, (int)(bytes + 63) / 64) LCTX__FETCH(at + 2 * LCTX__W_AHEAD + 64 * j, 1);
             if (p->cols - c < 256) at = FN(rest_of)(type, at, p->cols - c, rest);
             FN(scales)(type, at, a, b);
             LCTX__EACH(g, 16 / VL) {
@@ -10835,7 +10877,8 @@ LCTX__INLINE void FN(ints_one)(const int type, const lctx__product *p)
                                    a[g], b[g], x, g, sum);
             }
         }
-        PLAIN(summed)(p, row, 1, 0, &sum);
+        all[n++] = sum;
+        if (n == 4 || row + 1 == p->row1) PLAIN(summed)(p, row + 1 - n, n, 0, 1, all), n = 0;
     }
 }
 /* A group of runs of each of four rows, while n tokens pass it. */
@@ -10877,8 +10920,8 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
         rows = lctx__min(p->row1 - row, 4);
         for (i = 0; i < 4 * n; i++) sum[i] = vf_set1(0.0f);
         for (c = 0; c < p->cols; c += 256, w += bytes, x += p->n_rounded) {
-            const int64_t ahead = (c >> 8) * bytes + LCTX__AHEAD / 8;
-            const int64_t soon = LCTX__AHEAD / 8 + (ahead < stride ? 0 : (rows - 1) * stride);
+            const int64_t ahead = (c >> 8) * bytes + LCTX__W_AHEAD;
+            const int64_t soon = LCTX__W_AHEAD + (ahead < stride ? 0 : (rows - 1) * stride);
             for (r = 0; r < rows; r++) {
                 const char *at = w + r * stride;
                 for (i = 0; i < bytes; i += 64) LCTX__FETCH(at + soon + i, 1);
@@ -10888,7 +10931,7 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
                 if (p->type == LCTX_Q8_0) FN(pass)(LCTX_Q8_0, zero, held, x, n, g, sum);
                 else FN(pass)(LCTX_Q4_0, zero, held, x, n, g, sum);
         }
-        for (t = 0; t < n; t++) PLAIN(summed)(p, row, rows, t0 + t, sum + 4 * t);
+        for (t = 0; t < n; t++) PLAIN(summed)(p, row, rows, t0 + t, 1, sum + 4 * t);
     }
 }
 LCTX__ENTRY void FN(product_ints)(const lctx__product *p)
@@ -10956,6 +10999,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_scale_in
 #undef vf_pin
 #undef vf_hsum
+#undef vf_add4
 #undef vf_hmax
 #undef vf_first
 #undef vf_swap

@@ -1,25 +1,28 @@
 /* test_weights.c - weights in blocks, as GGUF files have them: their layouts, products with them
-   against sums in double over what the layouts say, the same bits in any chunks and on any number
-   of threads, and what is refused. TEST_SLOW=1 samples the grids, as scalar code does; TEST_QUICK=1,
-   for emulated CPUs, leaves the largest out. */
+   and with plain types against sums in double over what the layouts say, the same bits in any
+   chunks and on any number of threads, and what is refused. TEST_SLOW=1 samples the grids, as
+   scalar code does; TEST_QUICK=1, for emulated CPUs, leaves the largest out. */
 #include "lctx.h"
 #include "test.h"
 #include "hooks.h"
+#include "oracle.h"
 #include "oracle_blocks.h"
 #include "oracle_model.h"
 
 #include <math.h>
 
-enum { TYPES = 6, RUN = 65 };
+enum { TYPES = 6, PLAIN = 4, RUN = 131 };
 
 static const struct kind {
     lctx_type   type;
     const char *name;
     int         block, bytes;      /* of a block */
-} kinds[TYPES] = {
+} kinds[TYPES + PLAIN] = {
     { LCTX_Q8_0, "q8_0", 32, 34 },   { LCTX_Q4_0, "q4_0", 32, 18 },
     { LCTX_Q4_K, "q4_k", 256, 144 }, { LCTX_Q5_K, "q5_k", 256, 176 },
-    { LCTX_Q6_K, "q6_k", 256, 210 }, { LCTX_MXFP4, "mxfp4", 32, 17 }
+    { LCTX_Q6_K, "q6_k", 256, 210 }, { LCTX_MXFP4, "mxfp4", 32, 17 },
+    { LCTX_F32, "f32", 1, 4 },       { LCTX_F16, "f16", 1, 2 },
+    { LCTX_BF16, "bf16", 1, 2 },     { LCTX_I8, "i8", 1, 1 }
 };
 
 static int quick(void) { return getenv("TEST_QUICK") != NULL; }
@@ -30,22 +33,42 @@ static void *zeroed(int64_t n, size_t size) { return calloc((size_t)n + 1, size)
 
 static int64_t row_bytes(const struct kind *k, int64_t cols) { return cols / k->block * k->bytes; }
 
+static double plain_weight(const struct kind *k, const uint8_t *at)
+{
+    uint16_t half;
+    float x;
+    memcpy(&half, at, k->bytes > 1 ? 2 : 1);
+    if (k->type == LCTX_F16) return oracle_f16_value(half);
+    if (k->type == LCTX_BF16) return oracle_bf16_value(half);
+    if (k->type == LCTX_I8) return *at < 128 ? *at : *at - 256;
+    memcpy(&x, at, sizeof x);
+    return (double)x;
+}
+
 static void plain_row(const struct kind *k, const uint8_t *row, int64_t cols, double *out)
 {
     int64_t i;
     for (i = 0; i < cols; i++)
-        out[i] = oracle_block_weight((int)(k - kinds), row + i / k->block * k->bytes,
-                                     (int)(i % k->block));
+        out[i] = k >= kinds + TYPES ? plain_weight(k, row + i * k->bytes)
+                                    : oracle_block_weight((int)(k - kinds),
+                                                          row + i / k->block * k->bytes,
+                                                          (int)(i % k->block));
 }
 
-/* Any bytes, but for scales of a sane size. */
+/* Any bytes, but for scales of a sane size; numbers of plain types, but for int8's. */
 static uint8_t *random_blocks(const struct kind *k, int64_t rows, int64_t cols)
 {
     const int64_t bytes = rows * row_bytes(k, cols);
     uint8_t *data = (uint8_t *)zeroed(bytes, 1);
     int64_t i;
     for (i = 0; i < bytes; i++) data[i] = (uint8_t)(test_random() >> 40);
-    for (i = 0; i < bytes; i += k->bytes)
+    for (i = 0; k >= kinds + TYPES && i < bytes; i += k->bytes) {
+        const float x = test_normal();
+        const uint16_t half = k->type == LCTX_F16 ? oracle_f16_bits(x) : oracle_bf16_bits(x);
+        if (k->bytes == 2) memcpy(data + i, &half, sizeof half);
+        if (k->bytes == 4) memcpy(data + i, &x, sizeof x);
+    }
+    for (i = 0; k < kinds + TYPES && i < bytes; i += k->bytes)
         oracle_block_scale((int)(k - kinds), (test_uniform() + 0.1) / sqrt((double)cols), data + i);
     return data;
 }
@@ -105,7 +128,7 @@ typedef struct product {
     lctx_model   m;
     lctx_layer   layer;
     uint8_t     *data;
-    float       *embd, *ones, *zeros;
+    float       *embd, *ones, *zeros, *scale;
     int32_t      tokens[RUN];
 } product;
 
@@ -127,6 +150,7 @@ static void product_open(product *p, const struct kind *k, int64_t rows, int64_t
     p->embd = (float *)zeroed(rows * cols, sizeof *p->embd);
     p->ones = (float *)zeroed(cols, sizeof *p->ones);
     p->zeros = (float *)zeroed(8 * cols, sizeof *p->zeros);
+    p->scale = (float *)zeroed(rows, sizeof *p->scale);
     for (i = 0; i < rows * cols; i++)
         p->embd[i] = test_normal() * (test_random() % 64 ? 1 : 8);
     for (i = 0; i < cols; i++) p->ones[i] = 1;
@@ -138,12 +162,14 @@ static void product_open(product *p, const struct kind *k, int64_t rows, int64_t
     p->m.n_layer = p->m.n_head = p->m.n_head_kv = 1, p->m.head_dim = 8;
     p->m.d_model = (int32_t)cols, p->m.d_ff = 8, p->m.n_vocab = (int32_t)rows;
     p->m.tok_embd = tensor(p->embd, LCTX_F32), p->m.output = tensor(p->data, (int32_t)k->type);
+    for (i = 0; i < rows; i++) p->scale[i] = (float)(1 + i % 3) / 64;
+    if (k->type == LCTX_I8) p->m.output.scale = p->scale;
     p->m.layers = &p->layer;
 }
 
 static void product_close(product *p)
 {
-    free(p->data), free(p->embd), free(p->ones), free(p->zeros);
+    free(p->data), free(p->embd), free(p->ones), free(p->zeros), free(p->scale);
 }
 
 /* Logits of n tokens, fed `piece` at a time on so many threads. */
@@ -187,6 +213,7 @@ static void product_oracle(const product *p, int64_t n, int64_t from, oracle_err
             plain_row(p->k, p->data + r * row_bytes(p->k, p->cols), p->cols, w);
             want[r] = 0;
             for (c = 0; c < p->cols; c++) want[r] += w[c] * h[c];
+            if (p->m.output.scale) want[r] *= (double)p->scale[r];
         }
         oracle_error_add(e, p->rows, want, got + t * p->rows);
     }
@@ -222,26 +249,30 @@ static void test_products(const struct kind *k)
 {
     static const int64_t rows[] = { 1, 2, 3, 4, 5, 8, 13, 33, 70 };
     static const int64_t cols[] = { 32, 64, 96, 256, 288, 512, 768, 2048 };
-    static const int64_t counts[] = { 1, 2, 3, 7, 8, 16, 64, 65 };
+    static const int64_t counts[] = { 1, 2, 3, 7, 8, 16, 65, 130, 131 };
+    const int plain = k >= kinds + TYPES;
     oracle_error e[2];
-    int r, c, t, turn = 0;
+    int r, c, t, i, turn = 0;
     memset(e, 0, sizeof e);
     for (r = 0; r < 9; r++)
         for (c = 0; c < 8; c++) {
+            const int64_t n_col = plain && c % 2 ? cols[c] - 5 : cols[c];
             product p;
-            if (cols[c] % k->block) continue;
+            if (n_col % k->block) continue;
             if (!getenv("TEST_FULL") && (r + c) % (test_sampled() || quick() ? 3 : 2)) continue;
-            if (quick() && rows[r] * cols[c] > 4096) continue;
-            product_open(&p, k, rows[r], cols[c]);
-            for (t = turn++ % 3; t < 8; t += test_sampled() || quick() ? 6 : 3) {
-                test_product(&p, 0, counts[t], &e[0]);
+            if (quick() && rows[r] * n_col > 4096) continue;
+            product_open(&p, k, rows[r], n_col);
+            for (t = turn++ % 3; t < 9; t += test_sampled() || quick() ? 6 : 3) {
+                if (!plain) test_product(&p, 0, counts[t], &e[0]);
                 test_product(&p, 1, counts[t], &e[1]);
             }
             product_close(&p);
         }
-    printf("  %s: error (NMSE) %.1e, at worst %.1e; precise %.1e, %.1e\n", k->name,
-           oracle_error_nmse(&e[0]), e[0].worst, oracle_error_nmse(&e[1]), e[1].worst);
-    check(oracle_error_nmse(&e[0]) < 1e-4, "%s: products are as their activations' int8", k->name);
+    for (i = plain; i < 2; i++)
+        printf("  %s%s: error (NMSE) %.1e, at worst %.1e\n", k->name, i ? ", precise" : "",
+               oracle_error_nmse(&e[i]), e[i].worst);
+    check(plain || oracle_error_nmse(&e[0]) < 1e-4, "%s: products are as their activations' int8",
+          k->name);
     check(oracle_error_nmse(&e[1]) < 1e-12, "%s: precise products are in f32", k->name);
 }
 
@@ -290,7 +321,7 @@ static const double *whole_matrix(whole *w, const struct kind *k, int64_t rows, 
 
 static void whole_open(whole *w, const struct kind *k, const struct kind *other)
 {
-    enum { D = 256, FF = 512, KV = 128, VOCAB = 40 };
+    enum { D = 256, FF = 768, KV = 128, VOCAB = 40 };
     float *ones = (float *)keep(w, zeroed(D, sizeof *ones));
     double *norm = (double *)keep(w, zeroed(D, sizeof *norm));
     int i;
@@ -310,6 +341,7 @@ static void whole_open(whole *w, const struct kind *k, const struct kind *other)
     w->o_layer.w_gate = whole_matrix(w, k, FF, D, &w->layer.w_gate);
     w->o_layer.w_up = whole_matrix(w, other, FF, D, &w->layer.w_up);
     w->o_layer.w_down = whole_matrix(w, k, D, FF, &w->layer.w_down);
+    w->layer.b_down = tensor(ones, LCTX_F32), w->o_layer.b_down = norm;
     w->o.tok_embd = whole_matrix(w, k, VOCAB, D, &w->m.tok_embd);
     w->o.output = w->o.tok_embd;
 }
@@ -406,5 +438,6 @@ int main(void)
         test_not_finite(&kinds[t]);
         test_refused(&kinds[t]);
     }
+    for (; t < TYPES + PLAIN; t++) test_products(&kinds[t]);
     return test_report("weights", lctx_isa_name(lctx_isa_get()));
 }
