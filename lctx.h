@@ -10672,38 +10672,38 @@ LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int6
     FN(add)(to, scale, s);
     memcpy(p->y + tok * p->ldy + row, to, (size_t)n * sizeof *to);
 }
-/* A token with four rows of W, the last one again where there are fewer: a chain a row and lane
+/* A token with four rows of W, or one four times where there are fewer: a chain a row and lane
    along the columns that are converted and summed at a time. It waits for memory: what comes a
    little later is asked for, at the rows' ends that of the next rows. */
 LCTX__INLINE void FN(product_one)(const int type, const lctx__product *p, int64_t row, int64_t tok)
 {
     const int64_t size = type == LCTX_F32 ? 4 : type == LCTX_I8 ? 1 : 2;
-    const int64_t stride = lctx__row_bytes(p->type, p->cols), rows = lctx__min(p->row1 - row, 4);
+    const int64_t rows = p->row1 - row < 4 ? 1 : 4, whole = lctx__row_bytes(p->type, p->cols);
+    const int64_t stride = rows == 4 ? whole : 0;
+    const char *w = (const char *)p->w + row * whole;
     const float *x = p->x + tok * p->ldx;
-    const char *w[4];
     float buf[4][LCTX__COLS], sum[4], scale[4];
     vf s[4];
     int64_t c0, c, c1;
     int r;
     FN(begin)(p, row, rows, tok, 1, sum, scale);
-    LCTX__EACH(r, 4) w[r] = (const char *)p->w + (row + lctx__min(r, rows - 1)) * stride;
     for (c0 = 0; c0 < p->cols; c0 = c1) {
         c1 = lctx__min(p->cols, c0 + LCTX__COLS);
         for (r = 0; type == LCTX_Q8_0 && r < 4; r++)
-            FN(to_f32)(p->type, c1 - c0, w[r] + lctx__row_bytes(p->type, c0), buf[r]);
+            FN(to_f32)(p->type, c1 - c0, w + r * stride + lctx__row_bytes(p->type, c0), buf[r]);
         LCTX__EACH(r, 4) s[r] = vf_set1(0.0f);
         for (c = c0; c + VL <= c1; c += VL) {
             const vf b = vf_load(x + c);
             const int64_t at = c * size, ahead = at + LCTX__W_AHEAD;
-            const int64_t soon = ahead + (ahead < stride ? 0 : 3 * stride);
+            const char *soon = w + ahead + (ahead < stride ? 0 : 3 * stride);
             LCTX__EACH(r, 4) {
                 s[r] = vf_fma(type == LCTX_Q8_0 ? vf_load(buf[r] + c - c0)
-                                                : FN(row)(type, w[r], c), b, s[r]);
-                if (at % 64 == 0 && type != LCTX_Q8_0) LCTX__FETCH(w[r] + soon, 1);
+                                                : FN(row)(type, w + r * stride, c), b, s[r]);
+                if (at % 64 == 0 && type != LCTX_Q8_0) LCTX__FETCH(soon + r * stride, 1);
             }
         }
         for (r = 0; c < c1 && r < 4; r++)
-            s[r] = vf_fma(FN(row_end)(type, w[r], c, c1 - c), vf_load(x + c), s[r]);
+            s[r] = vf_fma(FN(row_end)(type, w + r * stride, c, c1 - c), vf_load(x + c), s[r]);
         FN(add)(sum, scale, s);
     }
     memcpy(p->y + tok * p->ldy + row, sum, (size_t)rows * sizeof *sum);
@@ -10769,7 +10769,7 @@ LCTX__ENTRY void FN(product)(const lctx__product *p)
                 FN(product_tiles)(p, row, c, t, n, (const char *)p->w + lctx__row_bytes(p->type,
                     c + last * LCTX__COLS) + (last ? p->row0 : row + W_R) * stride);
             }
-    for (row = p->row0; p->n < W_N && row < p->row1; row += 4)
+    for (row = p->row0; p->n < W_N && row < p->row1; row += p->row1 - row < 4 ? 1 : 4)
         for (t = 0; t < p->n; t++)
             if (lctx__in_blocks(p->type)) FN(product_one)(LCTX_Q8_0, p, row, t);
             else LCTX__BY_TYPE(p->type, FN(product_one), p, row, t)
