@@ -5053,7 +5053,7 @@ static void lctx__emit(const lctx__work *w, const lctx__part *part)
             float sink = a->sink_logit[h], d = empty ? 0 : sink - m;
             if (empty) lse = sink;
             else lse = d < 80 ? m + logf(l + expf(d)) : sink + logf(1 + l * expf(-d));
-            l += expf(d);          /* acc is in terms of e^m; from d = 89 on nothing is left of it */
+            l += expf(d);         /* acc is in terms of e^m; from d = 89 on nothing is left of it */
         }
         if (empty) memset(out, 0, (size_t)a->d_v * sizeof *out);
         else w->ops->finish(a->d_v, l, part->mla[2] + row * w->p->d_v, out);
@@ -9038,11 +9038,12 @@ LCTX__INLINE void FN(split)(const vw x[4], char *p, char *q, const int bits, con
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i nibbles = _mm512_set4_epi32(0x0f0d0b09, 0x0e0c0a08, 0x07050301, 0x06040200);
     const __m512i low = _mm512_set1_epi16((short)((1 << bits) - 1));
+    const __m128i by = _mm_cvtsi32_si128(bits);
     const __m512i a = bits < 8 ? _mm512_packs_epi32((__m512i)x[0], (__m512i)x[1])
                                : _mm512_packus_epi32((__m512i)x[0], (__m512i)x[1]);
     const __m512i b = bits < 8 ? _mm512_packs_epi32((__m512i)x[2], (__m512i)x[3])
                                : _mm512_packus_epi32((__m512i)x[2], (__m512i)x[3]);
-    __m512i h = _mm512_packs_epi16(_mm512_srai_epi16(a, bits), _mm512_srai_epi16(b, bits));
+    __m512i h = _mm512_packs_epi16(_mm512_sra_epi16(a, by), _mm512_sra_epi16(b, by));
     __m512i l = _mm512_packus_epi16(_mm512_and_si512(a, low), _mm512_and_si512(b, low));
     h = _mm512_permutexvar_epi32(order, h), l = _mm512_permutexvar_epi32(order, l);
     if (four) h = _mm512_shuffle_epi8(h, nibbles), l = _mm512_shuffle_epi8(l, nibbles);
