@@ -8243,10 +8243,11 @@ static void lctx__ffn_rows(const lctx__acts *a, const lctx__ffn *f, const lctx__
 /* sum += ffn(h), a block of tokens at a time */
 static void lctx__ffn_all(const lctx__acts *a, const lctx__ffn *f, float *sum)
 {
+    const int64_t most = lctx__in_blocks(f->down->type) ? LCTX__INT_TOKENS : LCTX__TOKENS;
     lctx__group all;
     int64_t t;
     for (t = 0; t < a->n; t += all.n) {
-        all.which = all.at = 0, all.n = lctx__min(a->n - t, LCTX__TOKENS);
+        all.which = all.at = 0, all.n = lctx__min(a->n - t, most);
         lctx__ffn_rows(a, f, &all, 1, all.n, a->h + t * a->ld_x, 1, sum + t * a->ld_x);
     }
 }
@@ -10669,9 +10670,10 @@ LCTX__ENTRY void FN(summed)(const lctx__product *p, int64_t row, int64_t n, int6
                             const vf *s)
 {
     float to[4], scale[4];
+    int64_t i;
     FN(begin)(p, row, n, tok, first, to, scale);
     FN(add)(to, scale, s);
-    memcpy(p->y + tok * p->ldy + row, to, (size_t)n * sizeof *to);
+    for (i = 0; i < n; i++) p->y[tok * p->ldy + row + i] = to[i];
 }
 /* A token with four rows of W, or one four times where there are fewer: a chain a row and lane
    along the columns that are converted and summed at a time. It waits for memory: what comes a
@@ -10921,8 +10923,8 @@ LCTX__ENTRY void FN(ints_many)(const lctx__product *p, int64_t t0, int64_t n)
         rows = lctx__min(p->row1 - row, 4);
         for (i = 0; i < 4 * n; i++) sum[i] = vf_set1(0.0f);
         for (c = 0; c < p->cols; c += 256, w += bytes, x += p->n_rounded) {
-            const int64_t ahead = (c >> 8) * bytes + LCTX__W_AHEAD;
-            const int64_t soon = LCTX__W_AHEAD + (ahead < stride ? 0 : (rows - 1) * stride);
+            const int64_t ahead = (c >> 8) * bytes + 2 * LCTX__W_AHEAD;
+            const int64_t soon = 2 * LCTX__W_AHEAD + (ahead < stride ? 0 : (rows - 1) * stride);
             for (r = 0; r < rows; r++) {
                 const char *at = w + r * stride;
                 for (i = 0; i < bytes; i += 64) LCTX__FETCH(at + soon + i, 1);

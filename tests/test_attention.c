@@ -1890,7 +1890,7 @@ static void test_bits_decode(void)
 
 /* Rows of f32 and f16 hold what tiles of them hold: from where a tile begins the same bits, with
    whatever number of elements in a row and of keys in the last tile. */
-static void rows_against_tiles(int32_t d, int64_t n_q, int64_t n, int32_t type, store layout)
+static void rows_against_tiles(int32_t d, int64_t n_q, int64_t n, lctx_type type, store layout)
 {
     const int64_t from = 64 - SKIP;      /* the first whole tile's */
     problem p = plain(4, 2, d, n_q, from + n, type);
