@@ -1602,7 +1602,7 @@ enum {
     LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 128,             /* of an FFN, or of any matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted and summed */
-    LCTX__INT_TOKENS = 64,          /* the same of integers */
+    LCTX__INT_TOKENS = 64,          /* tokens, where integers are multiplied */
     LCTX__WORDS = LCTX_TILE / 2,    /* of a row's weights in a tile: bf16, or int8 twice */
     LCTX__LOOKS = 3000              /* of a thread before it sleeps */
 };
