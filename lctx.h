@@ -4510,8 +4510,7 @@ static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, 
 }
 
 /* The native tile at t.k, or t.v, as the kernel wants it: as it is for dot products and for a few
-   rows; else unpacked to f32 once for all rows. Returns whether it is as it was. (Queries are
-   rounded once for all tiles of a span.) */
+   rows; else unpacked to f32 once for all rows. Returns whether it is as it was. */
 static int lctx__stays(const lctx__work *w, int type, int dots)
 {
     return dots || type == LCTX_F32 || (w->t.rows <= w->ops->few && type != LCTX_I4);
@@ -4519,7 +4518,7 @@ static int lctx__stays(const lctx__work *w, int type, int dots)
 static int lctx__work_keys(lctx__work *w, int type)
 {
     lctx__dots *dots = w->p->k_dots >> type & 1 ? &w->dots[w->far] : NULL;
-    const int fresh = dots && dots->type != type;
+    const int fresh = dots && dots->type != type;      /* once for all tiles of a span */
     if (fresh) dots->type = type;
     if (fresh && type != LCTX_I4)      /* whose steps are a tile's own */
         w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
@@ -9679,7 +9678,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) hi[r][i] = lo[r][i] = vw_set1(0);
     for (j = 0; j < LCTX_TILE / 4; j += 2) {
-        if (LCTX__RARELY(rate) && LCTX__RARELY(j % 2 == 0)) FN(fetch)(soon, rate);
+        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
         LCTX__EACH(e, 2) {
             LCTX__EACH(i, C) {
                 const int64_t at = (type == LCTX_I4 ? j : j + e) * 4 * t->v_stride + 4 * i * VL;
