@@ -1596,10 +1596,8 @@ enum {
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
-    LCTX__AHEAD = 7040,             /* bytes that memory is asked for before it is read */
-    LCTX__W_AHEAD = 896,            /* the same of weights, in each of four rows */
+    LCTX__W_AHEAD = 896,            /* bytes that weights are asked for before, in each of 4 rows */
     LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
-    LCTX__SPARE = 1024,             /* what a stage of a tile may leave to the next to ask for */
     LCTX__TOKENS = 128,             /* of an FFN, or of any matrix product at a time */
     LCTX__COLS = 512,               /* of its matrix, as far as they are converted and summed */
     LCTX__INT_TOKENS = 64,          /* tokens, where integers are multiplied */
@@ -2307,6 +2305,22 @@ static int64_t lctx__row_bytes(int type, int64_t d)
         return d / lctx__block_of(type) * lctx__blocks[type - LCTX_Q8_0].bytes;
     return type == LCTX_I4 ? d / 2 : d * (int64_t)lctx_type_size((lctx_type)type);
 }
+static int64_t lctx__pad_k(int64_t d) { return lctx__round_up(d, 4); }
+static int64_t lctx__pad_v(int64_t d) { return lctx__round_up(d, 16); }
+/* One tile's keys, with what belongs to them: int8's scales; of 4 bits a word a dimension (see
+   lctx__range) and one line for the lanes that are not numbers. */
+static int64_t lctx__key_bytes(int type, int64_t d)
+{
+    const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_k(d));
+    if (type == LCTX_I4) return (LCTX_TILE / 2 + 4) * lctx__round_up(d, 16) + LCTX__ALIGN;
+    return codes + (type == LCTX_I8 ? LCTX_TILE * 4 : 0);
+}
+/* Its values: a scale or a word a token. */
+LCTX__ENTRY int64_t lctx__value_bytes(int type, int64_t d)
+{
+    const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_v(d));
+    return codes + (type == LCTX_I8 || type == LCTX_I4 ? LCTX_TILE * 4 : 0);
+}
 /* Elements that share a word of a tile. */
 #define LCTX__GROUP(type) \
     ((type) == LCTX_I4 ? 8 : (type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
@@ -2332,28 +2346,34 @@ LCTX__INLINE float lctx__zero_of(int type, int of_q8)
 LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 + k / 4 % 2 * 16; }
 
 /* ---- what the kernel pass provides, per instruction set */
-/* Memory that will be read soon, in order; a tile's stages ask for bytes of it, step by step. */
-enum { LCTX__SCORES, LCTX__SOFTMAX, LCTX__VALUES, LCTX__AGAIN, LCTX__STAGES };
-typedef struct lctx__piece {
-    const char *at;
-    int64_t rows, bytes, stride;     /* of a row */
-} lctx__piece;
+/* Memory that will be read soon: rows, a stride apart. While a tile passes a stage, what comes
+   next is asked for, a few lines with each step: many at once would wait for each other. */
+enum { LCTX__SCORES, LCTX__VALUES, LCTX__STAGES };
 typedef struct lctx__soon {
-    const char *at, *end;            /* what is left of a row of *piece */
-    lctx__piece *piece, pieces[6];   /* the last one has no rows */
-    int64_t ask[LCTX__STAGES];       /* AGAIN: while rows pass values that the first one has read */
-    int64_t due;                     /* asked for less than a line */
-    int near;                        /* a little ahead, while the first rows pass; else far ahead,
-                                        while all do */
+    const char *first;
+    int64_t rows, bytes, stride;     /* no rows: nothing is asked for */
+    int64_t rest;                    /* bytes behind them that are wanted first */
+    const char *at, *end;            /* what is left of a row */
+    int64_t left, lines;             /* rows from it on; lines of all, 0 when they are asked for */
 } lctx__soon;
 
-static void lctx__soon_next(lctx__soon *soon)
+static void lctx__soon_begin(lctx__soon *soon, const char *first)
 {
-    lctx__piece *p = soon->piece;
-    if (p->rows > 1) p->rows--, p->at += p->stride;
-    else if (p[1].rows) p = ++soon->piece;
-    else p->at = soon->end - 64, p->bytes = 64;
-    soon->at = p->at, soon->end = p->at + p->bytes;
+    int64_t i;
+    for (i = 0; soon->rows && i < soon->rest; i += 64)
+        LCTX__FETCH(first + soon->rows * soon->bytes + i, 1);
+    soon->first = soon->at = first, soon->end = first + soon->bytes, soon->left = soon->rows;
+    soon->lines = soon->rows * ((soon->bytes + 63) / 64);
+}
+/* The next row's beginning; or, where there is none, the last line again. */
+static const char *lctx__soon_next(lctx__soon *soon)
+{
+    if (--soon->left <= 0) {
+        soon->lines = 0;
+        return soon->end - 64;
+    }
+    soon->end += soon->stride;
+    return soon->end - soon->bytes;
 }
 
 /* Foreign rows of so many bytes to be a native key tile, 0 from there to the end of a row's words.
@@ -2401,7 +2421,11 @@ typedef struct lctx__tile {
     const float *slope, *dist;       /* ALiBi: [rows] slope, position less the tile's; or null */
     const float *bias;               /* [rows][LCTX_TILE] or null */
     float softcap;
-    lctx__soon *soon;
+    lctx__soon *soon;                /* [LCTX__STAGES] */
+    int64_t tiles, after;            /* native tiles in a row, seen in whole; how many tiles on from
+                                        the last is what follows, or 0 */
+    int64_t k_step, v_step;
+    float *bad;                      /* [LCTX_TILE] for scales of 4-bit keys, see lctx__bad_lanes */
     float *s;                        /* [rows][LCTX_TILE] work */
     uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
     float *w_low;                    /* [rows] weights times lows */
@@ -2411,11 +2435,37 @@ typedef struct lctx__tile {
     float *mass;                     /* [LCTX_TILE] what mass adds to */
 } lctx__tile;
 
-/* Bytes to ask for in each step, if any, in which so many rows, from row on, pass a stage. */
-static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
+/* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
+static const float *lctx__bad_lanes(const lctx__tile *t)
 {
-    const int64_t all = t->soon->ask[stage];
-    return steps ? (t->soon->near ? (row ? 0 : all) : all * rows / t->rows) / steps : 0;
+    const char *bad = (const char *)t->k + lctx__key_bytes(LCTX_I4, t->d_k) - LCTX__ALIGN;
+    uint32_t words[2];
+    int64_t i;
+    memcpy(words, bad, sizeof words);
+    if (!(words[0] | words[1])) return NULL;
+    for (i = 0; i < LCTX_TILE; i++)
+        t->bad[i] = words[i / 32] >> i % 32 & 1 ? lctx__float(0x7fc00000u) : 1;
+    return t->bad;
+}
+/* The next tile of a run, if there is one. */
+static int lctx__tile_next(lctx__tile *t)
+{
+    lctx__soon *v = &t->soon[LCTX__SCORES], *k = &t->soon[LCTX__VALUES];
+    if (--t->tiles < 1) return 0;
+    t->k = (const char *)t->k + t->k_step, t->v = (const char *)t->v + t->v_step;
+    if (t->k_type == LCTX_I8) t->k_scale += t->k_step / 4;
+    if (t->v_type == LCTX_I8) t->v_scale += t->v_step / 4;
+    if (t->k_type == LCTX_I4) t->k_scale = lctx__bad_lanes(t);
+    lctx__soon_begin(v, v->first + t->v_step);
+    if (t->tiles == 1 && !t->after) k->rows = 0;
+    lctx__soon_begin(k, k->first + (t->tiles > 1 ? 1 : t->after) * t->k_step);
+    return 1;
+}
+
+/* Pairs of lines to ask for in each of the steps in which so many rows pass a stage, if any. */
+static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t rows, int64_t steps)
+{
+    return steps ? (t->soon[stage].lines * rows / t->rows + 2 * steps - 1) / (2 * steps) : 0;
 }
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -2495,8 +2545,8 @@ typedef struct lctx__rated {
 typedef struct lctx__ops {
     int few;                         /* rows that take elements as stored; for more a tile is
                                         converted first */
-    void (*tile)(const lctx__tile *);
-    void (*mass)(const lctx__tile *);                                 /* no values, no softmax */
+    void (*tile)(lctx__tile *);                 /* or a run of them */
+    void (*mass)(lctx__tile *);                                 /* no values, no softmax */
     void (*fold)(int64_t rows, int64_t d, float *const a[3], float *const b[3]);  /* {m, l, acc} */
     void (*finish)(int64_t d, float l, const float *acc, float *out);
     void (*blend)(int64_t d, float w, const float *x, float *out);    /* out += w x */
@@ -3173,23 +3223,7 @@ LCTX_API lctx_status lctx_rope_incomplete(const lctx_rope *rope, double ctx, int
 
 /* ============================================================================ >>attention */
 /* ---- native tiles: sizes and places */
-static int64_t lctx__pad_k(int64_t d) { return lctx__round_up(d, 4); }
-static int64_t lctx__pad_v(int64_t d) { return lctx__round_up(d, 16); }
 static int64_t lctx__esize(int type) { return (int64_t)lctx_type_size((lctx_type)type); }
-/* One tile's keys, with what belongs to them: int8's scales; of 4 bits a word a dimension (see
-   lctx__range) and one line for the lanes that are not numbers. */
-static int64_t lctx__key_bytes(int type, int64_t d)
-{
-    const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_k(d));
-    if (type == LCTX_I4) return (LCTX_TILE / 2 + 4) * lctx__round_up(d, 16) + LCTX__ALIGN;
-    return codes + (type == LCTX_I8 ? LCTX_TILE * 4 : 0);
-}
-/* Its values: a scale or a word a token. */
-LCTX__ENTRY int64_t lctx__value_bytes(int type, int64_t d)
-{
-    const int64_t codes = LCTX_TILE * lctx__row_bytes(type, lctx__pad_v(d));
-    return codes + (type == LCTX_I8 || type == LCTX_I4 ? LCTX_TILE * 4 : 0);
-}
 static int lctx__dim_ok(int64_t d) { return d >= 1 && d <= LCTX__MAX_DIM; }
 static int32_t lctx__d_v(const lctx_tiles *t) { return t->d_v ? t->d_v : t->d_k; }
 static int64_t lctx__tile_bytes(const lctx_tiles *t)
@@ -3942,6 +3976,7 @@ typedef struct lctx__work {
     uint64_t *see;
     uint64_t *list;                /* [1 + list_rows * list_each][list_words]: bits of the blocks
                                       that are listed for any row; then for each */
+    int64_t run;                   /* tiles that go together, from the one in hand */
     int64_t next;                  /* the span's next tile that is seen */
     int gathers;                   /* are keys put together? so far these, of one leaf: */
     lctx_span found;
@@ -3952,7 +3987,7 @@ typedef struct lctx__work {
     lctx__part *stack;             /* [depth] */
     int64_t top;                   /* parts on the stack */
     lctx__tile t;                  /* what the kernel is given */
-    lctx__soon soon;
+    lctx__soon soon[LCTX__STAGES];
 } lctx__work;
 
 static void lctx__part_place(lctx__part *part, float *f, int64_t rows)
@@ -4511,7 +4546,7 @@ static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, 
 
 /* The native tile at t.k, or t.v, as the kernel wants it: as it is for dot products and for a few
    rows; else unpacked to f32 once for all rows. Returns whether it is as it was. */
-static int lctx__stays(const lctx__work *w, int type, int dots)
+static int lctx__stays(const lctx__work *w, int type, unsigned dots)
 {
     return dots || type == LCTX_F32 || (w->t.rows <= w->ops->few && type != LCTX_I4);
 }
@@ -4532,7 +4567,7 @@ static int lctx__work_values(lctx__work *w, int type)
 {
     w->t.v_type = type, w->t.v_dot = w->p->v_dots >> type & 1;
     w->t.v_stride = lctx__row_bytes(type, w->p->d_v);
-    if (w->mass || lctx__stays(w, type, w->t.v_dot != 0)) return 1;
+    if (w->mass || lctx__stays(w, type, w->t.v_dot)) return 1;
     w->ops->values(type, w->p->d_v, w->t.v, w->v_tile);
     w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
     return 0;
@@ -4577,24 +4612,12 @@ static void lctx__rows_values(lctx__work *w, const lctx_span *s, const char *v, 
                                        w->head * s->v_scale_head + first * s->v_scale_token, n,
                                        w->v_scale);
 }
-static void lctx__soon_piece(lctx__work *w, const char *at, int64_t rows, int64_t bytes,
-                             int64_t stride)
+static void lctx__soon_rows(lctx__soon *soon, const char *at, int64_t rows, int64_t bytes,
+                            int64_t stride, int64_t rest)
 {
-    lctx__piece *p = w->soon.piece++;
-    p->at = at, p->rows = rows, p->bytes = bytes, p->stride = stride;
-    if (bytes == stride) p->rows = 1, p->bytes = rows * bytes;
-}
-/* Begins with the first piece, `ahead` bytes from its beginning on; if there is any. */
-static void lctx__soon_begin(lctx__work *w, int64_t ahead)
-{
-    lctx__soon *soon = &w->soon;
-    if (soon->piece == soon->pieces) {
-        memset(soon->ask, 0, sizeof soon->ask);
-        return;
-    }
-    soon->piece->rows = 0, soon->piece = soon->pieces, soon->near = ahead > 0;
-    soon->end = soon->piece->at + soon->piece->bytes;
-    soon->at = soon->piece->at + lctx__min(ahead, soon->piece->bytes - 1);
+    if (bytes == stride) bytes *= rows, rows = rows > 0;
+    soon->rows = rows, soon->bytes = bytes, soon->stride = stride, soon->rest = rest;
+    lctx__soon_begin(soon, at);
 }
 
 /* Values that are read as they stand are asked for meanwhile, others with the next keys. */
@@ -4606,69 +4629,38 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
     const int64_t vb = w->p->a.d_v * lctx__esize(s->v_type);
     const int more = w->head + 1 < w->head0 + w->p->heads;      /* heads */
     const int64_t head = more ? w->head + 1 : w->head0, at = more ? first : w->next * LCTX_TILE;
-    const int64_t rows = lctx__min(s->n - at, LCTX_TILE);
-    int64_t *ask = w->soon.ask;
+    const int64_t rows = lctx__max(lctx__min(s->n - at, LCTX_TILE), 0);
+    lctx__soon *soon = w->soon;
     lctx__rows_keys(w, s, k + w->head * s->k_head + first * s->k_token, first, n);
     if (!w->mass) lctx__rows_values(w, s, mine, first, n);
     k += head * s->k_head + at * s->k_token, v += head * s->v_head + at * s->v_token;
-    if (!w->mass && w->t.v == mine) lctx__soon_piece(w, mine, n, vb, s->v_token);
-    if (rows > 0) lctx__soon_piece(w, k, rows, kb, s->k_token);
-    if (rows > 0 && !w->mass && w->t.v != mine) lctx__soon_piece(w, v, rows, vb, s->v_token);
-    ask[LCTX__SCORES] = LCTX_TILE * (w->mass ? kb : (kb + vb) / 2);
-    ask[LCTX__VALUES] = LCTX_TILE * (kb + vb) / 2;
-    lctx__soon_begin(w, 0);
+    if (!w->mass && w->t.v == mine) {
+        lctx__soon_rows(soon, mine, n, vb, s->v_token, 0);
+        lctx__soon_rows(soon + 1, k, rows, kb, s->k_token, 0);
+    } else {
+        lctx__soon_rows(soon, k, rows, kb, s->k_token, 0);
+        lctx__soon_rows(soon + 1, v, rows, vb, s->v_token, 0);
+    }
 }
 
-/* Scales of a 4-bit key tile where some lanes are not numbers: NaN in these, else 1. */
-static const float *lctx__work_bad(lctx__work *w, const char *tile)
+/* A native tile's scales or ranges stand behind its elements, but may be wanted before them. */
+static void lctx__soon_tile(lctx__soon *soon, const char *tile, int64_t row_bytes, int64_t bytes)
 {
-    const char *bad = tile + lctx__key_bytes(LCTX_I4, w->p->a.d_k) - LCTX__ALIGN;
-    uint32_t words[2];
-    int64_t i;
-    memcpy(words, bad, sizeof words);
-    if (!(words[0] | words[1])) return NULL;
-    for (i = 0; i < LCTX_TILE; i++)
-        w->k_scale[i] = words[i / 32] >> i % 32 & 1 ? lctx__float(0x7fc00000u) : 1;
-    return w->k_scale;
+    lctx__soon_rows(soon, tile, LCTX_TILE, row_bytes, row_bytes, bytes - LCTX_TILE * row_bytes);
 }
-
-/* A native tile's scales or ranges stand behind its elements, but are wanted before them. */
-static void lctx__soon_tile(lctx__work *w, const char *tile, int64_t row_bytes, int64_t bytes)
-{
-    const int64_t all = LCTX_TILE * row_bytes;
-    if (bytes > all) lctx__soon_piece(w, tile + all, 1, bytes - all, 0);
-    lctx__soon_piece(w, tile, 1, all, 0);
-}
-/* A block of rows reads keys, values, next keys in order; one stage asks for what another left. */
-static void lctx__soon_block(lctx__work *w, const lctx_span *s, const char *k, const char *v,
-                             int64_t more)
+/* Values that are read as they are are asked for meanwhile, others with the next keys. */
+static void lctx__soon_native(lctx__work *w, const lctx_span *s, const char *k, const char *v,
+                              int64_t more, int direct)
 {
     const int64_t row_k = lctx__row_bytes(s->k_type, w->p->d_k);
     const int64_t row_v = lctx__row_bytes(s->v_type, w->p->d_v);
     const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
     const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
-    int64_t *ask = w->soon.ask;
-    ask[LCTX__SOFTMAX] = w->mass ? 0 : lctx__min(LCTX__SPARE, kb / 8);
-    if (w->t.v_dot && s->v_type == LCTX_I8 && w->t.rows > 1)      /* which go row by row */
-        ask[LCTX__AGAIN] = lctx__min(LCTX__SPARE, vb / 8);
-    ask[LCTX__SCORES] = kb - ask[LCTX__SOFTMAX], ask[LCTX__VALUES] = vb - ask[LCTX__AGAIN];
-    lctx__soon_piece(w, k, 1, LCTX_TILE * row_k, 0);
-    if (!w->mass) lctx__soon_tile(w, v, row_v, vb);
-    if (more) lctx__soon_tile(w, k + more * s->k_token, row_k, kb);
-    lctx__soon_begin(w, LCTX__AHEAD);
-}
-/* Many rows take their time: for the next tile, or for values read as they are and next keys. */
-static void lctx__soon_blocks(lctx__work *w, const lctx_span *s, const char *k, const char *v,
-                              int64_t more, int direct)
-{
-    const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
-    const int64_t vb = k == v ? 0 : lctx__value_bytes(s->v_type, w->p->d_v);
-    int64_t *ask = w->soon.ask;
-    if (direct) lctx__soon_piece(w, v, 1, vb, 0);
-    if (more) lctx__soon_piece(w, k + more * s->k_token, 1, kb, 0);
-    if (more && !direct && vb) lctx__soon_piece(w, v + more * s->v_token, 1, vb, 0);
-    ask[LCTX__SCORES] = direct ? vb : kb, ask[LCTX__VALUES] = direct ? kb : vb;
-    lctx__soon_begin(w, 0);
+    lctx__soon *soon = w->soon;
+    soon[0].rows = soon[0].lines = soon[1].rows = soon[1].lines = 0;
+    if (direct) lctx__soon_tile(soon++, v, row_v, vb);
+    if (more) lctx__soon_tile(soon++, k + more * s->k_token, row_k, kb);
+    if (more && !direct && k != v) lctx__soon_tile(soon, v + more * s->v_token, row_v, vb);
 }
 
 static const float *lctx__native_scale(const char *tile, int type, int64_t d)
@@ -4700,16 +4692,17 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
     const int64_t more = w->next < lctx__span_tiles(s) ? w->next - i : 0;      /* tiles ahead */
-    int keys, values = 0;
+    int values = 0;
     w->t.k = k, w->t.v = v, w->t.k_type = s->k_type;
     w->t.k_scale = lctx__native_scale(k, s->k_type, w->p->d_k);
     w->t.v_scale = lctx__native_scale(v, s->v_type, w->p->d_v);
-    if (s->k_type == LCTX_I4) w->t.k_scale = lctx__work_bad(w, k);
+    w->t.tiles = w->run, w->t.after = more ? more - w->run + 1 : 0;
+    w->t.k_step = s->k_token, w->t.v_step = s->v_token, w->t.bad = w->k_scale;
+    if (s->k_type == LCTX_I4) w->t.k_scale = lctx__bad_lanes(&w->t);
     if (k != v) values = lctx__work_values(w, s->v_type);
     else if (!w->mass) lctx__latent_values(w, s->v_type);
-    keys = lctx__work_keys(w, w->t.k_type);
-    if (keys && values && w->t.rows <= LCTX__BLOCK_ROWS) lctx__soon_block(w, s, k, v, more);
-    else lctx__soon_blocks(w, s, k, v, more, values && !w->mass);
+    (void)lctx__work_keys(w, w->t.k_type);
+    lctx__soon_native(w, s, k, v, w->run > 1 ? 1 : more, values && !w->mass);
 }
 
 /* ---- the fold: leaves merged along the binary tree over their numbers. The stack holds finished
@@ -4755,16 +4748,14 @@ static void lctx__work_head(lctx__work *w, int32_t far)
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
     w->t.acc = part->mla[2] + row * w->p->d_v;
-    w->soon.piece = w->soon.pieces;
-    memset(w->soon.ask, 0, sizeof w->soon.ask);
 }
 
 /* The kernel on the rows that see something, in runs; a few rows between that see nothing cost less
    than a call of their own. What is asked for ahead is asked for once. */
 enum { LCTX__ROW_GAP = 6 };
-static void lctx__work_kernel(const lctx__work *w)
+static void lctx__work_kernel(lctx__work *w)
 {
-    void (*const run)(const lctx__tile *) = w->mass ? w->ops->mass : w->ops->tile;
+    void (*const run)(lctx__tile *) = w->mass ? w->ops->mass : w->ops->tile;
     const uint64_t *see = w->t.see;
     lctx__tile t;
     int64_t row, i, end;
@@ -4781,9 +4772,7 @@ static void lctx__work_kernel(const lctx__work *w)
         t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
         t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
         run(&t);
-        memset(t.soon->ask, 0, sizeof t.soon->ask);
     }
-    memset(w->t.soon->ask, 0, sizeof t.soon->ask);
 }
 
 /* Turns the raw tile k, whose lane 0 stands at position at, into k_turned, in those lanes. Lane 0
@@ -4909,7 +4898,7 @@ static void lctx__work_found(lctx__work *w)
 {
     const int64_t next = w->next;
     if (!w->found.n) return;
-    w->next = 1;                   /* there is no tile after it */
+    w->next = w->run = 1;          /* there is no tile after it */
     lctx__work_tile(w, &w->found, 0);
     w->next = next, w->found.n = 0;
 }
@@ -5012,6 +5001,24 @@ static void lctx__work_take(lctx__work *w, const lctx_span *s)
     w->n_q = end - w->q0, w->t.rows = w->n_q * w->p->group;
 }
 
+/* How many tiles from i on may go together, if more than one: of one leaf, native and read as they
+   are, each seen in whole by all rows, and with nothing of its own. */
+static int64_t lctx__work_run(const lctx__work *w, const lctx_span *s, int64_t i)
+{
+    const lctx_attn *a = &w->p->a;
+    const int own = a->alibi || a->rope || a->list || a->bias || a->mask_bits || lctx__by_head(a);
+    const int64_t begin = s->pos - s->skip + i * LCTX_TILE, index = begin - s->pos + s->index;
+    int64_t end = s->pos + s->n, t;
+    if (own || w->mass || s->layout != LCTX_TILES || s->k_pos || s->k == s->v || begin < s->pos ||
+        !lctx__stays(w, s->k_type, w->p->k_dots >> s->k_type & 1) ||
+        !lctx__stays(w, s->v_type, w->p->v_dots >> s->v_type & 1)) return 1;
+    end = lctx__min(end, begin + LCTX__LEAF - index % LCTX__LEAF);
+    for (t = w->q0; t < w->q0 + w->n_q && end > begin; t++) {
+        const lctx__run r = lctx__next_run(a, 0, lctx__q_pos(a, t), begin);
+        end = r.from > begin || !lctx__sees_span(a, t, s) ? begin : lctx__min(end, r.to);
+    }
+    return lctx__max((end - begin) / LCTX_TILE, 1);
+}
 static void lctx__work_span(lctx__work *w, const lctx_span *s)
 {
     int64_t n = lctx__span_tiles(s), i;
@@ -5027,7 +5034,8 @@ static void lctx__work_span(lctx__work *w, const lctx_span *s)
                 continue;
             }
         }
-        w->next = lctx__next_tile(w, s, i + 1, n);
+        w->run = lctx__work_run(w, s, i);
+        w->next = lctx__next_tile(w, s, i + w->run, n);
         lctx__work_listed(w, s, i);
     }
 }
@@ -5073,7 +5081,7 @@ static void lctx__work_begin(lctx__work *w, lctx__plan *p, int64_t i, int32_t th
     lctx__work_carve(w, &at);
     lctx__work_queries(w, block * p->q_block);
     w->t.d_k = p->d_k, w->t.d_v = p->d_v, w->t.softcap = p->a.softcap;
-    w->t.dist = w->dist, w->t.soon = &w->soon;
+    w->t.dist = w->dist, w->t.soon = w->soon;
 }
 
 static float *lctx__kept(const lctx__plan *p, int64_t i)
@@ -9456,19 +9464,23 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
     x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
 }
 #endif
-/* Asks for the next lines of what is read soon; at its end for the last one again. Inline: a call
-   would cost the registers. Kernels ask by 8 dimensions or keys, for it takes a while to begin. */
-LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t bytes)
+/* Asks for the next pairs of lines of what is read soon, four at most, without a loop if a row has
+   them. Inline: a call would cost the registers. */
+LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 {
-    const char *at = soon->at;
-    int64_t due = soon->due + bytes;
-    while (due >= 64) {
-        const char *const stop = at + lctx__min(due / 64 * 64, soon->end - at);
-        due -= stop - at;
-        for (; at < stop; at += 64) LCTX__FETCH(at, 1);
-        if (at >= soon->end) lctx__soon_next(soon), at = soon->at;
+    const char *at = soon->at, *const to = at + 128 * pairs;
+    int i;
+    for (i = 0; LCTX__RARELY(to > soon->end) && i < 2 * pairs; i++) {
+        LCTX__FETCH(at, 1);
+        if ((at += 64) >= soon->end) at = lctx__soon_next(soon);
     }
-    soon->at = at, soon->due = due;
+    soon->at = i ? at : to;
+    if (i) return;
+    LCTX__EACH(i, 4) {
+        if (i >= pairs) break;
+        LCTX__FETCH(at + 128 * i, 1);
+        LCTX__FETCH(at + 128 * i + 64, 1);
+    }
 }
 
 /* f(type, ...), or f(type, R, ...) of register tiles, with these constant: chosen once per block of
@@ -9571,9 +9583,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
     const int64_t d = t->d_k, words = (d + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
     const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
     const uint32_t *q = t->q_dot->words + r0 * n * P;
-    lctx__soon *soon = t->soon;
-    const int64_t steps = (words + 1) / 2 * (LCTX_TILE / (C * VL));
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, R, words * (LCTX_TILE / (C * VL)));
     int64_t c, w;
     int r, e, p, i;
     if (!FN(taken)(R, type)) return;
@@ -9588,7 +9598,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
                 f[r][i] = vf_set1(0.0f);
             }
         for (w = 0; w < words; w++) {
-            if (LCTX__RARELY(rate) && LCTX__RARELY(w % 2 == 0)) FN(fetch)(soon, rate);
+            if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
             LCTX__EACH(e, E) {
                 LCTX__EACH(i, C)
                     k[i] = FN(word_of)(type, from + 4 * (w * LCTX_TILE + i * VL), e);
@@ -9668,7 +9678,7 @@ LCTX__INLINE int FN(by_dots)(const lctx__tile *t, int64_t row)
 
 /* The tile's integers in one go; masked ones have weight 0, and no integer is NaN. */
 LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, const int R,
-                                 const int C, const int type, lctx__soon *soon, int64_t rate)
+                                 const int C, const int type, int64_t rate)
 {
     const uint32_t *p = t->w + row * LCTX__WORDS;
     const char *v = (const char *)t->v + 4 * c;
@@ -9678,7 +9688,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) hi[r][i] = lo[r][i] = vw_set1(0);
     for (j = 0; j < LCTX_TILE / 4; j += 2) {
-        if (LCTX__RARELY(rate)) FN(fetch)(soon, rate);
+        if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__VALUES], rate);
         LCTX__EACH(e, 2) {
             LCTX__EACH(i, C) {
                 const int64_t at = (type == LCTX_I4 ? j : j + e) * 4 * t->v_stride + 4 * i * VL;
@@ -9710,14 +9720,13 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
 LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
     const int C = 8 / R;
-    lctx__soon *soon = t->soon;
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, t->d_v / VL * (LCTX_TILE / 8));
+    const int64_t passes = (t->d_v + C * VL - 1) / (C * VL);
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, R, passes * (LCTX_TILE / 8));
     int64_t c;
-    for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-        FN(values_int)(t, row, c, R, C, type, soon, C * rate);
+    for (c = 0; c + C * VL <= t->d_v; c += C * VL) FN(values_int)(t, row, c, R, C, type, rate);
     for (; R == 1 && c + 4 * VL <= t->d_v; c += 4 * VL)
-        FN(values_int)(t, row, c, 1, 4, type, soon, 4 * rate);
-    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, soon, rate);
+        FN(values_int)(t, row, c, 1, 4, type, rate);
+    for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, rate);
 }
 
 /* Rows rounded for dot products, with what int8 needs. */
@@ -9765,23 +9774,18 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    lctx__soon *soon = t->soon;
-    const int64_t ld = t->d_k;
-    const int64_t steps = (ld + 7) / 8 * (LCTX_TILE / (C * VL));
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
-    const int64_t step = rate && soon->near && C * VL < LCTX_TILE ? 16 : ld;
-    int64_t c, d, d0, end;
+    const int64_t ld = t->d_k, steps = (ld + 3) / 4 * (LCTX_TILE / (C * VL));
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, R, steps);
+    int64_t c, d;
     int r, e, i;
     if (!FN(taken)(R, type)) return;
-    for (d0 = 0; d0 < ld; d0 = end)
-    for (end = lctx__min(d0 + step, ld), c = 0; c < LCTX_TILE; c += C * VL) {
+    for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         vf s[MAX_R][4], k[4];
         LCTX__EACH(r, R)
-            LCTX__EACH(i, C)
-                s[r][i] = d0 ? vf_load(to + r * LCTX_TILE + i * VL) : vf_set1(0.0f);
-        for (d = d0; d < end; d += 4) {
-            if (LCTX__RARELY(rate) && LCTX__RARELY(d % 8 == 0)) FN(fetch)(soon, rate);
+            LCTX__EACH(i, C) s[r][i] = vf_set1(0.0f);
+        for (d = 0; d < ld; d += 4) {
+            if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
             LCTX__EACH(e, 4) {
                 LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__EACH(r, R) {
@@ -9921,11 +9925,10 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p,
     }
 }
 #endif
-/* acc[R rows][C vectors from c on] += weights * values of keys j .. end-1 in order; N at a time,
-   where sums leave registers for that. */
+/* acc[R rows][C vectors from c on] += weights * values of all keys in order; N at a time, where
+   sums leave registers for that. */
 LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const lctx__tile *t,
-                                int64_t row, int64_t c, uint64_t see, int64_t j, int64_t end,
-                                int64_t rate)
+                                int64_t row, int64_t c, uint64_t see, int64_t rate)
 {
     const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
     const char *v = (const char *)t->v;
@@ -9936,13 +9939,13 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
 #else
     const float *p = t->s + row * LCTX_TILE;
 #endif
-    lctx__soon *soon = t->soon;
     vf a[MAX_R][4];
+    int64_t j;
     int r, i, n;
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
-    for (; j < end; j += N) {
-        if (LCTX__RARELY(rate) && LCTX__RARELY(j % 8 == 0)) FN(fetch)(soon, rate);
+    for (j = 0; j < LCTX_TILE; j += N) {
+        if (LCTX__RARELY(rate) && j % 4 == 0) FN(fetch)(&t->soon[LCTX__VALUES], rate);
         LCTX__EACH(n, N) FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
     }
     LCTX__EACH(r, R)
@@ -9952,29 +9955,25 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
 LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
                                  uint64_t see)
 {
-    const int64_t n = end - row, steps = n * t->d_v / 16 * (LCTX_TILE / 8);
-    const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
+    const int64_t n = end - row, steps = (n + 3) / 4 * (t->d_v / 16) * (LCTX_TILE / 4);
+    const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, n, steps);
     int64_t i;
-#define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, 0, LCTX_TILE, rate)
+#define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, rate)
     for (; c < t->d_v; c += 16) {
         for (i = n; i >= 4; i -= 4) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 4) }
         for (; i > 0; i--) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 1) }
     }
 #undef LCTX__CALL
 }
-/* What comes from memory is taken by some keys at a time, so that it is read in order. */
 LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t, int64_t row,
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / 8);
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
-    const int64_t step = rate && t->soon->near && t->d_v > C * VL ? 16 : LCTX_TILE;
-    int64_t c = 0, j;
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, R, t->d_v / (C * VL) * (LCTX_TILE / 4));
+    int64_t c;
     if (!FN(taken)(R, type)) return;
-    for (j = 0; j < LCTX_TILE; j += step)
-        for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-            FN(values_at)(type, R, C, t, row, c, see, j, j + step, rate);
+    for (c = 0; c + C * VL <= t->d_v; c += C * VL)
+        FN(values_at)(type, R, C, t, row, c, see, rate);
     if (C * VL > 16 && c < t->d_v) FN(values_rest)(t, row, row + R, c, see);
 }
 #endif
@@ -10006,7 +10005,6 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     }
     for (; t->v_type != LCTX_BF16 && row < end; row += n) {
         n = t->v_type == LCTX_I8 ? 1 : end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
-        if (row) FN(fetch)(t->soon, t->soon->ask[LCTX__AGAIN] * n / (t->rows - 1));
         if (t->v_type == LCTX_I8) FN(values_ints)(t, row, 1, LCTX_I8);
         else if (n == 4) FN(values_ints)(t, row, 4, LCTX_I4);
         else if (n == 2) FN(values_ints)(t, row, 2, LCTX_I4);
@@ -10024,9 +10022,8 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
 
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
    that a masked value is never multiplied by a zero weight (0 * NaN is NaN). */
-LCTX__ENTRY void FN(tile)(const lctx__tile *t)
+LCTX__INLINE void FN(one)(const lctx__tile *t)
 {
-    const int64_t each = (t->soon->ask[LCTX__SOFTMAX] + t->rows - 1) / t->rows;
     int64_t row, end;
 #ifdef DOTS
     float worth = 0;
@@ -10040,7 +10037,6 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
             t->w_scale[row] = worth;
         }
 #endif
-        if (each) FN(fetch)(t->soon, each);
         FN(softmax)(t, row);
     }
     if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
@@ -10049,9 +10045,14 @@ LCTX__ENTRY void FN(tile)(const lctx__tile *t)
         if (t->see[row]) FN(values)(t, row, end, t->see[row]);
     }
 }
+LCTX__ENTRY void FN(tile)(lctx__tile *t)
+{
+    do FN(one)(t);
+    while (lctx__tile_next(t));
+}
 
 /* mass[key] += exp(logit - lse), row by row: the weights of a tile whose rows' sums are known. */
-LCTX__ENTRY void FN(mass)(const lctx__tile *t)
+LCTX__ENTRY void FN(mass)(lctx__tile *t)
 {
     int64_t row, c;
     FN(scores)(t);
