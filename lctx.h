@@ -2354,7 +2354,7 @@ typedef struct lctx__soon {
     int64_t rows, bytes, stride;     /* no rows: nothing is asked for */
     int64_t rest;                    /* bytes behind them that are wanted first */
     const char *at, *end;            /* what is left of a row */
-    int64_t left, lines;             /* rows from it on; lines of all, 0 when they are asked for */
+    int64_t left;                    /* lines of all rows that are not asked for yet */
 } lctx__soon;
 
 static void lctx__soon_begin(lctx__soon *soon, const char *first)
@@ -2362,16 +2362,13 @@ static void lctx__soon_begin(lctx__soon *soon, const char *first)
     int64_t i;
     for (i = 0; soon->rows && i < soon->rest; i += 64)
         LCTX__FETCH(first + soon->rows * soon->bytes + i, 1);
-    soon->first = soon->at = first, soon->end = first + soon->bytes, soon->left = soon->rows;
-    soon->lines = soon->rows * ((soon->bytes + 63) / 64);
+    soon->first = soon->at = first, soon->end = first + soon->bytes;
+    soon->left = soon->rows * ((soon->bytes + 63) / 64);
 }
 /* The next row's beginning; or, where there is none, the last line again. */
 static const char *lctx__soon_next(lctx__soon *soon)
 {
-    if (--soon->left <= 0) {
-        soon->lines = 0;
-        return soon->end - 64;
-    }
+    if (soon->left <= 0) return soon->end - 64;
     soon->end += soon->stride;
     return soon->end - soon->bytes;
 }
@@ -2462,10 +2459,12 @@ static int lctx__tile_next(lctx__tile *t)
     return 1;
 }
 
-/* Pairs of lines to ask for in each of the steps in which so many rows pass a stage, if any. */
-static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t rows, int64_t steps)
+/* Pairs of lines to ask for in each of the steps in which so many rows, from row on, pass a stage:
+   their share of what is left. */
+static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
 {
-    return steps ? (t->soon[stage].lines * rows / t->rows + 2 * steps - 1) / (2 * steps) : 0;
+    const int64_t share = lctx__max(t->soon[stage].left, 0) * rows / (t->rows - row);
+    return steps ? (share + 2 * steps - 1) / (2 * steps) : 0;
 }
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -4657,7 +4656,7 @@ static void lctx__soon_native(lctx__work *w, const lctx_span *s, const char *k, 
     const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
     const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
     lctx__soon *soon = w->soon;
-    soon[0].rows = soon[0].lines = soon[1].rows = soon[1].lines = 0;
+    soon[0].rows = soon[0].left = soon[1].rows = soon[1].left = 0;
     if (direct) lctx__soon_tile(soon++, v, row_v, vb);
     if (more) lctx__soon_tile(soon++, k + more * s->k_token, row_k, kb);
     if (more && !direct && k != v) lctx__soon_tile(soon, v + more * s->v_token, row_v, vb);
@@ -9472,10 +9471,12 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
     int i;
     for (i = 0; LCTX__RARELY(to > soon->end) && i < 2 * pairs; i++) {
         LCTX__FETCH(at, 1);
+        soon->left--;
         if ((at += 64) >= soon->end) at = lctx__soon_next(soon);
     }
     soon->at = i ? at : to;
     if (i) return;
+    soon->left -= 2 * pairs;
     LCTX__EACH(i, 4) {
         if (i >= pairs) break;
         LCTX__FETCH(at + 128 * i, 1);
@@ -9583,7 +9584,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
     const int64_t d = t->d_k, words = (d + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
     const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
     const uint32_t *q = t->q_dot->words + r0 * n * P;
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, R, words * (LCTX_TILE / (C * VL)));
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, words * (LCTX_TILE / (C * VL)));
     int64_t c, w;
     int r, e, p, i;
     if (!FN(taken)(R, type)) return;
@@ -9721,7 +9722,7 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R,
 {
     const int C = 8 / R;
     const int64_t passes = (t->d_v + C * VL - 1) / (C * VL);
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, R, passes * (LCTX_TILE / 8));
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, passes * (LCTX_TILE / 8));
     int64_t c;
     for (c = 0; c + C * VL <= t->d_v; c += C * VL) FN(values_int)(t, row, c, R, C, type, rate);
     for (; R == 1 && c + 4 * VL <= t->d_v; c += 4 * VL)
@@ -9775,7 +9776,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
     const int64_t ld = t->d_k, steps = (ld + 3) / 4 * (LCTX_TILE / (C * VL));
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, R, steps);
+    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
     int64_t c, d;
     int r, e, i;
     if (!FN(taken)(R, type)) return;
@@ -9956,7 +9957,7 @@ LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, 
                                  uint64_t see)
 {
     const int64_t n = end - row, steps = (n + 3) / 4 * (t->d_v / 16) * (LCTX_TILE / 4);
-    const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, n, steps);
+    const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
     int64_t i;
 #define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, rate)
     for (; c < t->d_v; c += 16) {
@@ -9969,7 +9970,8 @@ LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, R, t->d_v / (C * VL) * (LCTX_TILE / 4));
+    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / 4);
+    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
     int64_t c;
     if (!FN(taken)(R, type)) return;
     for (c = 0; c + C * VL <= t->d_v; c += C * VL)
@@ -10024,6 +10026,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
    that a masked value is never multiplied by a zero weight (0 * NaN is NaN). */
 LCTX__INLINE void FN(one)(const lctx__tile *t)
 {
+    lctx__soon *const keys = &t->soon[LCTX__VALUES];      /* for which the softmax, too, has time */
     int64_t row, end;
 #ifdef DOTS
     float worth = 0;
@@ -10037,6 +10040,8 @@ LCTX__INLINE void FN(one)(const lctx__tile *t)
             t->w_scale[row] = worth;
         }
 #endif
+        if (keys->left > 0) FN(fetch)(keys, 4);
+        if (keys->left > 0) FN(fetch)(keys, 4);
         FN(softmax)(t, row);
     }
     if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
