@@ -4695,7 +4695,7 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
     w->t.k = k, w->t.v = v, w->t.k_type = s->k_type;
     w->t.k_scale = lctx__native_scale(k, s->k_type, w->p->d_k);
     w->t.v_scale = lctx__native_scale(v, s->v_type, w->p->d_v);
-    w->t.tiles = w->run, w->t.after = more ? more - w->run + 1 : 0;
+    w->t.after = more ? more - w->run + 1 : 0;
     w->t.k_step = s->k_token, w->t.v_step = s->v_token, w->t.bad = w->k_scale;
     if (s->k_type == LCTX_I4) w->t.k_scale = lctx__bad_lanes(&w->t);
     if (k != v) values = lctx__work_values(w, s->v_type);
@@ -4742,7 +4742,7 @@ static void lctx__work_head(lctx__work *w, int32_t far)
 {
     const int64_t row = lctx__row0(w);
     const lctx__part *part = &w->stack[w->top - 1];
-    w->far = far;
+    w->far = far, w->t.tiles = w->run;
     w->t.q = w->q[far] + row * w->p->d_k, w->t.row0 = row;
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
@@ -4758,6 +4758,7 @@ static void lctx__work_kernel(lctx__work *w)
     const uint64_t *see = w->t.see;
     lctx__tile t;
     int64_t row, i, end;
+    LCTX_ASSERT(!see || w->run == 1);
     if (!see) run(&w->t);
     for (row = 0; see && row < w->t.rows; row = i) {
         for (i = end = row; i < w->t.rows && i - end <= (end > row ? LCTX__ROW_GAP : 0); i++)
@@ -4895,11 +4896,11 @@ static void lctx__work_tile(lctx__work *w, const lctx_span *s, int64_t i)
 /* The keys that were put together against the rows. */
 static void lctx__work_found(lctx__work *w)
 {
-    const int64_t next = w->next;
+    const int64_t next = w->next, run = w->run;
     if (!w->found.n) return;
     w->next = w->run = 1;          /* there is no tile after it */
     lctx__work_tile(w, &w->found, 0);
-    w->next = next, w->found.n = 0;
+    w->next = next, w->run = run, w->found.n = 0;
 }
 /* Row j of a span joins them. */
 static void lctx__gather_key(lctx__work *w, const lctx_span *s, int64_t j)
