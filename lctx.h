@@ -2464,7 +2464,7 @@ static int lctx__tile_next(lctx__tile *t)
 static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
 {
     const int64_t share = lctx__max(t->soon[stage].left, 0) * rows / (t->rows - row);
-    return steps ? (share + 2 * steps - 1) / (2 * steps) : 0;
+    return steps ? lctx__min((share + 2 * steps - 1) / (2 * steps), 4) : 0;
 }
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -9469,14 +9469,15 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 {
     const char *at = soon->at, *const to = at + 128 * pairs;
+    const int over = to > soon->end;
     int i;
-    for (i = 0; LCTX__RARELY(to > soon->end) && i < 2 * pairs; i++) {
+    for (i = 0; LCTX__RARELY(over) && i < 2 * pairs; i++) {
         LCTX__FETCH(at, 1);
         soon->left--;
         if ((at += 64) >= soon->end) at = lctx__soon_next(soon);
     }
-    soon->at = i ? at : to;
-    if (i) return;
+    soon->at = over ? at : to;
+    if (over) return;
     soon->left -= 2 * pairs;
     LCTX__EACH(i, 4) {
         if (i >= pairs) break;
@@ -9776,7 +9777,8 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    const int64_t ld = t->d_k, steps = (ld + 3) / 4 * (LCTX_TILE / (C * VL));
+    const int A = type == LCTX_F32 ? 2 : 4;      /* dimensions from asking to asking */
+    const int64_t ld = t->d_k, steps = ld / A * (LCTX_TILE / (C * VL));
     const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
     int64_t c, d;
     int r, e, i;
@@ -9787,8 +9789,8 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
         LCTX__EACH(r, R)
             LCTX__EACH(i, C) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += 4) {
-            if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
             LCTX__EACH(e, 4) {
+                if (e % A == 0 && LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
                 LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__EACH(r, R) {
                     vf x = vf_set1(q[r * ld + d + e]);
@@ -9933,6 +9935,7 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
                                 int64_t row, int64_t c, uint64_t see, int64_t rate)
 {
     const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
+    const int A = type == LCTX_F32 ? 2 : 4;      /* keys from asking to asking */
     const char *v = (const char *)t->v;
     const int64_t stride = t->v_stride, ld = t->d_v;
     float *acc = t->acc + row * ld + c;
@@ -9946,10 +9949,12 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
     int r, i, n;
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
-    for (j = 0; j < LCTX_TILE; j += N) {
-        if (LCTX__RARELY(rate) && j % 4 == 0) FN(fetch)(&t->soon[LCTX__VALUES], rate);
-        LCTX__EACH(n, N) FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
-    }
+    for (j = 0; j < LCTX_TILE; j += N)
+        LCTX__EACH(n, N) {
+            if (n % A == 0 && LCTX__RARELY(rate) && j % A == 0)
+                FN(fetch)(&t->soon[LCTX__VALUES], rate);
+            FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
+        }
     LCTX__EACH(r, R)
         LCTX__EACH(i, C) vf_store(acc + r * ld + i * VL, a[r][i]);
 }
@@ -9971,7 +9976,7 @@ LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / 4);
+    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / (type == LCTX_F32 ? 2 : 4));
     const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
     int64_t c;
     if (!FN(taken)(R, type)) return;
