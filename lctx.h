@@ -1594,8 +1594,8 @@ enum {
     LCTX__ALIGN = 64,
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
-    LCTX__BLOCK_ROWS = 8,           /* what most sets take in one go */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
+    LCTX__PAIRS = 4,                /* pairs of lines of memory asked for in one go, at most */
     LCTX__W_AHEAD = 896,            /* bytes that weights are asked for before, in each of 4 rows */
     LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
     LCTX__TOKENS = 128,             /* of an FFN, or of any matrix product at a time */
@@ -2347,7 +2347,8 @@ LCTX__INLINE int64_t lctx__run_at(int64_t k) { return k / 8 * 128 + k % 4 * 32 +
 
 /* ---- what the kernel pass provides, per instruction set */
 /* Memory that will be read soon: rows, a stride apart. While a tile passes a stage, what comes
-   next is asked for, a few lines with each step: many at once would wait for each other. */
+   next is asked for, a few lines with each step: many at once would wait for each other. Scores
+   ask for values that are read as they stand, else for the next keys; values for what is left. */
 enum { LCTX__SCORES, LCTX__VALUES, LCTX__STAGES };
 typedef struct lctx__soon {
     const char *first;
@@ -2372,6 +2373,9 @@ static const char *lctx__soon_next(lctx__soon *soon)
     soon->end += soon->stride;
     return soon->end - soon->bytes;
 }
+
+/* Dimensions or keys from asking to asking. */
+#define LCTX__APART(type)    ((type) == LCTX_F32 ? 2 : 4)
 
 /* Foreign rows of so many bytes to be a native key tile, 0 from there to the end of a row's words.
    Lanes of no row get the last one. */
@@ -2419,9 +2423,8 @@ typedef struct lctx__tile {
     const float *bias;               /* [rows][LCTX_TILE] or null */
     float softcap;
     lctx__soon *soon;                /* [LCTX__STAGES] */
-    int64_t tiles, after;            /* native tiles in a row, seen in whole; how many tiles on from
-                                        the last is what follows, or 0 */
-    int64_t k_step, v_step;
+    int64_t tiles, k_step, v_step;   /* a run: native tiles, steps apart, each seen in whole */
+    int64_t after;                   /* how many tiles on from the last is what follows, or 0 */
     float *bad;                      /* [LCTX_TILE] for scales of 4-bit keys, see lctx__bad_lanes */
     float *s;                        /* [rows][LCTX_TILE] work */
     uint32_t *w;                     /* [rows][LCTX__WORDS] work: weights for dot products */
@@ -2444,18 +2447,29 @@ static const float *lctx__bad_lanes(const lctx__tile *t)
         t->bad[i] = words[i / 32] >> i % 32 & 1 ? lctx__float(0x7fc00000u) : 1;
     return t->bad;
 }
+static const float *lctx__native_scale(const char *tile, int type, int64_t d)
+{
+    return type == LCTX_I8 ? (const float *)(const void *)(tile + LCTX_TILE * d) : NULL;
+}
+/* Points at native tiles of its types. */
+static void lctx__tile_point(lctx__tile *t, const void *k, const void *v)
+{
+    t->k = k, t->v = v;
+    t->k_scale = lctx__native_scale((const char *)k, t->k_type, t->d_k);
+    t->v_scale = lctx__native_scale((const char *)v, t->v_type, t->d_v);
+    if (t->k_type == LCTX_I4) t->k_scale = lctx__bad_lanes(t);
+}
+/* How many tiles on the next keys are; 0: there are none. */
+static int64_t lctx__tile_ahead(const lctx__tile *t) { return t->tiles > 1 ? 1 : t->after; }
 /* The next tile of a run, if there is one. */
 static int lctx__tile_next(lctx__tile *t)
 {
     lctx__soon *v = &t->soon[LCTX__SCORES], *k = &t->soon[LCTX__VALUES];
     if (--t->tiles < 1) return 0;
-    t->k = (const char *)t->k + t->k_step, t->v = (const char *)t->v + t->v_step;
-    if (t->k_type == LCTX_I8) t->k_scale += t->k_step / 4;
-    if (t->v_type == LCTX_I8) t->v_scale += t->v_step / 4;
-    if (t->k_type == LCTX_I4) t->k_scale = lctx__bad_lanes(t);
+    lctx__tile_point(t, (const char *)t->k + t->k_step, (const char *)t->v + t->v_step);
+    if (!lctx__tile_ahead(t)) k->rows = 0;
     lctx__soon_begin(v, v->first + t->v_step);
-    if (t->tiles == 1 && !t->after) k->rows = 0;
-    lctx__soon_begin(k, k->first + (t->tiles > 1 ? 1 : t->after) * t->k_step);
+    lctx__soon_begin(k, k->first + lctx__tile_ahead(t) * t->k_step);
     return 1;
 }
 
@@ -2464,7 +2478,7 @@ static int lctx__tile_next(lctx__tile *t)
 static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
 {
     const int64_t share = lctx__max(t->soon[stage].left, 0) * rows / (t->rows - row);
-    return steps ? lctx__min((share + 2 * steps - 1) / (2 * steps), 4) : 0;
+    return steps ? lctx__min((share + 2 * steps - 1) / (2 * steps), LCTX__PAIRS) : 0;
 }
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -4547,9 +4561,9 @@ static void lctx__weave_dots(lctx__work *w, int type, int64_t n, const char *v, 
    rows; else unpacked to f32 once for all rows. Returns whether it is as it was. */
 static int lctx__stays(const lctx__work *w, int type, unsigned dots)
 {
-    return dots || type == LCTX_F32 || (w->t.rows <= w->ops->few && type != LCTX_I4);
+    return (dots >> type & 1) || type == LCTX_F32 || (w->t.rows <= w->ops->few && type != LCTX_I4);
 }
-static int lctx__work_keys(lctx__work *w, int type)
+static void lctx__work_keys(lctx__work *w, int type)
 {
     lctx__dots *dots = w->p->k_dots >> type & 1 ? &w->dots[w->far] : NULL;
     const int fresh = dots && dots->type != type;      /* once for all tiles of a span */
@@ -4557,16 +4571,15 @@ static int lctx__work_keys(lctx__work *w, int type)
     if (fresh && type != LCTX_I4)      /* whose steps are a tile's own */
         w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
     w->t.k_type = type, w->t.q_dot = dots;
-    if (lctx__stays(w, type, dots != NULL)) return 1;
+    if (lctx__stays(w, type, w->p->k_dots)) return;
     w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
     w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
-    return 0;
 }
 static int lctx__work_values(lctx__work *w, int type)
 {
     w->t.v_type = type, w->t.v_dot = w->p->v_dots >> type & 1;
     w->t.v_stride = lctx__row_bytes(type, w->p->d_v);
-    if (w->mass || lctx__stays(w, type, w->t.v_dot)) return 1;
+    if (w->mass || lctx__stays(w, type, w->p->v_dots)) return 1;
     w->ops->values(type, w->p->d_v, w->t.v, w->v_tile);
     w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
     return 0;
@@ -4619,7 +4632,6 @@ static void lctx__soon_rows(lctx__soon *soon, const char *at, int64_t rows, int6
     lctx__soon_begin(soon, at);
 }
 
-/* Values that are read as they stand are asked for meanwhile, others with the next keys. */
 static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, int64_t n)
 {
     const char *k = (const char *)s->k, *v = (const char *)s->v;
@@ -4630,16 +4642,14 @@ static void lctx__work_rows(lctx__work *w, const lctx_span *s, int64_t first, in
     const int64_t head = more ? w->head + 1 : w->head0, at = more ? first : w->next * LCTX_TILE;
     const int64_t rows = lctx__max(lctx__min(s->n - at, LCTX_TILE), 0);
     lctx__soon *soon = w->soon;
+    int direct;
     lctx__rows_keys(w, s, k + w->head * s->k_head + first * s->k_token, first, n);
     if (!w->mass) lctx__rows_values(w, s, mine, first, n);
+    direct = !w->mass && w->t.v == mine;
     k += head * s->k_head + at * s->k_token, v += head * s->v_head + at * s->v_token;
-    if (!w->mass && w->t.v == mine) {
-        lctx__soon_rows(soon, mine, n, vb, s->v_token, 0);
-        lctx__soon_rows(soon + 1, k, rows, kb, s->k_token, 0);
-    } else {
-        lctx__soon_rows(soon, k, rows, kb, s->k_token, 0);
-        lctx__soon_rows(soon + 1, v, rows, vb, s->v_token, 0);
-    }
+    if (direct) lctx__soon_rows(soon++, mine, n, vb, s->v_token, 0);
+    lctx__soon_rows(soon++, k, rows, kb, s->k_token, 0);
+    if (!direct) lctx__soon_rows(soon, v, rows, vb, s->v_token, 0);
 }
 
 /* A native tile's scales or ranges stand behind its elements, but may be wanted before them. */
@@ -4647,25 +4657,21 @@ static void lctx__soon_tile(lctx__soon *soon, const char *tile, int64_t row_byte
 {
     lctx__soon_rows(soon, tile, LCTX_TILE, row_bytes, row_bytes, bytes - LCTX_TILE * row_bytes);
 }
-/* Values that are read as they are are asked for meanwhile, others with the next keys. */
 static void lctx__soon_native(lctx__work *w, const lctx_span *s, const char *k, const char *v,
-                              int64_t more, int direct)
+                              int direct)
 {
     const int64_t row_k = lctx__row_bytes(s->k_type, w->p->d_k);
     const int64_t row_v = lctx__row_bytes(s->v_type, w->p->d_v);
     const int64_t kb = lctx__key_bytes(s->k_type, w->p->d_k);
-    const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v);
+    const int64_t vb = lctx__value_bytes(s->v_type, w->p->d_v), more = lctx__tile_ahead(&w->t);
     lctx__soon *soon = w->soon;
-    soon[0].rows = soon[0].left = soon[1].rows = soon[1].left = 0;
+    soon[0].left = soon[1].left = 0;
     if (direct) lctx__soon_tile(soon++, v, row_v, vb);
     if (more) lctx__soon_tile(soon++, k + more * s->k_token, row_k, kb);
-    if (more && !direct && k != v) lctx__soon_tile(soon, v + more * s->v_token, row_v, vb);
+    if (more && !direct && !w->mass && k != v)
+        lctx__soon_tile(soon, v + more * s->v_token, row_v, vb);
 }
 
-static const float *lctx__native_scale(const char *tile, int type, int64_t d)
-{
-    return type == LCTX_I8 ? (const float *)(const void *)(tile + LCTX_TILE * d) : NULL;
-}
 /* Values out of the latent tile at t.k; for them keys become f32, unless there are dot products. */
 static void lctx__latent_values(lctx__work *w, int type)
 {
@@ -4690,18 +4696,16 @@ static void lctx__work_native(lctx__work *w, const lctx_span *s, int64_t i)
 {
     const char *k = (const char *)s->k + w->head * s->k_head + i * s->k_token;
     const char *v = (const char *)s->v + w->head * s->v_head + i * s->v_token;
-    const int64_t more = w->next < lctx__span_tiles(s) ? w->next - i : 0;      /* tiles ahead */
+    const int64_t last = i + w->run - 1;
     int values = 0;
-    w->t.k = k, w->t.v = v, w->t.k_type = s->k_type;
-    w->t.k_scale = lctx__native_scale(k, s->k_type, w->p->d_k);
-    w->t.v_scale = lctx__native_scale(v, s->v_type, w->p->d_v);
-    w->t.after = more ? more - w->run + 1 : 0;
+    w->t.after = w->next < lctx__span_tiles(s) ? w->next - last : 0;
     w->t.k_step = s->k_token, w->t.v_step = s->v_token, w->t.bad = w->k_scale;
-    if (s->k_type == LCTX_I4) w->t.k_scale = lctx__bad_lanes(&w->t);
+    w->t.k_type = s->k_type, w->t.v_type = s->v_type;
+    lctx__tile_point(&w->t, k, v);
     if (k != v) values = lctx__work_values(w, s->v_type);
     else if (!w->mass) lctx__latent_values(w, s->v_type);
-    (void)lctx__work_keys(w, w->t.k_type);
-    lctx__soon_native(w, s, k, v, w->run > 1 ? 1 : more, values && !w->mass);
+    lctx__work_keys(w, w->t.k_type);
+    lctx__soon_native(w, s, k, v, values && !w->mass);
 }
 
 /* ---- the fold: leaves merged along the binary tree over their numbers. The stack holds finished
@@ -5010,8 +5014,8 @@ static int64_t lctx__work_run(const lctx__work *w, const lctx_span *s, int64_t i
     const int64_t begin = s->pos - s->skip + i * LCTX_TILE, index = begin - s->pos + s->index;
     int64_t end = s->pos + s->n, t;
     if (own || w->mass || s->layout != LCTX_TILES || s->k_pos || s->k == s->v || begin < s->pos ||
-        !lctx__stays(w, s->k_type, w->p->k_dots >> s->k_type & 1) ||
-        !lctx__stays(w, s->v_type, w->p->v_dots >> s->v_type & 1)) return 1;
+        !lctx__stays(w, s->k_type, w->p->k_dots) || !lctx__stays(w, s->v_type, w->p->v_dots))
+        return 1;
     end = lctx__min(end, begin + LCTX__LEAF - index % LCTX__LEAF);
     for (t = w->q0; t < w->q0 + w->n_q && end > begin; t++) {
         const lctx__run r = lctx__next_run(a, 0, lctx__q_pos(a, t), begin);
@@ -9464,22 +9468,23 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
     x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
 }
 #endif
-/* Asks for the next pairs of lines of what is read soon, four at most, without a loop if a row has
-   them. Inline: a call would cost the registers. */
+/* Asks for the next pairs of lines of what is read soon, without a loop if a row has them. Inline:
+   a call would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 {
     const char *at = soon->at, *const to = at + 128 * pairs;
-    const int over = to > soon->end;
     int i;
-    for (i = 0; LCTX__RARELY(over) && i < 2 * pairs; i++) {
-        LCTX__FETCH(at, 1);
-        soon->left--;
-        if ((at += 64) >= soon->end) at = lctx__soon_next(soon);
+    if (LCTX__RARELY(to > soon->end)) {
+        for (i = 0; i < 2 * pairs; i++) {
+            LCTX__FETCH(at, 1);
+            soon->left--;
+            if ((at += 64) >= soon->end) at = lctx__soon_next(soon);
+        }
+        soon->at = at;
+        return;
     }
-    soon->at = over ? at : to;
-    if (over) return;
-    soon->left -= 2 * pairs;
-    LCTX__EACH(i, 4) {
+    soon->at = to, soon->left -= 2 * pairs;
+    LCTX__EACH(i, LCTX__PAIRS) {
         if (i >= pairs) break;
         LCTX__FETCH(at + 128 * i, 1);
         LCTX__FETCH(at + 128 * i + 64, 1);
@@ -9777,8 +9782,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const float *q = t->q + row * t->d_k;
-    const int A = type == LCTX_F32 ? 2 : 4;      /* dimensions from asking to asking */
-    const int64_t ld = t->d_k, steps = ld / A * (LCTX_TILE / (C * VL));
+    const int64_t ld = t->d_k, steps = ld / LCTX__APART(type) * (LCTX_TILE / (C * VL));
     const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
     int64_t c, d;
     int r, e, i;
@@ -9790,7 +9794,8 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
             LCTX__EACH(i, C) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += 4) {
             LCTX__EACH(e, 4) {
-                if (e % A == 0 && LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
+                if (e % LCTX__APART(type) == 0 && LCTX__RARELY(rate))
+                    FN(fetch)(&t->soon[LCTX__SCORES], rate);
                 LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__EACH(r, R) {
                     vf x = vf_set1(q[r * ld + d + e]);
@@ -9935,7 +9940,6 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
                                 int64_t row, int64_t c, uint64_t see, int64_t rate)
 {
     const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
-    const int A = type == LCTX_F32 ? 2 : 4;      /* keys from asking to asking */
     const char *v = (const char *)t->v;
     const int64_t stride = t->v_stride, ld = t->d_v;
     float *acc = t->acc + row * ld + c;
@@ -9951,7 +9955,7 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
         LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
     for (j = 0; j < LCTX_TILE; j += N)
         LCTX__EACH(n, N) {
-            if (n % A == 0 && LCTX__RARELY(rate) && j % A == 0)
+            if (n % LCTX__APART(type) == 0 && LCTX__RARELY(rate) && j % LCTX__APART(type) == 0)
                 FN(fetch)(&t->soon[LCTX__VALUES], rate);
             FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
         }
@@ -9962,7 +9966,8 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
 LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
                                  uint64_t see)
 {
-    const int64_t n = end - row, steps = (n + 3) / 4 * (t->d_v / 16) * (LCTX_TILE / 4);
+    const int64_t n = end - row, keys = LCTX_TILE / LCTX__APART(t->v_type);
+    const int64_t steps = (n + 3) / 4 * (t->d_v / 16) * keys;
     const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
     int64_t i;
 #define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, rate)
@@ -9976,7 +9981,7 @@ LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / (type == LCTX_F32 ? 2 : 4));
+    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / LCTX__APART(type));
     const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
     int64_t c;
     if (!FN(taken)(R, type)) return;
@@ -10046,8 +10051,8 @@ LCTX__INLINE void FN(one)(const lctx__tile *t)
             t->w_scale[row] = worth;
         }
 #endif
-        if (keys->left > 0) FN(fetch)(keys, 4);
-        if (keys->left > 0) FN(fetch)(keys, 4);
+        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
+        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
         FN(softmax)(t, row);
     }
     if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);

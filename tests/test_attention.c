@@ -1635,6 +1635,48 @@ static void test_tiles_apart(lctx_type k_type, lctx_type v_type)
     scene_free(s);
 }
 
+/* Tiles that are seen in whole may be taken in one go; under a mask, even one that hides nothing,
+   each goes by itself. */
+static void run_in_bits(const problem *p, int poisoned, const char *what)
+{
+    const int64_t words = (p->n_kv + 63) / 64;
+    uint64_t *ones = (uint64_t *)zeroed(words, sizeof *ones);
+    scene *s = scene_new(p);
+    outcome want;
+    memset(ones, 0xff, (size_t)words * sizeof *ones);
+    if (poisoned) {
+        put_constant(s, 300, (float)NAN, 1);
+        if (four(p)) store_four(s);
+    }
+    want = outcome_of(s);
+    check(!poisoned || (rows_nan(want.out, want.n_out) && rows_nan(want.lse, want.n_lse)),
+          "a NaN key in the middle of tiles seen in whole makes the rows that see it NaN (%s)",
+          type_names[p->k_type]);
+    s->attn.mask_bits = ones, s->attn.mask_head = s->attn.mask_query = -1;
+    check(attends_the_same(s, &s->attn, &want), "tiles in one go give the bits of each by itself:"
+          " %s (%s, %d queries)", what, type_names[p->k_type], (int)p->n_q);
+    outcome_free(&want);
+    free(ones);
+    scene_free(s);
+}
+static void test_runs(lctx_type type, int64_t n_q)
+{
+    problem p = plain(4, 2, 40, n_q, 1300, type), q;
+    p.store = TILES;
+    q = p, q.window = 517, q.n_sink = 150;
+    run_in_bits(&q, 0, "a window and sinks");
+    q = p, q.cut = FEW, q.groups = 3, q.mask = LCTX_MASK_NONE;
+    run_in_bits(&q, 0, "a span that some queries do not see");
+    q = p, q.listed = 2, q.window = 517;
+    run_in_bits(&q, 0, "listed positions");
+    q = p, q.alibi = 1;
+    run_in_bits(&q, 0, "ALiBi");
+    q = p, q.n_rot = 32;
+    run_in_bits(&q, 0, "raw keys");
+    q = p, q.mask = LCTX_MASK_NONE;
+    run_in_bits(&q, 1, "a NaN key");
+}
+
 static void test_fours(void)
 {
     static const float poisons[] = { (float)NAN, (float)INFINITY, -(float)INFINITY };
@@ -4486,6 +4528,7 @@ int main(void)
     test_bits();
     test_bits_decode();
     test_fours();
+    for (t = 0; t <= LCTX_I4; t++) test_runs((lctx_type)t, 1), test_runs((lctx_type)t, 7);
     test_mass();
     for (t = 0; t < 4 * STORES; t++) {
         if (!full() && (slow() ? t % 5 : (t + t / 4) % 2)) continue;
