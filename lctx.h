@@ -5006,11 +5006,12 @@ static void lctx__work_take(lctx__work *w, const lctx_span *s)
 }
 
 /* How many tiles from i on may go together, if more than one: of one leaf, native and read as they
-   are, each seen in whole by all rows, and with nothing of its own. */
+   are, each seen in whole by all rows, and with nothing of its own. What head 0 sees in whole
+   without a mask, every head does: only dilated patterns tell heads apart, and they leave gaps. */
 static int64_t lctx__work_run(const lctx__work *w, const lctx_span *s, int64_t i)
 {
     const lctx_attn *a = &w->p->a;
-    const int own = a->alibi || a->rope || a->list || a->bias || a->mask_bits || lctx__by_head(a);
+    const int own = a->alibi || a->rope || a->list || a->bias || a->mask_bits;
     const int64_t begin = s->pos - s->skip + i * LCTX_TILE, index = begin - s->pos + s->index;
     int64_t end = s->pos + s->n, t;
     if (own || w->mass || s->layout != LCTX_TILES || s->k_pos || s->k == s->v || begin < s->pos ||

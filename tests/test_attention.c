@@ -1672,6 +1672,13 @@ static void test_runs(lctx_type type, int64_t n_q)
     run_in_bits(&q, 0, "listed positions");
     q = p, q.alibi = 1;
     run_in_bits(&q, 0, "ALiBi");
+    q = p, q.bias = SAME_HEADS;
+    run_in_bits(&q, 0, "a bias");
+    q = p, q.patterned = 1, q.pattern.kind = LCTX_PATTERN_DILATED;
+    q.pattern.length = 600, q.pattern.dilation = 2, q.pattern.n_global = 500;
+    run_in_bits(&q, 0, "a dilated pattern with many globals");
+    q = p, q.bits = 4;
+    agrees(&q, "tiles in one go, and a mask of bits");
     q = p, q.n_rot = 32;
     run_in_bits(&q, 0, "raw keys");
     q = p, q.mask = LCTX_MASK_NONE;
