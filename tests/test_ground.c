@@ -303,21 +303,27 @@ static void test_int8_odd_rows(const char *isa)
           isa);
 }
 
-/* Rows so small that a step of them is a few times the least float, from 1 to 400 of those. */
+/* Rows so small that a step of them is a few times the least float, or less: the scale, rounded to
+   a whole number of those (2^-149), is off by half of one, 127 times which is the code's part. */
 static void test_int8_least(const char *isa)
 {
+    const double off = ldexp(127, -150);
     float x[4], back[4], scale;
     int8_t q[4];
-    int k, wrong = 0;
-    for (k = 64; k <= 400; k++) {
+    int k, i, wrong = 0, apart = 0;
+    for (k = 1; k <= 400; k++) {
         x[0] = float_of((uint32_t)k), x[1] = -x[0], x[2] = 0, x[3] = float_of((uint32_t)k / 2);
         lctx_from_f32(LCTX_I8, 4, x, q, &scale);
         lctx_to_f32(LCTX_I8, 4, q, &scale, back);
-        wrong += !(back[1] == -back[0] && back[2] == 0 && back[3] > 0);
-        wrong += !(fabsf(back[0] - x[0]) <= 0.5f * x[0]);
+        for (i = 0; i < 4; i++)
+            apart += !(fabs((double)back[i] - (double)x[i]) <= 0.5 * (double)scale + off);
+        wrong += !(back[1] == -back[0] && back[2] == 0 && (scale > 0) == (k >= 64));
+        if (k >= 64) wrong += !(back[3] > 0 && fabsf(back[0] - x[0]) <= 0.5f * x[0]);
     }
     check(wrong == 0, "rows of the least numbers keep their signs and about their size on %s"
           " (%d wrong)", isa, wrong);
+    check(apart == 0, "rows of the least numbers are off by half a step and by what the scale is on"
+          " %s (%d wrong)", isa, apart);
 }
 
 static void test_conversions(void)
