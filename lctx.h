@@ -9842,14 +9842,26 @@ LCTX__INLINE float FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
     return vf_hmax(top);
 }
 
-/* One row's scores to weights: logits, mask, m and sum l. A greater logit becomes m, and what there
-   is is rescaled, only if it is greater by LCTX__SLACK. Weights that become whole numbers are taken
-   from the tile's own greatest, so that they are 1 at most, and rescaled as they join. */
-LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row)
+/* A row's greatest logit becomes m, and what there is is rescaled, only if it is greater than that by
+   LCTX__SLACK. */
+LCTX__INLINE void FN(raise)(const lctx__tile *t, int64_t row, float top)
 {
-    const uint64_t see = t->see ? t->see[row] : ~(uint64_t)0;
-    float *s = t->s + row * LCTX_TILE, *acc = t->acc + row * t->d_v, slack = LCTX__SLACK, top;
-    float scale = 1;
+    const int first = t->l[row] == 0;
+    float *acc = t->acc + row * t->d_v;
+    int64_t c;
+    vf w;
+    if (first) memset(acc, 0, (size_t)t->d_v * sizeof *acc);
+    if (!LCTX__RARELY(top > t->m[row] + (first ? 0 : LCTX__SLACK))) return;
+    w = FN(exp_down)(vf_set1(t->m[row] - top));
+    for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
+    t->l[row] *= vf_first(w), t->m[row] = top;
+}
+/* One row's logits, of which top is the greatest, to weights, and their sum to l. Weights that become
+   whole numbers are taken from the tile's own greatest, so that they are 1 at most, and rescaled as
+   they join. */
+LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row, uint64_t see, float top)
+{
+    float *s = t->s + row * LCTX_TILE, scale = 1;
     vf sum = vf_set1(0.0f), m;
 #ifdef DOTS
     const int dots = FN(by_dots)(t, row), four = dots && t->v_type == LCTX_I4;
@@ -9861,15 +9873,6 @@ LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row)
 #endif
     int64_t c;
     int i;
-    if (!see) return;
-    if (t->l[row] == 0) memset(acc, 0, (size_t)t->d_v * sizeof *acc);
-    if (t->l[row] == 0) slack = 0;
-    top = FN(logits)(t, row, see);
-    if (LCTX__RARELY(top > t->m[row] + slack)) {
-        const vf w = FN(exp_down)(vf_set1(t->m[row] - top));
-        for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
-        t->l[row] *= vf_first(w), t->m[row] = top;
-    }
     if (whole) scale = vf_first(FN(exp_down)(vf_set1(top - t->m[row])));
     m = vf_set1(whole ? top : t->m[row]);
     for (c = 0; c < LCTX_TILE; c += 4 * VL) {
@@ -10034,28 +10037,42 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     (void)see;
 }
 
+/* n rows' scores, sixteen at most, to weights. The greatest of each, which are slow to come, first. */
+LCTX__INLINE void FN(weights)(const lctx__tile *t, int64_t row, int64_t n)
+{
+    lctx__soon *const keys = &t->soon[LCTX__VALUES];      /* for which the softmax, too, has time */
+    uint64_t see[16];
+    float top[16];
+    int64_t i;
+#ifdef DOTS
+    float worth = 0;
+#endif
+    for (i = 0; i < n; i++) {
+        see[i] = t->see ? t->see[row + i] : ~(uint64_t)0;
+        if (see[i]) top[i] = FN(logits)(t, row + i, see[i]);
+    }
+    for (i = 0; i < n; i++) {
+        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
+        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
+        if (!see[i]) continue;
+#ifdef DOTS
+        if (t->v_dot && t->v_type != LCTX_BF16) {
+            if (!i || see[i] != see[i - 1]) worth = FN(shares)(t, see[i]);
+            t->w_scale[row + i] = worth;
+        }
+#endif
+        FN(raise)(t, row + i, top[i]);
+        FN(softmax)(t, row + i, see[i], top[i]);
+    }
+}
+
 /* One tile. Where masks differ between rows, values go by runs of rows that see the same keys, so
    that a masked value is never multiplied by a zero weight (0 * NaN is NaN). */
 LCTX__INLINE void FN(one)(const lctx__tile *t)
 {
-    lctx__soon *const keys = &t->soon[LCTX__VALUES];      /* for which the softmax, too, has time */
     int64_t row, end;
-#ifdef DOTS
-    float worth = 0;
-#endif
     FN(scores)(t);
-    for (row = 0; row < t->rows; row++) {
-#ifdef DOTS
-        if (t->v_dot && t->v_type != LCTX_BF16) {
-            if (!row || (t->see && t->see[row] != t->see[row - 1]))
-                worth = FN(shares)(t, t->see ? t->see[row] : ~(uint64_t)0);
-            t->w_scale[row] = worth;
-        }
-#endif
-        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
-        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
-        FN(softmax)(t, row);
-    }
+    for (row = 0; row < t->rows; row += 16) FN(weights)(t, row, lctx__min(t->rows - row, 16));
     if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
     for (row = 0; t->see && row < t->rows; row = end) {
         for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
@@ -10544,7 +10561,8 @@ LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, c
     float *to = t->to + i;
     vf v[4], e[4], y[4], step[4];
     const vf own = kind == LCTX__BONUS ? FN(bonus)(t) : beta;
-    int64_t d, left = t->rows - i;
+    const int64_t left = R > 1 ? R * VL : t->rows - i;
+    int64_t d;
     int r;
     if (kind == LCTX__JOIN || kind == LCTX__APART) FN(erase)(t, i, R, e);
     LCTX__EACH(r, R) {
