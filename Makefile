@@ -105,7 +105,7 @@ run: $(B)/generate
 
 # The example in C++, which nothing here runs, takes half as long to compile as the library.
 test-full: examples
-test test-full: $(filter-out %_cpp,$(EXAMPLES)) $(B)/compare lib $(TESTS) $(REPLAYS)
+test test-full: $(B)/lctx.o $(filter-out %_cpp,$(EXAMPLES)) $(B)/compare lib $(TESTS) $(REPLAYS)
 	$(if $(filter test,$@),@echo '  SKIPPED: compiling $(B)/drop_in_cpp (make test-full)')
 	$(Q)$(if $(filter test-full,$@),TEST_FULL=1) sh tests/run.sh $(B)
 

@@ -9518,6 +9518,11 @@ LCTX__INLINE int FN(taken)(const int R, const int type)
 {
     return R == 3 ? type == LCTX_F16 || type == LCTX_I8 : R != 2 || type != LCTX_F32;
 }
+/* Dimensions or keys a step of R rows: few where code shall be small. */
+LCTX__INLINE int FN(step)(const int R, const int type)
+{
+    return LCTX__GROUP(type) > 2 || (VL > 1 && R != 2 && R != 3) ? 4 : 2;
+}
 /* How many of n rows the next block takes, `most` at most. */
 LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most, int type)
 {
@@ -9771,7 +9776,7 @@ LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int
 /* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
 LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
 {
-    const int C = R <= WIDE_R ? 4 : 2;
+    const int C = R <= WIDE_R ? 4 : 2, N = FN(step)(R, type);
     const float *q = t->q + row * t->d_k;
     const int64_t ld = t->d_k, steps = ld / LCTX__APART(type) * (LCTX_TILE / (C * VL));
     const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
@@ -9783,9 +9788,9 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
         vf s[MAX_R][4], k[4];
         LCTX__EACH(r, R)
             LCTX__EACH(i, C) s[r][i] = vf_set1(0.0f);
-        for (d = 0; d < ld; d += 4) {
-            LCTX__EACH(e, 4) {
-                if (e % LCTX__APART(type) == 0 && LCTX__RARELY(rate))
+        for (d = 0; d < ld; d += N) {
+            LCTX__EACH(e, N) {
+                if (e % LCTX__APART(type) == 0 && LCTX__RARELY(rate) && d % LCTX__APART(type) == 0)
                     FN(fetch)(&t->soon[LCTX__SCORES], rate);
                 LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__EACH(r, R) {
@@ -9933,7 +9938,7 @@ LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p,
 LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const lctx__tile *t,
                                 int64_t row, int64_t c, uint64_t see, int64_t rate)
 {
-    const int G = LCTX__GROUP(type), N = G < 4 && C > 1 ? 4 : G;
+    const int N = C > 1 ? FN(step)(R, type) : LCTX__GROUP(type);
     const char *v = (const char *)t->v;
     const int64_t stride = t->v_stride, ld = t->d_v;
     float *acc = t->acc + row * ld + c;
