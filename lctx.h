@@ -4276,7 +4276,7 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
 {
     const lctx_attn *a = &w->p->a;
     const int64_t d = w->p->d_k;
-    int64_t row, t, h, i, c;
+    int64_t row, t, h, c;
     w->block0 = w->q0 = q0, w->n_q = lctx__min(w->p->q_block, a->n_q - q0);
     w->rows = w->n_q * w->p->group, w->all = w->rows * w->p->heads;
     for (row = 0; row < w->all; row++) {
@@ -4284,10 +4284,10 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
         w->slope[row] = a->alibi ? a->alibi[h] : 0;
         for (c = 0; c < 4; c++) {
             const char *from = (const char *)(c & 1 && !a->rope ? a->q_far : a->q);
-            const float *q;
             if (!w->q[c]) continue;
-            q = (const float *)(const void *)(from + t * a->q_token + h * a->q_head);
-            for (i = 0; i < d; i++) w->q[c][row * d + i] = i < a->d_k ? q[i] * a->scale : 0;
+            from += t * a->q_token + h * a->q_head;
+            memset(w->q[c] + row * d, 0, (size_t)d * sizeof(float));
+            w->ops->blend(a->d_k, a->scale, (const float *)(const void *)from, w->q[c] + row * d);
         }
     }
     for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
