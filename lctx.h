@@ -1595,7 +1595,7 @@ enum {
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
-    LCTX__PAIRS = 4,                /* pairs of lines of memory asked for in one go, at most */
+    LCTX__ASK = 4,                  /* pairs of lines of memory asked for in one go, at most */
     LCTX__W_AHEAD = 896,            /* bytes that weights are asked for before, in each of 4 rows */
     LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
     LCTX__TOKENS = 128,             /* of an FFN, or of any matrix product at a time */
@@ -2375,7 +2375,7 @@ static const char *lctx__soon_next(lctx__soon *soon)
 }
 
 /* Dimensions or keys from asking to asking. */
-#define LCTX__APART(type)    ((type) == LCTX_F32 ? 2 : 4)
+#define LCTX__EVERY(type)    ((type) == LCTX_F32 ? 2 : 4)
 
 /* Foreign rows of so many bytes to be a native key tile, 0 from there to the end of a row's words.
    Lanes of no row get the last one. */
@@ -2478,7 +2478,7 @@ static int lctx__tile_next(lctx__tile *t)
 static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
 {
     const int64_t share = lctx__max(t->soon[stage].left, 0) * rows / (t->rows - row);
-    return steps ? lctx__min((share + 2 * steps - 1) / (2 * steps), LCTX__PAIRS) : 0;
+    return steps ? lctx__min((share + 2 * steps - 1) / (2 * steps), LCTX__ASK) : 0;
 }
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -9469,7 +9469,7 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
     x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
 }
 #endif
-/* Asks for the next pairs of lines of what is read soon. Inline: a call would cost the registers. */
+/* Asks for the next pairs of lines of what is read soon. Inline: a call would cost registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 {
     const char *at = soon->at;
@@ -9778,7 +9778,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
 {
     const int C = R <= WIDE_R ? 4 : 2, N = FN(step)(R, type);
     const float *q = t->q + row * t->d_k;
-    const int64_t ld = t->d_k, steps = ld / LCTX__APART(type) * (LCTX_TILE / (C * VL));
+    const int64_t ld = t->d_k, steps = ld / LCTX__EVERY(type) * (LCTX_TILE / (C * VL));
     const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
     int64_t c, d;
     int r, e, i;
@@ -9790,7 +9790,7 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
             LCTX__EACH(i, C) s[r][i] = vf_set1(0.0f);
         for (d = 0; d < ld; d += N) {
             LCTX__EACH(e, N) {
-                if (e % LCTX__APART(type) == 0 && LCTX__RARELY(rate) && d % LCTX__APART(type) == 0)
+                if (e % LCTX__EVERY(type) == 0 && LCTX__RARELY(rate) && d % LCTX__EVERY(type) == 0)
                     FN(fetch)(&t->soon[LCTX__SCORES], rate);
                 LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
                 LCTX__EACH(r, R) {
@@ -9837,7 +9837,7 @@ LCTX__INLINE float FN(logits)(const lctx__tile *t, int64_t row, uint64_t see)
     return vf_hmax(top);
 }
 
-/* A row's greatest logit becomes m, and what there is is rescaled, only if it is greater than that by
+/* A row's greatest logit becomes m, and what there is is rescaled, only if it is greater by
    LCTX__SLACK. */
 LCTX__INLINE void FN(raise)(const lctx__tile *t, int64_t row, float top)
 {
@@ -9851,9 +9851,9 @@ LCTX__INLINE void FN(raise)(const lctx__tile *t, int64_t row, float top)
     for (c = 0; c < t->d_v; c += VL) vf_store(acc + c, vf_mul(vf_load(acc + c), w));
     t->l[row] *= vf_first(w), t->m[row] = top;
 }
-/* One row's logits, of which top is the greatest, to weights, and their sum to l. Weights that become
-   whole numbers are taken from the tile's own greatest, so that they are 1 at most, and rescaled as
-   they join. */
+/* One row's logits, of which top is the greatest, to weights, and their sum to l. Weights that
+   become whole numbers are taken from the tile's own greatest, so that they are 1 at most, and
+   rescaled as they join. */
 LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row, uint64_t see, float top)
 {
     float *s = t->s + row * LCTX_TILE, scale = 1;
@@ -9954,7 +9954,7 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
         LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
     for (j = 0; j < LCTX_TILE; j += N)
         LCTX__EACH(n, N) {
-            if (n % LCTX__APART(type) == 0 && LCTX__RARELY(rate) && j % LCTX__APART(type) == 0)
+            if (n % LCTX__EVERY(type) == 0 && LCTX__RARELY(rate) && j % LCTX__EVERY(type) == 0)
                 FN(fetch)(&t->soon[LCTX__VALUES], rate);
             FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
         }
@@ -9965,7 +9965,7 @@ LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const 
 LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
                                  uint64_t see)
 {
-    const int64_t n = end - row, keys = LCTX_TILE / LCTX__APART(t->v_type);
+    const int64_t n = end - row, keys = LCTX_TILE / LCTX__EVERY(t->v_type);
     const int64_t steps = (n + 3) / 4 * (t->d_v / 16) * keys;
     const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
     int64_t i;
@@ -9980,7 +9980,7 @@ LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t
                                 uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / LCTX__APART(type));
+    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / LCTX__EVERY(type));
     const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
     int64_t c;
     if (!FN(taken)(R, type)) return;
@@ -10032,7 +10032,7 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     (void)see;
 }
 
-/* n rows' scores, sixteen at most, to weights. The greatest of each, which are slow to come, first. */
+/* n rows' scores, sixteen at most, to weights: first the greatest of each, which take a while. */
 LCTX__INLINE void FN(weights)(const lctx__tile *t, int64_t row, int64_t n)
 {
     lctx__soon *const keys = &t->soon[LCTX__VALUES];      /* for which the softmax, too, has time */
@@ -10047,8 +10047,7 @@ LCTX__INLINE void FN(weights)(const lctx__tile *t, int64_t row, int64_t n)
         if (see[i]) top[i] = FN(logits)(t, row + i, see[i]);
     }
     for (i = 0; i < n; i++) {
-        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
-        if (keys->left > 0) FN(fetch)(keys, LCTX__PAIRS);
+        if (keys->left > 0) FN(fetch)(keys, 2 * LCTX__ASK);
         if (!see[i]) continue;
 #ifdef DOTS
         if (t->v_dot && t->v_type != LCTX_BF16) {
