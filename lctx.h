@@ -2364,7 +2364,7 @@ static void lctx__soon_begin(lctx__soon *soon, const char *first)
     for (i = 0; soon->rows && i < soon->rest; i += 64)
         LCTX__FETCH(first + soon->rows * soon->bytes + i, 1);
     soon->first = soon->at = first, soon->end = first + soon->bytes;
-    soon->left = soon->rows * ((soon->bytes + 127) / 128 * 2);
+    soon->left = soon->rows * ((soon->bytes + 63) / 64);
 }
 /* The next row's beginning; or, where there is none, the last line again. */
 static const char *lctx__soon_next(lctx__soon *soon)
@@ -9469,17 +9469,27 @@ LCTX__INLINE void FN(transpose4)(vf x[4])
     x[2] = vf_zip1d(b, d), x[3] = vf_zip2d(b, d);
 }
 #endif
-/* Asks for the next pairs of lines of what is read soon. Inline: a call would cost registers. */
+/* Asks for the next pairs of lines of what is read soon, without a loop if a row has them. Inline:
+   a call would cost the registers. */
 LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 {
-    const char *at = soon->at;
-    soon->left -= 2 * pairs;
-    do {
-        LCTX__FETCH(at, 1);
-        LCTX__FETCH(at + 64, 1);
-        if (LCTX__RARELY((at += 128) >= soon->end)) at = lctx__soon_next(soon);
-    } while (--pairs > 0);
-    soon->at = at;
+    const char *at = soon->at, *const to = at + 128 * pairs;
+    int i;
+    if (LCTX__RARELY(to > soon->end)) {
+        for (i = 0; i < 2 * pairs; i++) {
+            LCTX__FETCH(at, 1);
+            soon->left--;
+            if ((at += 64) >= soon->end) at = lctx__soon_next(soon);
+        }
+        soon->at = at;
+        return;
+    }
+    soon->at = to, soon->left -= 2 * pairs;
+    LCTX__EACH(i, LCTX__ASK) {
+        if (i >= pairs) break;
+        LCTX__FETCH(at + 128 * i, 1);
+        LCTX__FETCH(at + 128 * i + 64, 1);
+    }
 }
 
 /* f(type, ...), or f(type, R, ...) of register tiles, with these constant: chosen once per block of
@@ -10047,7 +10057,8 @@ LCTX__INLINE void FN(weights)(const lctx__tile *t, int64_t row, int64_t n)
         if (see[i]) top[i] = FN(logits)(t, row + i, see[i]);
     }
     for (i = 0; i < n; i++) {
-        if (keys->left > 0) FN(fetch)(keys, 2 * LCTX__ASK);
+        if (keys->left > 0) FN(fetch)(keys, LCTX__ASK);
+        if (keys->left > 0) FN(fetch)(keys, LCTX__ASK);
         if (!see[i]) continue;
 #ifdef DOTS
         if (t->v_dot && t->v_type != LCTX_BF16) {
