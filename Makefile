@@ -103,7 +103,8 @@ run: $(B)/generate
 	$(B)/generate $(TOY)/toy-yarn.gguf --file $(TOY)/passkey.txt -n 6 \
 	    --rope yarn --factor 20 --orig-ctx 256
 
-# The example in C++, which nothing here runs, takes half as long to compile as the library.
+# The library comes first: nothing takes longer to compile, and all else waits for it. The example in
+# C++, which nothing here runs, takes half as long.
 test-full: examples
 test test-full: $(B)/lctx.o $(filter-out %_cpp,$(EXAMPLES)) $(B)/compare lib $(TESTS) $(REPLAYS)
 	$(if $(filter test,$@),@echo '  SKIPPED: compiling $(B)/drop_in_cpp (make test-full)')

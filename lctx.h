@@ -494,8 +494,9 @@ LCTX_API const char *lctx_type_name(lctx_type type);
 /* n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
    NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
    by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
-   infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
-   blocks. src and dst must not overlap. Errors: LCTX_E_COUNT, _TYPE. */
+   infinity gets a NaN scale, one of which all is below 2^-143 scale 0. Of blocks there is only the
+   way back, of n elements that are whole blocks. src and dst must not overlap. Errors:
+   LCTX_E_COUNT, _TYPE. */
 LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, void *dst,
                                    float *scale);
 LCTX_API lctx_status lctx_to_f32(lctx_type type, int64_t n, const void *src, const float *scale,
@@ -1595,6 +1596,7 @@ enum {
     LCTX__MAX_DIM = 65536,
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
+    LCTX__TOPS = 16,                /* rows whose greatest logits are found together */
     LCTX__ASK = 4,                  /* pairs of lines of memory asked for in one go, at most */
     LCTX__W_AHEAD = 896,            /* bytes that weights are asked for before, in each of 4 rows */
     LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
@@ -4286,7 +4288,7 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
             const char *from = (const char *)(c & 1 && !a->rope ? a->q_far : a->q);
             if (!w->q[c]) continue;
             from += t * a->q_token + h * a->q_head;
-            memset(w->q[c] + row * d, 0, (size_t)d * sizeof(float));
+            memset(w->q[c] + row * d, 0, (size_t)d * sizeof(float));      /* to which it is added */
             w->ops->blend(a->d_k, a->scale, (const float *)(const void *)from, w->q[c] + row * d);
         }
     }
@@ -9528,7 +9530,8 @@ LCTX__INLINE int FN(taken)(const int R, const int type)
 {
     return R == 3 ? type == LCTX_F16 || type == LCTX_I8 : R != 2 || type != LCTX_F32;
 }
-/* Dimensions or keys a step of R rows: few where code shall be small. */
+/* Dimensions or keys a step of R rows: two, for the sake of small code, where rows are seldom so
+   many or lanes are one, unless four stand together; else four. */
 LCTX__INLINE int FN(step)(const int R, const int type)
 {
     return LCTX__GROUP(type) > 2 || (VL > 1 && R != 2 && R != 3) ? 4 : 2;
@@ -10042,12 +10045,12 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
     (void)see;
 }
 
-/* n rows' scores, sixteen at most, to weights: first the greatest of each, which take a while. */
+/* n rows' scores, LCTX__TOPS at most, to weights: first the greatest, which take a while. */
 LCTX__INLINE void FN(weights)(const lctx__tile *t, int64_t row, int64_t n)
 {
     lctx__soon *const keys = &t->soon[LCTX__VALUES];      /* for which the softmax, too, has time */
-    uint64_t see[16];
-    float top[16];
+    uint64_t see[LCTX__TOPS];
+    float top[LCTX__TOPS];
     int64_t i;
 #ifdef DOTS
     float worth = 0;
@@ -10077,7 +10080,8 @@ LCTX__INLINE void FN(one)(const lctx__tile *t)
 {
     int64_t row, end;
     FN(scores)(t);
-    for (row = 0; row < t->rows; row += 16) FN(weights)(t, row, lctx__min(t->rows - row, 16));
+    for (row = 0; row < t->rows; row += LCTX__TOPS)
+        FN(weights)(t, row, lctx__min(t->rows - row, LCTX__TOPS));
     if (!t->see) FN(values)(t, 0, t->rows, ~(uint64_t)0);
     for (row = 0; t->see && row < t->rows; row = end) {
         for (end = row + 1; end < t->rows && t->see[end] == t->see[row]; end++) {}
@@ -10566,7 +10570,7 @@ LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, c
     float *to = t->to + i;
     vf v[4], e[4], y[4], step[4];
     const vf own = kind == LCTX__BONUS ? FN(bonus)(t) : beta;
-    const int64_t left = R > 1 ? R * VL : t->rows - i;
+    const int64_t left = R > 1 ? R * VL : t->rows - i;      /* several are whole */
     int64_t d;
     int r;
     if (kind == LCTX__JOIN || kind == LCTX__APART) FN(erase)(t, i, R, e);

@@ -157,7 +157,7 @@ static void take_value(scene *s, int64_t row)
 }
 
 /* Compiled with -ffast-math, an int8 that lies between two whole numbers, to the rounding of a few
-   steps, may be either: the oracle has the one that the tile got, and no such query. */
+   steps, may be either: the oracle has the one that the tile got, and queries are kept off it. */
 static const double tie = 4 * 127 * (double)FLT_EPSILON / 2;
 
 static void take_rounded(scene *s, int is_v, int64_t j, const float *rows)
@@ -755,8 +755,6 @@ static void agrees_rounded(scene *s, const char *what)
     const size_t size = (size_t)(s->p.n_q * s->p.n_head * s->p.d_k) * sizeof(float);
     float *q = s->q, *q_far = s->q_far, *both = (float *)zeroed((int64_t)(2 * size), 1);
     answer a;
-    part_queries(s, q);
-    part_queries(s, q_far);
     s->q = (float *)memcpy(both, q, size);
     s->q_far = (float *)memcpy((char *)both + size, q_far, size);
     round_queries(s, s->q);
@@ -788,7 +786,11 @@ static void agrees(const problem *p, const char *what)
     for (set = -1; test_next_set(&set);) {
         const int with_dots = !p->precise && (dots(p->k_type) || dots(p->v_type));
         if (passes_by(set, number)) continue;
-        if (!s) s = scene_new(p), a = answer_of(s);
+        if (!s) {
+            s = scene_new(p);
+            part_queries(s, s->q), part_queries(s, s->q_far);
+            a = answer_of(s);
+        }
         s->p.precise = p->precise || with_dots;
         agrees_with(s, &a, what);
         s->p.precise = p->precise;

@@ -303,8 +303,8 @@ static void test_int8_odd_rows(const char *isa)
           isa);
 }
 
-/* Rows so small that a step of them is a few times the least float, or less: the scale, rounded to
-   a whole number of those (2^-149), is off by half of one, 127 times which is the code's part. */
+/* Rows so small that a step of them is a few times the least float, 2^-149, or less: the scale is a
+   whole number of those, off by half of one, and a code of 127 by 127 times that. */
 static void test_int8_least(const char *isa)
 {
     const double off = ldexp(127, -150);

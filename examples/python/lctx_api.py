@@ -1642,14 +1642,16 @@ FUNCTIONS = {
     # n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
     # NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
     # by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
-    # infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
-    # blocks. src and dst must not overlap. Errors: LCTX_E_COUNT, _TYPE.
+    # infinity gets a NaN scale, one of which all is below 2^-143 scale 0. Of blocks there is only the
+    # way back, of n elements that are whole blocks. src and dst must not overlap. Errors:
+    # LCTX_E_COUNT, _TYPE.
     "lctx_from_f32": (c.c_int, [c.c_int, c.c_int64, c.c_void_p, c.c_void_p, c.c_void_p]),
     # n elements from f32 to type and back. Rounding is to nearest even; f16 overflow gives infinity,
     # NaN stays NaN. For LCTX_I8 the n elements are one row: *scale = max|src| / 127 is written (read
     # by to_f32), and dst = round(src / scale); otherwise scale may be null. A row with a NaN or
-    # infinity gets a NaN scale. Of blocks there is only the way back, of n elements that are whole
-    # blocks. src and dst must not overlap. Errors: LCTX_E_COUNT, _TYPE.
+    # infinity gets a NaN scale, one of which all is below 2^-143 scale 0. Of blocks there is only the
+    # way back, of n elements that are whole blocks. src and dst must not overlap. Errors:
+    # LCTX_E_COUNT, _TYPE.
     "lctx_to_f32": (c.c_int, [c.c_int, c.c_int64, c.c_void_p, c.c_void_p, c.c_void_p]),
     # Computes a schedule, in double: each frequency within 5e-15 of the formula's, relatively. Errors:
     # LCTX_E_ENUM, _N_ROT, _THETA, _FACTOR, _ORIG_CTX, _CTX, _BETA, _FREQ_FACTOR, _MSCALE,
