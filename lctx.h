@@ -1597,7 +1597,8 @@ enum {
     LCTX__ROWS = 128,               /* rows of one attention task, about */
     LCTX__BESIDE_ROWS = 16,         /* of a head, up to which heads go side by side */
     LCTX__TOPS = 16,                /* rows whose greatest logits are found together */
-    LCTX__ASK = 4,                  /* pairs of lines of memory asked for in one go, at most */
+    LCTX__ASK = 4,                  /* pairs of lines of memory asked for in one go, at most, and */
+    LCTX__EVERY = 4,                /* after so many terms of sums */
     LCTX__W_AHEAD = 896,            /* bytes that weights are asked for before, in each of 4 rows */
     LCTX__SLACK = 8,                /* by how much logits may be above what is taken from them */
     LCTX__TOKENS = 128,             /* of an FFN, or of any matrix product at a time */
@@ -2376,9 +2377,6 @@ static const char *lctx__soon_next(lctx__soon *soon)
     return soon->end - soon->bytes;
 }
 
-/* Dimensions or keys from asking to asking. */
-#define LCTX__EVERY(type)    ((type) == LCTX_F32 ? 2 : 4)
-
 /* Foreign rows of so many bytes to be a native key tile, 0 from there to the end of a row's words.
    Lanes of no row get the last one. */
 typedef struct lctx__pack {
@@ -2402,7 +2400,8 @@ LCTX__COLD void lctx__pack_edge(const lctx__pack *t, int64_t i, int64_t at, int6
    keys four high parts and, after all of these, four low ones. */
 typedef struct lctx__dots {
     int type;                        /* whose dot products; -1: none yet */
-    uint32_t *words;                 /* [rows][d_k / 2 or / 4, or / 2 with d_k padded to 64] */
+    uint32_t *words;                 /* bf16 as in lctx__tile.q; [rows][d_k / 4], or of 4 bits / 2
+                                        with d_k padded to 64 */
     float *scale;                    /* [rows] of int8; of 4 bits for the tile in hand, as base: */
     float *base;                     /* [rows] the query times the dimensions' lows */
     int32_t *start;                  /* [rows] what an int8 sum begins with */
@@ -2411,7 +2410,8 @@ typedef struct lctx__dots {
 /* One tile of keys and values against the rows of a task. Rows of one query are neighbours. */
 typedef struct lctx__tile {
     int64_t rows, d_k, d_v;          /* d_k a multiple of 4, d_v of 16 */
-    const float *q;                  /* [rows][d_k], scaled */
+    const float *q;                  /* scaled: dimensions 0 to 63 of each row; q_step floats on */
+    int64_t q_step;                  /* the next 64 */
     const lctx__dots *q_dot;         /* the same for dot products with keys of k_type; or null */
     int64_t row0;                    /* where in q_dot the rows begin */
     const void *k;                   /* native key tile */
@@ -2475,12 +2475,46 @@ static int lctx__tile_next(lctx__tile *t)
     return 1;
 }
 
-/* Pairs of lines to ask for in each of the steps in which so many rows, from row on, pass a stage:
-   their share of what is left. */
-static int64_t lctx__pace(const lctx__tile *t, int stage, int64_t row, int64_t rows, int64_t steps)
+/* Pairs of lines to ask for in each of the steps in which `rows` of the `of` rows that a stage has
+   yet to pass do so: their share of what is left. */
+static int64_t lctx__pace(const lctx__soon *soon, int64_t rows, int64_t of, int64_t steps)
 {
-    const int64_t share = lctx__max(t->soon[stage].left, 0) * rows / (t->rows - row);
+    const int64_t share = lctx__max(soon->left, 0) * rows / of;
     return steps ? lctx__min((share + 2 * steps - 1) / (2 * steps), LCTX__ASK) : 0;
+}
+
+/* What a tile gives rows: sums over dimensions, of queries times keys, or over keys, of weights
+   times values. Either way it lies in memory term by term, with sums side by side. */
+typedef struct lctx__sums {
+    int type;
+    const char *x;                   /* the tile */
+    int64_t terms, stride, cols;     /* how many, bytes of each, numbers of each: by 16 */
+    uint64_t see;                    /* which count, where there are LCTX_TILE or fewer; or all */
+    const void *w;                   /* [rows][LCTX_TILE] factors of the first terms: f32, or bf16
+                                        in dot products; w_step floats, or words, on of the next */
+    int64_t w_step, rows;
+    const float *from;               /* [rows][from_ld] what sums begin with */
+    int64_t from_ld;
+    float *to;                       /* [rows][cols] what they become */
+    lctx__soon *soon;
+} lctx__sums;
+
+static lctx__sums lctx__sums_of(const lctx__tile *t, int stage, uint64_t see, const void *w,
+                                int64_t w_step)
+{
+    static const float zero[LCTX_TILE] = { 0 };
+    const int of_keys = stage == LCTX__SCORES;
+    lctx__sums u;
+    u.type = of_keys ? t->k_type : t->v_type;
+    u.x = (const char *)(of_keys ? t->k : t->v);
+    u.terms = of_keys ? t->d_k : LCTX_TILE, u.cols = of_keys ? LCTX_TILE : t->d_v;
+    u.stride = of_keys ? lctx__row_bytes(u.type, LCTX_TILE) : t->v_stride;
+    u.see = see, u.rows = t->rows;
+    u.w = w, u.w_step = w_step;
+    u.to = of_keys ? t->s : t->acc;
+    u.from = of_keys ? zero : t->acc, u.from_ld = of_keys ? 0 : t->d_v;
+    u.soon = &t->soon[stage];
+    return u;
 }
 
 /* Rotation of a tile of raw keys: in pair i, lane j turns by the angle of (c, s)[i] and that of
@@ -2569,8 +2603,7 @@ typedef struct lctx__ops {
     unsigned dots;                   /* bit by bit: key and value types with dot products */
     void (*queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out);
     void (*weave)(int type, int64_t n, int64_t d, const char *rows, int64_t stride, void *out);
-    void (*keys)(int type, int64_t d, const void *tile, float *out);  /* native tile to f32 */
-    void (*values)(int type, int64_t d, const void *tile, float *out);
+    void (*unpack)(int type, int64_t terms, int64_t cols, const void *tile, float *f32);
     void (*pack)(const lctx__pack *);
     void (*rows)(int64_t words, const void *tile, int64_t stride, void *out);  /* and back */
     void (*to_f32)(int type, int64_t n, const void *src, float *out);
@@ -3981,7 +4014,9 @@ typedef struct lctx__work {
     int far;                       /* copy of the queries in hand */
     int64_t part;                  /* leaf >> shift to take; all if the plan has one part */
     int mass;                      /* the second pass: no values, weights are added up by key */
-    float *q[4];                   /* [all][d_k] for spans of query 0 and 1, and their far pairs */
+    float *q[4];                   /* for spans of query 0 and 1, and their far pairs: 64 dimensions
+                                      of all rows, and the next */
+    float *q_rows;                 /* [all][d_k] work */
     lctx__dots dots[2];            /* the first two for dot products */
     float *bias;                   /* [rows][LCTX_TILE] */
     float *k_tile, *v_tile, *k_scale, *v_scale;
@@ -4017,7 +4052,8 @@ static void lctx__work_carve(lctx__work *w, lctx__carver *r)
     int64_t i;
     for (i = 0; i < 4; i++)
         if (!(i & 1 && !p->has_far) && !(i & 2 && !p->has_rule))
-            LCTX__FLOATS(r, w->q[i], all, d);
+            LCTX__FLOATS(r, w->q[i], all, lctx__round_up(d, LCTX_TILE));
+    LCTX__FLOATS(r, w->q_rows, all, d);
     LCTX__FLOATS(r, w->t.s, p->rows, LCTX_TILE);
     w->bias = p->biased ? (float *)lctx__carve(r, p->rows, LCTX_TILE * 4) : NULL;
     w->see = (uint64_t *)lctx__carve(r, p->rows, 8);
@@ -4201,7 +4237,20 @@ static double lctx__far_from(const lctx_far_rule *r, int64_t pos)
     return window + (double)(pos / r->group - r->window / r->group);
 }
 
-/* Turns copy c of the block's queries, in place. */
+/* Copies w->q_rows to copy c of the queries, where their factors lie as weights do; or back. */
+static void lctx__move_queries(const lctx__work *w, int64_t c, int back)
+{
+    const int64_t d = w->p->d_k;
+    int64_t row, i;
+    for (row = 0; row < w->all; row++)
+        for (i = 0; i < d; i += LCTX_TILE) {
+            float *x = w->q_rows + row * d + i, *y = w->q[c] + i * w->all + row * LCTX_TILE;
+            memcpy(back ? x : y, back ? y : x,
+                   (size_t)lctx__min(d - i, LCTX_TILE) * sizeof *x);
+        }
+}
+
+/* Turns the block's queries as copy c has them, in place. */
 static void lctx__turn_copy(lctx__work *w, int64_t c)
 {
     const lctx_attn *a = &w->p->a;
@@ -4225,7 +4274,7 @@ static void lctx__turn_copy(lctx__work *w, int64_t c)
         }
         lctx__pair_tables(rope, co, si);
         for (head = 0; head < w->p->heads; head++) {
-            float *q = w->q[c] + (head * w->rows + t * w->p->group) * w->p->d_k;
+            float *q = w->q_rows + (head * w->rows + t * w->p->group) * w->p->d_k;
             turn.x = turn.out = (char *)q;
             w->ops->turn(&turn);
         }
@@ -4281,18 +4330,19 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
     int64_t row, t, h, c;
     w->block0 = w->q0 = q0, w->n_q = lctx__min(w->p->q_block, a->n_q - q0);
     w->rows = w->n_q * w->p->group, w->all = w->rows * w->p->heads;
-    for (row = 0; row < w->all; row++) {
-        lctx__row_is(w, row, &t, &h);
-        w->slope[row] = a->alibi ? a->alibi[h] : 0;
-        for (c = 0; c < 4; c++) {
-            const char *from = (const char *)(c & 1 && !a->rope ? a->q_far : a->q);
-            if (!w->q[c]) continue;
-            from += t * a->q_token + h * a->q_head;
-            memset(w->q[c] + row * d, 0, (size_t)d * sizeof(float));      /* to which it is added */
-            w->ops->blend(a->d_k, a->scale, (const float *)(const void *)from, w->q[c] + row * d);
+    for (c = 0; c < 4; c++) {
+        const char *from = (const char *)(c & 1 && !a->rope ? a->q_far : a->q);
+        if (!w->q[c]) continue;
+        memset(w->q_rows, 0, (size_t)(w->all * d) * sizeof(float));      /* to which it is added */
+        for (row = 0; row < w->all; row++) {
+            lctx__row_is(w, row, &t, &h);
+            w->slope[row] = a->alibi ? a->alibi[h] : 0;
+            w->ops->blend(a->d_k, a->scale, (const float *)(const void *)(
+                from + t * a->q_token + h * a->q_head), w->q_rows + row * d);
         }
+        if (a->rope) lctx__turn_copy(w, c);
+        lctx__move_queries(w, c, 0);
     }
-    for (c = 0; c < 4 && a->rope; c++) if (w->q[c]) lctx__turn_copy(w, c);
     if (a->list) lctx__work_lists(w);
     w->dots[0].type = w->dots[1].type = -1;
 }
@@ -4570,11 +4620,13 @@ static void lctx__work_keys(lctx__work *w, int type)
     lctx__dots *dots = w->p->k_dots >> type & 1 ? &w->dots[w->far] : NULL;
     const int fresh = dots && dots->type != type;      /* once for all tiles of a span */
     if (fresh) dots->type = type;
-    if (fresh && type != LCTX_I4)      /* whose steps are a tile's own */
-        w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
+    if (fresh && type != LCTX_I4) {    /* whose steps are a tile's own */
+        lctx__move_queries(w, w->far, 1);
+        w->ops->queries(w->all, w->p->d_k, w->q_rows, dots);
+    }
     w->t.k_type = type, w->t.q_dot = dots;
     if (lctx__stays(w, type, w->p->k_dots)) return;
-    w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
+    w->ops->unpack(type, w->p->d_k, LCTX_TILE, w->t.k, w->k_tile);
     w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
 }
 static int lctx__work_values(lctx__work *w, int type)
@@ -4582,7 +4634,7 @@ static int lctx__work_values(lctx__work *w, int type)
     w->t.v_type = type, w->t.v_dot = w->p->v_dots >> type & 1;
     w->t.v_stride = lctx__row_bytes(type, w->p->d_v);
     if (w->mass || lctx__stays(w, type, w->p->v_dots)) return 1;
-    w->ops->values(type, w->p->d_v, w->t.v, w->v_tile);
+    w->ops->unpack(type, LCTX_TILE, w->p->d_v, w->t.v, w->v_tile);
     w->t.v = w->v_tile, w->t.v_type = LCTX_F32, w->t.v_stride = w->p->d_v * 4;
     return 0;
 }
@@ -4688,7 +4740,7 @@ static void lctx__latent_values(lctx__work *w, int type)
         return;
     }
     if (type != LCTX_F32) {
-        w->ops->keys(type, w->p->d_k, w->t.k, w->k_tile);
+        w->ops->unpack(type, w->p->d_k, LCTX_TILE, w->t.k, w->k_tile);
         w->t.k = w->k_tile, w->t.k_type = LCTX_F32;
     }
     w->ops->rows(d, w->t.k, d_v * 4, w->v_tile);
@@ -4749,7 +4801,7 @@ static void lctx__work_head(lctx__work *w, int32_t far)
     const int64_t row = lctx__row0(w);
     const lctx__part *part = &w->stack[w->top - 1];
     w->far = far, w->t.tiles = w->run;
-    w->t.q = w->q[far] + row * w->p->d_k, w->t.row0 = row;
+    w->t.q = w->q[far] + row * LCTX_TILE, w->t.q_step = w->all * LCTX_TILE, w->t.row0 = row;
     w->t.slope = w->p->a.alibi ? w->slope + row : NULL;
     w->t.m = part->mla[0] + row, w->t.l = part->mla[1] + row;
     w->t.acc = part->mla[2] + row * w->p->d_v;
@@ -4773,7 +4825,7 @@ static void lctx__work_kernel(lctx__work *w)
         t = w->t, t.rows = end - row, t.see = see + row, t.row0 = w->t.row0 + row;
         if (t.w) t.w = w->t.w + row * LCTX__WORDS, t.w_scale = w->t.w_scale + row;
         if (t.w) t.w_low = w->t.w_low + row;
-        t.q = w->t.q + row * t.d_k, t.s = w->t.s + row * LCTX_TILE;
+        t.q = w->t.q + row * LCTX_TILE, t.s = w->t.s + row * LCTX_TILE;
         t.slope = w->t.slope ? w->t.slope + row : NULL, t.dist = w->t.dist + row;
         t.bias = w->t.bias ? w->t.bias + row * LCTX_TILE : NULL;
         t.m = w->t.m + row, t.l = w->t.l + row, t.acc = w->t.acc + row * t.d_v;
@@ -4846,12 +4898,12 @@ static void lctx__work_raw(lctx__work *w, const lctx_span *s, int64_t at)
     const float *k = (const float *)w->t.k;
     int far;
     if (w->t.k_type != LCTX_F32) {
-        w->ops->keys(w->t.k_type, w->p->d_k, w->t.k, w->k_tile);
+        w->ops->unpack(w->t.k_type, w->p->d_k, LCTX_TILE, w->t.k, w->k_tile);
         k = w->k_tile, w->t.k_type = LCTX_F32;
     }
     for (far = 0; far <= w->p->has_rule; far++) {
         if (w->p->has_rule && !lctx__work_side(w, s->query, at, far)) continue;
-        w->t.q = w->q[s->query + 2 * far] + row * w->p->d_k;
+        w->t.q = w->q[s->query + 2 * far] + row * LCTX_TILE;
         lctx__turn_keys(w, k, at, far);
         lctx__work_kernel(w);
     }
@@ -9322,6 +9374,7 @@ LCTX__INLINE void FN(put_half)(uint16_t *p, vf x)
 #  define vw_set1(s)       ((vw)MM(set1_epi32)((int)(s)))
 #  define vw_float(x)      MM(cvtepi32_ps)((vi)(x))
 #  define vw_int(x)        ((vw)MM(cvtps_epi32)(x))
+#  define vp_pin(x)        __asm__("" : "+r"(x))
 #  define INTS             1
 #  ifndef KEY_START        /* no dot products in hardware */
 #    define vw_dot_value(s, a, b) ((vw)MM(add_epi32)((vi)(s), MM(madd_epi16)( \
@@ -9355,6 +9408,9 @@ LCTX__INLINE void FN(add4)(float *y, const float *k, __m256 x)
 #endif
 #ifndef vf_pin             /* x is in a register: loaded once, not by each that uses it */
 #  define vf_pin(x)        ((void)(x))
+#endif
+#ifndef vp_pin             /* pointer x is in a register: others are counted from it */
+#  define vp_pin(x)        ((void)(x))
 #endif
 #ifndef vf_scale_in        /* vf_scale where the mask has a lane and x is not below lo, else 0 */
 #  define vf_scale_in(m, x, lo, p, n) \
@@ -9409,21 +9465,6 @@ LCTX__INLINE vf FN(four)(const char *p, int n, const char *range)
     memcpy(&word, range, 4);
     return vf_four(p, n, vf_set1(lctx__step(word)), vf_set1(lctx__low(word)));
 }
-/* Lanes c .. c+VL-1 of dimension d + e of a native key tile of d_k; d a multiple of 4, e in 0 .. 3.
-   */
-LCTX__INLINE vf FN(key)(const int type, const void *k, int64_t d_k, int64_t d, int e, int64_t c)
-{
-    switch (type) {
-    case LCTX_I4:   return FN(four)((const char *)k + d / 8 * (4 * LCTX_TILE) + 4 * c,
-                                    (int)(d & 4) + e, (const char *)k +
-                                    (d_k + 15) / 16 * (8 * LCTX_TILE) + 4 * (d + e));
-    case LCTX_F32:  return vf_load((const char *)k + 4 * ((d + e) * LCTX_TILE + c));
-    case LCTX_F16:  return vf_f16((const char *)k + 2 * ((d + e) * LCTX_TILE + c));
-    case LCTX_BF16: return e & 1 ? vf_odd((const char *)k + 2 * ((d + e - 1) * LCTX_TILE + 2 * c))
-                                 : vf_even((const char *)k + 2 * ((d + e) * LCTX_TILE + 2 * c));
-    default:        return vf_quad((const char *)k + d * LCTX_TILE + 4 * c, e);
-    }
-}
 /* Elements i .. i+VL-1 of a row. */
 LCTX__INLINE vf FN(row)(const int type, const void *p, int64_t i)
 {
@@ -9434,17 +9475,17 @@ LCTX__INLINE vf FN(row)(const int type, const void *p, int64_t i)
     default:        return vf_i8((const char *)p + i);
     }
 }
-/* Dimensions c .. c+VL-1 of token j + e of a value tile; j a multiple of the type's group. */
-LCTX__INLINE vf FN(value)(const int type, const void *v, int64_t stride, int64_t j, int e,
-                          int64_t c)
+/* Columns c .. c+VL-1 of term j + e of a native tile: of a dimension's keys or a token's values, so
+   many bytes each; j a multiple of the type's group. 4-bit terms have ranges. */
+LCTX__INLINE vf FN(term)(const int type, const char *x, int64_t bytes, const char *ranges,
+                         int64_t j, int e, int64_t c)
 {
-    const char *p = (const char *)v + j * stride;
+    x += j * bytes;
     switch (type) {
-    case LCTX_BF16: return e ? vf_odd(p + 4 * c) : vf_even(p + 4 * c);
-    case LCTX_I8:   return vf_quad(p + 4 * c, e);
-    case LCTX_I4:   return FN(four)(p + 4 * c, e,
-                                    (const char *)v + LCTX_TILE * stride + 4 * (j + e));
-    default:        return FN(row)(type, p + e * stride, c);
+    case LCTX_BF16: return e ? vf_odd(x + 4 * c) : vf_even(x + 4 * c);
+    case LCTX_I8:   return vf_quad(x + 4 * c, e);
+    case LCTX_I4:   return FN(four)(x + 4 * c, e, ranges + 4 * (j + e));
+    default:        return FN(row)(type, x + e * bytes, c);
     }
 }
 /* The last n < VL elements of a row, zeros after them. */
@@ -9514,8 +9555,7 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 #else
 #  define LCTX__BY_KEY(type, f, R, ...)                                                     \
     if ((R) <= 4 && (type) == LCTX_I4) f(LCTX_I4, R, __VA_ARGS__);                          \
-    else if (!(DOTS & 1u << LCTX_BF16) || (type) == LCTX_I8) f(LCTX_I8, R, __VA_ARGS__);    \
-    else f(LCTX_BF16, R, __VA_ARGS__);
+    else f(LCTX_I8, R, __VA_ARGS__);
 #  define LCTX__BY_VALUE(type, f, ...) f(LCTX_BF16, __VA_ARGS__);
 #endif
 #define LCTX__BY_ROWS(by, n, type, f, ...)                               \
@@ -9555,12 +9595,17 @@ LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
     if (type == LCTX_I4) x = (e ? x >> 4 : x) & vw_set1(0x0f0f0f0f);
     return x;
 }
+/* Dimensions i .. i+VL-1 of a row's query. */
+LCTX__INLINE vf FN(query)(const lctx__tile *t, int64_t row, int64_t i)
+{
+    const float *q = t->q + row * LCTX_TILE + i / LCTX_TILE * t->q_step;
+    return FN(row_from)(LCTX_F32, q, i % LCTX_TILE, t->d_k - i);
+}
 /* Queries for the tile's 4-bit keys: a dimension's step times them, rounded to whole numbers of 14
    bits in two parts; its low times them into the base. */
 LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
 {
     const int64_t d = t->d_k, n = (d + 63) / 64 * 64, r0 = t->row0 + row;
-    const float *q = t->q + row * d;
     const char *range = (const char *)t->k + (d + 15) / 16 * (8 * LCTX_TILE);
     char *to = (char *)t->q_dot->words + r0 * 2 * n;
     vf top[4], base[4], inv[4];
@@ -9570,7 +9615,7 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
     for (c = 0; c < d; c += VL) {
         const vf step = vf_odd(range + 4 * c), low = vf_even(range + 4 * c);
         LCTX__EACH(r, R) {
-            vf x = FN(row_from)(LCTX_F32, q + r * d, c, d - c), y = vf_mul(x, step);
+            vf x = FN(query)(t, row + r, c), y = vf_mul(x, step);
             top[r] = vf_max(vf_max(y, vf_sub(vf_set1(0.0f), y)), top[r]);
             base[r] = vf_fma(x, low, base[r]);
         }
@@ -9586,21 +9631,22 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
             LCTX__EACH(i, 4) {
                 at = c + i * VL, x[i] = vw_set1(0);
                 if (at < d)
-                    x[i] = vw_int(vf_mul(vf_mul(FN(row_from)(LCTX_F32, q + r * d, at, d - at),
+                    x[i] = vw_int(vf_mul(vf_mul(FN(query)(t, row + r, at),
                                                 vf_odd(range + 4 * at)), inv[r]));
             }
             FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 7, 1);
         }
 }
-/* Scores: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even nibbles and
-   odd ones (E), a query two parts (P), so that four rows fill the registers. */
+/* Scores of integers: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even
+   nibbles and odd ones (E), a query two parts (P), so that four rows fill the registers. */
 LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
 {
     const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
     const int64_t d = t->d_k, words = (d + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
     const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
     const uint32_t *q = t->q_dot->words + r0 * n * P;
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, words * (LCTX_TILE / (C * VL)));
+    const int64_t rate = lctx__pace(&t->soon[LCTX__SCORES], R, t->rows - row,
+                                    words * (LCTX_TILE / (C * VL)));
     int64_t c, w;
     int r, e, p, i;
     if (!FN(taken)(R, type)) return;
@@ -9608,12 +9654,9 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
         vw s[MAX_R][2][4], k[4];
-        vf f[MAX_R][4];            /* of bf16: casts to and fro cost some compilers the registers */
         LCTX__EACH(r, R)
-            LCTX__EACH(i, C) {
+            LCTX__EACH(i, C)
                 s[r][0][i] = s[r][1][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
-                f[r][i] = vf_set1(0.0f);
-            }
         for (w = 0; w < words; w++) {
             if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
             LCTX__EACH(e, E) {
@@ -9625,15 +9668,14 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
                         LCTX__EACH(i, C) {
                             vw *sum = &s[r][p][i];
                             if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
-                            else if (type == LCTX_I4) *sum = vw_dot_value(*sum, k[i], x);
-                            else f[r][i] = vw_dot_bf16(f[r][i], k[i], x);
+                            else *sum = vw_dot_value(*sum, k[i], x);
                         }
                     }
             }
         }
         LCTX__EACH(r, R)
             LCTX__EACH(i, C) {
-                vf x = type == LCTX_BF16 ? f[r][i] : vw_float(s[r][0][i]);
+                vf x = vw_float(s[r][0][i]);
                 if (type == LCTX_I4) x = vf_fma(x, vf_set1(128.0f), vw_float(s[r][1][i]));
                 if (type == LCTX_I8) x = vf_mul(x, vf_set1(t->q_dot->scale[r0 + r]));
                 if (type == LCTX_I4)
@@ -9738,7 +9780,8 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R,
 {
     const int C = 8 / R;
     const int64_t passes = (t->d_v + C * VL - 1) / (C * VL);
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, passes * (LCTX_TILE / 8));
+    const int64_t rate = lctx__pace(&t->soon[LCTX__VALUES], R, t->rows - row,
+                                    passes * (LCTX_TILE / 8));
     int64_t c;
     for (c = 0; c + C * VL <= t->d_v; c += C * VL) FN(values_int)(t, row, c, R, C, type, rate);
     for (; R == 1 && c + 4 * VL <= t->d_v; c += 4 * VL)
@@ -9752,9 +9795,9 @@ LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots
     int64_t r, i;
     for (r = 0; r < rows; r++, q += d) {
         if (out->type == LCTX_BF16) {
-            uint16_t *to = (uint16_t *)(void *)out->words + r * d;
-            for (i = 0; i + VL <= d; i += VL) vw_put_bf16(to + i, vf_load(q + i));
-            for (; i < d; i++) to[i] = lctx__to_bf16(q[i]);
+            uint16_t *to = (uint16_t *)(void *)(out->words + r * LCTX__WORDS);
+            for (i = 0; i < d; i += VL, to += i % LCTX_TILE ? 0 : (rows - 1) * LCTX_TILE)
+                vw_put_bf16(to + i, FN(row_from)(LCTX_F32, q, i, d - i));
         } else {
             int8_t *to = (int8_t *)(void *)out->words + r * d;
             int32_t sum = 0;
@@ -9783,37 +9826,6 @@ LCTX__ENTRY void FN(weave)(int type, int64_t n, int64_t d, const char *rows, int
                 LCTX__EACH(e, 4) x |= vw_bytes(p[e] + c) << 8 * e;
             vw_store(to, x);
         }
-    }
-}
-#else
-/* Scores: R rows from row on, C vectors of keys at a time, one chain of fma over the dimensions. */
-LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
-{
-    const int C = R <= WIDE_R ? 4 : 2, N = FN(step)(R, type);
-    const float *q = t->q + row * t->d_k;
-    const int64_t ld = t->d_k, steps = ld / LCTX__EVERY(type) * (LCTX_TILE / (C * VL));
-    const int64_t rate = lctx__pace(t, LCTX__SCORES, row, R, steps);
-    int64_t c, d;
-    int r, e, i;
-    if (!FN(taken)(R, type)) return;
-    for (c = 0; c < LCTX_TILE; c += C * VL) {
-        float *to = t->s + row * LCTX_TILE + c;
-        vf s[MAX_R][4], k[4];
-        LCTX__EACH(r, R)
-            LCTX__EACH(i, C) s[r][i] = vf_set1(0.0f);
-        for (d = 0; d < ld; d += N) {
-            LCTX__EACH(e, N) {
-                if (e % LCTX__EVERY(type) == 0 && LCTX__RARELY(rate) && d % LCTX__EVERY(type) == 0)
-                    FN(fetch)(&t->soon[LCTX__SCORES], rate);
-                LCTX__EACH(i, C) k[i] = FN(key)(type, t->k, ld, d, e, c + i * VL);
-                LCTX__EACH(r, R) {
-                    vf x = vf_set1(q[r * ld + d + e]);
-                    LCTX__EACH(i, C) s[r][i] = vf_fma(x, k[i], s[r][i]);
-                }
-            }
-        }
-        LCTX__EACH(r, R)
-            LCTX__EACH(i, C) vf_store(to + r * LCTX_TILE + i * VL, s[r][i]);
     }
 }
 #endif /* DOTS */
@@ -9909,121 +9921,158 @@ LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row, uint64_t see, fl
 }
 
 #if LCTX__ISA != 5     /* whose dot products are of integers alone */
+/* a[R rows][C vectors] += factors w times term e, of the group at x, if it is seen. Dot products take
+   it and the next, those seen, if e is even. */
+LCTX__INLINE void FN(sums_step)(const int type, const int R, const int C, const char *x,
+                                const void *w, int e, uint64_t see, vf a[MAX_R][4])
+{
+    int r, i;
 #ifdef DOTS
-/* a[R rows][C vectors from c on] += weights * values of keys j + n and the next, those in see; n is
-   even, else they have been. */
-LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const uint32_t *p, int64_t j,
-                                  int n, int64_t c, const int R, const int C, const int type,
-                                  uint64_t see, vf a[MAX_R][4])
-{
-    const uint64_t both = see >> (j + n) & 3;
-    vw x[4];
-    int r, i;
-    if (n % 2 || (LCTX__RARELY(both != 3) && !both)) return;
-    LCTX__EACH(i, C) x[i] = FN(word_of)(type, v + (j + n) * stride + 4 * (c + i * VL), 0);
-    if (LCTX__RARELY(both != 3))       /* a masked NaN times zero would be NaN */
-        for (i = 0; i < C; i++) x[i] &= vw_set1(both == 1 ? 0xffff : 0xffff0000u);
+    const uint64_t both = see >> e & 3;
+    vw y[4];
+    if (e % 2 || !both) return;
+    LCTX__EACH(i, C) y[i] = FN(word_of)(type, x + 4 * i * VL, 0);
+    if (both != 3)                     /* a masked NaN times zero would be NaN */
+        LCTX__EACH(i, C) y[i] &= vw_set1(both == 1 ? 0xffff : 0xffff0000u);
     LCTX__EACH(r, R) {
-        vw w = vw_set1(p[r * LCTX__WORDS + (j + n) / 2]);
-        LCTX__EACH(i, C) a[r][i] = vw_dot_bf16(a[r][i], x[i], w);
+        const vw f = vw_set1(((const uint32_t *)w)[(r * LCTX_TILE + e) / 2]);
+        LCTX__EACH(i, C) a[r][i] = vw_dot_bf16(a[r][i], y[i], f);
     }
-}
 #else
-/* a[R rows][C vectors from c on] += weights * values of key j + n, if in see; j is a multiple of
-   the type's group. */
-LCTX__INLINE void FN(values_step)(const char *v, int64_t stride, const float *p, int64_t j, int n,
-                                  int64_t c, const int R, const int C, const int type,
-                                  uint64_t see, vf a[MAX_R][4])
-{
-    const int e = n % LCTX__GROUP(type);
-    vf x[4];
-    int r, i;
-    if (see != ~(uint64_t)0 && !(see >> (j + n) & 1)) return;
-    LCTX__EACH(i, C) x[i] = FN(value)(type, v, stride, j + n - e, e, c + i * VL);
+    vf y[4];
+    if (!(see >> e & 1)) return;
+    LCTX__EACH(i, C) y[i] = FN(term)(type, x, 0, NULL, 0, e % LCTX__GROUP(type), i * VL);
     LCTX__EACH(r, R) {
-        vf w = vf_set1(p[r * LCTX_TILE + j + n]);
-        LCTX__EACH(i, C) a[r][i] = vf_fma(w, x[i], a[r][i]);
+        const vf f = vf_set1(((const float *)w)[r * LCTX_TILE + e]);
+        LCTX__EACH(i, C) a[r][i] = vf_fma(f, y[i], a[r][i]);
     }
-}
 #endif
-/* acc[R rows][C vectors from c on] += weights * values of all keys in order; N at a time, where
-   sums leave registers for that. */
-LCTX__INLINE void FN(values_at)(const int type, const int R, const int C, const lctx__tile *t,
-                                int64_t row, int64_t c, uint64_t see, int64_t rate)
+}
+/* R rows' sums, C vectors from column c on: one chain each, over all terms, of so many bytes, in
+   order; N at a time, where sums leave registers for that. */
+LCTX__INLINE void FN(sums_at)(const int type, const int R, const int C, const lctx__sums *u,
+                              int64_t row, int64_t c, int64_t bytes, int64_t rate)
 {
-    const int N = C > 1 ? FN(step)(R, type) : LCTX__GROUP(type);
-    const char *v = (const char *)t->v;
-    const int64_t stride = t->v_stride, ld = t->d_v;
-    float *acc = t->acc + row * ld + c;
+    const int G = LCTX__GROUP(type), N = C > 1 ? FN(step)(R, type) : G;
+    const uint64_t all = ~(uint64_t)0, see = u->see;
+    const float *from = u->from + row * u->from_ld + c;
+    const char *x = u->x + lctx__row_bytes(type, G * c);
+    float *to = u->to + row * u->cols + c;
 #ifdef DOTS
-    const uint32_t *p = t->w + row * LCTX__WORDS;
+    const uint32_t *w = (const uint32_t *)u->w + row * LCTX__WORDS;
+    const int terms = 2;               /* a word */
 #else
-    const float *p = t->s + row * LCTX_TILE;
+    const float *w = (const float *)u->w + row * LCTX_TILE;
+    const int terms = 1;
 #endif
     vf a[MAX_R][4];
-    int64_t j;
-    int r, i, n;
+    int64_t n, j;
+    int r, i, e;
     LCTX__EACH(r, R)
-        LCTX__EACH(i, C) a[r][i] = vf_load(acc + r * ld + i * VL);
-    for (j = 0; j < LCTX_TILE; j += N)
-        LCTX__EACH(n, N) {
-            if (n % LCTX__EVERY(type) == 0 && LCTX__RARELY(rate) && j % LCTX__EVERY(type) == 0)
-                FN(fetch)(&t->soon[LCTX__VALUES], rate);
-            FN(values_step)(v, stride, p, j, n, c, R, C, type, see, a);
+        LCTX__EACH(i, C) a[r][i] = vf_load(from + r * u->from_ld + i * VL);
+    for (n = u->terms; n > 0; n -= LCTX_TILE, w += u->w_step)
+        for (j = 0; j < lctx__min(n, LCTX_TILE); j += N) {
+            if (LCTX__RARELY(rate) && j % LCTX__EVERY == 0) FN(fetch)(u->soon, rate);
+            if (LCTX__RARELY(see != all)) {
+                for (e = 0; e < N; e++)
+                    FN(sums_step)(type, R, C, x + (e - e % G) * bytes, w + j / terms, e,
+                                  see >> j, a);
+                x += N * bytes;
+            } else LCTX__EACH(e, N) {
+                FN(sums_step)(type, R, C, x, w + j / terms, e, all, a);
+                if (e % G == G - 1) x += G * bytes;
+                vp_pin(x);
+            }
         }
     LCTX__EACH(r, R)
-        LCTX__EACH(i, C) vf_store(acc + r * ld + i * VL, a[r][i]);
+        LCTX__EACH(i, C) vf_store(to + r * u->cols + i * VL, a[r][i]);
 }
-/* Columns from c on, too few for a register tile of rows row .. end-1: sixteen at a time. */
-LCTX__ENTRY void FN(values_rest)(const lctx__tile *t, int64_t row, int64_t end, int64_t c,
-                                 uint64_t see)
+/* Columns from c on, too few for a register tile of n rows: sixteen at a time. */
+LCTX__ENTRY void FN(sums_rest)(const lctx__sums *u, int64_t row, int64_t n, int64_t c)
 {
-    const int64_t n = end - row, keys = LCTX_TILE / LCTX__EVERY(t->v_type);
-    const int64_t steps = (n + 3) / 4 * (t->d_v / 16) * keys;
-    const int64_t rate = c ? 0 : lctx__pace(t, LCTX__VALUES, row, n, steps);
+    const int64_t steps = (n + 3) / 4 * (u->cols / 16) * (u->terms / LCTX__EVERY);
+    const int64_t rate = c ? 0 : lctx__pace(u->soon, n, u->rows - row, steps);
     int64_t i;
-#define LCTX__CALL(T, R) FN(values_at)(T, R, 16 / VL, t, end - i, c, see, rate)
-    for (; c < t->d_v; c += 16) {
-        for (i = n; i >= 4; i -= 4) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 4) }
-        for (; i > 0; i--) { LCTX__BY_VALUE(t->v_type, LCTX__CALL, 1) }
+#define LCTX__CALL(T, R) FN(sums_at)(T, R, 16 / VL, u, row + n - i, c, u->stride, rate)
+    for (; c < u->cols; c += 16) {
+        for (i = n; WIDE_R >= 4 && i >= 4; i -= 4) { LCTX__BY_VALUE(u->type, LCTX__CALL, 4) }
+        for (; i > 0; i--) { LCTX__BY_VALUE(u->type, LCTX__CALL, 1) }
     }
 #undef LCTX__CALL
 }
-LCTX__INLINE void FN(values_of)(const int type, const int R, const lctx__tile *t, int64_t row,
-                                uint64_t see)
+LCTX__INLINE void FN(sums_of)(const int type, const int R, const lctx__sums *u, int64_t row,
+                              int64_t bytes)
 {
     const int C = R <= WIDE_R ? 4 : 2;
-    const int64_t steps = t->d_v / (C * VL) * (LCTX_TILE / LCTX__EVERY(type));
-    const int64_t rate = lctx__pace(t, LCTX__VALUES, row, R, steps);
+    const int64_t steps = u->cols / (C * VL) * (u->terms / LCTX__EVERY);
+    const int64_t rate = lctx__pace(u->soon, R, u->rows - row, steps);
     int64_t c;
     if (!FN(taken)(R, type)) return;
-    for (c = 0; c + C * VL <= t->d_v; c += C * VL)
-        FN(values_at)(type, R, C, t, row, c, see, rate);
-    if (C * VL > 16 && c < t->d_v) FN(values_rest)(t, row, row + R, c, see);
+    for (c = 0; c + C * VL <= u->cols; c += C * VL) FN(sums_at)(type, R, C, u, row, c, bytes, rate);
+    if (C * VL > 16 && c < u->cols) FN(sums_rest)(u, row, R, c);
+}
+LCTX__ENTRY void FN(sums)(const lctx__sums *u, int64_t row, int64_t end)
+{
+    int64_t n;
+    for (; row < end; row += n) {
+        n = FN(block)(end - row, MAX_R, u->type);
+        LCTX__BY_ROWS(LCTX__BY_VALUE, n, u->type, FN(sums_of), u, row, u->stride)
+    }
+}
+/* Of keys. Processors foresee addresses by where code asks for them, and a loop that takes keys and
+   values by turns foresees neither: what waits for memory most has loops of its own. */
+LCTX__INLINE void FN(sums_of_keys)(const lctx__sums *u)
+{
+#ifdef DOTS
+    const int type = LCTX_BF16;
+#else
+    const int type = LCTX_F16;
+#endif
+    const int64_t bytes = lctx__row_bytes(type, LCTX_TILE);
+    int64_t row, n;
+    for (row = 0; row < u->rows; row += n) {
+        n = FN(block)(u->rows - row, MAX_R, u->type);
+        if (VL > 1 && u->type == type && n == 1) FN(sums_of)(type, 1, u, row, bytes);
+        else if (VL > 1 && u->type == type && n == 4) FN(sums_of)(type, 4, u, row, bytes);
+        else FN(sums)(u, row, row + n);
+    }
 }
 #endif
 
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
-    int64_t row, n, most = MAX_R;
+    const uint64_t all = ~(uint64_t)0;
 #ifdef DOTS
+    const int four = t->k_type == LCTX_I4;
+    int64_t row, n;
     if (!t->q_dot) {
         PLAIN(scores)(t);
         return;
     }
-    for (row = 0; t->k_type == LCTX_I4 && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
-    for (; t->k_type == LCTX_I4 && row < t->rows; row++) FN(queries_i4)(t, row, 1);
-    if (t->k_type == LCTX_I4) most = 4;
-#endif
+#  if LCTX__ISA != 5
+    if (t->k_type == LCTX_BF16) {
+        const lctx__sums u = lctx__sums_of(t, LCTX__SCORES, all, t->q_dot->words +
+                                           t->row0 * LCTX__WORDS, t->q_step / 2);
+        FN(sums_of_keys)(&u);
+        return;
+    }
+#  endif
+    (void)all;
+    for (row = 0; four && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
+    for (; four && row < t->rows; row++) FN(queries_i4)(t, row, 1);
     for (row = 0; row < t->rows; row += n) {
-        n = FN(block)(t->rows - row, most, t->k_type);
+        n = FN(block)(t->rows - row, four ? 4 : MAX_R, t->k_type);
         LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, FN(scores_of), t, row)
     }
+#else
+    const lctx__sums u = lctx__sums_of(t, LCTX__SCORES, all, t->q, t->q_step);
+    FN(sums_of_keys)(&u);
+#endif
 }
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
 {
-    int64_t n;
 #ifdef DOTS
+    int64_t n;
     if (!FN(by_dots)(t, row)) {
         PLAIN(values)(t, row, end, see);
         return;
@@ -10036,10 +10085,14 @@ LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint6
         else FN(values_ints)(t, row, 1, LCTX_I4);
     }
 #endif
-#if LCTX__ISA != 5     /* whose dot products are of integers alone */
-    for (; row < end; row += n) {
-        n = FN(block)(end - row, MAX_R, t->v_type);
-        LCTX__BY_ROWS(LCTX__BY_VALUE, n, t->v_type, FN(values_of), t, row, see)
+#if LCTX__ISA != 5
+    {
+#  ifdef DOTS
+        const lctx__sums u = lctx__sums_of(t, LCTX__VALUES, see, t->w, 0);
+#  else
+        const lctx__sums u = lctx__sums_of(t, LCTX__VALUES, see, t->s, 0);
+#  endif
+        FN(sums)(&u, row, end);
     }
 #endif
     (void)see;
@@ -10217,33 +10270,21 @@ LCTX__ENTRY void FN(blend)(int64_t d, float w, const float *x, float *out)
         out[c] = vf_first(vf_fma(vf_set1(w), vf_set1(x[c]), vf_set1(out[c])));
 }
 
-LCTX__INLINE void FN(keys_of)(const int type, int64_t d_k, const void *tile, float *out)
+LCTX__INLINE void FN(unpack_of)(const int type, int64_t terms, int64_t cols, const char *tile,
+                                float *out)
 {
-    int64_t d, c;
-    int e;
-    for (d = 0; d < d_k; d += 4)
-        LCTX__EACH(e, 4)
-            for (c = 0; c < LCTX_TILE; c += VL)
-                vf_store(out + (d + e) * LCTX_TILE + c, FN(key)(type, tile, d_k, d, e, c));
-}
-LCTX__ENTRY void FN(keys)(int type, int64_t d, const void *tile, float *out)
-{
-    LCTX__BY_TILE(type, FN(keys_of), d, tile, out)
-}
-
-LCTX__INLINE void FN(unpack_of)(const int type, int64_t d, const void *tile, float *out)
-{
-    const int64_t stride = lctx__row_bytes(type, d);
+    const int64_t bytes = lctx__row_bytes(type, cols);
+    const char *ranges = tile + lctx__round_up(terms, 16) * bytes;
     int64_t j, c;
     int e;
-    for (j = 0; j < LCTX_TILE; j += LCTX__GROUP(type))
-        for (e = 0; e < LCTX__GROUP(type); e++)
-            for (c = 0; c < d; c += VL)
-                vf_store(out + (j + e) * d + c, FN(value)(type, tile, stride, j, e, c));
+    for (j = 0; j < terms; j += LCTX__GROUP(type))
+        for (e = 0; e < LCTX__GROUP(type) && j + e < terms; e++)
+            for (c = 0; c < cols; c += VL)
+                vf_store(out + (j + e) * cols + c, FN(term)(type, tile, bytes, ranges, j, e, c));
 }
-LCTX__ENTRY void FN(unpack)(int type, int64_t d, const void *tile, float *out)
+LCTX__ENTRY void FN(unpack)(int type, int64_t terms, int64_t cols, const void *tile, float *out)
 {
-    LCTX__BY_TILE(type, FN(unpack_of), d, tile, out)
+    LCTX__BY_TILE(type, FN(unpack_of), terms, cols, (const char *)tile, out)
 }
 
 #if VL == 1
@@ -10997,7 +11038,7 @@ static const lctx__ops FN(ops) = {
 #else
     0, NULL, NULL,
 #endif
-    PLAIN(keys), PLAIN(unpack), PLAIN(pack), PLAIN(rows), PLAIN(to_f32), PLAIN(to_f16),
+    PLAIN(unpack), PLAIN(pack), PLAIN(rows), PLAIN(to_f32), PLAIN(to_f16),
     PLAIN(to_i8), PLAIN(turn), PLAIN(spin), PLAIN(recur), PLAIN(convolve),
 #ifndef LCTX_NO_MODEL
     PLAIN(rmsnorm), PLAIN(activate), PLAIN(tanh), PLAIN(product),
@@ -11045,6 +11086,7 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef vf_scale
 #undef vf_scale_in
 #undef vf_pin
+#undef vp_pin
 #undef vf_hsum
 #undef vf_add4
 #undef vf_hmax
