@@ -9561,26 +9561,12 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
 #define LCTX__BY_ROWS(by, n, type, f, ...)                               \
     if ((n) == MAX_R)               { by(type, f, MAX_R, __VA_ARGS__) }  \
     else if (MAX_R > 4 && (n) == 4) { by(type, f, 4, __VA_ARGS__) }      \
-    else if (MAX_R > 3 && (n) == 3) { by(type, f, 3, __VA_ARGS__) }      \
     else if (MAX_R > 2 && (n) == 2) { by(type, f, 2, __VA_ARGS__) }      \
     else                            { by(type, f, 1, __VA_ARGS__) }
-/* Are R rows of a type taken at once? Three of what caches hold most, two not of what waits for
-   memory anyway. */
-LCTX__INLINE int FN(taken)(const int R, const int type)
-{
-    return R == 3 ? type == LCTX_F16 || type == LCTX_I8 : R != 2 || type != LCTX_F32;
-}
-/* Dimensions or keys a step of R rows: two, for the sake of small code, where rows are seldom so
-   many or lanes are one, unless four stand together; else four. */
-LCTX__INLINE int FN(step)(const int R, const int type)
-{
-    return LCTX__GROUP(type) > 2 || (VL > 1 && R != 2 && R != 3) ? 4 : 2;
-}
 /* How many of n rows the next block takes, `most` at most. */
-LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most, int type)
+LCTX__INLINE int64_t FN(block)(int64_t n, int64_t most)
 {
-    if (n >= 4 || n >= most) return n >= most ? most : 4;
-    return n == 3 && FN(taken)(3, type) ? 3 : n >= 2 && FN(taken)(2, type) ? 2 : 1;
+    return n >= most ? most : n >= 4 ? 4 : n >= 2 ? 2 : 1;
 }
 
 #ifdef DOTS
@@ -9649,7 +9635,6 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
                                     words * (LCTX_TILE / (C * VL)));
     int64_t c, w;
     int r, e, p, i;
-    if (!FN(taken)(R, type)) return;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
@@ -9949,12 +9934,12 @@ LCTX__INLINE void FN(sums_step)(const int type, const int R, const int C, const 
 #endif
 }
 /* R rows' sums, C vectors from column c on: one chain each, over all terms, of so many bytes, in
-   order; N at a time, where sums leave registers for that. */
+   order; N at a time. */
 LCTX__INLINE void FN(sums_at)(const int type, const int R, const int C, const lctx__sums *u,
-                              int64_t row, int64_t c, int64_t bytes, int64_t rate)
+                              int64_t row, int64_t c, int64_t bytes, uint64_t see, int64_t rate)
 {
-    const int G = LCTX__GROUP(type), N = C > 1 ? FN(step)(R, type) : G;
-    const uint64_t all = ~(uint64_t)0, see = u->see;
+    const int G = LCTX__GROUP(type), N = VL > 1 && C > 1 ? 4 : G;
+    const uint64_t all = ~(uint64_t)0;
     const float *from = u->from + row * u->from_ld + c;
     const char *x = u->x + lctx__row_bytes(type, G * c);
     float *to = u->to + row * u->cols + c;
@@ -9993,7 +9978,7 @@ LCTX__ENTRY void FN(sums_rest)(const lctx__sums *u, int64_t row, int64_t n, int6
     const int64_t steps = (n + 3) / 4 * (u->cols / 16) * (u->terms / LCTX__EVERY);
     const int64_t rate = c ? 0 : lctx__pace(u->soon, n, u->rows - row, steps);
     int64_t i;
-#define LCTX__CALL(T, R) FN(sums_at)(T, R, 16 / VL, u, row + n - i, c, u->stride, rate)
+#define LCTX__CALL(T, R) FN(sums_at)(T, R, 16 / VL, u, row + n - i, c, u->stride, u->see, rate)
     for (; c < u->cols; c += 16) {
         for (i = n; WIDE_R >= 4 && i >= 4; i -= 4) { LCTX__BY_VALUE(u->type, LCTX__CALL, 4) }
         for (; i > 0; i--) { LCTX__BY_VALUE(u->type, LCTX__CALL, 1) }
@@ -10001,22 +9986,22 @@ LCTX__ENTRY void FN(sums_rest)(const lctx__sums *u, int64_t row, int64_t n, int6
 #undef LCTX__CALL
 }
 LCTX__INLINE void FN(sums_of)(const int type, const int R, const lctx__sums *u, int64_t row,
-                              int64_t bytes)
+                              int64_t bytes, uint64_t see)
 {
     const int C = R <= WIDE_R ? 4 : 2;
     const int64_t steps = u->cols / (C * VL) * (u->terms / LCTX__EVERY);
     const int64_t rate = lctx__pace(u->soon, R, u->rows - row, steps);
     int64_t c;
-    if (!FN(taken)(R, type)) return;
-    for (c = 0; c + C * VL <= u->cols; c += C * VL) FN(sums_at)(type, R, C, u, row, c, bytes, rate);
+    for (c = 0; c + C * VL <= u->cols; c += C * VL)
+        FN(sums_at)(type, R, C, u, row, c, bytes, see, rate);
     if (C * VL > 16 && c < u->cols) FN(sums_rest)(u, row, R, c);
 }
 LCTX__ENTRY void FN(sums)(const lctx__sums *u, int64_t row, int64_t end)
 {
     int64_t n;
     for (; row < end; row += n) {
-        n = FN(block)(end - row, MAX_R, u->type);
-        LCTX__BY_ROWS(LCTX__BY_VALUE, n, u->type, FN(sums_of), u, row, u->stride)
+        n = FN(block)(end - row, MAX_R);
+        LCTX__BY_ROWS(LCTX__BY_VALUE, n, u->type, FN(sums_of), u, row, u->stride, u->see)
     }
 }
 /* Of keys. Processors foresee addresses by where code asks for them, and a loop that takes keys and
@@ -10029,11 +10014,12 @@ LCTX__INLINE void FN(sums_of_keys)(const lctx__sums *u)
     const int type = LCTX_F16;
 #endif
     const int64_t bytes = lctx__row_bytes(type, LCTX_TILE);
+    const uint64_t all = ~(uint64_t)0;
     int64_t row, n;
     for (row = 0; row < u->rows; row += n) {
-        n = FN(block)(u->rows - row, MAX_R, u->type);
-        if (VL > 1 && u->type == type && n == 1) FN(sums_of)(type, 1, u, row, bytes);
-        else if (VL > 1 && u->type == type && n == 4) FN(sums_of)(type, 4, u, row, bytes);
+        n = FN(block)(u->rows - row, MAX_R);
+        if (VL > 1 && u->type == type && n == 1) FN(sums_of)(type, 1, u, row, bytes, all);
+        else if (VL > 1 && u->type == type && n == 4) FN(sums_of)(type, 4, u, row, bytes, all);
         else FN(sums)(u, row, row + n);
     }
 }
@@ -10061,7 +10047,7 @@ LCTX__ENTRY void FN(scores)(const lctx__tile *t)
     for (row = 0; four && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
     for (; four && row < t->rows; row++) FN(queries_i4)(t, row, 1);
     for (row = 0; row < t->rows; row += n) {
-        n = FN(block)(t->rows - row, four ? 4 : MAX_R, t->k_type);
+        n = FN(block)(t->rows - row, four ? 4 : MAX_R);
         LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, FN(scores_of), t, row)
     }
 #else
@@ -10642,11 +10628,15 @@ LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, c
         FN(put)(t->y + i + r * VL, vf_mul(y[r], scale), left - r * VL);
     }
 }
+LCTX__ENTRY void FN(recur_rest)(const lctx__recur *t, int64_t i)
+{
+    for (; i < t->rows; i += VL) FN(recur_rows)(t, i, 1, t->kind);
+}
 LCTX__INLINE void FN(recur_of)(const lctx__recur *t, const int kind)
 {
     int64_t i = 0;
     for (; i + 4 * VL <= t->rows; i += 4 * VL) FN(recur_rows)(t, i, 4, kind);
-    for (; i < t->rows; i += VL) FN(recur_rows)(t, i, 1, kind);
+    if (i < t->rows) FN(recur_rest)(t, i);
 }
 LCTX__ENTRY void FN(recur)(const lctx__recur *t)
 {
