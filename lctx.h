@@ -2400,8 +2400,7 @@ LCTX__COLD void lctx__pack_edge(const lctx__pack *t, int64_t i, int64_t at, int6
    keys four high parts and, after all of these, four low ones. */
 typedef struct lctx__dots {
     int type;                        /* whose dot products; -1: none yet */
-    uint32_t *words;                 /* bf16 as in lctx__tile.q; [rows][d_k / 4], or of 4 bits / 2
-                                        with d_k padded to 64 */
+    uint32_t *words;                 /* 64 dimensions of each row and the next, as lctx__tile.q */
     float *scale;                    /* [rows] of int8; of 4 bits for the tile in hand, as base: */
     float *base;                     /* [rows] the query times the dimensions' lows */
     int32_t *start;                  /* [rows] what an int8 sum begins with */
@@ -4237,16 +4236,18 @@ static double lctx__far_from(const lctx_far_rule *r, int64_t pos)
     return window + (double)(pos / r->group - r->window / r->group);
 }
 
-/* Copies w->q_rows to copy c of the queries, where their factors lie as weights do; or back. */
+/* Copies w->q_rows to copy c of the queries, where their factors lie as weights do, 0 behind the
+   last; or back. */
 static void lctx__move_queries(const lctx__work *w, int64_t c, int back)
 {
     const int64_t d = w->p->d_k;
     int64_t row, i;
     for (row = 0; row < w->all; row++)
         for (i = 0; i < d; i += LCTX_TILE) {
+            const int64_t n = lctx__min(d - i, LCTX_TILE);
             float *x = w->q_rows + row * d + i, *y = w->q[c] + i * w->all + row * LCTX_TILE;
-            memcpy(back ? x : y, back ? y : x,
-                   (size_t)lctx__min(d - i, LCTX_TILE) * sizeof *x);
+            memcpy(back ? x : y, back ? y : x, (size_t)n * sizeof *x);
+            if (!back) memset(y + n, 0, (size_t)(LCTX_TILE - n) * sizeof *y);
         }
 }
 
@@ -9544,19 +9545,13 @@ LCTX__INLINE void FN(fetch)(lctx__soon *soon, int64_t pairs)
     case LCTX_BF16: f(LCTX_BF16, __VA_ARGS__); break;       \
     default:        f(LCTX_I8, __VA_ARGS__); break;         \
     }
-/* The same of what unpacks tiles, not of f32; of scores and of values, 4 bits for four rows at
-   most. */
-#define LCTX__BY_TILE(type, f, ...)                         \
-    if ((type) == LCTX_I4) f(LCTX_I4, __VA_ARGS__);         \
-    else if ((type) != LCTX_F32) LCTX__BY_TYPE(type, f, __VA_ARGS__)
 #ifndef DOTS
-#  define LCTX__BY_KEY     LCTX__BY_TYPE
-#  define LCTX__BY_VALUE   LCTX__BY_TYPE
+#  define LCTX__BY_TERM     LCTX__BY_TYPE
 #else
-#  define LCTX__BY_KEY(type, f, R, ...)                                                     \
-    if ((R) <= 4 && (type) == LCTX_I4) f(LCTX_I4, R, __VA_ARGS__);                          \
+#  define LCTX__BY_TERM(type, f, ...) f(LCTX_BF16, __VA_ARGS__);
+#  define LCTX__BY_INT(type, f, R, ...)                             \
+    if ((R) <= 4 && (type) == LCTX_I4) f(LCTX_I4, R, __VA_ARGS__);  \
     else f(LCTX_I8, R, __VA_ARGS__);
-#  define LCTX__BY_VALUE(type, f, ...) f(LCTX_BF16, __VA_ARGS__);
 #endif
 #define LCTX__BY_ROWS(by, n, type, f, ...)                               \
     if ((n) == MAX_R)               { by(type, f, MAX_R, __VA_ARGS__) }  \
@@ -9581,27 +9576,23 @@ LCTX__INLINE vw FN(word_of)(const int type, const char *p, const int e)
     if (type == LCTX_I4) x = (e ? x >> 4 : x) & vw_set1(0x0f0f0f0f);
     return x;
 }
-/* Dimensions i .. i+VL-1 of a row's query. */
-LCTX__INLINE vf FN(query)(const lctx__tile *t, int64_t row, int64_t i)
-{
-    const float *q = t->q + row * LCTX_TILE + i / LCTX_TILE * t->q_step;
-    return FN(row_from)(LCTX_F32, q, i % LCTX_TILE, t->d_k - i);
-}
 /* Queries for the tile's 4-bit keys: a dimension's step times them, rounded to whole numbers of 14
    bits in two parts; its low times them into the base. */
 LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
 {
-    const int64_t d = t->d_k, n = (d + 63) / 64 * 64, r0 = t->row0 + row;
+    const int64_t d = t->d_k, r0 = t->row0 + row;
     const char *range = (const char *)t->k + (d + 15) / 16 * (8 * LCTX_TILE);
-    char *to = (char *)t->q_dot->words + r0 * 2 * n;
+    const float *q = t->q + row * LCTX_TILE;
+    char *to = (char *)(t->q_dot->words + r0 * LCTX__WORDS);
     vf top[4], base[4], inv[4];
-    int64_t c, at;
+    int64_t c;
     int r, i;
     for (r = 0; r < R; r++) top[r] = base[r] = vf_set1(0.0f);
     for (c = 0; c < d; c += VL) {
         const vf step = vf_odd(range + 4 * c), low = vf_even(range + 4 * c);
         LCTX__EACH(r, R) {
-            vf x = FN(query)(t, row + r, c), y = vf_mul(x, step);
+            const float *p = q + c / LCTX_TILE * t->q_step + r * LCTX_TILE + c % LCTX_TILE;
+            vf x = vf_load(p), y = vf_mul(x, step);
             top[r] = vf_max(vf_max(y, vf_sub(vf_set1(0.0f), y)), top[r]);
             base[r] = vf_fma(x, low, base[r]);
         }
@@ -9611,53 +9602,55 @@ LCTX__INLINE void FN(queries_i4)(const lctx__tile *t, int64_t row, const int R)
         inv[r] = vf_set1(max > 1e-30f ? 8191 / max : 0);
         t->q_dot->scale[r0 + r] = max / 8191, t->q_dot->base[r0 + r] = vf_hsum(base[r]);
     }
-    for (c = 0; c < n; c += 4 * VL)
+    for (c = 0; c < lctx__round_up(d, LCTX_TILE); c += 4 * VL)
         LCTX__EACH(r, R) {
+            const int64_t at = c / LCTX_TILE * t->q_step + r * LCTX_TILE;
+            char *p = to + 2 * at + c % LCTX_TILE;
             vw x[4];
             LCTX__EACH(i, 4) {
-                at = c + i * VL, x[i] = vw_set1(0);
-                if (at < d)
-                    x[i] = vw_int(vf_mul(vf_mul(FN(query)(t, row + r, at),
-                                                vf_odd(range + 4 * at)), inv[r]));
+                x[i] = vw_set1(0);
+                if (c + i * VL < d)
+                    x[i] = vw_int(vf_mul(vf_mul(vf_load(q + at + c % LCTX_TILE + i * VL),
+                                                vf_odd(range + 4 * (c + i * VL))), inv[r]));
             }
-            FN(split)(x, to + r * 2 * n + c, to + r * 2 * n + n + c, 7, 1);
+            FN(split)(x, p, p + LCTX_TILE, 7, 1);
         }
 }
 /* Scores of integers: R rows from row on, C vectors of keys at a time. Of 4 bits a word has even
    nibbles and odd ones (E), a query two parts (P), so that four rows fill the registers. */
 LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t, int64_t row)
 {
-    const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2;
-    const int64_t d = t->d_k, words = (d + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
-    const int64_t n = type == LCTX_I4 ? (d + 63) / 64 * 16 : words, r0 = t->row0 + row;
-    const uint32_t *q = t->q_dot->words + r0 * n * P;
+    const int P = type == LCTX_I4 ? 2 : 1, E = P, C = R * P <= WIDE_R ? 4 : 2, W = 16 / E;
+    const int64_t words = (t->d_k + LCTX__GROUP(type) - 1) / LCTX__GROUP(type);
+    const int64_t q_step = t->q_step * P / 4, r0 = t->row0 + row;
     const int64_t rate = lctx__pace(&t->soon[LCTX__SCORES], R, t->rows - row,
                                     words * (LCTX_TILE / (C * VL)));
-    int64_t c, w;
+    int64_t c, n, w;
     int r, e, p, i;
     for (c = 0; c < LCTX_TILE; c += C * VL) {
         float *to = t->s + row * LCTX_TILE + c;
         const char *from = (const char *)t->k + 4 * c;
+        const uint32_t *q = t->q_dot->words + r0 * (P * 16);
         vw s[MAX_R][2][4], k[4];
         LCTX__EACH(r, R)
             LCTX__EACH(i, C)
                 s[r][0][i] = s[r][1][i] = vw_set1(type == LCTX_I8 ? t->q_dot->start[r0 + r] : 0);
-        for (w = 0; w < words; w++) {
-            if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
-            LCTX__EACH(e, E) {
-                LCTX__EACH(i, C)
-                    k[i] = FN(word_of)(type, from + 4 * (w * LCTX_TILE + i * VL), e);
-                LCTX__EACH(r, R)
-                    LCTX__EACH(p, P) {
-                        const vw x = vw_set1(q[(r * P + p) * n + w * E + e]);
-                        LCTX__EACH(i, C) {
-                            vw *sum = &s[r][p][i];
-                            if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
-                            else *sum = vw_dot_value(*sum, k[i], x);
+        for (n = words; n > 0; n -= W, q += q_step)
+            for (w = 0; w < lctx__min(n, W); w++, from += 4 * LCTX_TILE) {
+                if (LCTX__RARELY(rate)) FN(fetch)(&t->soon[LCTX__SCORES], rate);
+                LCTX__EACH(e, E) {
+                    LCTX__EACH(i, C) k[i] = FN(word_of)(type, from + 4 * i * VL, e);
+                    LCTX__EACH(r, R)
+                        LCTX__EACH(p, P) {
+                            const vw x = vw_set1(q[(r * P + p) * 16 + w * E + e]);
+                            LCTX__EACH(i, C) {
+                                vw *sum = &s[r][p][i];
+                                if (type == LCTX_I8) *sum = vw_dot_key(*sum, k[i], x);
+                                else *sum = vw_dot_value(*sum, k[i], x);
+                            }
                         }
-                    }
+                }
             }
-        }
         LCTX__EACH(r, R)
             LCTX__EACH(i, C) {
                 vf x = vw_float(s[r][0][i]);
@@ -9668,6 +9661,17 @@ LCTX__INLINE void FN(scores_of)(const int type, const int R, const lctx__tile *t
                                vf_set1(t->q_dot->base[r0 + r]));
                 vf_store(to + r * LCTX_TILE + i * VL, x);
             }
+    }
+}
+LCTX__INLINE void FN(scores_ints)(const lctx__tile *t)
+{
+    const int four = t->k_type == LCTX_I4;
+    int64_t row, n;
+    for (row = 0; four && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
+    for (; four && row < t->rows; row++) FN(queries_i4)(t, row, 1);
+    for (row = 0; row < t->rows; row += n) {
+        n = FN(block)(t->rows - row, four ? 4 : MAX_R);
+        LCTX__BY_ROWS(LCTX__BY_INT, n, t->k_type, FN(scores_of), t, row)
     }
 }
 /* Weights of tokens c .. c+4VL-1 stored as they will be multiplied, and what is left of them: bf16,
@@ -9761,7 +9765,7 @@ LCTX__INLINE void FN(values_int)(const lctx__tile *t, int64_t row, int64_t c, co
 }
 /* One row and many columns, so that memory is read in order; of 4 bits up to four rows, which share
    the work of taking codes apart. */
-LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R, const int type)
+LCTX__INLINE void FN(values_block)(const lctx__tile *t, int64_t row, const int R, const int type)
 {
     const int C = 8 / R;
     const int64_t passes = (t->d_v + C * VL - 1) / (C * VL);
@@ -9773,24 +9777,35 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, const int R,
         FN(values_int)(t, row, c, 1, 4, type, rate);
     for (; c < t->d_v; c += VL) FN(values_int)(t, row, c, R, 1, type, rate);
 }
+LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, int64_t end)
+{
+    int64_t n;
+    for (; row < end; row += n) {
+        n = t->v_type == LCTX_I8 ? 1 : FN(block)(end - row, 4);
+        if (t->v_type == LCTX_I8) FN(values_block)(t, row, 1, LCTX_I8);
+        else if (n == 4) FN(values_block)(t, row, 4, LCTX_I4);
+        else if (n == 2) FN(values_block)(t, row, 2, LCTX_I4);
+        else FN(values_block)(t, row, 1, LCTX_I4);
+    }
+}
 
 /* Rows rounded for dot products, with what int8 needs. */
 LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
 {
-    int64_t r, i;
+    int64_t r, i, j;
     for (r = 0; r < rows; r++, q += d) {
-        if (out->type == LCTX_BF16) {
-            uint16_t *to = (uint16_t *)(void *)(out->words + r * LCTX__WORDS);
-            for (i = 0; i < d; i += VL, to += i % LCTX_TILE ? 0 : (rows - 1) * LCTX_TILE)
-                vw_put_bf16(to + i, FN(row_from)(LCTX_F32, q, i, d - i));
-        } else {
-            int8_t *to = (int8_t *)(void *)out->words + r * d;
-            int32_t sum = 0;
-            out->scale[r] = lctx__i8_scale(d, q);
-            PLAIN(to_i8)(d, q, out->scale[r], to);
-            for (i = 0; i < d; i++) sum += to[i];
-            out->start[r] = KEY_START * sum;
+        int32_t sum = 0;
+        out->scale[r] = lctx__i8_scale(d, q);
+        for (i = 0; i < d; i += LCTX_TILE) {
+            const int64_t at = i * rows + r * LCTX_TILE, n = lctx__min(d - i, LCTX_TILE);
+            int8_t *to = (int8_t *)(void *)out->words + at;
+            if (out->type == LCTX_I8) PLAIN(to_i8)(n, q + i, out->scale[r], to);
+            for (j = 0; j < n && out->type == LCTX_I8; j++) sum += to[j];
+            for (j = 0; j < n && out->type == LCTX_BF16; j += VL)
+                vw_put_bf16((uint16_t *)(void *)out->words + at + j,
+                            FN(row_from)(LCTX_F32, q + i, j, n - j));
         }
+        out->start[r] = KEY_START * sum;
     }
 }
 
@@ -9906,8 +9921,8 @@ LCTX__INLINE void FN(softmax)(const lctx__tile *t, int64_t row, uint64_t see, fl
 }
 
 #if LCTX__ISA != 5     /* whose dot products are of integers alone */
-/* a[R rows][C vectors] += factors w times term e, of the group at x, if it is seen. Dot products take
-   it and the next, those seen, if e is even. */
+/* a[R rows][C vectors] += factors w times term e, of the group at x, if it is seen. Dot products
+   take it and the next, those seen, if e is even. */
 LCTX__INLINE void FN(sums_step)(const int type, const int R, const int C, const char *x,
                                 const void *w, int e, uint64_t see, vf a[MAX_R][4])
 {
@@ -9980,8 +9995,8 @@ LCTX__ENTRY void FN(sums_rest)(const lctx__sums *u, int64_t row, int64_t n, int6
     int64_t i;
 #define LCTX__CALL(T, R) FN(sums_at)(T, R, 16 / VL, u, row + n - i, c, u->stride, u->see, rate)
     for (; c < u->cols; c += 16) {
-        for (i = n; WIDE_R >= 4 && i >= 4; i -= 4) { LCTX__BY_VALUE(u->type, LCTX__CALL, 4) }
-        for (; i > 0; i--) { LCTX__BY_VALUE(u->type, LCTX__CALL, 1) }
+        for (i = n; WIDE_R >= 4 && i >= 4; i -= 4) { LCTX__BY_TERM(u->type, LCTX__CALL, 4) }
+        for (; i > 0; i--) { LCTX__BY_TERM(u->type, LCTX__CALL, 1) }
     }
 #undef LCTX__CALL
 }
@@ -9996,92 +10011,63 @@ LCTX__INLINE void FN(sums_of)(const int type, const int R, const lctx__sums *u, 
         FN(sums_at)(type, R, C, u, row, c, bytes, see, rate);
     if (C * VL > 16 && c < u->cols) FN(sums_rest)(u, row, R, c);
 }
-LCTX__ENTRY void FN(sums)(const lctx__sums *u, int64_t row, int64_t end)
+LCTX__ENTRY void FN(sums)(const lctx__sums *u, int64_t row, int64_t n)
 {
+    LCTX__BY_ROWS(LCTX__BY_TERM, n, u->type, FN(sums_of), u, row, u->stride, u->see)
+}
+/* A stage's sums. Processors foresee addresses by the place in the code that asks for them, and
+   would foresee neither keys nor values in a loop that takes both by turns: what waits for memory
+   most has loops of its own for keys. */
+LCTX__INLINE void FN(sum)(const lctx__tile *t, const int stage, int64_t row, int64_t end,
+                          uint64_t see)
+{
+#ifdef DOTS
+    const int often = LCTX_BF16;
+    const lctx__sums u = lctx__sums_of(t, stage, see, stage == LCTX__VALUES ? t->w :
+                                       t->q_dot->words + t->row0 * LCTX__WORDS, t->q_step / 2);
+#else
+    const int often = LCTX_F16;
+    const lctx__sums u = lctx__sums_of(t, stage, see, stage == LCTX__VALUES ? t->s : t->q,
+                                       t->q_step);
+#endif
+    const int own = VL > 1 && stage == LCTX__SCORES && u.type == often;
+    const int64_t bytes = lctx__row_bytes(often, LCTX_TILE);
     int64_t n;
     for (; row < end; row += n) {
         n = FN(block)(end - row, MAX_R);
-        LCTX__BY_ROWS(LCTX__BY_VALUE, n, u->type, FN(sums_of), u, row, u->stride, u->see)
-    }
-}
-/* Of keys. Processors foresee addresses by where code asks for them, and a loop that takes keys and
-   values by turns foresees neither: what waits for memory most has loops of its own. */
-LCTX__INLINE void FN(sums_of_keys)(const lctx__sums *u)
-{
-#ifdef DOTS
-    const int type = LCTX_BF16;
-#else
-    const int type = LCTX_F16;
-#endif
-    const int64_t bytes = lctx__row_bytes(type, LCTX_TILE);
-    const uint64_t all = ~(uint64_t)0;
-    int64_t row, n;
-    for (row = 0; row < u->rows; row += n) {
-        n = FN(block)(u->rows - row, MAX_R);
-        if (VL > 1 && u->type == type && n == 1) FN(sums_of)(type, 1, u, row, bytes, all);
-        else if (VL > 1 && u->type == type && n == 4) FN(sums_of)(type, 4, u, row, bytes, all);
-        else FN(sums)(u, row, row + n);
+        if (own && n == 1) FN(sums_of)(often, 1, &u, row, bytes, ~(uint64_t)0);
+        else if (own && n == 4) FN(sums_of)(often, 4, &u, row, bytes, ~(uint64_t)0);
+        else FN(sums)(&u, row, n);
     }
 }
 #endif
 
 LCTX__ENTRY void FN(scores)(const lctx__tile *t)
 {
-    const uint64_t all = ~(uint64_t)0;
 #ifdef DOTS
-    const int four = t->k_type == LCTX_I4;
-    int64_t row, n;
-    if (!t->q_dot) {
-        PLAIN(scores)(t);
+    if (!t->q_dot || t->k_type != LCTX_BF16) {
+        if (t->q_dot) FN(scores_ints)(t);
+        else PLAIN(scores)(t);
         return;
     }
-#  if LCTX__ISA != 5
-    if (t->k_type == LCTX_BF16) {
-        const lctx__sums u = lctx__sums_of(t, LCTX__SCORES, all, t->q_dot->words +
-                                           t->row0 * LCTX__WORDS, t->q_step / 2);
-        FN(sums_of_keys)(&u);
-        return;
-    }
-#  endif
-    (void)all;
-    for (row = 0; four && row + 4 <= t->rows; row += 4) FN(queries_i4)(t, row, 4);
-    for (; four && row < t->rows; row++) FN(queries_i4)(t, row, 1);
-    for (row = 0; row < t->rows; row += n) {
-        n = FN(block)(t->rows - row, four ? 4 : MAX_R);
-        LCTX__BY_ROWS(LCTX__BY_KEY, n, t->k_type, FN(scores_of), t, row)
-    }
-#else
-    const lctx__sums u = lctx__sums_of(t, LCTX__SCORES, all, t->q, t->q_step);
-    FN(sums_of_keys)(&u);
+#endif
+#if LCTX__ISA != 5
+    FN(sum)(t, LCTX__SCORES, 0, t->rows, ~(uint64_t)0);
 #endif
 }
 LCTX__ENTRY void FN(values)(const lctx__tile *t, int64_t row, int64_t end, uint64_t see)
 {
 #ifdef DOTS
-    int64_t n;
-    if (!FN(by_dots)(t, row)) {
-        PLAIN(values)(t, row, end, see);
+    const int dots = FN(by_dots)(t, row);
+    if (!dots || t->v_type != LCTX_BF16) {
+        if (dots) FN(values_ints)(t, row, end);
+        else PLAIN(values)(t, row, end, see);
         return;
-    }
-    for (; t->v_type != LCTX_BF16 && row < end; row += n) {
-        n = t->v_type == LCTX_I8 ? 1 : end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
-        if (t->v_type == LCTX_I8) FN(values_ints)(t, row, 1, LCTX_I8);
-        else if (n == 4) FN(values_ints)(t, row, 4, LCTX_I4);
-        else if (n == 2) FN(values_ints)(t, row, 2, LCTX_I4);
-        else FN(values_ints)(t, row, 1, LCTX_I4);
     }
 #endif
 #if LCTX__ISA != 5
-    {
-#  ifdef DOTS
-        const lctx__sums u = lctx__sums_of(t, LCTX__VALUES, see, t->w, 0);
-#  else
-        const lctx__sums u = lctx__sums_of(t, LCTX__VALUES, see, t->s, 0);
-#  endif
-        FN(sums)(&u, row, end);
-    }
+    FN(sum)(t, LCTX__VALUES, row, end, see);
 #endif
-    (void)see;
 }
 
 /* n rows' scores, LCTX__TOPS at most, to weights: first the greatest, which take a while. */
@@ -10270,7 +10256,9 @@ LCTX__INLINE void FN(unpack_of)(const int type, int64_t terms, int64_t cols, con
 }
 LCTX__ENTRY void FN(unpack)(int type, int64_t terms, int64_t cols, const void *tile, float *out)
 {
-    LCTX__BY_TILE(type, FN(unpack_of), terms, cols, (const char *)tile, out)
+    if (type == LCTX_I4) FN(unpack_of)(LCTX_I4, terms, cols, (const char *)tile, out);
+    else if (type != LCTX_F32)
+        LCTX__BY_TYPE(type, FN(unpack_of), terms, cols, (const char *)tile, out)
 }
 
 #if VL == 1
@@ -10600,6 +10588,7 @@ LCTX__INLINE void FN(recur_rows)(const lctx__recur *t, int64_t i, const int R, c
     const int64_t left = R > 1 ? R * VL : t->rows - i;      /* several are whole */
     int64_t d;
     int r;
+    LCTX__EACH(r, R) e[r] = step[r] = vf_set1(0.0f);      /* not every kind has them */
     if (kind == LCTX__JOIN || kind == LCTX__APART) FN(erase)(t, i, R, e);
     LCTX__EACH(r, R) {
         v[r] = FN(row_from)(LCTX_F32, t->v + i, r * VL, left - r * VL), y[r] = vf_set1(0.0f);
@@ -11117,10 +11106,9 @@ static const lctx__ops *const LCTX__SET(LCTX__ISA) = &FN(ops);
 #undef KEY_START
 #undef WEIGHT_BITS
 #undef DOTS
-#undef LCTX__BY_KEY
-#undef LCTX__BY_VALUE
+#undef LCTX__BY_INT
+#undef LCTX__BY_TERM
 #undef LCTX__BY_TYPE
-#undef LCTX__BY_TILE
 #undef LCTX__BY_BLOCK
 #undef LCTX__BY_ROWS
 #else
