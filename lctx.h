@@ -2327,10 +2327,9 @@ LCTX__ENTRY int64_t lctx__value_bytes(int type, int64_t d)
 /* Elements that share a word of a tile. */
 #define LCTX__GROUP(type) \
     ((type) == LCTX_I4 ? 8 : (type) == LCTX_I8 ? 4 : (type) == LCTX_BF16 ? 2 : 1)
-/* max |x| / 127, or NaN */
-static float lctx__i8_scale(int64_t n, const float *x)
+/* max |x| / 127, or NaN, by the bits of that maximum */
+static float lctx__i8_scale(uint32_t top)
 {
-    const uint32_t top = lctx__top_bits(n, x);
     return top >= 0x7f800000u ? lctx__float(0x7fc00000u) : lctx__float(top) / 127.0f;
 }
 
@@ -2397,7 +2396,7 @@ LCTX__COLD void lctx__pack_edge(const lctx__pack *t, int64_t i, int64_t at, int6
 }
 
 /* Queries rounded for dot products with keys of one type: words of two bf16 or four int8; for 4-bit
-   keys four high parts and, after all of these, four low ones. */
+   keys four high parts and, after those of 64 dimensions, four low ones. */
 typedef struct lctx__dots {
     int type;                        /* whose dot products; -1: none yet */
     uint32_t *words;                 /* 64 dimensions of each row and the next, as lctx__tile.q */
@@ -2487,10 +2486,10 @@ static int64_t lctx__pace(const lctx__soon *soon, int64_t rows, int64_t of, int6
 typedef struct lctx__sums {
     int type;
     const char *x;                   /* the tile */
-    int64_t terms, stride, cols;     /* how many, bytes of each, numbers of each: by 16 */
-    uint64_t see;                    /* which count, where there are LCTX_TILE or fewer; or all */
+    int64_t terms, stride, cols;     /* how many, bytes of each, numbers of each: 16 n */
+    uint64_t see;                    /* which of them count; of more than LCTX_TILE all */
     const void *w;                   /* [rows][LCTX_TILE] factors of the first terms: f32, or bf16
-                                        in dot products; w_step floats, or words, on of the next */
+                                        for dot products; w_step floats or words on the next */
     int64_t w_step, rows;
     const float *from;               /* [rows][from_ld] what sums begin with */
     int64_t from_ld;
@@ -2504,15 +2503,12 @@ static lctx__sums lctx__sums_of(const lctx__tile *t, int stage, uint64_t see, co
     static const float zero[LCTX_TILE] = { 0 };
     const int of_keys = stage == LCTX__SCORES;
     lctx__sums u;
-    u.type = of_keys ? t->k_type : t->v_type;
-    u.x = (const char *)(of_keys ? t->k : t->v);
+    u.type = of_keys ? t->k_type : t->v_type, u.x = (const char *)(of_keys ? t->k : t->v);
     u.terms = of_keys ? t->d_k : LCTX_TILE, u.cols = of_keys ? LCTX_TILE : t->d_v;
     u.stride = of_keys ? lctx__row_bytes(u.type, LCTX_TILE) : t->v_stride;
-    u.see = see, u.rows = t->rows;
-    u.w = w, u.w_step = w_step;
-    u.to = of_keys ? t->s : t->acc;
+    u.see = see, u.w = w, u.w_step = w_step, u.rows = t->rows, u.soon = &t->soon[stage];
     u.from = of_keys ? zero : t->acc, u.from_ld = of_keys ? 0 : t->d_v;
-    u.soon = &t->soon[stage];
+    u.to = of_keys ? t->s : t->acc;
     return u;
 }
 
@@ -2757,7 +2753,7 @@ LCTX_API lctx_status lctx_from_f32(lctx_type type, int64_t n, const float *src, 
                                    float *scale)
 {
     LCTX__TRY(lctx__convert_check(type, 0, n, src, dst, scale));
-    if (type == LCTX_I8) *scale = lctx__i8_scale(n, src);
+    if (type == LCTX_I8) *scale = lctx__i8_scale(lctx__top_bits(n, src));
     lctx__from_row((int)type, n, src, type == LCTX_I8 ? *scale : 1.0f, dst);
     return LCTX_OK;
 }
@@ -3463,7 +3459,7 @@ static void lctx__put_tile(int64_t d, int64_t n, const char *keys, int64_t strid
 /* One row, f32 to its place: converted a piece at a time, then scattered; zeros as padding. */
 static void lctx__put(int type, int64_t d, const float *src, lctx__place p)
 {
-    float scale = type == LCTX_I8 ? lctx__i8_scale(d, src) : 1.0f, piece[64];
+    float scale = type == LCTX_I8 ? lctx__i8_scale(lctx__top_bits(d, src)) : 1.0f, piece[64];
     int64_t at, i, n;
     if (type == LCTX_I4) {
         lctx__put_four(d, src, &p);
@@ -4236,18 +4232,18 @@ static double lctx__far_from(const lctx_far_rule *r, int64_t pos)
     return window + (double)(pos / r->group - r->window / r->group);
 }
 
-/* Copies w->q_rows to copy c of the queries, where their factors lie as weights do, 0 behind the
-   last; or back. */
-static void lctx__move_queries(const lctx__work *w, int64_t c, int back)
+/* Copies w->q_rows to copy c of the queries, where they lie as weights do; 0 behind the last
+   dimension. */
+static void lctx__lay_queries(const lctx__work *w, int64_t c)
 {
     const int64_t d = w->p->d_k;
     int64_t row, i;
     for (row = 0; row < w->all; row++)
         for (i = 0; i < d; i += LCTX_TILE) {
             const int64_t n = lctx__min(d - i, LCTX_TILE);
-            float *x = w->q_rows + row * d + i, *y = w->q[c] + i * w->all + row * LCTX_TILE;
-            memcpy(back ? x : y, back ? y : x, (size_t)n * sizeof *x);
-            if (!back) memset(y + n, 0, (size_t)(LCTX_TILE - n) * sizeof *y);
+            float *to = w->q[c] + i * w->all + row * LCTX_TILE;
+            memcpy(to, w->q_rows + row * d + i, (size_t)n * sizeof *to);
+            memset(to + n, 0, (size_t)(LCTX_TILE - n) * sizeof *to);
         }
 }
 
@@ -4342,7 +4338,7 @@ static void lctx__work_queries(lctx__work *w, int64_t q0)
                 from + t * a->q_token + h * a->q_head), w->q_rows + row * d);
         }
         if (a->rope) lctx__turn_copy(w, c);
-        lctx__move_queries(w, c, 0);
+        lctx__lay_queries(w, c);
     }
     if (a->list) lctx__work_lists(w);
     w->dots[0].type = w->dots[1].type = -1;
@@ -4621,10 +4617,8 @@ static void lctx__work_keys(lctx__work *w, int type)
     lctx__dots *dots = w->p->k_dots >> type & 1 ? &w->dots[w->far] : NULL;
     const int fresh = dots && dots->type != type;      /* once for all tiles of a span */
     if (fresh) dots->type = type;
-    if (fresh && type != LCTX_I4) {    /* whose steps are a tile's own */
-        lctx__move_queries(w, w->far, 1);
-        w->ops->queries(w->all, w->p->d_k, w->q_rows, dots);
-    }
+    if (fresh && type != LCTX_I4)      /* whose steps are a tile's own */
+        w->ops->queries(w->all, w->p->d_k, w->q[w->far], dots);
     w->t.k_type = type, w->t.q_dot = dots;
     if (lctx__stays(w, type, w->p->k_dots)) return;
     w->ops->unpack(type, w->p->d_k, LCTX_TILE, w->t.k, w->k_tile);
@@ -9154,7 +9148,6 @@ LCTX__INLINE void FN(lanes)(vf x[16])
 #    define DOTS           (1u << LCTX_I8 | 1u << LCTX_I4)
 #    define vw_halves(p)   vw_set1(0)       /* which dot products of bf16 alone would take */
 #    define vw_put_bf16(p, x) ((void)(p), (void)(x))
-#    define vw_dot_bf16(s, a, b) (s)
 #  else
 #    define FN(f)          lctx__##f##_neon
 #  endif
@@ -9789,21 +9782,23 @@ LCTX__INLINE void FN(values_ints)(const lctx__tile *t, int64_t row, int64_t end)
     }
 }
 
-/* Rows rounded for dot products, with what int8 needs. */
+/* Rows rounded for dot products, with what int8 needs; q as in lctx__tile. */
 LCTX__ENTRY void FN(queries)(int64_t rows, int64_t d, const float *q, lctx__dots *out)
 {
+    const int64_t step = rows * LCTX_TILE, end = lctx__round_up(d, LCTX_TILE) * rows;
     int64_t r, i, j;
-    for (r = 0; r < rows; r++, q += d) {
+    for (r = 0; r < rows; r++) {
+        uint32_t top = 0;
         int32_t sum = 0;
-        out->scale[r] = lctx__i8_scale(d, q);
-        for (i = 0; i < d; i += LCTX_TILE) {
-            const int64_t at = i * rows + r * LCTX_TILE, n = lctx__min(d - i, LCTX_TILE);
-            int8_t *to = (int8_t *)(void *)out->words + at;
-            if (out->type == LCTX_I8) PLAIN(to_i8)(n, q + i, out->scale[r], to);
-            for (j = 0; j < n && out->type == LCTX_I8; j++) sum += to[j];
-            for (j = 0; j < n && out->type == LCTX_BF16; j += VL)
-                vw_put_bf16((uint16_t *)(void *)out->words + at + j,
-                            FN(row_from)(LCTX_F32, q + i, j, n - j));
+        for (i = r * LCTX_TILE; i < end; i += step)
+            top = (uint32_t)lctx__max(lctx__top_bits(LCTX_TILE, q + i), top);
+        out->scale[r] = lctx__i8_scale(top);
+        for (i = r * LCTX_TILE; i < end; i += step) {
+            int8_t *to = (int8_t *)(void *)out->words + i;
+            if (out->type == LCTX_I8) PLAIN(to_i8)(LCTX_TILE, q + i, out->scale[r], to);
+            for (j = 0; j < LCTX_TILE && out->type == LCTX_I8; j++) sum += to[j];
+            for (j = 0; j < LCTX_TILE && out->type == LCTX_BF16; j += VL)
+                vw_put_bf16((uint16_t *)(void *)out->words + i + j, vf_load(q + i + j));
         }
         out->start[r] = KEY_START * sum;
     }
