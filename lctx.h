@@ -1575,8 +1575,10 @@ typedef int32_t lctx__i32x8 __attribute__((vector_size(32)));
 #  define LCTX__RARELY(x) __builtin_expect((x) != 0, 0)    /* out of the way of the loop's body */
 #  ifdef __clang__    /* which would unroll by a count while R is not known yet, and never again */
 #    define LCTX__UNROLL   _Pragma("clang loop unroll(full)")
+#    define LCTX__ROLLED   _Pragma("clang loop unroll(disable)")
 #  else
 #    define LCTX__UNROLL   _Pragma("GCC unroll 16")    /* all of at most 16 */
+#    define LCTX__ROLLED   _Pragma("GCC unroll 1")
 #  endif
 #  define LCTX__UNROLL4 _Pragma("GCC unroll 4")
 #else
@@ -1586,6 +1588,7 @@ typedef int32_t lctx__i32x8 __attribute__((vector_size(32)));
 #  define LCTX__FETCH(p, near) ((void)(p))
 #  define LCTX__RARELY(x) ((x) != 0)
 #  define LCTX__UNROLL     /* not every compiler knows _Pragma */
+#  define LCTX__ROLLED
 #  define LCTX__UNROLL4
 #endif
 #define LCTX__EACH(i, n) LCTX__UNROLL for ((i) = 0; (i) < (n); (i)++)
@@ -9969,6 +9972,7 @@ LCTX__INLINE void FN(sums_at)(const int type, const int R, const int C, const lc
         for (j = 0; j < lctx__min(n, LCTX_TILE); j += N) {
             if (LCTX__RARELY(rate) && j % LCTX__EVERY == 0) FN(fetch)(u->soon, rate);
             if (LCTX__RARELY(see != all)) {
+                LCTX__ROLLED
                 for (e = 0; e < N; e++)
                     FN(sums_step)(type, R, C, x + (e - e % G) * bytes, w + j / terms, e,
                                   see >> j, a);
