@@ -9472,17 +9472,15 @@ LCTX__INLINE vf FN(row)(const int type, const void *p, int64_t i)
     default:        return vf_i8((const char *)p + i);
     }
 }
-/* Columns c .. c+VL-1 of term j + e of a native tile: of a dimension's keys or a token's values, so
-   many bytes each; j a multiple of the type's group. 4-bit terms have ranges. */
-LCTX__INLINE vf FN(term)(const int type, const char *x, int64_t bytes, const char *ranges,
-                         int64_t j, int e, int64_t c)
+/* Columns c .. c+VL-1 of term e of the group at x, of a native tile: of a dimension's keys or a
+   token's values. 4-bit terms have ranges. */
+LCTX__INLINE vf FN(term)(const int type, const char *x, const char *ranges, int e, int64_t c)
 {
-    x += j * bytes;
     switch (type) {
     case LCTX_BF16: return e ? vf_odd(x + 4 * c) : vf_even(x + 4 * c);
     case LCTX_I8:   return vf_quad(x + 4 * c, e);
-    case LCTX_I4:   return FN(four)(x + 4 * c, e, ranges + 4 * (j + e));
-    default:        return FN(row)(type, x + e * bytes, c);
+    case LCTX_I4:   return FN(four)(x + 4 * c, e, ranges + 4 * e);
+    default:        return FN(row)(type, x, c);      /* its group's only one */
     }
 }
 /* The last n < VL elements of a row, zeros after them. */
@@ -9939,7 +9937,7 @@ LCTX__INLINE void FN(sums_step)(const int type, const int R, const int C, const 
 #else
     vf y[4];
     if (!(see >> e & 1)) return;
-    LCTX__EACH(i, C) y[i] = FN(term)(type, x, 0, NULL, 0, e % LCTX__GROUP(type), i * VL);
+    LCTX__EACH(i, C) y[i] = FN(term)(type, x, NULL, e % LCTX__GROUP(type), i * VL);
     LCTX__EACH(r, R) {
         const vf f = vf_set1(((const float *)w)[r * LCTX_TILE + e]);
         LCTX__EACH(i, C) a[r][i] = vf_fma(f, y[i], a[r][i]);
@@ -9958,10 +9956,10 @@ LCTX__INLINE void FN(sums_at)(const int type, const int R, const int C, const lc
     float *to = u->to + row * u->cols + c;
 #ifdef DOTS
     const uint32_t *w = (const uint32_t *)u->w + row * LCTX__WORDS;
-    const int terms = 2;               /* a word */
+    const int each = 2;                /* terms a word */
 #else
     const float *w = (const float *)u->w + row * LCTX_TILE;
-    const int terms = 1;
+    const int each = 1;
 #endif
     vf a[MAX_R][4];
     int64_t n, j;
@@ -9974,11 +9972,11 @@ LCTX__INLINE void FN(sums_at)(const int type, const int R, const int C, const lc
             if (LCTX__RARELY(see != all)) {
                 LCTX__ROLLED
                 for (e = 0; e < N; e++)
-                    FN(sums_step)(type, R, C, x + (e - e % G) * bytes, w + j / terms, e,
+                    FN(sums_step)(type, R, C, x + (e - e % G) * bytes, w + j / each, e,
                                   see >> j, a);
                 x += N * bytes;
             } else LCTX__EACH(e, N) {
-                FN(sums_step)(type, R, C, x, w + j / terms, e, all, a);
+                FN(sums_step)(type, R, C, x, w + j / each, e, all, a);
                 if (e % G == G - 1) x += G * bytes;
                 vp_pin(x);
             }
@@ -10251,7 +10249,8 @@ LCTX__INLINE void FN(unpack_of)(const int type, int64_t terms, int64_t cols, con
     for (j = 0; j < terms; j += LCTX__GROUP(type))
         for (e = 0; e < LCTX__GROUP(type) && j + e < terms; e++)
             for (c = 0; c < cols; c += VL)
-                vf_store(out + (j + e) * cols + c, FN(term)(type, tile, bytes, ranges, j, e, c));
+                vf_store(out + (j + e) * cols + c,
+                         FN(term)(type, tile + j * bytes, ranges + 4 * j, e, c));
 }
 LCTX__ENTRY void FN(unpack)(int type, int64_t terms, int64_t cols, const void *tile, float *out)
 {
